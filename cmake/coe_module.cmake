@@ -1,0 +1,44 @@
+# The module graph is data: a module links exactly its DEPS, and the test `arch.includes` holds every
+# #include "coe/…" to the same list.
+
+# coe_module(name SOURCES … DEPS modules… LIBS third-party targets…)
+function(coe_module name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS;LIBS" ${ARGN})
+  list(TRANSFORM ARG_DEPS PREPEND coe:: OUTPUT_VARIABLE dep_targets)
+  add_library(coe_${name} STATIC ${ARG_SOURCES})
+  add_library(coe::${name} ALIAS coe_${name})
+  target_include_directories(coe_${name} PUBLIC ${CMAKE_SOURCE_DIR}/src)
+  target_link_libraries(coe_${name} PUBLIC ${dep_targets} tl::expected PRIVATE coe_flags ${ARG_LIBS})
+  list(JOIN ARG_DEPS "," deps)
+  set_property(GLOBAL APPEND PROPERTY COE_MODULES "${name}=${deps}")
+endfunction()
+
+# coe_test(name SOURCES … DEPS modules… LIBS … LABELS …): one GoogleTest program, one ctest entry a case.
+function(coe_test name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS;LIBS;LABELS" ${ARGN})
+  list(TRANSFORM ARG_DEPS PREPEND coe:: OUTPUT_VARIABLE dep_targets)
+  add_executable(${name} ${ARG_SOURCES})
+  target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/tests)
+  target_link_libraries(${name} PRIVATE coe_flags ${dep_targets} ${ARG_LIBS} fmt::fmt GTest::gmock
+                        GTest::gtest_main)
+  target_compile_definitions(${name} PRIVATE COE_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
+                             COE_BINARY="${CMAKE_BINARY_DIR}/coe")
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT 300)
+endfunction()
+
+# coe_fuzz(name SOURCES … DEPS …): a libFuzzer in preset `fuzz`; elsewhere a replayer of testdata/regressions,
+# so that the target is compiled and run in every build and cannot rot.
+function(coe_fuzz name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS;LIBS" ${ARGN})
+  list(TRANSFORM ARG_DEPS PREPEND coe:: OUTPUT_VARIABLE dep_targets)
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE coe_flags ${dep_targets} ${ARG_LIBS})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/fuzz)
+  if(COE_FUZZ)
+    target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+  else()
+    target_sources(${name} PRIVATE ${CMAKE_SOURCE_DIR}/fuzz/replay_main.cc)
+    add_test(NAME fuzz.${name} COMMAND ${name} ${CMAKE_SOURCE_DIR}/testdata/regressions/${name})
+  endif()
+endfunction()

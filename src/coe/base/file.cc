@@ -1,0 +1,182 @@
+#include "coe/base/file.h"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <system_error>
+#include <unistd.h>
+#include <utility>
+
+namespace coe {
+
+Error io_error(const Path& path, std::string_view doing) {
+  const int number = errno;
+  Error error{
+      Code::kIo, fmt::format("{}: cannot {}: {}", path.string(), doing, std::strerror(number)), {}};
+  switch (number) {
+    case ENOENT:
+      error.code = Code::kNotFound;
+      error.hint = "check the path";
+      break;
+    case ENOSPC:
+    case EDQUOT:
+      error.hint = "free some space or write to another disk, then run the same command again";
+      break;
+    case EACCES:
+    case EPERM:
+    case EROFS:
+      error.hint = "check the permissions of the file and its folder";
+      break;
+    default:
+      break;
+  }
+  return error;
+}
+
+Result<MappedFile> MappedFile::open(const Path& path) {
+  MappedFile file;
+  file.fd_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (file.fd_ < 0) return tl::unexpected(io_error(path, "open"));
+  struct stat info{};
+  if (::fstat(file.fd_, &info) != 0) return tl::unexpected(io_error(path, "stat"));
+  if (!S_ISREG(info.st_mode))
+    return fail(Code::kUnsupported, fmt::format("{}: not a regular file", path.string()),
+                "give the path of a file");
+  file.size_ = static_cast<std::size_t>(info.st_size);
+  if (file.size_ == 0) return file;
+  void* address = ::mmap(nullptr, file.size_, PROT_READ, MAP_SHARED, file.fd_, 0);
+  if (address == MAP_FAILED) return tl::unexpected(io_error(path, "map"));
+  file.data_ = static_cast<const std::byte*>(address);
+  return file;
+}
+
+MappedFile::MappedFile(MappedFile&& other) noexcept
+    : fd_(std::exchange(other.fd_, -1)),
+      data_(std::exchange(other.data_, nullptr)),
+      size_(std::exchange(other.size_, 0)) {}
+
+MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
+  std::swap(fd_, other.fd_);
+  std::swap(data_, other.data_);
+  std::swap(size_, other.size_);
+  return *this;
+}
+
+MappedFile::~MappedFile() {
+  // munmap takes a non-const address; the mapping itself is read-only.
+  if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
+  if (fd_ >= 0) ::close(fd_);
+}
+
+Result<std::string> read_text(const Path& path) {
+  COE_TRY(const auto file, MappedFile::open(path));
+  const auto bytes = file.bytes();
+  return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+}
+
+Status check_output(const Path& path, Overwrite overwrite) {
+  std::error_code ec;
+  const auto status = std::filesystem::symlink_status(path, ec);
+  if (std::filesystem::is_directory(status))
+    return fail(Code::kInvalidArgument, fmt::format("{}: is a folder", path.string()),
+                "give a file name for the output");
+  if (std::filesystem::exists(status) && overwrite == Overwrite::kRefuse)
+    return fail(Code::kExists, fmt::format("{}: output exists already", path.string()),
+                "add --force to overwrite it, or choose another name");
+  const Path folder = path.has_parent_path() ? path.parent_path() : Path(".");
+  if (!std::filesystem::is_directory(folder, ec))
+    return fail(Code::kNotFound,
+                fmt::format("{}: the output's folder does not exist", folder.string()),
+                fmt::format("make it first: mkdir -p {}", folder.string()));
+  return {};
+}
+
+Result<AtomicFile> AtomicFile::create(const Path& path, Overwrite overwrite) {
+  COE_TRY_STATUS(check_output(path, overwrite));
+  AtomicFile file;
+  file.path_ = path;
+  file.overwrite_ = overwrite;
+  Path temporary = path.parent_path() / fmt::format(".{}.part", path.filename().string());
+  // Not O_TRUNC: the bytes may belong to a run that is still writing; the lock tells.
+  file.fd_ = ::open(temporary.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+  if (file.fd_ < 0) return tl::unexpected(io_error(path, "create"));
+  if (::flock(file.fd_, LOCK_EX | LOCK_NB) != 0)
+    return fail(Code::kExists, fmt::format("{}: another process is writing it", path.string()),
+                "wait for it to end, or choose another name");
+  file.temporary_ = std::move(temporary);  // from here on ours to remove
+  if (::ftruncate(file.fd_, 0) != 0) return tl::unexpected(io_error(path, "truncate"));
+  return file;
+}
+
+AtomicFile::AtomicFile(AtomicFile&& other) noexcept
+    : path_(std::move(other.path_)),
+      temporary_(std::exchange(other.temporary_, {})),
+      overwrite_(other.overwrite_),
+      fd_(std::exchange(other.fd_, -1)) {}
+
+AtomicFile::~AtomicFile() {
+  if (!temporary_.empty()) ::unlink(temporary_.c_str());
+  if (fd_ >= 0) ::close(fd_);
+}
+
+Status AtomicFile::write(std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t n = ::write(fd_, bytes.data(), bytes.size());
+    if (n < 0) {
+      if (errno == EINTR) continue;
+      return tl::unexpected(io_error(path_, "write"));
+    }
+    bytes = bytes.subspan(static_cast<std::size_t>(n));
+  }
+  return {};
+}
+
+Status AtomicFile::write(std::string_view text) { return write(std::as_bytes(std::span(text))); }
+
+Status AtomicFile::commit() {
+  if (::fsync(fd_) != 0) return tl::unexpected(io_error(path_, "flush"));
+  if (overwrite_ == Overwrite::kAllow) {
+    if (::rename(temporary_.c_str(), path_.c_str()) != 0)
+      return tl::unexpected(io_error(path_, "rename to"));
+    temporary_.clear();
+  } else if (::link(temporary_.c_str(), path_.c_str()) == 0) {
+    // link() fails where rename() would silently replace; the destructor drops the second name.
+  } else if (errno == EEXIST) {
+    return fail(Code::kExists,
+                fmt::format("{}: appeared while it was being written", path_.string()),
+                "add --force to overwrite it, or choose another name");
+  } else {
+    // A file system without hard links: the check at the start has to do.
+    if (::rename(temporary_.c_str(), path_.c_str()) != 0)
+      return tl::unexpected(io_error(path_, "rename to"));
+    temporary_.clear();
+  }
+  const Path folder = path_.has_parent_path() ? path_.parent_path() : Path(".");
+  if (const int dir = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); dir >= 0) {
+    ::fsync(dir);  // best effort: the name itself survives a power cut
+    ::close(dir);
+  }
+  return {};
+}
+
+Status write_file(const Path& path, std::string_view text, Overwrite overwrite) {
+  COE_TRY(auto file, AtomicFile::create(path, overwrite));
+  COE_TRY_STATUS(file.write(text));
+  return file.commit();
+}
+
+Result<std::uint64_t> free_space(const Path& path) {
+  const Path folder = path.has_parent_path() ? path.parent_path() : Path(".");
+  struct statvfs info{};
+  if (::statvfs(folder.c_str(), &info) != 0)
+    return tl::unexpected(io_error(folder, "ask free space of"));
+  return static_cast<std::uint64_t>(info.f_bavail) * info.f_frsize;
+}
+
+}  // namespace coe

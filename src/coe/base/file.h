@@ -1,0 +1,90 @@
+// All file access of coe: read-only mappings, whole small files, and outputs that appear under
+// their final name only when complete (temporary in the same folder → fsync → rename).
+#pragma once
+
+#include "coe/base/result.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace coe {
+
+using Path = std::filesystem::path;
+
+// A read-only view of a whole file. Move-only; spans from it die with it.
+// Errors: kNotFound, kIo; kUnsupported for folders and devices.
+class MappedFile {
+ public:
+  static Result<MappedFile> open(const Path& path);
+  MappedFile(MappedFile&& other) noexcept;
+  MappedFile& operator=(MappedFile&& other) noexcept;
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+  ~MappedFile();
+
+  std::span<const std::byte> bytes() const { return {data_, size_}; }
+  // The open descriptor, for reads and in-kernel copies that should not go through the mapping.
+  int fd() const { return fd_; }
+
+ private:
+  MappedFile() = default;
+  int fd_ = -1;
+  const std::byte* data_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+// Errors: kNotFound, kIo.
+Result<std::string> read_text(const Path& path);
+
+enum class Overwrite { kRefuse, kAllow };
+
+// An output file. Until commit() its bytes live in a hidden temporary beside it, removed by the
+// destructor and, on Linux file systems that can (O_TMPFILE is not used: rename must replace
+// atomically), left to nobody: a temporary that a killed process left behind is removed by the next
+// create() of the same output.
+class AtomicFile {
+ public:
+  // Errors: kExists when `path` exists and `overwrite` is kRefuse; kIo; kNotFound when its folder
+  // is missing.
+  static Result<AtomicFile> create(const Path& path, Overwrite overwrite);
+  AtomicFile(AtomicFile&& other) noexcept;
+  AtomicFile& operator=(AtomicFile&&) = delete;
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+  ~AtomicFile();
+
+  int fd() const { return fd_; }
+  const Path& temporary() const { return temporary_; }
+  // Appends. Errors: kIo, naming the final path; a full disk says how much room is missing.
+  Status write(std::span<const std::byte> bytes);
+  Status write(std::string_view text);
+  // Flushes to disk and moves the temporary to its final name. With kRefuse, a file that appeared
+  // meanwhile is not replaced (kExists).
+  Status commit();
+
+ private:
+  AtomicFile() = default;
+  Path path_;
+  Path temporary_;
+  Overwrite overwrite_ = Overwrite::kRefuse;
+  int fd_ = -1;
+};
+
+// write() + commit() in one call, for small files.
+Status write_file(const Path& path, std::string_view text, Overwrite overwrite);
+
+// kExists when `path` exists and may not be replaced: lets long work refuse before it starts.
+Status check_output(const Path& path, Overwrite overwrite);
+
+// Free bytes for an ordinary user in the file system that holds `path`'s folder. Errors: kIo.
+Result<std::uint64_t> free_space(const Path& path);
+
+// An Error for the current errno: "<path>: cannot <doing>: <reason>", with a remedy where there is
+// one.
+Error io_error(const Path& path, std::string_view doing);
+
+}  // namespace coe

@@ -1,0 +1,20 @@
+// Small text helpers shared by every module that speaks to people.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace coe {
+
+// "21.9 MB", "9.72 GB": powers of 1000, as disks and download pages count.
+std::string human_bytes(std::uint64_t bytes);
+
+// Version of coe, e.g. "0.1.0"; recorded in every file it writes.
+std::string_view tool_version();
+
+// The candidate most like `word` (edit distance at most a third of its length), or empty.
+std::string_view closest_match(std::string_view word, std::span<const std::string> candidates);
+
+}  // namespace coe

@@ -1,0 +1,92 @@
+// The one seam between coe and inference. Everything that runs a model goes through Engine; the
+// only real implementation is engine_llama/ (llama.cpp), the other is FakeEngine for tests. No
+// engine types, no void*.
+#pragma once
+
+#include "coe/base/file.h"
+#include "coe/base/result.h"
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace coe {
+
+struct EngineInfo {
+  std::string engine;  // name and version, e.g. "llama.cpp v0.5.0 (CPU)"
+  std::string architecture;
+  std::uint32_t n_vocab = 0;
+  std::uint32_t n_ctx = 0;  // longest sequence one decode may have
+  std::uint32_t n_expert = 0;
+  std::uint32_t n_expert_used = 0;
+  std::vector<std::uint32_t> moe_layers;  // block ids with a router, as the graph has them
+};
+
+// What one MoE layer did for a run of consecutive tokens. Views are valid only during the call.
+// Shapes: ids, weights [n_token][n_used], rank 0 first (router weight order as the engine selected
+// them).
+struct RoutingView {
+  std::uint32_t layer = 0;        // block id
+  std::uint32_t first_token = 0;  // position in the decoded sequence
+  std::uint32_t n_token = 0;
+  std::uint32_t n_used = 0;
+  std::span<const std::int32_t> ids;
+  std::span<const float> weights;
+  // With Observe::outputs, else empty: L2 norm of each chosen expert's output before gating
+  // [n_token][n_used], and per token the norm of the layer's summed MoE output and of the residual
+  // stream that enters its FFN.
+  std::span<const float> output_norms;
+  std::span<const float> moe_norms;
+  std::span<const float> residual_norms;  // empty where the graph does not name it
+};
+
+class RoutingObserver {
+ public:
+  virtual ~RoutingObserver() = default;
+  virtual void on_routing(const RoutingView& view) = 0;
+};
+
+class LogitsObserver {
+ public:
+  virtual ~LogitsObserver() = default;
+  // Raw logits [n_vocab] after the token at `position`; called in order of positions.
+  virtual void on_logits(std::uint32_t position, std::span<const float> logits) = 0;
+};
+
+// Virtual surgery: kept expert ids by block id. Experts not listed cannot be selected in that
+// layer.
+using ExpertFilter = std::map<std::uint32_t, std::vector<std::uint32_t>>;
+
+struct DecodeRequest {
+  std::span<const std::int32_t> tokens;  // one sequence from position 0
+  RoutingObserver* routing = nullptr;    // null: routing is not observed and costs nothing
+  bool outputs = false;                  // also the norms of RoutingView
+  LogitsObserver* logits = nullptr;      // null: no logits are computed beyond what routing needs
+  const ExpertFilter* filter = nullptr;  // null: the model as it is
+};
+
+class Engine {
+ public:
+  virtual ~Engine() = default;
+  virtual const EngineInfo& info() const = 0;
+  // Special tokens in the text are parsed; BOS is added where the model wants it.
+  virtual Result<std::vector<std::int32_t>> tokenize(std::string_view text) = 0;
+  // Runs one sequence in a fresh KV cache. Errors: kInvalidArgument when it is empty or longer than
+  // n_ctx; kEngine; kCancelled after request_stop().
+  virtual Status decode(const DecodeRequest& request) = 0;
+};
+
+struct EngineOptions {
+  Path model;
+  std::uint32_t n_ctx = 2048;   // capped at what the model was trained for
+  std::uint32_t n_batch = 512;  // tokens per forward pass
+  int n_threads = 0;            // 0: all cores
+  int n_gpu_layers = 0;
+  bool flash_attn = false;  // off: exact; on moves logits (see docs/architecture.md)
+};
+
+}  // namespace coe

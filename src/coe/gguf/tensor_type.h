@@ -1,0 +1,27 @@
+// The tensor types of GGUF as a table: id, name, block. Held to ggml's own ggml_type_size by an
+// engine test. Source: ggml v0.25.1 ggml.h `enum ggml_type`, ggml-common.h block structs.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace coe::gguf {
+
+// A ggml type id as stored in files. Only ids in the table below are valid.
+enum class TensorType : std::uint32_t {};
+
+struct TypeTraits {
+  TensorType type;
+  std::string_view name;      // ggml's spelling: "F32", "Q4_K"
+  std::uint32_t block_size;   // values per block
+  std::uint32_t block_bytes;  // bytes per block
+};
+
+// Null for ids that ggml does not know or has removed.
+const TypeTraits* find_type(std::uint32_t id);
+// `type` must come from a parsed file or the table.
+const TypeTraits& traits(TensorType type);
+std::optional<TensorType> type_from_name(std::string_view name);
+
+}  // namespace coe::gguf

@@ -1,0 +1,29 @@
+// Building masks from scores. First light has pass 1 of the method; later passes rearrange its
+// result.
+#pragma once
+
+#include "coe/base/result.h"
+#include "coe/mask/keep_mask.h"
+#include "coe/moe/expert_table.h"
+
+#include <cstdint>
+#include <vector>
+
+namespace coe {
+
+// Pass 1: the top K of each layer by score; ties go to the lower expert id, so the mask is
+// deterministic. Source: method section 4, pass 1. `layers[i]` names row i of `score`; with n_group
+// > 1 each of the n_group equal runs of experts keeps K/n_group. Errors: kInvalidArgument when K is
+// 0, above n_expert or no multiple of n_group.
+Result<KeepMask> top_k_mask(const ExpertTable<double>& score, const std::vector<LayerId>& layers,
+                            std::uint32_t n_keep, std::uint32_t n_group);
+
+// Kept score / total score, per row and over all (0 where a row's total is 0). Shapes: [n_layer].
+struct Coverage {
+  std::vector<double> layers;
+  double mean = 0.0;  // of the rows
+};
+Coverage coverage(const KeepMask& mask, const ExpertTable<double>& score,
+                  const std::vector<LayerId>& layers);
+
+}  // namespace coe

@@ -1,0 +1,62 @@
+// KeepMask: which experts of each MoE layer a specialist keeps. Native JSON (`coe.mask/1`,
+// docs/formats/keep-mask.md) and the reference form {"0": [ids], …} are both read; native or plain
+// is written.
+#pragma once
+
+#include "coe/base/result.h"
+#include "coe/moe/ids.h"
+#include "coe/moe/model.h"
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace coe {
+
+// One entry of a mask's recipe, e.g.
+// {"pass":"domain","score":"util","blend":"token","profile":{…}}: kept as compact JSON text so that
+// a mask round-trips recipes it does not know.
+struct MaskPass {
+  std::string json;
+  bool operator==(const MaskPass&) const = default;
+};
+
+class KeepMask {
+ public:
+  // `layers`: ids in any order. Invariant established here: at least one layer, the same number of
+  // ids in each, ids sorted, unique and below n_expert. Errors: kCorrupt, naming layer and ids.
+  // n_expert 0 = unknown (plain masks do not say): only sortedness, uniqueness and equal counts are
+  // checked.
+  static Result<KeepMask> create(std::uint32_t n_expert,
+                                 std::map<LayerId, std::vector<ExpertId>> layers);
+
+  std::uint32_t n_expert() const { return n_expert_; }
+  std::uint32_t n_keep() const { return n_keep_; }
+  const std::map<LayerId, std::vector<ExpertId>>& layers() const { return layers_; }
+  bool keeps(LayerId layer, ExpertId expert) const;
+
+  // The parent it was made for; empty fields when unknown (plain masks).
+  ModelId parent;
+  std::vector<MaskPass> passes;
+
+  bool operator==(const KeepMask&) const = default;
+
+ private:
+  std::uint32_t n_expert_ = 0;
+  std::uint32_t n_keep_ = 0;
+  std::map<LayerId, std::vector<ExpertId>> layers_;
+};
+
+// `name` stands for the source in messages. Errors: kCorrupt (with the JSON position, layer or id).
+Result<KeepMask> parse_mask(std::string_view json, std::string_view name);
+// Native form, or with `plain` the reference form. Deterministic; ends in a newline.
+std::string mask_to_json(const KeepMask& mask, bool plain);
+
+// kMismatch when the mask belongs to another model, lacks a MoE layer or names one that is not MoE
+// or ids above N; kInvalidArgument when K is below the experts used, equals N (nothing to cut) or
+// breaks expert groups.
+Status check_mask(const KeepMask& mask, const MoeModel& model, std::string_view mask_name);
+
+}  // namespace coe

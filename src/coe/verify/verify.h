@@ -1,0 +1,42 @@
+// Proof that a child is its parent cut by a mask, from the files alone. Shares no code with
+// surgery: what surgery plans, verify derives again from names and shapes. Source: method section
+// 5, post-conditions.
+#pragma once
+
+#include "coe/base/file.h"
+#include "coe/base/observer.h"
+#include "coe/base/result.h"
+#include "coe/mask/keep_mask.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace coe {
+
+struct VerifyFinding {
+  std::string where;    // tensor, key, or "file"
+  std::string message;  // names the expert and byte where that makes sense
+};
+
+struct VerifyReport {
+  std::uint64_t n_tensor = 0;  // of the child
+  std::uint64_t n_tensor_cut = 0;
+  std::uint64_t n_expert_checked = 0;  // expert slabs compared byte for byte
+  std::uint64_t n_bytes_compared = 0;
+  std::uint32_t n_keep = 0;
+  bool mask_recovered =
+      false;  // no mask was given and none is embedded: kept ids were found from the router rows
+  std::vector<VerifyFinding> bad;
+  bool ok() const { return bad.empty(); }
+};
+
+// Without `mask` the one in the child's coe.* keys is used; without that, kept ids are recovered by
+// matching router rows. Errors: only what prevents checking (files that cannot be opened or parsed,
+// a parent that is not MoE, a mask of another model); every difference is a finding, at most 100
+// are listed.
+Result<VerifyReport> verify_child(const Path& parent, const Path& child,
+                                  const std::optional<KeepMask>& mask, Observer& observer);
+
+}  // namespace coe
