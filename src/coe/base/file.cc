@@ -106,7 +106,12 @@ Result<AtomicFile> AtomicFile::create(const Path& path, Overwrite overwrite) {
   // Not O_TRUNC: the bytes may belong to a run that is still writing; the lock tells.
   file.fd_ = ::open(temporary.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
   if (file.fd_ < 0) return tl::unexpected(io_error(path, "create"));
-  if (::flock(file.fd_, LOCK_EX | LOCK_NB) != 0)
+  struct stat opened{};
+  struct stat named{};
+  // Between our open and our lock the other run may have finished and given the file its final
+  // name: then it is no longer the temporary, and not ours to touch.
+  if (::flock(file.fd_, LOCK_EX | LOCK_NB) != 0 || ::fstat(file.fd_, &opened) != 0 ||
+      ::lstat(temporary.c_str(), &named) != 0 || opened.st_ino != named.st_ino)
     return fail(Code::kExists, fmt::format("{}: another process is writing it", path.string()),
                 "wait for it to end, or choose another name");
   file.temporary_ = std::move(temporary);  // from here on ours to remove
