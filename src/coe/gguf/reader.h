@@ -70,6 +70,8 @@ class GgufFile {
 
   const Header& header() const { return header_; }
   const Path& path() const { return path_; }
+  // The whole file.
+  std::span<const std::byte> bytes() const { return file_.bytes(); }
   std::span<const std::byte> data(const TensorInfo& tensor) const;
   // Position of the tensor's first byte in the file.
   std::uint64_t position(const TensorInfo& tensor) const {

@@ -69,7 +69,7 @@ class Value {
 
  private:
   ValueType type_ = ValueType::kU8;
-  std::vector<std::byte> bytes_;
+  std::vector<std::byte> bytes_ = std::vector<std::byte>(1);
 };
 
 struct KeyValue {

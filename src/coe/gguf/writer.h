@@ -16,9 +16,9 @@ namespace coe::gguf {
 
 // Lays the tensors out in order (offset = running sum of padded sizes; n_bytes from type and ne),
 // writes them back into `header.tensors`, sets data_offset and file_bytes, and returns the bytes of
-// the header padded to `header.alignment`. An alignment other than the default must be among the
-// keys (general.alignment, u32). Errors: kInvalidArgument for duplicate or empty names, rows that
-// do not fill blocks, or sizes that overflow.
+// the header, padded to `header.alignment` unless there are no tensors. An alignment other than the
+// default must be among the keys (general.alignment, u32). Errors: kInvalidArgument for duplicate
+// or empty names, rows that do not fill blocks, or sizes that overflow.
 Result<std::vector<std::byte>> encode_header(Header& header);
 
 struct TensorData {
