@@ -14,11 +14,12 @@ namespace coe {
 // Pass 1: the top K of each layer by score; ties go to the lower expert id, so the mask is
 // deterministic. Source: method section 4, pass 1. `layers[i]` names row i of `score`; with n_group
 // > 1 each of the n_group equal runs of experts keeps K/n_group. Errors: kInvalidArgument when K is
-// 0, above n_expert or no multiple of n_group.
+// 0, above n_expert or no multiple of n_group, or when a score is not finite.
 Result<KeepMask> top_k_mask(const ExpertTable<double>& score, const std::vector<LayerId>& layers,
                             std::uint32_t n_keep, std::uint32_t n_group);
 
-// Kept score / total score, per row and over all (0 where a row's total is 0). Shapes: [n_layer].
+// Kept score / total score, per row and over all (0 where a row's total is not positive). Shapes:
+// [n_layer]. A layer that the mask lacks has coverage 0.
 struct Coverage {
   std::vector<double> layers;
   double mean = 0.0;  // of the rows

@@ -26,9 +26,9 @@ struct MaskPass {
 class KeepMask {
  public:
   // `layers`: ids in any order. Invariant established here: at least one layer, the same number of
-  // ids in each, ids sorted, unique and below n_expert. Errors: kCorrupt, naming layer and ids.
-  // n_expert 0 = unknown (plain masks do not say): only sortedness, uniqueness and equal counts are
-  // checked.
+  // ids in each and at least one, ids sorted, unique and below n_expert. Errors: kCorrupt, naming
+  // layer and ids. n_expert 0 = unknown (plain masks do not say): only sortedness, uniqueness and
+  // equal counts are checked.
   static Result<KeepMask> create(std::uint32_t n_expert,
                                  std::map<LayerId, std::vector<ExpertId>> layers);
 
@@ -36,6 +36,8 @@ class KeepMask {
   std::uint32_t n_keep() const { return n_keep_; }
   const std::map<LayerId, std::vector<ExpertId>>& layers() const { return layers_; }
   bool keeps(LayerId layer, ExpertId expert) const;
+  // Kept ids by block id, without strong types: what engines take for virtual surgery.
+  std::map<std::uint32_t, std::vector<std::uint32_t>> as_ids() const;
 
   // The parent it was made for; empty fields when unknown (plain masks).
   ModelId parent;
@@ -49,9 +51,12 @@ class KeepMask {
   std::map<LayerId, std::vector<ExpertId>> layers_;
 };
 
-// `name` stands for the source in messages. Errors: kCorrupt (with the JSON position, layer or id).
+// `name` stands for the source in messages. Every level of the JSON is checked for keys given
+// twice. Errors: kCorrupt (with the JSON position, layer or id); kUnsupported for a newer schema
+// version.
 Result<KeepMask> parse_mask(std::string_view json, std::string_view name);
-// Native form, or with `plain` the reference form. Deterministic; ends in a newline.
+// Native form, or with `plain` the reference form (layers only). Deterministic; ends in a newline.
+// parse_mask of the native form gives an equal mask. Each pass must hold a JSON object.
 std::string mask_to_json(const KeepMask& mask, bool plain);
 
 // kMismatch when the mask belongs to another model, lacks a MoE layer or names one that is not MoE

@@ -8,10 +8,12 @@
 
 namespace coe {
 
-// Same stats give identical bytes. Errors: those of AtomicFile.
+// Same stats give identical bytes. Errors: kCorrupt when `stats` breaks an invariant; those of
+// AtomicFile.
 Status write_profile(const Path& path, const RoutingStats& stats, Overwrite overwrite);
-// Errors: those of GgufFile::open; kCorrupt when it is no profile, misses a key or tensor, or
-// breaks an invariant; kUnsupported for a newer format version.
+// Errors: those of GgufFile::open; kCorrupt when it is no profile (a model says so), misses a key
+// or tensor, has one that does not belong or has another type or shape, or breaks an invariant;
+// kUnsupported for a newer format version.
 Result<RoutingStats> read_profile(const Path& path);
 
 }  // namespace coe

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace coe {
@@ -39,9 +40,11 @@ struct DomainStats {
   std::vector<std::int64_t> histograms;  // [L,E,R] times expert e was chosen at rank k
   std::vector<double> weight_sum;        // [L,E,R] sum of its final router weight there
   std::vector<double> freq_by_sample;    // [L,E,R] sum over samples of histogram / n_tok
-  std::vector<double>
-      weight_mean_by_sample;     // [L,E,R] sum over samples of weight_sum / max(histogram, 1)
-  std::vector<double> decisive;  // [L,E,R] sum of (w_0 - w_{R-1}) * w_k
+  // [L,E,R] sum over samples of weight_sum / max(histogram, 1)
+  std::vector<double> weight_mean_by_sample;
+  // [L,E,R] sum of (w_0 - w_{R-1}) * w_k. Negative where a selection bias ranks lower weights
+  // first.
+  std::vector<double> decisive;
   // Empty when the profile was taken without expert outputs:
   std::vector<double> output_norm;   // [L,E] sum of ||f_e(x)||_2 over the tokens routed to e
   std::vector<double> gated_norm;    // [L,E] sum of g_e * ||f_e(x)||_2
@@ -50,15 +53,20 @@ struct DomainStats {
 
   static DomainStats zero(std::string name, double weight, const RoutingShape& shape,
                           bool with_outputs);
+  // Adds every accumulator and count; name and weight stay. Both must have the same shape.
+  void add(const DomainStats& other);
   bool has_outputs() const { return !output_norm.empty(); }
 };
 
 struct RoutingStats {
   ModelId parent;
   RoutingShape shape;
+  std::uint32_t n_expert_group = 0;  // of the parent; 0 or 1: no groups
   std::vector<DomainStats> domains;  // sorted by name
   std::string tool_version;          // that wrote it
   std::string engine;                // engine and its version
+  std::string corpus_digest;         // of the text profiled; empty after merging different ones
+  std::string settings;              // what else decides the numbers; likewise
   std::string command_line;          // that made it
 
   std::int64_t n_tokens() const;
@@ -66,12 +74,18 @@ struct RoutingStats {
   const DomainStats* find_domain(std::string_view name) const;
 };
 
-// Adds `other` into `into`: same-named sub-domains are summed, new ones inserted. Errors: kMismatch
-// when parent, shape, presence of expert outputs, or the weight of a shared sub-domain differ.
+// Adds `other` into `into`: same-named sub-domains are summed, new ones inserted. Both must satisfy
+// check_invariants. Of engine, corpus digest and settings only what both agree on is kept, else
+// they become empty; tool version and command line are those of `into`, for the caller to replace.
+// Up to rounding of sums, the order of merging does not matter. Errors, which leave `into` as it
+// was: kMismatch when parent, shape, expert groups, presence of expert outputs, or the weight of a
+// shared sub-domain differ.
 Status merge_into(RoutingStats& into, const RoutingStats& other);
 
-// Sum over experts and ranks of histograms must be n_tokens * R at every layer of every sub-domain,
-// counts and sums finite and not negative. Errors: kCorrupt, naming sub-domain and layer.
+// Layers ascend, sub-domains ascend by name, every accumulator has the profile's shape; at every
+// layer of every sub-domain the histograms of each rank sum to n_tokens (so over experts and ranks
+// to n_tokens * R); sums are finite and, but for `decisive`, not negative. Errors: kCorrupt, naming
+// sub-domain and layer.
 Status check_invariants(const RoutingStats& stats);
 
 }  // namespace coe

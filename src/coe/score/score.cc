@@ -1,0 +1,317 @@
+#include "coe/score/score.h"
+
+#include "coe/base/result.h"
+#include "coe/base/rng.h"
+#include "coe/base/text.h"
+#include "coe/moe/expert_table.h"
+#include "coe/routing/stats.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <numeric>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace coe {
+
+namespace {
+
+using Table = ExpertTable<double>;
+
+// In the order of the enumerators.
+constexpr std::array<std::string_view, 9> kScoreNames = {
+    "util", "freq", "rank", "ean", "reap", "reap_sum", "decisive", "share", "random"};
+constexpr std::array<std::string_view, 3> kBlendNames = {"token", "sample", "subdomain"};
+
+template <class Enum, std::size_t kCount>
+Result<Enum> from_name(std::string_view noun, std::string_view name,
+                       const std::array<std::string_view, kCount>& names) {
+  const auto found = std::find(names.begin(), names.end(), name);
+  if (found != names.end()) return static_cast<Enum>(found - names.begin());
+  const std::vector<std::string> candidates(names.begin(), names.end());
+  const auto close = closest_match(name, candidates);
+  return fail(Code::kInvalidArgument, fmt::format("{}: unknown {}", name, noun),
+              close.empty() ? fmt::format("choose one of {}", fmt::join(names, ", "))
+                            : fmt::format("did you mean `{}`?", close));
+}
+
+bool needs_outputs(Score score) {
+  return score == Score::kEan || score == Score::kReap || score == Score::kReapSum ||
+         score == Score::kShare;
+}
+
+// f(index into [L,E,R], rank) summed over ranks.
+template <class Function>
+Table sum_ranks(const RoutingShape& shape, Function f) {
+  Table table(shape.n_layer(), shape.n_expert);
+  for (std::size_t l = 0; l < shape.n_layer(); ++l) {
+    for (std::size_t e = 0; e < shape.n_expert; ++e) {
+      double sum = 0.0;
+      for (std::size_t k = 0; k < shape.n_expert_used; ++k) sum += f(shape.at(l, e, k), k);
+      table.at(l, e) = sum;
+    }
+  }
+  return table;
+}
+
+Table util(const DomainStats& d, const RoutingShape& shape) {
+  const auto n = static_cast<double>(d.n_tokens);
+  return sum_ranks(shape, [&](std::size_t i, std::size_t) {
+    const auto count = static_cast<double>(d.histograms[i]);
+    return count / n * (d.weight_sum[i] / std::max(count, 1.0));
+  });
+}
+
+Table freq(const DomainStats& d, const RoutingShape& shape) {
+  const auto n = static_cast<double>(d.n_tokens);
+  return sum_ranks(
+      shape, [&](std::size_t i, std::size_t) { return static_cast<double>(d.histograms[i]) / n; });
+}
+
+Table rank(const DomainStats& d, const RoutingShape& shape) {
+  const auto r = static_cast<double>(shape.n_expert_used);
+  const double total = r * (r + 1.0) / 2.0;
+  return sum_ranks(shape, [&](std::size_t i, std::size_t k) {
+    return (r - static_cast<double>(k)) / total * static_cast<double>(d.histograms[i]);
+  });
+}
+
+Table decisive(const DomainStats& d, const RoutingShape& shape) {
+  const auto n = static_cast<double>(d.n_tokens);
+  return sum_ranks(shape, [&](std::size_t i, std::size_t) { return d.decisive[i] / n; });
+}
+
+Table mean_over_routed(const std::vector<double>& sums, const DomainStats& d,
+                       const RoutingShape& shape) {
+  Table table = sum_ranks(
+      shape, [&](std::size_t i, std::size_t) { return static_cast<double>(d.histograms[i]); });
+  for (std::size_t i = 0; i < sums.size(); ++i) {
+    double& value = table.values()[i];
+    value = value > 0.0 ? sums[i] / value : 0.0;
+  }
+  return table;
+}
+
+Table mean_over_tokens(const std::vector<double>& sums, const DomainStats& d,
+                       const RoutingShape& shape) {
+  Table table(shape.n_layer(), shape.n_expert);
+  for (std::size_t i = 0; i < sums.size(); ++i)
+    table.values()[i] = sums[i] / static_cast<double>(d.n_tokens);
+  return table;
+}
+
+// The formula over one set of accumulators. kRandom is not a formula over them.
+Table apply_formula(Score score, const DomainStats& d, const RoutingShape& shape) {
+  switch (score) {
+    case Score::kUtil:
+      return util(d, shape);
+    case Score::kFreq:
+      return freq(d, shape);
+    case Score::kRank:
+      return rank(d, shape);
+    case Score::kEan:
+      return mean_over_routed(d.output_norm, d, shape);
+    case Score::kReap:
+      return mean_over_routed(d.gated_norm, d, shape);
+    case Score::kReapSum:
+      return mean_over_tokens(d.gated_norm, d, shape);
+    case Score::kDecisive:
+      return decisive(d, shape);
+    case Score::kShare:
+      return mean_over_tokens(d.output_share, d, shape);
+    case Score::kRandom:
+      break;
+  }
+  COE_CHECK(false);
+  return {};
+}
+
+Table random_table(const RoutingShape& shape, std::uint64_t seed) {
+  Table table(shape.n_layer(), shape.n_expert);
+  Rng rng(seed);
+  for (double& value : table.values()) value = rng.uniform();
+  return table;
+}
+
+struct Chosen {
+  const DomainStats* domain;
+  double weight;
+};
+
+Status check_weights(const RoutingStats& stats, const ScoreOptions& options) {
+  std::vector<std::string> names;
+  names.reserve(stats.domains.size());
+  for (const auto& domain : stats.domains) names.push_back(domain.name);
+  double positive = 0.0;  // the first positive weight
+  for (auto item = options.weights.begin(); item != options.weights.end(); ++item) {
+    const auto& [name, weight] = *item;
+    if (stats.find_domain(name) == nullptr) {
+      const auto close = closest_match(name, names);
+      return fail(Code::kInvalidArgument,
+                  fmt::format("{}: the profile has no such sub-domain", name),
+                  close.empty() ? fmt::format("it has {}", fmt::join(names, ", "))
+                                : fmt::format("did you mean `{}`?", close));
+    }
+    const auto is_same = [&](const auto& other) { return other.first == name; };
+    if (std::any_of(options.weights.begin(), item, is_same))
+      return fail(Code::kInvalidArgument, fmt::format("{}: sub-domain is weighted twice", name));
+    if (!std::isfinite(weight) || weight < 0.0)
+      return fail(Code::kInvalidArgument,
+                  fmt::format("{}: weight {} is not a positive number", name, weight));
+    if (positive == 0.0) positive = weight;
+    if (options.blend != Blend::kSubdomain && weight != 0.0 && weight != positive)
+      return fail(Code::kInvalidArgument,
+                  fmt::format("{}: the `{}` aggregate takes no weights ({} vs {})", name,
+                              blend_name(options.blend), weight, positive),
+                  "use the `subdomain` aggregate, or equal weights to choose sub-domains");
+  }
+  return {};
+}
+
+// In the profile's order. Own weights matter to kSubdomain only.
+Result<std::vector<Chosen>> choose_domains(const RoutingStats& stats, const ScoreOptions& options) {
+  COE_TRY_STATUS(check_weights(stats, options));
+  std::vector<Chosen> chosen;
+  for (const auto& domain : stats.domains) {
+    double weight = options.blend == Blend::kSubdomain ? domain.weight : 1.0;
+    if (!options.weights.empty()) {
+      const auto item = std::find_if(options.weights.begin(), options.weights.end(),
+                                     [&](const auto& w) { return w.first == domain.name; });
+      weight = item == options.weights.end() ? 0.0 : item->second;
+    }
+    if (weight > 0.0) chosen.push_back({&domain, weight});
+  }
+  if (chosen.empty())
+    return fail(Code::kInvalidArgument, "no sub-domain has a weight above 0",
+                "give at least one sub-domain a positive weight");
+  return chosen;
+}
+
+Status check_material(Score score, const std::vector<Chosen>& chosen, const RoutingShape& shape) {
+  if (needs_outputs(score) && !chosen.front().domain->has_outputs())
+    return fail(Code::kInvalidArgument,
+                fmt::format("score {} needs expert outputs, which the profile does not hold",
+                            score_name(score)),
+                "profile again with expert outputs, or choose util, freq, rank or decisive");
+  if (score == Score::kDecisive && shape.n_expert_used < 2)
+    return fail(Code::kInvalidArgument,
+                "score decisive compares experts of a token, but the model uses only one",
+                "choose another score");
+  return {};
+}
+
+Status check_has_tokens(std::int64_t n_tokens, std::string_view what) {
+  if (n_tokens > 0) return {};
+  return fail(Code::kInvalidArgument, fmt::format("{}: has no tokens to score by", what),
+              "profile with a corpus that has text for it");
+}
+
+DomainStats pool(const std::vector<Chosen>& chosen, const RoutingShape& shape) {
+  auto sum = DomainStats::zero({}, 1.0, shape, chosen.front().domain->has_outputs());
+  for (const auto& item : chosen) sum.add(*item.domain);
+  return sum;
+}
+
+Result<Table> by_token(Score score, const std::vector<Chosen>& chosen, const RoutingShape& shape) {
+  const auto sum = pool(chosen, shape);
+  COE_TRY_STATUS(check_has_tokens(sum.n_tokens, "the profile"));
+  return apply_formula(score, sum, shape);
+}
+
+Result<Table> by_sample(Score score, const std::vector<Chosen>& chosen, const RoutingShape& shape) {
+  if (score != Score::kUtil && score != Score::kFreq)
+    return fail(Code::kInvalidArgument,
+                fmt::format("score {} cannot be aggregated by sample: profiles keep by-sample sums "
+                            "of choices and weights only",
+                            score_name(score)),
+                "use the `token` or `subdomain` aggregate, or score util or freq");
+  const auto sum = pool(chosen, shape);
+  COE_TRY_STATUS(check_has_tokens(sum.n_samples, "the profile"));
+  const auto n = static_cast<double>(sum.n_samples);
+  return sum_ranks(shape, [&](std::size_t i, std::size_t) {
+    const double mean_freq = sum.freq_by_sample[i] / n;
+    return score == Score::kFreq ? mean_freq : mean_freq * (sum.weight_mean_by_sample[i] / n);
+  });
+}
+
+Result<Table> by_subdomain(Score score, const std::vector<Chosen>& chosen,
+                           const RoutingShape& shape) {
+  const double total_weight =
+      std::accumulate(chosen.begin(), chosen.end(), 0.0,
+                      [](double sum, const Chosen& item) { return sum + item.weight; });
+  Table blend(shape.n_layer(), shape.n_expert);
+  for (const auto& [domain, weight] : chosen) {
+    COE_TRY_STATUS(check_has_tokens(domain->n_tokens, domain->name));
+    const auto table = apply_formula(score, *domain, shape);
+    for (std::size_t l = 0; l < shape.n_layer(); ++l) {
+      const auto row = table.row(l);
+      const double total = std::accumulate(row.begin(), row.end(), 0.0);
+      if (!std::isfinite(total) || total <= 0.0)
+        return fail(Code::kInvalidArgument,
+                    fmt::format("{}: layer {}: the scores sum to {}, so they cannot be normalised",
+                                domain->name, shape.layers[l].value, total),
+                    "use the `token` aggregate or another score");
+      for (std::size_t e = 0; e < row.size(); ++e)
+        blend.at(l, e) += weight / total_weight * (row[e] / total);
+    }
+  }
+  return blend;
+}
+
+}  // namespace
+
+std::string_view score_name(Score score) { return kScoreNames[static_cast<std::size_t>(score)]; }
+
+Result<Score> score_from_name(std::string_view name) {
+  return from_name<Score>("score", name, kScoreNames);
+}
+
+std::string_view blend_name(Blend blend) { return kBlendNames[static_cast<std::size_t>(blend)]; }
+
+Result<Blend> blend_from_name(std::string_view name) {
+  return from_name<Blend>("aggregate", name, kBlendNames);
+}
+
+Result<ExpertTable<double>> compute_score(const RoutingStats& stats, const ScoreOptions& options) {
+  COE_TRY(const auto chosen, choose_domains(stats, options));
+  if (options.score == Score::kRandom) return random_table(stats.shape, options.seed);
+  COE_TRY_STATUS(check_material(options.score, chosen, stats.shape));
+  switch (options.blend) {
+    case Blend::kToken:
+      return by_token(options.score, chosen, stats.shape);
+    case Blend::kSample:
+      return by_sample(options.score, chosen, stats.shape);
+    case Blend::kSubdomain:
+      break;
+  }
+  return by_subdomain(options.score, chosen, stats.shape);
+}
+
+ExpertTable<double> average_rank(const RoutingStats& stats) {
+  const auto& shape = stats.shape;
+  ExpertTable<double> table(shape.n_layer(), shape.n_expert);
+  for (std::size_t l = 0; l < shape.n_layer(); ++l) {
+    for (std::size_t e = 0; e < shape.n_expert; ++e) {
+      std::int64_t n_chosen = 0;
+      double rank_sum = 0.0;
+      for (std::size_t k = 0; k < shape.n_expert_used; ++k) {
+        std::int64_t at_rank = 0;
+        for (const auto& domain : stats.domains) at_rank += domain.histograms[shape.at(l, e, k)];
+        n_chosen += at_rank;
+        rank_sum += static_cast<double>(k) * static_cast<double>(at_rank);
+      }
+      table.at(l, e) = n_chosen > 0 ? rank_sum / static_cast<double>(n_chosen)
+                                    : static_cast<double>(shape.n_expert_used);
+    }
+  }
+  return table;
+}
+
+}  // namespace coe

@@ -1,5 +1,5 @@
 // Saliency of experts from a routing profile: one pure function per formula. Source: method
-// section 3.
+// section 3, aggregation section 2.2.
 #pragma once
 
 #include "coe/base/result.h"
@@ -14,33 +14,56 @@
 
 namespace coe {
 
-enum class Score { kUtil, kFreq, kRank, kEan, kReap, kReapSum, kDecisive, kShare, kRandom };
+// Each from the accumulators of DomainStats; h is histograms[l,e,k], N the number of tokens, R the
+// experts used per token, k a rank. Only `rank` is not divided by N: its unit is choices.
+enum class Score {
+  kUtil,      // sum_k h/N * weight_sum/max(h,1)
+  kFreq,      // sum_k h/N
+  kRank,      // sum_k (R-k)/(R(R+1)/2) * h
+  kEan,       // output_norm / sum_k h: mean output norm over routed tokens; 0 if never routed
+  kReap,      // gated_norm / sum_k h: mean gated norm over routed tokens; 0 if never routed
+  kReapSum,   // gated_norm / N
+  kDecisive,  // sum_k decisive / N
+  kShare,     // output_share / N
+  kRandom,    // uniform in [0,1), drawn layer by layer in expert order from Rng(seed)
+};
 
 // "util", "freq", "rank", "ean", "reap", "reap_sum", "decisive", "share", "random".
 std::string_view score_name(Score score);
-Result<Score> score_from_name(
-    std::string_view name);  // kInvalidArgument, with the closest name as hint
+// Errors: kInvalidArgument, with the closest name as hint.
+Result<Score> score_from_name(std::string_view name);
 
-// How sub-domains become one table. Source: method section 2.2.
+// How sub-domains become one table. kRandom looks at none of them.
 enum class Blend {
-  kToken,      // accumulators summed: every token counts the same
-  kSample,     // by-sample accumulators: every sample counts the same (util and freq only)
-  kSubdomain,  // per-sub-domain scores, each divided by its layer's total, combined by weight
+  // Accumulators and N summed over sub-domains, then the formula: every token counts the same.
+  kToken,
+  // By-sample accumulators summed and divided by the number of samples S: every sample counts the
+  // same. freq: sum_k freq_by_sample/S. util: sum_k freq_by_sample/S * weight_mean_by_sample/S.
+  // The other scores have no by-sample accumulators.
+  kSample,
+  // The formula for each sub-domain, each row divided by its sum, then the weighted mean of rows:
+  // every row of the result sums to 1.
+  kSubdomain,
 };
+// "token", "sample", "subdomain".
 std::string_view blend_name(Blend blend);
+// Errors: kInvalidArgument, with the closest name as hint.
 Result<Blend> blend_from_name(std::string_view name);
 
 struct ScoreOptions {
   Score score = Score::kUtil;
   Blend blend = Blend::kToken;
-  // Replaces the profile's own sub-domain weights; an unknown name is kInvalidArgument. Empty: all,
-  // own weights.
+  // Sub-domains to use and their weights, instead of all with the profile's own weights. Weight 0
+  // leaves a sub-domain out. kToken and kSample, which know no weights, take equal ones only.
   std::vector<std::pair<std::string, double>> weights;
   std::uint64_t seed = 0;  // kRandom only
 };
 
-// Shapes: result [n_layer, n_expert], higher keeps. Errors: kInvalidArgument when the profile lacks
-// what the score needs (expert outputs, a sub-domain, tokens).
+// Shapes: result [n_layer, n_expert], higher keeps. Deterministic: sums run over sub-domains in the
+// profile's order, then over ranks. `stats` must satisfy check_invariants. Errors:
+// kInvalidArgument when the profile lacks what the score needs (expert outputs, tokens), for a
+// sub-domain that is unknown or named twice, a weight that is negative or not finite, no weight
+// left, a blend that the score or the weights do not go with, a row that cannot be normalised.
 Result<ExpertTable<double>> compute_score(const RoutingStats& stats, const ScoreOptions& options);
 
 // avg_rank(l,e) = sum_k k*histograms / sum_k histograms over all sub-domains; R if never chosen.

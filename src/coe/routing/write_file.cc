@@ -1,0 +1,113 @@
+#include "coe/base/file.h"
+#include "coe/base/result.h"
+#include "coe/gguf/reader.h"
+#include "coe/gguf/tensor_type.h"
+#include "coe/gguf/value.h"
+#include "coe/gguf/writer.h"
+#include "coe/routing/accumulators.h"
+#include "coe/routing/file.h"
+#include "coe/routing/format.h"
+#include "coe/routing/stats.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace coe {
+
+namespace {
+
+using gguf::KeyValue;
+using gguf::Value;
+namespace names = profile_file;
+
+std::vector<KeyValue> profile_keys(const RoutingStats& stats) {
+  std::vector<std::uint32_t> layers;
+  layers.reserve(stats.shape.n_layer());
+  for (const auto layer : stats.shape.layers) layers.push_back(layer.value);
+  std::vector<std::string> domains;
+  std::vector<double> weights;
+  for (const auto& domain : stats.domains) {
+    domains.push_back(domain.name);
+    weights.push_back(domain.weight);
+  }
+  std::vector<KeyValue> keys;
+  const auto add = [&](std::string_view key, Value value) {
+    keys.push_back(KeyValue{std::string(key), std::move(value)});
+  };
+  add(names::kGeneralType, Value::string(names::kType));
+  add(names::kVersionKey, Value::u32(names::kVersion));
+  add(names::kParentName, Value::string(stats.parent.name));
+  add(names::kParentArchitecture, Value::string(stats.parent.architecture));
+  add(names::kParentDigest, Value::string(stats.parent.digest));
+  add(names::kExpert, Value::u32(stats.shape.n_expert));
+  add(names::kExpertUsed, Value::u32(stats.shape.n_expert_used));
+  add(names::kExpertGroup, Value::u32(stats.n_expert_group));
+  add(names::kLayers, Value::array_u32(layers));
+  add(names::kDomains, Value::strings(domains));
+  add(names::kWeights, Value::array_f64(weights));
+  add(names::kCorpusDigest, Value::string(stats.corpus_digest));
+  add(names::kSettings, Value::string(stats.settings));
+  add(names::kToolVersion, Value::string(stats.tool_version));
+  add(names::kEngine, Value::string(stats.engine));
+  add(names::kCommandLine, Value::string(stats.command_line));
+  return keys;
+}
+
+template <class Number>
+gguf::TensorData tensor(std::string name, gguf::TensorType type,
+                        std::initializer_list<std::uint64_t> ne, std::span<const Number> values) {
+  gguf::TensorData data;
+  data.info.name = std::move(name);
+  data.info.type = type;
+  for (const std::uint64_t n : ne) data.info.ne[data.info.n_dims++] = n;
+  const auto bytes = std::as_bytes(values);
+  data.bytes.assign(bytes.begin(), bytes.end());
+  return data;
+}
+
+gguf::TensorData sum_tensor(std::string name, Axes axes, const RoutingShape& shape,
+                            std::span<const double> values) {
+  switch (axes) {
+    case Axes::kRanked:
+      return tensor(std::move(name), names::kF64,
+                    {shape.n_expert_used, shape.n_expert, shape.n_layer()}, values);
+    case Axes::kFlat:
+      return tensor(std::move(name), names::kF64, {shape.n_expert, shape.n_layer()}, values);
+    case Axes::kLayer:
+      break;
+  }
+  return tensor(std::move(name), names::kF64, {shape.n_layer()}, values);
+}
+
+}  // namespace
+
+Status write_profile(const Path& path, const RoutingStats& stats, Overwrite overwrite) {
+  COE_TRY_STATUS(check_invariants(stats));
+  const auto& shape = stats.shape;
+  std::vector<gguf::TensorData> tensors;
+  for (std::size_t d = 0; d < stats.domains.size(); ++d) {
+    const auto& domain = stats.domains[d];
+    const auto add_counts = [&](std::string_view name, std::initializer_list<std::uint64_t> ne,
+                                std::span<const std::int64_t> values) {
+      tensors.push_back(tensor(names::tensor_name(d, name), names::kI64, ne, values));
+    };
+    add_counts("n_tokens", {1}, std::span(&domain.n_tokens, 1));
+    add_counts("n_samples", {1}, std::span(&domain.n_samples, 1));
+    add_counts("histograms", {shape.n_expert_used, shape.n_expert, shape.n_layer()},
+               domain.histograms);
+    for (const auto& accumulator : kAccumulators) {
+      if (accumulator.from_outputs && !domain.has_outputs()) continue;
+      tensors.push_back(sum_tensor(names::tensor_name(d, accumulator.name), accumulator.axes, shape,
+                                   domain.*accumulator.values));
+    }
+  }
+  return gguf::write_gguf(path, profile_keys(stats), tensors, overwrite);
+}
+
+}  // namespace coe

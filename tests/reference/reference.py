@@ -1,0 +1,260 @@
+#!/usr/bin/env python3
+"""Works scores and pass-1 masks out from a routing profile, independently of coe.
+
+Shares no code with the C++ side: its own GGUF reader, formulas written from the method's text.
+Standard library only.
+
+  reference.py PROFILE -k 64 --score util                      prints the mask, {"0": [ids], ...}
+  reference.py PROFILE -k 64 --score util --scores-out S.json  also writes the scores by layer
+  reference.py PROFILE -k 64 --score util --compare MASK.json  exit 1 where the mask differs
+
+Exit codes: 0 done, 1 the mask or the profile's own sums are wrong, 2 usage or unreadable input.
+"""
+
+import argparse
+import array
+import json
+import struct
+import sys
+
+SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
+STRING, ARRAY = 8, 9
+TENSOR_CODES = {27: "q", 28: "d"}  # I64, F64: array module codes
+
+
+class BadFile(Exception):
+    pass
+
+
+class Cursor:
+    """Reads little-endian values off a byte string, front to back."""
+
+    def __init__(self, data):
+        self.data = data
+        self.at = 0
+
+    def take(self, n):
+        if n < 0 or self.at + n > len(self.data):
+            raise BadFile(f"file ends at byte {len(self.data)}, {self.at + n} needed")
+        self.at += n
+        return self.data[self.at - n : self.at]
+
+    def number(self, code):
+        return struct.unpack("<" + code, self.take(struct.calcsize("<" + code)))[0]
+
+    def string(self):
+        return self.take(self.number("Q")).decode("utf-8", "surrogateescape")
+
+    def value(self, kind):
+        if kind == STRING:
+            return self.string()
+        if kind == ARRAY:
+            element, count = self.number("I"), self.number("Q")
+            return [self.value(element) for _ in range(count)]
+        if kind not in SCALARS:
+            raise BadFile(f"unknown value type {kind}")
+        return self.number(SCALARS[kind])
+
+
+def read_gguf(path):
+    """Returns (keys, tensors): name -> value, and name -> (ne, array of numbers)."""
+    with open(path, "rb") as f:
+        cursor = Cursor(f.read())
+    if cursor.take(4) != b"GGUF" or cursor.number("I") != 3:
+        raise BadFile("no GGUF file of version 3")
+    n_tensor, n_key = cursor.number("Q"), cursor.number("Q")
+    keys = {}
+    for _ in range(n_key):
+        name = cursor.string()
+        keys[name] = cursor.value(cursor.number("I"))
+    infos = []
+    for _ in range(n_tensor):
+        name = cursor.string()
+        ne = [cursor.number("Q") for _ in range(cursor.number("I"))]
+        infos.append((name, ne, cursor.number("I"), cursor.number("Q")))
+    alignment = keys.get("general.alignment", 32)
+    start = -(-cursor.at // alignment) * alignment
+    tensors = {}
+    for name, ne, kind, offset in infos:
+        if kind not in TENSOR_CODES:
+            raise BadFile(f"tensor {name} has type {kind}")
+        count = 1
+        for n in ne:
+            count *= n
+        cursor.at = start + offset
+        numbers = array.array(TENSOR_CODES[kind])
+        numbers.frombytes(cursor.take(count * 8))
+        if sys.byteorder == "big":
+            numbers.byteswap()
+        tensors[name] = (ne, numbers)
+    return keys, tensors
+
+
+class Profile:
+    """A routing profile, its sub-domains summed: every token counts the same."""
+
+    def __init__(self, path):
+        keys, tensors = read_gguf(path)
+        if keys.get("general.type") != "coe-routing-profile":
+            raise BadFile("not a routing profile")
+        self.layers = keys["coe.profile.layers"]
+        self.n_expert = keys["coe.profile.n_expert"]
+        self.n_used = keys["coe.profile.n_expert_used"]
+        self.n_group = keys["coe.profile.n_expert_group"]
+        self.domains = keys["coe.profile.domains"]
+        self.tensors = tensors
+        self.n_tokens = sum(self.domain(d, "n_tokens")[0] for d in range(len(self.domains)))
+
+    def domain(self, d, name):
+        return self.tensors[f"domain.{d}.{name}"][1]
+
+    def total(self, name):
+        """The accumulator over all sub-domains, in the file's order: expert after expert."""
+        if f"domain.0.{name}" not in self.tensors:
+            raise BadFile(f"the profile has no {name}")
+        sums = None
+        for d in range(len(self.domains)):
+            numbers = self.domain(d, name)
+            sums = list(numbers) if sums is None else [a + b for a, b in zip(sums, numbers)]
+        return sums
+
+
+def check_histograms(profile):
+    """Sum over experts and ranks = N * R at every layer of every sub-domain; returns the failures."""
+    problems = []
+    size = profile.n_expert * profile.n_used
+    for d, name in enumerate(profile.domains):
+        histograms = profile.domain(d, "histograms")
+        expected = profile.domain(d, "n_tokens")[0] * profile.n_used
+        for row, layer in enumerate(profile.layers):
+            found = sum(histograms[row * size : (row + 1) * size])
+            if found != expected:
+                problems.append(f"sub-domain {name}, layer {layer}: {found} choices, not {expected}")
+    return problems
+
+
+def add_up(values):
+    """Plain addition from left to right: since Python 3.12 sum() corrects its rounding."""
+    total = 0.0
+    for value in values:
+        total += value
+    return total
+
+
+def compute_score(profile, score):
+    """Rows of scores, [layer][expert]. Method section 3, token-weighted."""
+    n, r = profile.n_tokens, profile.n_used
+    if n == 0:
+        raise BadFile("the profile has no tokens")
+    histograms = profile.total("histograms")
+    needed = {
+        "util": "weight_sum",
+        "decisive": "decisive",
+        "ean": "output_norm",
+        "reap": "gated_norm",
+        "reap_sum": "gated_norm",
+        "share": "output_share",
+    }
+    sums = profile.total(needed[score]) if score in needed else None
+
+    def one(flat):
+        ranks = range(flat * r, flat * r + r)
+        if score == "util":
+            return add_up((histograms[i] / n) * (sums[i] / max(histograms[i], 1)) for i in ranks)
+        if score == "freq":
+            return add_up(histograms[i] / n for i in ranks)
+        if score == "rank":
+            return add_up((r - k) / (r * (r + 1) / 2) * histograms[i] for k, i in enumerate(ranks))
+        if score == "decisive":
+            return add_up(sums[i] / n for i in ranks)
+        if score in ("ean", "reap"):
+            routed = sum(histograms[i] for i in ranks)
+            return sums[flat] / routed if routed else 0.0
+        return sums[flat] / n  # reap_sum, share
+
+    e = profile.n_expert
+    return [[one(row * e + expert) for expert in range(e)] for row in range(len(profile.layers))]
+
+
+def top_k(row, n_keep, n_group):
+    """Ids of the best n_keep, the same number in each group; ties go to the lower id."""
+    n_group = max(n_group, 1)
+    if not 0 < n_keep <= len(row) or n_keep % n_group or len(row) % n_group:
+        raise BadFile(f"cannot keep {n_keep} of {len(row)} experts in {n_group} groups")
+    size = len(row) // n_group
+    kept = []
+    for first in range(0, len(row), size):
+        order = sorted(range(first, first + size), key=lambda expert: (-row[expert], expert))
+        kept += order[: n_keep // n_group]
+    return sorted(kept)
+
+
+def read_mask(path):
+    """Both forms: native (its "layers") and the plain one."""
+    with open(path, encoding="utf-8") as f:
+        root = json.load(f)
+    return {int(layer): ids for layer, ids in root.get("layers", root).items()}
+
+
+def describe_difference(layer, row, ours, theirs):
+    kept = [row[e] for e in ours]
+    lost = [row[e] for e in range(len(row)) if e not in set(ours)]
+    gap = f"{min(kept) - max(lost):.3g}" if kept and lost else "none"
+    mine = {e: row[e] for e in ours if e not in theirs}
+    other = {e: row[e] if 0 <= e < len(row) else None for e in theirs if e not in ours}
+    return (
+        f"layer {layer}: the mask lacks {mine} and has {other} instead "
+        f"(score gap at the boundary: {gap}; ids sorted: {theirs == sorted(theirs)})"
+    )
+
+
+def compare(profile, rows, masks, theirs):
+    """Lines that say where the mask is not what we computed."""
+    lines = []
+    for layer in sorted(set(theirs) - set(masks)):
+        lines.append(f"layer {layer}: in the mask but not in the profile")
+    for layer, row in zip(profile.layers, rows):
+        if layer not in theirs:
+            lines.append(f"layer {layer}: not in the mask")
+        elif theirs[layer] != masks[layer]:
+            lines.append(describe_difference(layer, row, masks[layer], theirs[layer]))
+    return lines
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("profile")
+    parser.add_argument("-k", type=int, required=True, help="experts to keep in each layer")
+    parser.add_argument(
+        "--score",
+        required=True,
+        choices=["util", "freq", "rank", "ean", "reap", "reap_sum", "decisive", "share"],
+    )
+    parser.add_argument("--scores-out", metavar="FILE.json")
+    parser.add_argument("--compare", metavar="MASK.json")
+    args = parser.parse_args()
+
+    try:
+        profile = Profile(args.profile)
+        rows = compute_score(profile, args.score)
+        masks = {layer: top_k(row, args.k, profile.n_group) for layer, row in zip(profile.layers, rows)}
+        theirs = read_mask(args.compare) if args.compare else None
+    except (BadFile, OSError, KeyError, ValueError, AttributeError, struct.error) as error:
+        print(f"reference.py: {type(error).__name__}: {error}", file=sys.stderr)
+        return 2
+
+    if args.scores_out:
+        with open(args.scores_out, "w", encoding="utf-8") as f:
+            json.dump(dict(zip(map(str, profile.layers), rows)), f)
+    problems = check_histograms(profile)
+    if theirs is None:
+        print(json.dumps({str(layer): ids for layer, ids in masks.items()}))
+    else:
+        problems += compare(profile, rows, masks, theirs)
+    for line in problems:
+        print(line, file=sys.stderr)
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
