@@ -31,13 +31,13 @@ struct SurgeryPlan {
   gguf::Header header;  // of the child; its tensors are in the order of `tensors`
   std::vector<std::byte> header_bytes;
   std::vector<TensorPlan> tensors;
-  std::vector<std::string> notes;  // what a person should know: key edits, kernel counts
+  std::vector<std::string> warnings;  // what a person should know, e.g. a K without fused kernels
   std::size_t n_tensor_cut = 0;
 };
 
 struct SurgeryOptions {
-  bool provenance = true;  // write coe.* keys: parent name and digest, mask, tool version
-  std::string mask_name;   // for messages and provenance
+  bool provenance = true;          // write coe.* keys: parent name and digest, mask, tool version
+  std::string mask_name = "mask";  // stands for the mask in messages
 };
 
 // Errors: those of check_mask; kUnsupported for split parents.
