@@ -4,6 +4,7 @@
 #pragma once
 
 #include "coe/base/file.h"
+#include "coe/base/observer.h"
 #include "coe/base/result.h"
 
 #include <cstdint>
@@ -20,7 +21,8 @@ struct EngineInfo {
   std::string engine;  // name and version, e.g. "llama.cpp v0.5.0 (CPU)"
   std::string architecture;
   std::uint32_t n_vocab = 0;
-  std::uint32_t n_ctx = 0;  // longest sequence one decode may have
+  std::uint32_t n_ctx = 0;      // longest sequence one decode may have
+  std::int32_t bos_token = -1;  // what tokenize() begins with; -1: nothing
   std::uint32_t n_expert = 0;
   std::uint32_t n_expert_used = 0;
   std::vector<std::uint32_t> moe_layers;  // block ids with a router, as the graph has them
@@ -65,18 +67,24 @@ struct DecodeRequest {
   std::span<const std::int32_t> tokens;  // one sequence from position 0
   RoutingObserver* routing = nullptr;    // null: routing is not observed and costs nothing
   bool outputs = false;                  // also the norms of RoutingView
-  LogitsObserver* logits = nullptr;      // null: no logits are computed beyond what routing needs
+  LogitsObserver* logits = nullptr;      // null: no logits beyond those that routing needs
   const ExpertFilter* filter = nullptr;  // null: the model as it is
+  Observer* observer = nullptr;          // its cancelled() is polled between batches
 };
 
 class Engine {
  public:
   virtual ~Engine() = default;
   virtual const EngineInfo& info() const = 0;
-  // Special tokens in the text are parsed; BOS is added where the model wants it.
+  // Special tokens in the text are parsed; BOS is added where the model wants it and the text does
+  // not begin with it.
   virtual Result<std::vector<std::int32_t>> tokenize(std::string_view text) = 0;
-  // Runs one sequence in a fresh KV cache. Errors: kInvalidArgument when it is empty or longer than
-  // n_ctx; kEngine; kCancelled after request_stop().
+  // Runs one sequence in a fresh KV cache. With `routing`, every layer of info().moe_layers is
+  // reported once for each batch of tokens, layers in graph order. With `filter`, a removed expert
+  // that is selected all the same is an error, so virtual surgery cannot fail silently. Errors:
+  // kInvalidArgument when the sequence is empty or longer than n_ctx, or the filter names a layer
+  // or expert the model lacks; kUnsupported where the router cannot be filtered; kEngine;
+  // kCancelled.
   virtual Status decode(const DecodeRequest& request) = 0;
 };
 
@@ -85,8 +93,12 @@ struct EngineOptions {
   std::uint32_t n_ctx = 2048;   // capped at what the model was trained for
   std::uint32_t n_batch = 512;  // tokens per forward pass
   int n_threads = 0;            // 0: all cores
-  int n_gpu_layers = 0;
-  bool flash_attn = false;  // off: exact; on moves logits (see docs/architecture.md)
+  int n_gpu_layers = 0;         // layers on the GPU, negative: all
+  // Off: exact logits. On is faster on GPUs but moves logits (by up to 1.4 on the bundled model).
+  bool flash_attn = false;
 };
+
+// Refuses a filter that no engine can honour: unknown layer, id out of range, fewer kept than used.
+Status check_filter(const EngineInfo& info, const ExpertFilter& filter);
 
 }  // namespace coe

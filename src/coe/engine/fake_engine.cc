@@ -1,0 +1,109 @@
+#include "coe/engine/fake_engine.h"
+
+#include "coe/base/rng.h"
+
+#include <algorithm>
+#include <numeric>
+
+namespace coe {
+
+FakeEngine::FakeEngine(const FakeEngineOptions& options) : options_(options) {
+  info_.engine = "fake";
+  info_.architecture = "fake";
+  info_.n_vocab = options.n_vocab;
+  info_.n_ctx = options.n_ctx;
+  info_.n_expert = options.n_expert;
+  info_.n_expert_used = options.n_expert_used;
+  info_.moe_layers.resize(options.n_layer);
+  std::iota(info_.moe_layers.begin(), info_.moe_layers.end(), 0U);
+}
+
+Result<std::vector<std::int32_t>> FakeEngine::tokenize(std::string_view text) {
+  std::vector<std::int32_t> tokens;
+  tokens.reserve(text.size());
+  for (const char c : text)
+    tokens.push_back(static_cast<std::int32_t>(static_cast<unsigned char>(c) % options_.n_vocab));
+  return tokens;
+}
+
+FakeEngine::Choice FakeEngine::route(std::uint32_t layer, std::int32_t token,
+                                     const ExpertFilter* filter) const {
+  Rng rng(options_.seed ^ (std::uint64_t{layer} << 32) ^ static_cast<std::uint64_t>(token));
+  std::vector<float> score(options_.n_expert);
+  for (auto& s : score) s = static_cast<float>(rng.uniform()) + 0.01F;
+  std::vector<std::int32_t> order(options_.n_expert);
+  std::iota(order.begin(), order.end(), 0);
+  const ExpertFilter& active = filter != nullptr ? *filter : options_.kept;
+  if (const auto kept = active.find(layer); kept != active.end())
+    order.assign(kept->second.begin(), kept->second.end());
+  std::stable_sort(order.begin(), order.end(), [&](std::int32_t a, std::int32_t b) {
+    return score[static_cast<std::size_t>(a)] > score[static_cast<std::size_t>(b)];
+  });
+  Choice choice;
+  choice.ids.assign(order.begin(), order.begin() + options_.n_expert_used);
+  float total = 0;
+  for (const auto id : choice.ids) total += score[static_cast<std::size_t>(id)];
+  for (const auto id : choice.ids)
+    choice.weights.push_back(score[static_cast<std::size_t>(id)] / total);
+  return choice;
+}
+
+void FakeEngine::report(const DecodeRequest& request, std::uint32_t first,
+                        std::uint32_t count) const {
+  for (std::uint32_t layer = 0; layer < options_.n_layer; ++layer) {
+    std::vector<std::int32_t> ids;
+    std::vector<float> weights;
+    std::vector<float> norms;
+    for (std::uint32_t t = first; t < first + count; ++t) {
+      const Choice choice = route(layer, request.tokens[t], request.filter);
+      ids.insert(ids.end(), choice.ids.begin(), choice.ids.end());
+      weights.insert(weights.end(), choice.weights.begin(), choice.weights.end());
+      // An expert's output norm is its id plus one: easy to work out by hand.
+      for (const auto id : choice.ids) norms.push_back(static_cast<float>(id + 1));
+    }
+    RoutingView view;
+    view.layer = layer;
+    view.first_token = first;
+    view.n_token = count;
+    view.n_used = options_.n_expert_used;
+    view.ids = ids;
+    view.weights = weights;
+    const std::vector<float> moe(count, 2.0F);
+    const std::vector<float> residual(count, 4.0F);
+    if (request.outputs) {
+      view.output_norms = norms;
+      view.moe_norms = moe;
+      view.residual_norms = residual;
+    }
+    request.routing->on_routing(view);
+  }
+}
+
+Status FakeEngine::decode(const DecodeRequest& request) {
+  if (request.tokens.empty() || request.tokens.size() > options_.n_ctx)
+    return fail(Code::kInvalidArgument, "fake: the sequence is empty or longer than n_ctx");
+  if (request.filter != nullptr) COE_TRY_STATUS(check_filter(info_, *request.filter));
+  if (++n_decode_ == options_.fail_at_decode) return fail(Code::kEngine, "fake: told to fail");
+  const auto n_token = static_cast<std::uint32_t>(request.tokens.size());
+  for (std::uint32_t first = 0; first < n_token; first += options_.n_batch) {
+    if (request.observer != nullptr && request.observer->cancelled())
+      return fail(Code::kCancelled, "interrupted");
+    const std::uint32_t count = std::min(options_.n_batch, n_token - first);
+    if (request.routing != nullptr) report(request, first, count);
+    if (request.logits == nullptr) continue;
+    for (std::uint32_t t = first; t < first + count; ++t) {
+      std::uint64_t state = static_cast<std::uint64_t>(request.tokens[t]);
+      for (std::uint32_t layer = 0; layer < options_.n_layer; ++layer) {
+        for (const auto id : route(layer, request.tokens[t], request.filter).ids)
+          state = state * 31 + static_cast<std::uint64_t>(id);
+      }
+      Rng rng(state);
+      std::vector<float> logits(options_.n_vocab);
+      for (auto& value : logits) value = static_cast<float>(rng.uniform() * 8.0 - 4.0);
+      request.logits->on_logits(t, logits);
+    }
+  }
+  return {};
+}
+
+}  // namespace coe

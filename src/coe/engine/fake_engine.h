@@ -1,0 +1,47 @@
+// FakeEngine: a seeded stand-in for inference in tests. Routing depends on layer and token only, so
+// that batches, shards and repeated runs must agree exactly; logits depend on the experts chosen,
+// so that a filter changes them.
+#pragma once
+
+#include "coe/engine/engine.h"
+
+#include <cstdint>
+#include <vector>
+
+namespace coe {
+
+struct FakeEngineOptions {
+  std::uint64_t seed = 1;
+  std::uint32_t n_layer = 2;
+  std::uint32_t n_expert = 8;
+  std::uint32_t n_expert_used = 2;
+  std::uint32_t n_vocab = 256;  // one token a byte
+  std::uint32_t n_ctx = 64;
+  std::uint32_t n_batch = 16;
+  std::uint32_t fail_at_decode = 0;  // the n-th decode (1-based) returns kEngine; 0: never
+  ExpertFilter kept = {};  // what a sliced model has left: applied where a request has no filter
+};
+
+class FakeEngine : public Engine {
+ public:
+  explicit FakeEngine(const FakeEngineOptions& options);
+
+  const EngineInfo& info() const override { return info_; }
+  Result<std::vector<std::int32_t>> tokenize(std::string_view text) override;
+  Status decode(const DecodeRequest& request) override;
+  std::uint32_t n_decode() const { return n_decode_; }
+
+ private:
+  struct Choice {
+    std::vector<std::int32_t> ids;
+    std::vector<float> weights;
+  };
+  Choice route(std::uint32_t layer, std::int32_t token, const ExpertFilter* filter) const;
+  void report(const DecodeRequest& request, std::uint32_t first, std::uint32_t count) const;
+
+  FakeEngineOptions options_;
+  EngineInfo info_;
+  std::uint32_t n_decode_ = 0;
+};
+
+}  // namespace coe

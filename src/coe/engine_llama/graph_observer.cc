@@ -1,0 +1,318 @@
+#include "coe/engine_llama/graph_observer.h"
+
+#include <fmt/format.h>
+#include <ggml-backend.h>
+#include <ggml.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+namespace coe {
+
+namespace {
+
+RouterOp router_op(const ggml_tensor* node) {
+  switch (node->op) {
+    case GGML_OP_SOFT_MAX:
+      return RouterOp::kSoftmax;
+    case GGML_OP_SQRT:
+      return RouterOp::kSqrtSoftplus;
+    case GGML_OP_UNARY:
+      return ggml_get_unary_op(node) == GGML_UNARY_OP_SIGMOID ? RouterOp::kSigmoid
+                                                              : RouterOp::kNone;
+    default:
+      return RouterOp::kNone;
+  }
+}
+
+ggml_backend_buffer_t buffer_of(const ggml_tensor* node) {
+  return node->view_src != nullptr ? node->view_src->buffer : node->buffer;
+}
+
+double l2_norm(const float* values, std::int64_t n) {
+  // Four partial sums: a single double accumulator would make this latency-bound.
+  double sum[4] = {0, 0, 0, 0};
+  std::int64_t i = 0;
+  for (; i + 4 <= n; i += 4) {
+    for (int lane = 0; lane < 4; ++lane) {
+      const double v = values[i + lane];
+      sum[lane] += v * v;
+    }
+  }
+  for (; i < n; ++i) sum[0] += static_cast<double>(values[i]) * values[i];
+  return std::sqrt(sum[0] + sum[1] + sum[2] + sum[3]);
+}
+
+std::vector<float> column_norms(const float* base, const ggml_tensor* node) {
+  std::vector<float> norms(static_cast<std::size_t>(node->ne[1]));
+  for (std::int64_t t = 0; t < node->ne[1]; ++t) {
+    const auto* column = reinterpret_cast<const float*>(reinterpret_cast<const std::byte*>(base) +
+                                                        static_cast<std::size_t>(t) * node->nb[1]);
+    norms[static_cast<std::size_t>(t)] = static_cast<float>(l2_norm(column, node->ne[0]));
+  }
+  return norms;
+}
+
+}  // namespace
+
+bool GraphObserver::on_node(ggml_tensor* node, bool ask, void* self) {
+  auto& observer = *static_cast<GraphObserver*>(self);
+  if (!observer.census_mode_ && observer.request_ == nullptr) return !ask;
+  const auto name = parse_node_name(ggml_get_name(node));
+  if (!name) return !ask;
+  if (observer.census_mode_) {
+    observer.note(node, name->base, name->layer);
+    return !ask;
+  }
+  const auto plan = observer.plans_.find(name->layer);
+  if (plan == observer.plans_.end()) return !ask;
+  if (ask) return observer.wants(plan->second, name->base);
+  observer.take(node, name->base, name->layer);
+  return true;  // false would only break out of this split and leave garbage
+}
+
+void GraphObserver::begin_census() {
+  census_mode_ = true;
+  census_.clear();
+}
+
+Census GraphObserver::end_census() {
+  census_mode_ = false;
+  return std::exchange(census_, {});
+}
+
+void GraphObserver::note(const ggml_tensor* node, std::string_view base, std::uint32_t layer) {
+  auto& seen = census_[layer];
+  seen.nodes.emplace(base);
+  if (base == "ffn_moe_probs") {
+    seen.probs_op = router_op(node);
+    seen.n_expert = node->ne[0];
+  } else if (base == "ffn_moe_topk") {
+    seen.n_used = node->ne[0];
+    seen.n_token = node->ne[1];
+  }
+}
+
+void GraphObserver::begin_batch(const DecodeRequest& request, std::uint32_t first_token,
+                                std::uint32_t n_token) {
+  status_ = {};
+  layers_.clear();
+  kept_.clear();
+  kept_logits_.clear();
+  first_token_ = first_token;
+  n_token_ = n_token;
+  const bool watches = request.routing != nullptr || request.filter != nullptr;
+  request_ = watches ? &request : nullptr;
+  if (!watches) return;
+  for (const auto& [layer, plan] : plans_) {
+    std::size_t n = 1;  // ids: always, so that a filter is checked
+    if (request.routing != nullptr) {
+      n = 2;
+      if (request.outputs) {
+        for (const auto* node : {&plan.outputs, &plan.moe_out, &plan.residual}) n += !node->empty();
+      }
+    }
+    layers_[layer].n_missing = n;
+  }
+  if (request.filter == nullptr) return;
+  for (const auto& [layer, ids] : *request.filter) {
+    auto& kept = kept_[layer];
+    for (const auto id : ids) {
+      if (id >= kept.size()) kept.resize(id + 1, false);
+      kept[id] = true;
+    }
+  }
+}
+
+Status GraphObserver::end_batch() {
+  if (request_ == nullptr) return {};
+  request_ = nullptr;
+  if (!status_) return status_;
+  for (const auto& [layer, buffers] : layers_) {
+    if (buffers.n_missing > 0)
+      return fail(Code::kEngine,
+                  fmt::format("layer {}: the engine did not report its routing for tokens {} to {}",
+                              layer, first_token_, first_token_ + n_token_ - 1));
+  }
+  return {};
+}
+
+bool GraphObserver::wants(const LayerPlan& plan, std::string_view base) const {
+  if (base == plan.ids) return true;
+  if (request_->routing != nullptr) {
+    if (base == plan.weights) return true;
+    if (request_->outputs &&
+        (base == plan.outputs || base == plan.moe_out || base == plan.residual))
+      return true;
+  }
+  if (request_->filter == nullptr) return false;
+  return base == plan.softmax_input || base == plan.probs ||
+         std::find(plan.minus_inf.begin(), plan.minus_inf.end(), base) != plan.minus_inf.end();
+}
+
+const float* GraphObserver::floats(const ggml_tensor* node) {
+  if (ggml_backend_buffer_is_host(buffer_of(node))) return static_cast<const float*>(node->data);
+  scratch_.resize(ggml_nbytes(node));
+  ggml_backend_tensor_get(node, scratch_.data(), 0, scratch_.size());
+  return reinterpret_cast<const float*>(scratch_.data());
+}
+
+void GraphObserver::remove_experts(ggml_tensor* node, const std::vector<bool>& kept) {
+  // A host copy is edited and written back whole: a few hundred kB, and the same on every backend.
+  std::vector<std::byte> copy(ggml_nbytes(node));
+  ggml_backend_tensor_get(node, copy.data(), 0, copy.size());
+  for (std::int64_t t = 0; t < node->ne[1]; ++t) {
+    auto* column =
+        reinterpret_cast<float*>(copy.data() + static_cast<std::size_t>(t) * node->nb[1]);
+    for (std::size_t e = 0; e < kept.size(); ++e) {
+      if (!kept[e]) column[e] = -std::numeric_limits<float>::infinity();
+    }
+  }
+  ggml_backend_tensor_set(node, copy.data(), 0, copy.size());
+}
+
+Status GraphObserver::replace_probs(ggml_tensor* node, const std::vector<bool>& kept) {
+  const auto n_kept = static_cast<std::size_t>(std::count(kept.begin(), kept.end(), true));
+  const auto n_token = static_cast<std::size_t>(node->ne[1]);
+  if (kept_logits_.size() != n_kept * n_token)
+    return fail(Code::kEngine, "the engine computed router probabilities before their logits");
+  COE_TRY(const auto probs, softmax_.rows(kept_logits_, n_kept));
+  std::vector<std::byte> copy(ggml_nbytes(node));
+  for (std::size_t t = 0; t < n_token; ++t) {
+    auto* column = reinterpret_cast<float*>(copy.data() + t * node->nb[1]);
+    std::size_t next = t * n_kept;
+    for (std::size_t e = 0; e < kept.size(); ++e)
+      column[e] = kept[e] ? probs[next++] : -std::numeric_limits<float>::infinity();
+  }
+  ggml_backend_tensor_set(node, copy.data(), 0, copy.size());
+  return {};
+}
+
+void GraphObserver::filter(ggml_tensor* node, const LayerPlan& plan, std::string_view base,
+                           std::uint32_t layer) {
+  const auto found = kept_.find(layer);
+  if (found == kept_.end() || !status_) return;
+  auto& kept = found->second;
+  const bool is_input = base == plan.softmax_input;
+  const bool is_probs = base == plan.probs;
+  const bool is_removed =
+      std::find(plan.minus_inf.begin(), plan.minus_inf.end(), base) != plan.minus_inf.end();
+  if (!is_input && !is_probs && !is_removed) return;
+  if (node->ne[1] == 0) return;  // no token of this batch reaches the layer
+  kept.resize(static_cast<std::size_t>(node->ne[0]), false);
+  if (is_input) {
+    const float* data = floats(node);
+    kept_logits_.clear();
+    for (std::int64_t t = 0; t < node->ne[1]; ++t) {
+      const auto* column = reinterpret_cast<const float*>(
+          reinterpret_cast<const std::byte*>(data) + static_cast<std::size_t>(t) * node->nb[1]);
+      for (std::size_t e = 0; e < kept.size(); ++e) {
+        if (kept[e]) kept_logits_.push_back(column[e]);
+      }
+    }
+  } else if (is_probs) {
+    if (auto status = replace_probs(node, kept); !status)
+      status_ = tl::unexpected(std::move(status).error().context(fmt::format("layer {}", layer)));
+    kept_logits_.clear();
+  } else {
+    remove_experts(node, kept);
+  }
+}
+
+void GraphObserver::take(ggml_tensor* node, std::string_view base, std::uint32_t layer) {
+  const LayerPlan& plan = plans_.at(layer);
+  if (request_->filter != nullptr) filter(node, plan, base, layer);
+  auto& buffers = layers_.at(layer);
+  const auto at = [](const void* data, std::size_t offset) {
+    return static_cast<const std::byte*>(data) + offset;
+  };
+  if (base == plan.ids) {
+    buffers.n_used = static_cast<std::uint32_t>(node->ne[0]);
+    buffers.n_token = static_cast<std::uint32_t>(node->ne[1]);
+    const void* data = floats(node);  // the ids are a strided view of the full ranking: use nb[1]
+    buffers.ids.resize(std::size_t{buffers.n_used} * buffers.n_token);
+    for (std::size_t t = 0; t < buffers.n_token; ++t) {
+      const auto* row = reinterpret_cast<const std::int32_t*>(at(data, t * node->nb[1]));
+      std::copy_n(row, buffers.n_used,
+                  buffers.ids.begin() + static_cast<std::ptrdiff_t>(t * buffers.n_used));
+    }
+    check_kept(layer, buffers.ids);
+  } else if (base == plan.weights) {
+    // [n_used, T] where the model renormalises, else [1, n_used, T]; the ids came before.
+    const std::size_t n_used = buffers.n_used;
+    const std::size_t n_token = buffers.n_token;
+    const bool matrix =
+        node->ne[2] == 1 && node->ne[0] == buffers.n_used && node->ne[1] == buffers.n_token;
+    const std::size_t rank_stride = matrix ? node->nb[0] : node->nb[1];
+    const std::size_t token_stride = matrix ? node->nb[1] : node->nb[2];
+    if (static_cast<std::size_t>(ggml_nelements(node)) != n_used * n_token) {
+      status_ =
+          fail(Code::kEngine, fmt::format("layer {}: router weights have an unknown shape", layer));
+      return;
+    }
+    const void* data = floats(node);
+    buffers.weights.resize(n_used * n_token);
+    for (std::size_t t = 0; t < n_token; ++t) {
+      for (std::size_t k = 0; k < n_used; ++k)
+        buffers.weights[t * n_used + k] =
+            *reinterpret_cast<const float*>(at(data, t * token_stride + k * rank_stride));
+    }
+  } else if (base == plan.outputs && request_->outputs) {
+    const void* data = floats(node);
+    const auto n_used = static_cast<std::size_t>(node->ne[1]);
+    const auto n_token = static_cast<std::size_t>(node->ne[2]);
+    buffers.output_norms.resize(n_used * n_token);
+    for (std::size_t t = 0; t < n_token; ++t) {
+      for (std::size_t k = 0; k < n_used; ++k)
+        buffers.output_norms[t * n_used + k] = static_cast<float>(
+            l2_norm(reinterpret_cast<const float*>(at(data, t * node->nb[2] + k * node->nb[1])),
+                    node->ne[0]));
+    }
+  } else if (base == plan.moe_out && request_->outputs) {
+    buffers.moe_norms = column_norms(floats(node), node);
+  } else if (base == plan.residual && request_->outputs) {
+    buffers.residual_norms = column_norms(floats(node), node);
+  } else {
+    return;
+  }
+  if (--buffers.n_missing == 0) report(layer, buffers);
+}
+
+void GraphObserver::check_kept(std::uint32_t layer, const std::vector<std::int32_t>& ids) {
+  const auto kept = kept_.find(layer);
+  if (kept == kept_.end() || !status_) return;
+  for (const auto id : ids) {
+    const auto index = static_cast<std::size_t>(id);
+    if (id < 0 || index >= kept->second.size() || !kept->second[index]) {
+      status_ = fail(Code::kInternal,
+                     fmt::format("layer {}: virtual surgery failed, removed expert {} was selected",
+                                 layer, id));
+      return;
+    }
+  }
+}
+
+void GraphObserver::report(std::uint32_t layer, LayerBuffers& buffers) {
+  if (request_->routing == nullptr || !status_) return;
+  if (buffers.n_token != n_token_ || buffers.weights.size() != buffers.ids.size()) {
+    status_ = fail(Code::kEngine, fmt::format("layer {}: the engine routed {} of {} tokens", layer,
+                                              buffers.n_token, n_token_));
+    return;
+  }
+  RoutingView view;
+  view.layer = layer;
+  view.first_token = first_token_;
+  view.n_token = buffers.n_token;
+  view.n_used = buffers.n_used;
+  view.ids = buffers.ids;
+  view.weights = buffers.weights;
+  view.output_norms = buffers.output_norms;
+  view.moe_norms = buffers.moe_norms;
+  view.residual_norms = buffers.residual_norms;
+  request_->routing->on_routing(view);
+  buffers = {};  // a layer's buffers are not needed while the next ones run
+}
+
+}  // namespace coe

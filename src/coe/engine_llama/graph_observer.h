@@ -1,0 +1,77 @@
+// The state behind llama.cpp's evaluation callback: collects router nodes of the running batch
+// layer by layer, and overwrites router scores for virtual surgery. One instance for each context;
+// used from the decoding thread only.
+#pragma once
+
+#include "coe/base/result.h"
+#include "coe/engine/engine.h"
+#include "coe/engine_llama/graph_plan.h"
+#include "coe/engine_llama/softmax.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+struct ggml_tensor;
+
+namespace coe {
+
+class GraphObserver {
+ public:
+  // The trampoline for llama_context_params::cb_eval; `self` is a GraphObserver.
+  static bool on_node(ggml_tensor* node, bool ask, void* self);
+
+  // Census mode: notes names, asks for nothing.
+  void begin_census();
+  Census end_census();
+
+  // Plans are needed from here on.
+  void set_plans(std::map<std::uint32_t, LayerPlan> plans) { plans_ = std::move(plans); }
+
+  // Before each batch: what to watch. `first_token` and `n_token` place the batch in the sequence.
+  void begin_batch(const DecodeRequest& request, std::uint32_t first_token, std::uint32_t n_token);
+  // After it: the first thing that went wrong (a layer that stayed silent, a removed expert
+  // selected).
+  Status end_batch();
+
+ private:
+  struct LayerBuffers {
+    std::vector<std::int32_t> ids;
+    std::vector<float> weights;
+    std::vector<float> output_norms;
+    std::vector<float> moe_norms;
+    std::vector<float> residual_norms;
+    std::uint32_t n_used = 0;
+    std::uint32_t n_token = 0;
+    std::size_t n_missing = 0;  // nodes still to come before the layer is reported
+  };
+
+  bool wants(const LayerPlan& plan, std::string_view base) const;
+  void note(const ggml_tensor* node, std::string_view base, std::uint32_t layer);
+  void take(ggml_tensor* node, std::string_view base, std::uint32_t layer);
+  // Virtual surgery: what `node` means for it, if anything.
+  void filter(ggml_tensor* node, const LayerPlan& plan, std::string_view base, std::uint32_t layer);
+  Status replace_probs(ggml_tensor* node, const std::vector<bool>& kept);
+  static void remove_experts(ggml_tensor* node, const std::vector<bool>& kept);
+  void report(std::uint32_t layer, LayerBuffers& buffers);
+  void check_kept(std::uint32_t layer, const std::vector<std::int32_t>& ids);
+  const float* floats(const ggml_tensor* node);
+
+  bool census_mode_ = false;
+  Census census_;
+  std::map<std::uint32_t, LayerPlan> plans_;
+  const DecodeRequest* request_ = nullptr;  // null between batches
+  std::uint32_t first_token_ = 0;
+  std::uint32_t n_token_ = 0;
+  std::map<std::uint32_t, LayerBuffers> layers_;
+  std::map<std::uint32_t, std::vector<bool>> kept_;  // of the request's filter
+  std::vector<float> kept_logits_;                   // [T, n_kept] of the layer under way
+  Softmax softmax_;
+  std::vector<std::byte> scratch_;  // host copy of a device node
+  Status status_;
+};
+
+}  // namespace coe

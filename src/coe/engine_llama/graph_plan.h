@@ -1,0 +1,62 @@
+// Which nodes of llama.cpp's compute graph say what a router did, and which to overwrite for
+// virtual surgery. A census of one forward pass names the nodes that exist; from it the plan
+// follows, without a table of architectures. Source of the node names: llama.cpp v0.5.0
+// src/llama-graph.cpp, build_moe_ffn.
+#pragma once
+
+#include "coe/base/result.h"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace coe {
+
+// "ffn_moe_topk-12" is node `ffn_moe_topk` of layer 12. Derived names ("… (view)", "… (reshaped)")
+// are none.
+struct NodeName {
+  std::string_view base;
+  std::uint32_t layer = 0;
+};
+std::optional<NodeName> parse_node_name(std::string_view name);
+
+enum class RouterOp { kSoftmax, kSigmoid, kSqrtSoftplus, kNone };
+
+// What the census saw of one layer.
+struct LayerCensus {
+  std::set<std::string, std::less<>> nodes;  // base names
+  RouterOp probs_op = RouterOp::kNone;  // how ffn_moe_probs was computed; kNone: it is the logits
+  std::int64_t n_expert = 0;            // rows of the router's logits
+  std::int64_t n_used = 0;              // rows of ffn_moe_topk
+  std::int64_t n_token = 0;             // columns of ffn_moe_topk
+};
+
+// Base names of the nodes to read and to overwrite in a layer; empty strings where there is none.
+struct LayerPlan {
+  std::string ids;      // [n_used, T] selected experts
+  std::string weights;  // [1, n_used, T] or [n_used, T] final router weights
+  std::string outputs;  // [n_embd, n_used, T] expert outputs before gating, scale and bias included
+  std::string moe_out;  // [n_embd, T]
+  std::string residual;  // [n_embd, T] residual stream entering the FFN
+  // Virtual surgery. Where `probs` is set, it gets softmax over the kept of `softmax_input`, -inf
+  // elsewhere: the bits that a sliced router gives (a softmax over all with -inf in its input sums
+  // in another order, and one last bit in a router weight is enough to flip quantised activations
+  // further on). Else the nodes of `minus_inf` get -inf for removed experts. All [n_expert, T].
+  // Neither: the layer cannot be filtered.
+  std::string softmax_input;
+  std::string probs;
+  std::vector<std::string> minus_inf;
+  bool can_filter() const { return !probs.empty() || !minus_inf.empty(); }
+};
+
+using Census = std::map<std::uint32_t, LayerCensus>;
+
+// Errors: kUnsupported when a layer routes but its ids or weights have no node.
+Result<std::map<std::uint32_t, LayerPlan>> plan_layers(const Census& census,
+                                                       std::string_view architecture);
+
+}  // namespace coe

@@ -1,0 +1,297 @@
+#include "coe/engine_llama/llama_engine.h"
+
+#include "coe/engine_llama/graph_observer.h"
+#include "coe/engine_llama/graph_plan.h"
+
+#include <fmt/format.h>
+#include <ggml-backend.h>
+#include <ggml.h>
+#include <llama.h>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace coe {
+
+namespace {
+
+// llama.cpp has one log for the process.
+struct Log {
+  std::mutex mutex;
+  std::function<void(std::string_view)> sink;
+  std::string last_error;
+};
+
+Log& log_state() {
+  static Log log;
+  return log;
+}
+
+void on_log(ggml_log_level level, const char* text, void* /*user*/) {
+  auto& log = log_state();
+  const std::scoped_lock lock(log.mutex);
+  std::string_view line(text);
+  while (!line.empty() && line.back() == '\n') line.remove_suffix(1);
+  if (line.empty()) return;
+  if (level == GGML_LOG_LEVEL_ERROR) log.last_error = line;
+  if (log.sink) log.sink(line);
+}
+
+void start_backend() {
+  static const bool started = [] {
+    llama_log_set(on_log, nullptr);
+    llama_backend_init();
+    return true;
+  }();
+  (void)started;
+}
+
+std::string take_last_error() {
+  auto& log = log_state();
+  const std::scoped_lock lock(log.mutex);
+  return std::exchange(log.last_error, {});
+}
+
+struct ModelDeleter {
+  void operator()(llama_model* model) const { llama_model_free(model); }
+};
+struct ContextDeleter {
+  void operator()(llama_context* context) const { llama_free(context); }
+};
+
+// A batch of one sequence. llama_batch_init's arrays are C; this frees them.
+class Batch {
+ public:
+  explicit Batch(std::int32_t capacity) : batch_(llama_batch_init(capacity, 0, 1)) {}
+  ~Batch() { llama_batch_free(batch_); }
+  Batch(const Batch&) = delete;
+  Batch& operator=(const Batch&) = delete;
+
+  void fill(std::span<const std::int32_t> tokens, std::uint32_t first, bool all_logits) {
+    batch_.n_tokens = static_cast<std::int32_t>(tokens.size());
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
+      batch_.token[i] = tokens[i];
+      batch_.pos[i] = static_cast<llama_pos>(first + i);
+      batch_.n_seq_id[i] = 1;
+      batch_.seq_id[i][0] = 0;
+      batch_.logits[i] = all_logits || i + 1 == tokens.size() ? 1 : 0;
+    }
+  }
+  const llama_batch& get() const { return batch_; }
+
+ private:
+  llama_batch batch_;
+};
+
+std::string metadata(const llama_model* model, const std::string& key) {
+  std::array<char, 256> buffer{};
+  const int n = llama_model_meta_val_str(model, key.c_str(), buffer.data(), buffer.size());
+  return n < 0 ? std::string() : std::string(buffer.data());
+}
+
+std::string engine_name(int n_gpu_layers) {
+  std::string devices = "CPU";
+  if (n_gpu_layers != 0) {
+    for (std::size_t i = 0; i < ggml_backend_dev_count(); ++i) {
+      const auto device = ggml_backend_dev_get(i);
+      if (ggml_backend_dev_type(device) == GGML_BACKEND_DEVICE_TYPE_GPU)
+        devices += fmt::format(", {}", ggml_backend_dev_description(device));
+    }
+  }
+  return fmt::format("llama.cpp {} ({})", COE_LLAMA_VERSION, devices);
+}
+
+class LlamaEngine : public Engine {
+ public:
+  static Result<std::unique_ptr<Engine>> open(const EngineOptions& options);
+
+  const EngineInfo& info() const override { return info_; }
+  Result<std::vector<std::int32_t>> tokenize(std::string_view text) override;
+  Status decode(const DecodeRequest& request) override;
+
+ private:
+  Status probe();
+  Status run_batch(std::span<const std::int32_t> tokens, std::uint32_t first, bool all_logits);
+
+  std::unique_ptr<llama_model, ModelDeleter> model_;
+  GraphObserver graph_;  // outlives the context that calls it
+  std::unique_ptr<llama_context, ContextDeleter> context_;
+  std::unique_ptr<Batch> batch_;
+  EngineInfo info_;
+  std::uint32_t n_batch_ = 0;
+  std::uint32_t n_batch_logits_ = 0;  // smaller where the vocabulary is large
+  // Most architectures drop tokens without logits before the last MoE layer; found out by probe().
+  bool routing_needs_logits_ = false;
+  std::vector<std::uint32_t> unfilterable_;
+};
+
+// Logits of one batch stay below this.
+constexpr std::size_t kMaxLogitsBytes = std::size_t{128} << 20;
+
+Result<std::unique_ptr<Engine>> LlamaEngine::open(const EngineOptions& options) {
+  start_backend();
+  auto engine = std::make_unique<LlamaEngine>();
+  llama_model_params model_params = llama_model_default_params();
+  model_params.n_gpu_layers = options.n_gpu_layers;
+  take_last_error();
+  engine->model_.reset(llama_model_load_from_file(options.model.c_str(), model_params));
+  if (!engine->model_)
+    return fail(
+        Code::kEngine,
+        fmt::format("{}: llama.cpp cannot load it: {}", options.model.string(), take_last_error()),
+        "run again with -v to see the engine's log");
+  const llama_model* model = engine->model_.get();
+  const llama_vocab* vocab = llama_model_get_vocab(model);
+
+  llama_context_params params = llama_context_default_params();
+  params.n_ctx =
+      std::min(options.n_ctx, static_cast<std::uint32_t>(llama_model_n_ctx_train(model)));
+  engine->n_batch_ = std::min(options.n_batch, params.n_ctx);
+  params.n_batch = engine->n_batch_;
+  params.n_ubatch = engine->n_batch_;
+  params.n_seq_max = 1;
+  const int n_threads = options.n_threads > 0
+                            ? options.n_threads
+                            : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  params.n_threads = n_threads;
+  params.n_threads_batch = n_threads;
+  params.flash_attn_type =
+      options.flash_attn ? LLAMA_FLASH_ATTN_TYPE_ENABLED : LLAMA_FLASH_ATTN_TYPE_DISABLED;
+  params.no_perf = true;
+  params.cb_eval = GraphObserver::on_node;
+  params.cb_eval_user_data = &engine->graph_;
+  engine->context_.reset(llama_init_from_model(engine->model_.get(), params));
+  if (!engine->context_)
+    return fail(Code::kEngine,
+                fmt::format("{}: llama.cpp cannot make a context of {} tokens: {}",
+                            options.model.string(), params.n_ctx, take_last_error()),
+                "a smaller -c needs less memory");
+  engine->batch_ = std::make_unique<Batch>(static_cast<std::int32_t>(engine->n_batch_));
+
+  auto& info = engine->info_;
+  info.engine = engine_name(options.n_gpu_layers);
+  info.architecture = metadata(model, "general.architecture");
+  info.n_vocab = static_cast<std::uint32_t>(llama_vocab_n_tokens(vocab));
+  info.n_ctx = params.n_ctx;
+  if (llama_vocab_get_add_bos(vocab)) info.bos_token = llama_vocab_bos(vocab);
+  engine->n_batch_logits_ = static_cast<std::uint32_t>(std::clamp<std::size_t>(
+      kMaxLogitsBytes / (sizeof(float) * info.n_vocab), 1, engine->n_batch_));
+  if (auto status = engine->probe(); !status)
+    return tl::unexpected(std::move(status).error().context(options.model.string()));
+  return engine;
+}
+
+Status LlamaEngine::probe() {
+  const llama_vocab* vocab = llama_model_get_vocab(model_.get());
+  const llama_token bos = std::max(llama_vocab_bos(vocab), 0);
+  const std::array<std::int32_t, 2> tokens = {bos, bos};
+  graph_.begin_census();
+  const auto status = run_batch(tokens, 0, false);
+  const Census census = graph_.end_census();
+  COE_TRY_STATUS(status);
+  COE_TRY(auto plans, plan_layers(census, info_.architecture));
+  for (const auto& [layer, plan] : plans) {
+    const auto& seen = census.at(layer);
+    info_.moe_layers.push_back(layer);
+    info_.n_expert = static_cast<std::uint32_t>(seen.n_expert);
+    info_.n_expert_used = static_cast<std::uint32_t>(seen.n_used);
+    if (seen.n_token < static_cast<std::int64_t>(tokens.size())) routing_needs_logits_ = true;
+    if (!plan.can_filter()) unfilterable_.push_back(layer);
+  }
+  graph_.set_plans(std::move(plans));
+  return {};
+}
+
+Result<std::vector<std::int32_t>> LlamaEngine::tokenize(std::string_view text) {
+  const llama_vocab* vocab = llama_model_get_vocab(model_.get());
+  std::vector<std::int32_t> tokens(text.size() + 8);
+  const auto run = [&](bool add_special) {
+    return llama_tokenize(vocab, text.data(), static_cast<std::int32_t>(text.size()), tokens.data(),
+                          static_cast<std::int32_t>(tokens.size()), add_special, true);
+  };
+  int n = run(true);
+  if (n < 0 && n > INT32_MIN) {
+    tokens.resize(static_cast<std::size_t>(-n));
+    n = run(true);
+  }
+  if (n < 0) return fail(Code::kEngine, "the engine cannot tokenize a text of this length");
+  tokens.resize(static_cast<std::size_t>(n));
+  // A text that spells BOS out itself keeps one, not two.
+  const auto bos = info_.bos_token;
+  if (tokens.size() >= 2 && bos >= 0 && tokens[0] == bos && tokens[1] == bos)
+    tokens.erase(tokens.begin());
+  return tokens;
+}
+
+Status LlamaEngine::run_batch(std::span<const std::int32_t> tokens, std::uint32_t first,
+                              bool all_logits) {
+  if (first == 0) llama_memory_clear(llama_get_memory(context_.get()), false);
+  batch_->fill(tokens, first, all_logits);
+  take_last_error();
+  const int result = llama_decode(context_.get(), batch_->get());
+  if (result != 0)
+    return fail(Code::kEngine,
+                fmt::format("llama.cpp cannot decode (code {}): {}", result, take_last_error()));
+  return {};
+}
+
+Status LlamaEngine::decode(const DecodeRequest& request) {
+  if (request.tokens.empty()) return fail(Code::kInvalidArgument, "nothing to decode");
+  if (request.tokens.size() > info_.n_ctx)
+    return fail(Code::kInvalidArgument,
+                fmt::format("a sequence of {} tokens is longer than the context of {}",
+                            request.tokens.size(), info_.n_ctx));
+  if (request.filter != nullptr) {
+    COE_TRY_STATUS(check_filter(info_, *request.filter));
+    for (const auto layer : unfilterable_) {
+      if (request.filter->contains(layer))
+        return fail(
+            Code::kUnsupported,
+            fmt::format("layer {}: routes by a table, which virtual surgery cannot change yet",
+                        layer));
+    }
+  }
+  const bool all_logits =
+      request.logits != nullptr || (request.routing != nullptr && routing_needs_logits_);
+  const std::size_t step = all_logits ? n_batch_logits_ : n_batch_;
+  for (std::size_t first = 0; first < request.tokens.size(); first += step) {
+    if (request.observer != nullptr && request.observer->cancelled())
+      return fail(Code::kCancelled, "interrupted");
+    const auto tokens =
+        request.tokens.subspan(first, std::min(step, request.tokens.size() - first));
+    const auto position = static_cast<std::uint32_t>(first);
+    graph_.begin_batch(request, position, static_cast<std::uint32_t>(tokens.size()));
+    const auto ran = run_batch(tokens, position, all_logits);
+    const auto watched = graph_.end_batch();
+    COE_TRY_STATUS(ran);
+    COE_TRY_STATUS(watched);
+    if (request.logits == nullptr) continue;
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
+      const float* logits = llama_get_logits_ith(context_.get(), static_cast<std::int32_t>(i));
+      if (logits == nullptr) return fail(Code::kEngine, "llama.cpp returned no logits");
+      request.logits->on_logits(position + static_cast<std::uint32_t>(i), {logits, info_.n_vocab});
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Engine>> open_llama_engine(const EngineOptions& options) {
+  return LlamaEngine::open(options);
+}
+
+void set_llama_log(std::function<void(std::string_view)> sink) {
+  auto& log = log_state();
+  const std::scoped_lock lock(log.mutex);
+  log.sink = std::move(sink);
+}
+
+}  // namespace coe

@@ -1,0 +1,64 @@
+#include "coe/engine/fake_engine.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <vector>
+
+namespace coe {
+namespace {
+
+using testing::HasSubstr;
+
+struct Seen : RoutingObserver {
+  std::map<std::uint32_t, std::vector<std::int32_t>> ids;
+  void on_routing(const RoutingView& view) override {
+    auto& row = ids[view.layer];
+    EXPECT_EQ(row.size(), std::size_t{view.first_token} * view.n_used);
+    row.insert(row.end(), view.ids.begin(), view.ids.end());
+  }
+};
+
+Seen route(FakeEngine& engine, std::span<const std::int32_t> tokens, const ExpertFilter* filter) {
+  Seen seen;
+  DecodeRequest request;
+  request.tokens = tokens;
+  request.routing = &seen;
+  request.filter = filter;
+  EXPECT_TRUE(engine.decode(request));
+  return seen;
+}
+
+TEST(FakeEngine, RoutesTheSameWhateverTheBatch) {
+  const std::vector<std::int32_t> tokens = {5, 6, 7, 5, 200, 9, 1};
+  FakeEngine whole({.n_batch = 64});
+  FakeEngine pieces({.n_batch = 3});
+  EXPECT_EQ(route(whole, tokens, nullptr).ids, route(pieces, tokens, nullptr).ids);
+}
+
+TEST(FakeEngine, SelectsOnlyKeptExperts_UnderAFilter) {
+  const std::vector<std::int32_t> tokens = {1, 2, 3, 4, 5, 6, 7, 8};
+  FakeEngine engine({});
+  const ExpertFilter filter = {{1, {0, 3, 5}}};
+  const auto seen = route(engine, tokens, &filter);
+  EXPECT_THAT(seen.ids.at(1), testing::Each(testing::AnyOf(0, 3, 5)));
+  EXPECT_EQ(seen.ids.at(0), route(engine, tokens, nullptr).ids.at(0));
+}
+
+TEST(CheckFilter, NamesLayerAndExpert) {
+  const FakeEngine engine({.n_layer = 2, .n_expert = 8, .n_expert_used = 2});
+  const auto unknown = check_filter(engine.info(), {{7, {0, 1}}});
+  ASSERT_FALSE(unknown);
+  EXPECT_THAT(unknown.error().message, HasSubstr("layer 7 has no router"));
+  const auto few = check_filter(engine.info(), {{0, {3}}});
+  ASSERT_FALSE(few);
+  EXPECT_THAT(few.error().message, HasSubstr("layer 0 keeps 1 experts, below the 2"));
+  const auto high = check_filter(engine.info(), {{1, {3, 8}}});
+  ASSERT_FALSE(high);
+  EXPECT_THAT(high.error().message, HasSubstr("layer 1 keeps expert 8 of 8"));
+  EXPECT_TRUE(check_filter(engine.info(), {{1, {3, 7}}}));
+}
+
+}  // namespace
+}  // namespace coe
