@@ -1,0 +1,240 @@
+#include "coe/profile/profile.h"
+
+#include "coe/engine/fake_engine.h"
+#include "coe/routing/stats.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <vector>
+
+namespace coe {
+namespace {
+
+using testing::HasSubstr;
+
+MoeModel model_of(const FakeEngine& engine) {
+  const auto& info = engine.info();
+  MoeModel model;
+  model.id = {"fake", "fake", "xxh3:0"};
+  model.n_block = static_cast<std::uint32_t>(info.moe_layers.size());
+  model.n_expert = info.n_expert;
+  model.n_expert_used = info.n_expert_used;
+  for (const auto id : info.moe_layers) model.layers.push_back({LayerId{id}, 0, {}, 0});
+  return model;
+}
+
+Corpus corpus_of(std::size_t n_record) {
+  Corpus corpus;
+  corpus.digest = "xxh3:corpus";
+  for (const auto* name : {"alpha", "beta"}) {
+    corpus.domains.push_back({name, 1.0, {}});
+    for (std::size_t i = 0; i < n_record; ++i)
+      corpus.domains.back().records.push_back(
+          {fmt::format("{} text {} of some length", name, i), "t"});
+  }
+  return corpus;
+}
+
+// An engine whose every answer is fixed: two tokens, one layer, four experts, two used.
+class ScriptedEngine : public Engine {
+ public:
+  ScriptedEngine() {
+    info_.engine = "scripted";
+    info_.n_vocab = 10;
+    info_.n_ctx = 8;
+    info_.n_expert = 4;
+    info_.n_expert_used = 2;
+    info_.moe_layers = {3};
+  }
+  const EngineInfo& info() const override { return info_; }
+  Result<std::vector<std::int32_t>> tokenize(std::string_view) override {
+    return std::vector<std::int32_t>{1, 2};
+  }
+  Status decode(const DecodeRequest& request) override {
+    RoutingView view;
+    view.layer = layer;
+    view.n_token = 2;
+    view.n_used = 2;
+    view.ids = ids;
+    view.weights = weights;
+    if (request.outputs) {
+      view.output_norms = norms;
+      view.moe_norms = moe;
+      view.residual_norms = residual;
+    }
+    request.routing->on_routing(view);
+    return {};
+  }
+  std::uint32_t layer = 3;
+  std::vector<std::int32_t> ids = {2, 0, 2, 1};             // token 0: experts 2, 0; token 1: 2, 1
+  std::vector<float> weights = {0.75F, 0.25F, 0.5F, 0.5F};  // exact in binary
+  std::vector<float> norms = {4.0F, 8.0F, 2.0F, 6.0F};
+  std::vector<float> moe = {3.0F, 1.0F};
+  std::vector<float> residual = {6.0F, 4.0F};
+
+ private:
+  EngineInfo info_;
+};
+
+MoeModel scripted_model() {
+  MoeModel model;
+  model.id = {"m", "a", "d"};
+  model.n_block = 5;
+  model.n_expert = 4;
+  model.n_expert_used = 2;
+  model.layers.push_back({LayerId{3}, 0, {}, 0});
+  return model;
+}
+
+Corpus one_record() {
+  Corpus corpus;
+  corpus.domains.push_back({"d", 0.5, {{"x", "x.jsonl:1"}}});
+  return corpus;
+}
+
+// Worked by hand from the script above; method section 2.1.
+TEST(Profile, FillsEveryAccumulator) {
+  ScriptedEngine engine;
+  const auto stats = run_profile(engine, scripted_model(), one_record(), {}, silent_observer());
+  ASSERT_TRUE(stats) << stats.error().message;
+  ASSERT_EQ(stats->domains.size(), 1U);
+  const auto& d = stats->domains[0];
+  const auto at = [&](std::size_t e, std::size_t k) { return stats->shape.at(0, e, k); };
+  EXPECT_EQ(d.n_tokens, 2);
+  EXPECT_EQ(d.n_samples, 1);
+  EXPECT_EQ(d.weight, 0.5);
+  EXPECT_EQ(stats->shape.layers, std::vector<LayerId>{LayerId{3}});
+  EXPECT_EQ(d.histograms[at(2, 0)], 2);
+  EXPECT_EQ(d.histograms[at(0, 1)], 1);
+  EXPECT_EQ(d.histograms[at(1, 1)], 1);
+  EXPECT_EQ(d.histograms[at(3, 0)] + d.histograms[at(3, 1)], 0);
+  EXPECT_EQ(d.weight_sum[at(2, 0)], 1.25);
+  EXPECT_EQ(d.weight_sum[at(1, 1)], 0.5);
+  EXPECT_EQ(d.freq_by_sample[at(2, 0)], 1.0);
+  EXPECT_EQ(d.freq_by_sample[at(0, 1)], 0.5);
+  EXPECT_EQ(d.weight_mean_by_sample[at(2, 0)], 0.625);
+  // (w_0 - w_1) * w_k: token 0 has margin 0.5, token 1 none.
+  EXPECT_EQ(d.decisive[at(2, 0)], 0.375);
+  EXPECT_EQ(d.decisive[at(0, 1)], 0.125);
+  EXPECT_EQ(d.decisive[at(1, 1)], 0.0);
+  EXPECT_EQ(d.output_norm, (std::vector<double>{8, 6, 6, 0}));
+  EXPECT_EQ(d.gated_norm, (std::vector<double>{2, 3, 4, 0}));
+  // Token 0: gated 3 and 2 of 5; token 1: 1 and 3 of 4.
+  EXPECT_DOUBLE_EQ(d.output_share[2], 0.6 + 0.25);
+  EXPECT_DOUBLE_EQ(d.output_share[0], 0.4);
+  EXPECT_DOUBLE_EQ(d.output_share[1], 0.75);
+  EXPECT_DOUBLE_EQ(d.moe_ratio[0], 0.5 + 0.25);
+}
+
+TEST(Profile, LeavesOutputsOut_WhenNotAskedFor) {
+  ScriptedEngine engine;
+  const auto stats =
+      run_profile(engine, scripted_model(), one_record(), {.outputs = false}, silent_observer());
+  ASSERT_TRUE(stats);
+  EXPECT_FALSE(stats->domains[0].has_outputs());
+  EXPECT_EQ(stats->domains[0].weight_sum[stats->shape.at(0, 2, 0)], 1.25);
+}
+
+TEST(Profile, RefusesAnEngineThatSeesAnotherModel) {
+  ScriptedEngine engine;
+  auto model = scripted_model();
+  model.layers[0].id = LayerId{2};
+  const auto stats = run_profile(engine, model, one_record(), {}, silent_observer());
+  ASSERT_FALSE(stats);
+  EXPECT_EQ(stats.error().code, Code::kMismatch);
+}
+
+TEST(Profile, RefusesRoutingThatCannotBe) {
+  ScriptedEngine out_of_range;
+  out_of_range.ids[3] = 4;
+  const auto high =
+      run_profile(out_of_range, scripted_model(), one_record(), {}, silent_observer());
+  ASSERT_FALSE(high);
+  EXPECT_THAT(high.error().message, HasSubstr("layer 3: the engine chose expert 4 of 4"));
+  ScriptedEngine other_layer;
+  other_layer.layer = 1;
+  const auto dense =
+      run_profile(other_layer, scripted_model(), one_record(), {}, silent_observer());
+  ASSERT_FALSE(dense);
+  EXPECT_THAT(dense.error().message, HasSubstr("layer 1"));
+}
+
+// The invariant must be able to fail: an engine that reports a layer twice.
+TEST(Profile, ChecksThatHistogramsAddUp) {
+  class Stutter : public ScriptedEngine {
+   public:
+    Status decode(const DecodeRequest& request) override {
+      COE_TRY_STATUS(ScriptedEngine::decode(request));
+      return ScriptedEngine::decode(request);
+    }
+  } engine;
+  const auto stats = run_profile(engine, scripted_model(), one_record(), {}, silent_observer());
+  ASSERT_FALSE(stats);
+  EXPECT_EQ(stats.error().code, Code::kCorrupt);
+  EXPECT_THAT(stats.error().message, HasSubstr("layer 3"));
+}
+
+TEST(Profile, ShardsMergeToTheWhole) {
+  FakeEngine engine({});
+  const auto model = model_of(engine);
+  const auto corpus = corpus_of(7);
+  const auto whole = run_profile(engine, model, corpus, {}, silent_observer());
+  ASSERT_TRUE(whole);
+  auto merged = run_profile(engine, model, corpus, {.shard = 0, .n_shard = 3}, silent_observer());
+  ASSERT_TRUE(merged);
+  for (std::uint32_t shard = 1; shard < 3; ++shard) {
+    const auto part =
+        run_profile(engine, model, corpus, {.shard = shard, .n_shard = 3}, silent_observer());
+    ASSERT_TRUE(part);
+    ASSERT_TRUE(merge_into(*merged, *part));
+  }
+  for (std::size_t d = 0; d < whole->domains.size(); ++d) {
+    EXPECT_EQ(merged->domains[d].histograms, whole->domains[d].histograms);
+    EXPECT_EQ(merged->domains[d].n_tokens, whole->domains[d].n_tokens);
+    for (std::size_t i = 0; i < whole->domains[d].freq_by_sample.size(); ++i)
+      ASSERT_NEAR(merged->domains[d].freq_by_sample[i], whole->domains[d].freq_by_sample[i], 1e-12);
+  }
+}
+
+TEST(Profile, WindowsLongRecordsWithoutLosingTokens) {
+  FakeEngine engine({.n_ctx = 16});
+  Corpus corpus = one_record();
+  corpus.domains[0].records[0].text = std::string(50, 'q');
+  const auto stats =
+      run_profile(engine, model_of(engine), corpus, {.max_tokens = 1024}, silent_observer());
+  ASSERT_TRUE(stats);
+  EXPECT_EQ(stats->n_tokens(), 50);
+  EXPECT_EQ(stats->n_samples(), 1);
+  EXPECT_EQ(engine.n_decode(), 4U);  // 16 + 16 + 16 + 2
+}
+
+TEST(Profile, StopsWhenInterruptedAndPassesEngineErrorsOn) {
+  struct Interrupt : Observer {
+    int polls = 0;
+    bool cancelled() override { return ++polls > 12; }
+  } interrupt;
+  FakeEngine engine({});
+  const auto stopped = run_profile(engine, model_of(engine), corpus_of(5), {}, interrupt);
+  ASSERT_FALSE(stopped);
+  EXPECT_EQ(stopped.error().code, Code::kCancelled);
+  FakeEngine failing({.fail_at_decode = 3});
+  const auto failed = run_profile(failing, model_of(failing), corpus_of(5), {}, silent_observer());
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().code, Code::kEngine);
+}
+
+TEST(Profile, RefusesAShardWithoutText) {
+  FakeEngine engine({});
+  const auto stats = run_profile(engine, model_of(engine), one_record(), {.shard = 1, .n_shard = 2},
+                                 silent_observer());
+  ASSERT_FALSE(stats);
+  EXPECT_EQ(stats.error().code, Code::kCorrupt);
+}
+
+}  // namespace
+}  // namespace coe
