@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace coe {
@@ -31,9 +32,17 @@ struct Corpus {
   std::uint64_t n_records() const;
 };
 
-// Errors: kNotFound (file), kCorrupt naming file and line (not JSON, no such field, not UTF-8,
-// contradicting weights), kCorrupt when a file holds no record. Blank lines are skipped; empty
-// texts are an error.
+// The text spec of a corpus that names none: the field `text`.
+const TextSpec& default_text_spec();
+
+// Blank lines, a UTF-8 byte order mark and carriage returns before a newline are passed over.
+// Records keep the order of files and lines within their domain. Errors: kNotFound (file),
+// kInvalidArgument (no file, or one given twice), kCorrupt naming file and line (not UTF-8, not
+// JSON, no such field, an empty text, a bad or contradicting weight), kCorrupt when a file holds no
+// record.
 Result<Corpus> load_corpus(std::span<const Path> files, const TextSpec& spec);
+
+// The same for one file's bytes; `name` stands for its path.
+Result<Corpus> parse_corpus(std::string_view jsonl, const Path& name, const TextSpec& spec);
 
 }  // namespace coe

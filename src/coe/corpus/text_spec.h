@@ -1,8 +1,10 @@
 // How a JSONL record becomes text. Source: method section 1: a field name, fields joined by `+`
 // (newline between), or a template with {field} ("{{" and "}}" are literal braces).
+// docs/formats/corpus.md, "Text spec".
 #pragma once
 
 #include "coe/base/result.h"
+#include "coe/corpus/json_line.h"
 
 #include <string>
 #include <string_view>
@@ -12,18 +14,25 @@ namespace coe {
 
 class TextSpec {
  public:
-  // Errors: kInvalidArgument, with the position in the spec.
+  // A spec with a brace in it is a template, any other a list of fields; blanks around the names of
+  // a list are dropped. Errors: kInvalidArgument, with the position (1-based, in bytes) in the
+  // spec.
   static Result<TextSpec> parse(std::string_view spec);
 
-  // `json_line` is one JSON object. Errors: kCorrupt (not JSON, not an object, the field is no
-  // string), kNotFound (no such field; the hint lists those there are). Messages do not name file
-  // and line: the caller does.
+  // `json_line` is one JSON object. Errors: kCorrupt (not UTF-8, not JSON, not an object, the field
+  // is no string), kNotFound (no such field; the hint lists those there are). Messages do not name
+  // file and line: the caller does.
   Result<std::string> render(std::string_view json_line) const;
+  // The same for a line that is parsed already.
+  Result<std::string> render(const std::vector<JsonMember>& members) const;
+
+  // The fields that it names, in order, with repetitions.
+  std::vector<std::string> fields() const;
 
  private:
   struct Part {
     bool is_field = false;
-    std::string text;
+    std::string text;  // the field's name, or text to copy
   };
   std::vector<Part> parts_;
 };

@@ -1,0 +1,35 @@
+// One line of a JSONL file: the members of a JSON object, values of strings and numbers only.
+#pragma once
+
+#include "coe/base/result.h"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace coe {
+
+struct JsonMember {
+  enum class Kind : std::uint8_t { kString, kNumber, kBoolean, kNull, kArray, kObject };
+  std::string name;
+  Kind kind = Kind::kNull;
+  std::string text;     // of a string
+  double number = 0.0;  // of a number
+};
+
+// "a string", "an array", … for messages.
+std::string_view kind_name(JsonMember::Kind kind);
+
+// Values nested in arrays and objects are checked but not kept. Needs no stack however deep they
+// nest. Errors: kCorrupt: not UTF-8, not JSON (with the byte), or not an object.
+Result<std::vector<JsonMember>> parse_json_line(std::string_view line);
+
+// The last member of that name (as JSON readers take it), or null.
+const JsonMember* find_member(const std::vector<JsonMember>& members, std::string_view name);
+
+// `name` fit for a one-line message: control characters and bytes that are no UTF-8 become '?', a
+// long one is cut.
+std::string printable(std::string_view name);
+
+}  // namespace coe

@@ -1,0 +1,94 @@
+#include "coe/corpus/select.h"
+
+#include "coe/base/hash.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstdint>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace coe {
+
+std::string corpus_digest(const Corpus& corpus) {
+  Hasher hasher;
+  const auto add_sized = [&](std::string_view text) {
+    hasher.add(std::uint64_t{text.size()});
+    hasher.add(text);
+  };
+  for (const auto& domain : corpus.domains) {
+    add_sized(domain.name);
+    hasher.add(std::bit_cast<std::uint64_t>(domain.weight));
+    hasher.add(std::uint64_t{domain.records.size()});
+    for (const auto& record : domain.records) add_sized(record.text);
+  }
+  return hasher.digest();
+}
+
+Status select_domains(Corpus& corpus, std::span<const std::string> names) {
+  std::vector<SubDomain> selected;
+  for (const auto& name : names) {
+    const auto found = std::find_if(corpus.domains.begin(), corpus.domains.end(),
+                                    [&](const SubDomain& d) { return d.name == name; });
+    if (found == corpus.domains.end()) {
+      std::string known;
+      for (const auto& d : corpus.domains) known += (known.empty() ? "" : ", ") + d.name;
+      return fail(Code::kInvalidArgument, fmt::format("the text has no sub-domain `{}`", name),
+                  fmt::format("it has: {}", known));
+    }
+    selected.push_back(*found);
+  }
+  std::sort(selected.begin(), selected.end(),
+            [](const SubDomain& a, const SubDomain& b) { return a.name < b.name; });
+  const auto twice =
+      std::adjacent_find(selected.begin(), selected.end(),
+                         [](const SubDomain& a, const SubDomain& b) { return a.name == b.name; });
+  if (twice != selected.end())
+    return fail(Code::kInvalidArgument, fmt::format("sub-domain `{}` is named twice", twice->name));
+  corpus.domains = std::move(selected);
+  corpus.digest = corpus_digest(corpus);
+  return {};
+}
+
+Result<Split> split_off(const Corpus& corpus, std::size_t modulus, std::size_t remainder) {
+  Split split;
+  for (const auto& domain : corpus.domains) {
+    if (domain.records.size() < modulus)
+      return fail(Code::kCorrupt,
+                  fmt::format("{}: {} records are too few to hold one of {} out for evaluation",
+                              domain.name, domain.records.size(), modulus),
+                  "give held-out text with --eval");
+    SubDomain rest{domain.name, domain.weight, {}};
+    SubDomain held_out{domain.name, domain.weight, {}};
+    for (std::size_t i = 0; i < domain.records.size(); ++i)
+      (i % modulus == remainder ? held_out : rest).records.push_back(domain.records[i]);
+    split.rest.domains.push_back(std::move(rest));
+    split.held_out.domains.push_back(std::move(held_out));
+  }
+  split.rest.digest = corpus_digest(split.rest);
+  split.held_out.digest = corpus_digest(split.held_out);
+  return split;
+}
+
+Status check_disjoint(const Corpus& profiling, const Corpus& evaluation) {
+  std::unordered_map<std::string_view, const Record*> seen;
+  for (const auto& domain : profiling.domains) {
+    for (const auto& record : domain.records) seen.emplace(record.text, &record);
+  }
+  for (const auto& domain : evaluation.domains) {
+    for (const auto& record : domain.records) {
+      if (const auto found = seen.find(record.text); found != seen.end())
+        return fail(Code::kMismatch,
+                    fmt::format("{}: the same text is in the profiling corpus ({})", record.where,
+                                found->second->where),
+                    "evaluate on text that profiling has not seen");
+    }
+  }
+  return {};
+}
+
+}  // namespace coe

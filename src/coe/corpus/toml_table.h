@@ -1,0 +1,58 @@
+// A TOML table as a form to fill: keys are asked for by name and type, and finish() refuses those
+// that nobody asked for. Every error names file, line, table and key. Private to corpus/.
+#pragma once
+
+#include "coe/base/result.h"
+
+#include <toml++/toml.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace coe {
+
+class TomlTable {
+ public:
+  // The table must outlive this. `what` is how messages call it: "domain `web`".
+  TomlTable(const toml::table& table, std::string file, std::string what);
+
+  // "spec.toml:12: domain `web`".
+  std::string where() const;
+  void rename(std::string what) { what_ = std::move(what); }
+  bool has(std::string_view key) const { return table_->contains(key); }
+
+  // Values that must be there, and values with a default. All errors: kCorrupt.
+  Result<std::string> string(std::string_view key);
+  Result<std::string> string_or(std::string_view key, std::string_view otherwise);
+  // A string, or a non-empty array of strings.
+  Result<std::vector<std::string>> strings(std::string_view key);
+  Result<std::vector<std::string>> strings_or(std::string_view key,
+                                              std::vector<std::string> otherwise);
+  Result<std::uint64_t> count(std::string_view key, std::uint64_t low, std::uint64_t high);
+  Result<std::uint64_t> count_or(std::string_view key, std::uint64_t otherwise, std::uint64_t low,
+                                 std::uint64_t high);
+  Result<double> number_or(std::string_view key, double otherwise);
+  Result<bool> flag_or(std::string_view key, bool otherwise);
+  // [[key]]: at least one; named "<what>, <key> 1", ….
+  Result<std::vector<TomlTable>> tables(std::string_view key);
+
+  // An error at `key`, with its line.
+  tl::unexpected<Error> bad(std::string_view key, std::string_view problem,
+                            std::string hint = {}) const;
+
+  // Errors: kCorrupt when the table holds a key that was not asked for.
+  Status finish() const;
+
+ private:
+  const toml::node* find(std::string_view key);
+  tl::unexpected<Error> missing(std::string_view key) const;
+
+  const toml::table* table_;
+  std::string file_;
+  std::string what_;
+  std::vector<std::string> known_;
+};
+
+}  // namespace coe

@@ -1,0 +1,197 @@
+#include "coe/corpus/corpus.h"
+
+#include "coe/base/file.h"
+#include "coe/base/result.h"
+#include "coe/corpus/lines.h"
+#include "coe/corpus/text_spec.h"
+
+#include "support/expect.h"
+#include "support/temp_dir.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace coe {
+namespace {
+
+using testing::expect_error;
+using testing::expect_ok;
+using ::testing::HasSubstr;
+using testing::TempDir;
+using testing::value_of;
+
+Result<Corpus> parse(std::string_view jsonl) {
+  return parse_corpus(jsonl, "data/web.jsonl", default_text_spec());
+}
+
+TEST(Lines, SplitsNumbersAndTrims) {
+  LineReader lines(
+      "\xef\xbb\xbf"
+      "a\r\n\n  \nb\r");
+  EXPECT_EQ(lines.next()->text, "a");
+  EXPECT_TRUE(lines.next()->blank());
+  EXPECT_TRUE(lines.next()->blank());
+  const auto last = lines.next();
+  EXPECT_EQ(last->text, "b");
+  EXPECT_EQ(last->number, 4U);
+  EXPECT_FALSE(lines.next().has_value());
+}
+
+TEST(Corpus, TakesDomainFromTheFileName) {
+  const Corpus corpus = value_of(parse("{\"text\":\"one\"}\n\n{\"text\":\"two\"}\n"));
+  ASSERT_EQ(corpus.domains.size(), 1U);
+  EXPECT_EQ(corpus.domains[0].name, "web");
+  EXPECT_EQ(corpus.domains[0].weight, 1.0);
+  ASSERT_EQ(corpus.n_records(), 2U);
+  EXPECT_EQ(corpus.domains[0].records[1].text, "two");
+  EXPECT_EQ(corpus.domains[0].records[1].where, "data/web.jsonl:3");
+}
+
+TEST(Corpus, GroupsByDomainFieldSortedByName) {
+  const Corpus corpus = value_of(parse(R"({"text":"1","domain":"zeta","weight":0.25}
+{"text":"2","domain":"alpha"}
+{"text":"3","domain":"zeta"}
+{"text":"4"}
+)"));
+  ASSERT_EQ(corpus.domains.size(), 3U);
+  EXPECT_EQ(corpus.domains[0].name, "alpha");
+  EXPECT_EQ(corpus.domains[1].name, "web");
+  EXPECT_EQ(corpus.domains[2].name, "zeta");
+  EXPECT_EQ(corpus.domains[2].weight, 0.25);
+  EXPECT_EQ(corpus.domains[2].records[0].text, "1");
+  EXPECT_EQ(corpus.domains[2].records[1].text, "3");
+}
+
+TEST(Corpus, PassesOverMarksCarriageReturnsAndBlankLines) {
+  const Corpus corpus = value_of(parse("\xef\xbb\xbf{\"text\":\"a\"}\r\n \t\r\n{\"text\":\"b\"}"));
+  ASSERT_EQ(corpus.n_records(), 2U);
+  EXPECT_EQ(corpus.domains[0].records[0].text, "a");
+  EXPECT_EQ(corpus.domains[0].records[1].where, "data/web.jsonl:3");
+}
+
+TEST(Corpus, UsesTheTextSpec) {
+  const auto spec = value_of(TextSpec::parse("q+a"));
+  const Corpus corpus = value_of(parse_corpus(R"({"q":"why","a":"so"})", "x.jsonl", spec));
+  EXPECT_EQ(corpus.domains[0].records[0].text, "why\nso");
+}
+
+TEST(Corpus, DigestDependsOnNamesWeightsTextsAndOrderOnly) {
+  const std::string base = value_of(parse(R"({"text":"a"}
+{"text":"b"})"))
+                               .digest;
+  EXPECT_EQ(base.rfind("xxh3:", 0), 0U);
+  EXPECT_EQ(value_of(parse(R"({"text":"a","domain":"web","weight":1,"x":0}
+
+{"text":"b"})"))
+                .digest,
+            base);
+  EXPECT_NE(value_of(parse(R"({"text":"b"}
+{"text":"a"})"))
+                .digest,
+            base);
+  EXPECT_NE(value_of(parse(R"({"text":"ab"})")).digest, base);
+  EXPECT_NE(value_of(parse(R"({"text":"a","weight":2}
+{"text":"b"})"))
+                .digest,
+            base);
+  EXPECT_NE(value_of(parse(R"({"text":"a","domain":"v"}
+{"text":"b","domain":"v"})"))
+                .digest,
+            base);
+}
+
+TEST(Corpus, NamesFileAndLineOfEveryBrokenRecord) {
+  const std::string good = "{\"text\":\"a\"}\n";
+  const auto bad = [&](std::string_view line) { return parse(good + std::string(line) + "\n"); };
+  const std::string place = "data/web.jsonl:2: ";
+  expect_error(bad("{\"text\":"), Code::kCorrupt, place + "not valid JSON at byte 8");
+  expect_error(bad("[\"text\"]"), Code::kCorrupt, place + "the line is an array, not an object");
+  expect_error(bad("{\"text\":\"\xff\"}"), Code::kCorrupt, place + "not UTF-8 at byte 9");
+  expect_error(bad("{\"text\":\"\"}"), Code::kCorrupt, place + "the text is empty");
+  expect_error(bad("{\"text\":7}"), Code::kCorrupt, place + "field `text` is a number");
+  expect_error(bad("{\"text\":\"x\",\"domain\":\"\"}"), Code::kCorrupt, place + "field `domain`");
+  expect_error(bad("{\"text\":\"x\",\"domain\":3}"), Code::kCorrupt, place + "field `domain`");
+  for (const char* weight : {"0", "-1", "\"2\"", "null"})
+    expect_error(bad(std::string("{\"text\":\"x\",\"weight\":") + weight + "}"), Code::kCorrupt,
+                 place + "field `weight` must be a number above 0");
+}
+
+TEST(Corpus, MissingFieldListsTheFieldsThereAre) {
+  const auto result = parse(R"({"problem":"p","solution":"s"})");
+  expect_error(result, Code::kCorrupt, "data/web.jsonl:1: no field `text`");
+  EXPECT_THAT(result.error().hint, HasSubstr("problem, solution"));
+}
+
+TEST(Corpus, ContradictingWeightsNameBothPlaces) {
+  const auto result = parse(R"({"text":"a","weight":0.5}
+{"text":"b"}
+{"text":"c","weight":0.25})");
+  expect_error(result, Code::kCorrupt,
+               "data/web.jsonl:3: domain `web` has weight 0.25, but 0.5 at "
+               "data/web.jsonl:1");
+}
+
+TEST(Corpus, NoRecordIsAnError) {
+  expect_error(parse(""), Code::kCorrupt, "data/web.jsonl: holds no record");
+  expect_error(parse("\n  \n\r\n"), Code::kCorrupt, "data/web.jsonl: holds no record");
+}
+
+TEST(Corpus, TakesAnyLineLength) {
+  const std::string text(3'000'000, 'x');
+  const Corpus corpus = value_of(parse("{\"text\":\"" + text + "\"}\n"));
+  EXPECT_EQ(corpus.domains[0].records[0].text, text);
+}
+
+TEST(Corpus, ARawNulIsAnErrorAndAnEscapedOneIsText) {
+  expect_error(parse(std::string_view("{\"text\":\"a\0b\"}", 14)), Code::kCorrupt,
+               "data/web.jsonl:1: not valid JSON");
+  EXPECT_EQ(value_of(parse(R"({"text":"a\u0000b"})")).domains[0].records[0].text.size(), 3U);
+}
+
+TEST(Corpus, LoadsSeveralFiles) {
+  const TempDir dir;
+  expect_ok(write_file(dir / "b.jsonl", R"({"text":"1"}
+{"text":"2","domain":"a"})",
+                       Overwrite::kRefuse));
+  expect_ok(write_file(dir / "a.jsonl", R"({"text":"3"})", Overwrite::kRefuse));
+  const std::vector<Path> files = {dir / "b.jsonl", dir / "a.jsonl"};
+  const Corpus corpus = value_of(load_corpus(files, default_text_spec()));
+  ASSERT_EQ(corpus.domains.size(), 2U);
+  EXPECT_EQ(corpus.domains[0].name, "a");
+  ASSERT_EQ(corpus.domains[0].records.size(), 2U);
+  EXPECT_EQ(corpus.domains[0].records[0].text, "2");
+  EXPECT_EQ(corpus.domains[0].records[1].text, "3");
+  EXPECT_EQ(corpus.domains[0].records[0].where, (dir / "b.jsonl").string() + ":2");
+}
+
+TEST(Corpus, LoadingNamesTheFileThatIsWrong) {
+  const TempDir dir;
+  expect_ok(write_file(dir / "ok.jsonl", R"({"text":"1"})", Overwrite::kRefuse));
+  expect_ok(write_file(dir / "empty.jsonl", "\n", Overwrite::kRefuse));
+  const auto load = [](std::vector<Path> files) { return load_corpus(files, default_text_spec()); };
+  expect_error(load({}), Code::kInvalidArgument, "no file given");
+  expect_error(load({dir / "ok.jsonl", dir / "none.jsonl"}), Code::kNotFound, "none.jsonl");
+  expect_error(load({dir / "ok.jsonl", dir / "empty.jsonl"}), Code::kCorrupt,
+               "empty.jsonl: holds no record");
+  expect_error(load({dir.path()}), Code::kUnsupported, "not a regular file");
+  std::filesystem::create_symlink(dir / "ok.jsonl", dir / "link.jsonl");
+  expect_error(load({dir / "ok.jsonl", dir / "link.jsonl"}), Code::kInvalidArgument,
+               "link.jsonl: given twice");
+}
+
+RC_GTEST_PROP(CorpusProperty, AnyBytesGiveACorpusOrAnErrorWithTheName, (const std::string& bytes)) {
+  const auto result = parse(bytes);
+  if (result)
+    RC_ASSERT(result->n_records() > 0U);
+  else
+    RC_ASSERT(result.error().message.rfind("data/web.jsonl", 0) == 0U);
+}
+
+}  // namespace
+}  // namespace coe

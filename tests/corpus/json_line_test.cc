@@ -1,0 +1,91 @@
+#include "coe/corpus/json_line.h"
+
+#include "coe/base/result.h"
+
+#include "support/expect.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+namespace coe {
+namespace {
+
+using testing::expect_error;
+using testing::value_of;
+
+TEST(JsonLine, KeepsStringsAndNumbersAndKindsOfTheRest) {
+  const auto members = value_of(parse_json_line(
+      R"({"s":"a\nb\u00e9","n":2.5,"i":-3,"b":true,"z":null,"a":[1,{"s":"no"}],"o":{"s":"no"}})"));
+  ASSERT_EQ(members.size(), 7U);
+  EXPECT_EQ(find_member(members, "s")->text, "a\nb\xc3\xa9");
+  EXPECT_EQ(find_member(members, "n")->number, 2.5);
+  EXPECT_EQ(find_member(members, "i")->number, -3.0);
+  EXPECT_EQ(find_member(members, "b")->kind, JsonMember::Kind::kBoolean);
+  EXPECT_EQ(find_member(members, "z")->kind, JsonMember::Kind::kNull);
+  EXPECT_EQ(find_member(members, "a")->kind, JsonMember::Kind::kArray);
+  EXPECT_EQ(find_member(members, "o")->kind, JsonMember::Kind::kObject);
+  EXPECT_EQ(find_member(members, "x"), nullptr);
+}
+
+TEST(JsonLine, TakesTheLastOfEqualNames) {
+  const auto members = value_of(parse_json_line(R"({"t":"old","t":"new"})"));
+  EXPECT_EQ(find_member(members, "t")->text, "new");
+}
+
+TEST(JsonLine, KeepsAnEscapedNul) {
+  const auto members = value_of(parse_json_line(R"({"t":"a\u0000b"})"));
+  EXPECT_EQ(find_member(members, "t")->text, std::string("a\0b", 3));
+}
+
+TEST(JsonLine, RefusesWhatIsNoObject) {
+  expect_error(parse_json_line("[1,2]"), Code::kCorrupt, "the line is an array, not an object");
+  expect_error(parse_json_line("\"text\""), Code::kCorrupt, "a string, not an object");
+  expect_error(parse_json_line("12"), Code::kCorrupt, "a number, not an object");
+  expect_error(parse_json_line("null"), Code::kCorrupt, "null, not an object");
+}
+
+TEST(JsonLine, RefusesBrokenJsonWithItsPlace) {
+  expect_error(parse_json_line(R"({"t": "x")"), Code::kCorrupt, "not valid JSON at byte 9");
+  expect_error(parse_json_line(R"({"t": "x"} more)"), Code::kCorrupt, "not valid JSON at byte 11");
+  expect_error(parse_json_line("plain words"), Code::kCorrupt, "not valid JSON at byte 0");
+  expect_error(parse_json_line(""), Code::kCorrupt, "not valid JSON at byte 0");
+  expect_error(parse_json_line(R"({"t":"\ud800"})"), Code::kCorrupt, "not valid JSON");
+  expect_error(parse_json_line(R"({"n":1e999})"), Code::kCorrupt, "not valid JSON");
+  expect_error(parse_json_line(std::string("{\"t\":\"a\0b\"}", 11)), Code::kCorrupt,
+               "not valid JSON at byte 7");
+}
+
+TEST(JsonLine, RefusesOtherEncodings) {
+  expect_error(parse_json_line("{\"t\":\"caf\xe9\"}"), Code::kCorrupt, "not UTF-8 at byte 9");
+}
+
+TEST(JsonLine, SurvivesAnyDepth) {
+  const std::string open(200'000, '[');
+  const std::string close(200'000, ']');
+  const auto members = value_of(parse_json_line("{\"t\":\"x\",\"d\":" + open + close + "}"));
+  EXPECT_EQ(members.size(), 2U);
+  expect_error(parse_json_line("{\"d\":" + open + "}"), Code::kCorrupt, "not valid JSON");
+}
+
+TEST(JsonLine, EveryTruncationIsAnError) {
+  const std::string line = R"({"t":"a\u00e9","w":1.5e3,"o":{"k":[true,null]}})";
+  for (std::size_t n = 0; n < line.size(); ++n)
+    EXPECT_FALSE(parse_json_line(line.substr(0, n)).has_value()) << n;
+  EXPECT_TRUE(parse_json_line(line).has_value());
+}
+
+TEST(JsonLine, PrintableFitsOneLine) {
+  EXPECT_EQ(printable("a\nb\x7f\tc"), "a?b??c");
+  EXPECT_EQ(printable("caf\xe9\xe9"), "caf??");
+  EXPECT_EQ(printable(std::string(60, 'x')), std::string(60, 'x'));
+  EXPECT_EQ(printable(std::string(61, 'x')), std::string(60, 'x') + "…");
+  // Never cut within a character: 59 letters, then one of two bytes.
+  EXPECT_EQ(printable(std::string(59, 'x') + "\xc3\xa9yz"), std::string(59, 'x') + "…");
+}
+
+}  // namespace
+}  // namespace coe
