@@ -1,0 +1,376 @@
+#include "coe/specialize/specialize.h"
+
+#include "coe/base/hash.h"
+#include "coe/base/text.h"
+#include "coe/corpus/select.h"
+#include "coe/gguf/reader.h"
+#include "coe/mask/keep_mask.h"
+#include "coe/moe/model.h"
+#include "coe/routing/file.h"
+#include "coe/specialize/recorded_engine.h"
+#include "coe/surgery/apply.h"
+#include "coe/surgery/plan.h"
+#include "coe/verify/verify.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <system_error>
+#include <utility>
+
+namespace coe {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// Held-out text that the slice check decodes: enough to meet most experts, little enough to keep
+// its logits.
+constexpr std::size_t kCheckRecords = 4;
+constexpr std::size_t kCheckTokens = 128;
+// Above these the sliced file is not the masked parent. Float rounding through kernels of another
+// width gives a KL of 1e-7 and flips first choices only at near-ties; a wrong slice gives a KL of
+// 1e-2 and more.
+constexpr double kMaxCheckKl = 1e-4;
+constexpr double kMinCheckTop1 = 0.99;
+
+Json to_json(const DomainEval& d) {
+  return {{"name", d.name},
+          {"n_record", d.n_record},
+          {"n_token", d.n_token},
+          {"nll", d.nll},
+          {"reference_nll", d.reference_nll},
+          {"kl", d.kl},
+          {"kl_max", d.kl_max},
+          {"n_top1_same", d.n_top1_same},
+          {"logit_diff_max", d.logit_diff_max},
+          {"top1_gap_max", d.top1_gap_max}};
+}
+
+DomainEval eval_from_json(const Json& j) {
+  DomainEval d;
+  d.name = j.at("name");
+  d.n_record = j.at("n_record");
+  d.n_token = j.at("n_token");
+  d.nll = j.at("nll");
+  d.reference_nll = j.at("reference_nll");
+  d.kl = j.at("kl");
+  d.kl_max = j.at("kl_max");
+  d.n_top1_same = j.at("n_top1_same");
+  d.logit_diff_max = j.at("logit_diff_max");
+  d.top1_gap_max = j.at("top1_gap_max");
+  return d;
+}
+
+class Pipeline {
+ public:
+  Pipeline(const SpecializeOptions& options, const EngineFactory& open, Observer& observer)
+      : options_(options), open_(open), observer_(observer) {}
+
+  Result<SpecializeReport> run();
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  Path beside(std::string_view suffix) const {
+    return options_.output.parent_path() /
+           fmt::format("{}.{}", options_.output.stem().string(), suffix);
+  }
+  bool may_replace() const { return options_.overwrite == Overwrite::kAllow; }
+  // The stage's file is there but belongs to other inputs.
+  static Error stale(const Path& file) {
+    return {Code::kExists, fmt::format("{}: exists and belongs to other inputs", file.string()),
+            "add --force to replace it, or choose another output name"};
+  }
+  void finish(std::string name, Path file, bool reused, Clock::time_point start) {
+    report_.stages.push_back({std::move(name), std::move(file), reused,
+                              std::chrono::duration<double>(Clock::now() - start).count()});
+  }
+  Result<Engine*> parent_engine();
+
+  Status prepare_text();
+  Status stage_profile(const MoeModel& model);
+  Status stage_mask();
+  Status stage_prune(const gguf::GgufFile& parent, const MoeModel& model);
+  Status stage_eval(const MoeModel& model);
+  Result<Json> measure();
+  bool read_measured(const Path& file, const std::string& inputs);
+  void fill_domains(const Json& measured);
+  std::string eval_inputs(const MoeModel& model) const;
+
+  const SpecializeOptions& options_;
+  const EngineFactory& open_;
+  Observer& observer_;
+  Corpus corpus_;
+  Corpus evaluation_;
+  std::unique_ptr<Engine> engine_;  // the parent's, opened when first needed
+  RoutingStats stats_;
+  KeepMask mask_;
+  std::string mask_text_;
+  SpecializeReport report_;
+};
+
+Result<Engine*> Pipeline::parent_engine() {
+  if (!engine_) {
+    COE_TRY(engine_, open_(options_.engine));
+  }
+  return engine_.get();
+}
+
+Status Pipeline::prepare_text() {
+  if (options_.evaluation.domains.empty()) {
+    COE_TRY(auto split, split_off(options_.corpus, 10, 9));
+    corpus_ = std::move(split.rest);
+    evaluation_ = std::move(split.held_out);
+    return {};
+  }
+  COE_TRY_STATUS(check_disjoint(options_.corpus, options_.evaluation));
+  corpus_ = options_.corpus;
+  evaluation_ = options_.evaluation;
+  return {};
+}
+
+Status Pipeline::stage_profile(const MoeModel& model) {
+  const auto start = Clock::now();
+  const Path file = beside("profile.gguf");
+  std::error_code ec;
+  if (std::filesystem::exists(file, ec)) {
+    auto found = read_profile(file);
+    if (found && found->parent.digest == model.id.digest &&
+        found->corpus_digest == corpus_.digest &&
+        found->settings == profile_settings(options_.profile)) {
+      stats_ = *std::move(found);
+      finish("profile", file, true, start);
+      return {};
+    }
+    if (!may_replace()) return tl::unexpected(stale(file));
+  }
+  COE_TRY(auto* engine, parent_engine());
+  COE_TRY(stats_, run_profile(*engine, model, corpus_, options_.profile, observer_));
+  stats_.command_line = options_.command_line;
+  COE_TRY_STATUS(write_profile(file, stats_, options_.overwrite));
+  finish("profile", file, false, start);
+  return {};
+}
+
+Status Pipeline::stage_mask() {
+  const auto start = Clock::now();
+  const Path file = beside("mask.json");
+  COE_TRY(auto built, build_mask(stats_, options_.recipe));
+  mask_ = std::move(built.mask);
+  report_.coverage = built.coverage.mean;
+  mask_text_ = mask_to_json(mask_, false);
+  std::error_code ec;
+  if (std::filesystem::exists(file, ec)) {
+    const auto found = read_text(file);
+    if (found && *found == mask_text_) {
+      finish("mask", file, true, start);
+      return {};
+    }
+    if (!may_replace()) return tl::unexpected(stale(file));
+  }
+  COE_TRY_STATUS(write_file(file, mask_text_, options_.overwrite));
+  finish("mask", file, false, start);
+  return {};
+}
+
+Status Pipeline::stage_prune(const gguf::GgufFile& parent, const MoeModel& model) {
+  auto start = Clock::now();
+  const Path& child = options_.output;
+  std::error_code ec;
+  bool reused = false;
+  if (std::filesystem::exists(child, ec)) {
+    const auto found = verify_child(parent.path(), child, mask_, observer_);
+    reused = found && found->ok();
+    if (!reused && !may_replace()) return tl::unexpected(stale(child));
+  }
+  if (!reused) {
+    SurgeryOptions surgery;
+    surgery.mask_name = beside("mask.json").string();
+    COE_TRY(const auto plan, plan_surgery(parent, model, mask_, surgery));
+    for (const auto& warning : plan.warnings) observer_.warning(warning);
+    COE_TRY_STATUS(apply_plan(parent, plan, child, options_.overwrite, observer_));
+  }
+  report_.bytes_child = std::filesystem::file_size(child, ec);
+  finish("prune", child, reused, start);
+
+  start = Clock::now();
+  COE_TRY(const auto proof, verify_child(parent.path(), child, mask_, observer_));
+  if (!proof.ok()) {
+    std::filesystem::remove(child, ec);
+    return fail(Code::kCheckFailed,
+                fmt::format("{}: failed its proof and was removed: {}: {}", child.string(),
+                            proof.bad.front().where, proof.bad.front().message),
+                "check the disk, then run the same command again");
+  }
+  report_.n_expert_checked = proof.n_expert_checked;
+  finish("verify", {}, false, start);
+  return {};
+}
+
+std::string Pipeline::eval_inputs(const MoeModel& model) const {
+  Hasher hasher;
+  hasher.add(tool_version());
+  hasher.add(model.id.digest);
+  hasher.add(mask_text_);
+  hasher.add(evaluation_.digest);
+  hasher.add(std::uint64_t{options_.eval.max_tokens});
+  hasher.add(std::uint64_t{options_.n_random});
+  hasher.add(std::uint64_t{options_.engine.n_ctx});
+  hasher.add(std::uint64_t{options_.engine.flash_attn});
+  return hasher.digest();
+}
+
+Result<Json> Pipeline::measure() {
+  Json measured;
+  ExpertFilter filter = mask_.as_ids();
+  RecordedEngine recorded;
+  Corpus check;
+  {
+    COE_TRY(auto* engine, parent_engine());
+    const EvalSubject parent{engine, nullptr};
+    std::vector<ExpertFilter> filters = {filter};
+    for (std::uint32_t seed = 1; seed <= options_.n_random; ++seed) {
+      MaskRecipe recipe = options_.recipe;
+      recipe.score = {};
+      recipe.score.score = Score::kRandom;
+      recipe.score.seed = seed;
+      COE_TRY(const auto random, build_mask(stats_, recipe));
+      filters.push_back(random.mask.as_ids());
+    }
+    std::vector<EvalSubject> subjects;
+    for (const auto& kept : filters) subjects.push_back({engine, &kept});
+    COE_TRY(const auto reports, evaluate(subjects, &parent, evaluation_, options_.eval, observer_));
+    measured["engine"] = reports.front().engine;
+    measured["random"] = Json::array();
+    for (std::size_t i = 0; i < reports.size(); ++i) {
+      Json rows = Json::array();
+      for (const auto& d : reports[i].domains) rows.push_back(to_json(d));
+      if (i == 0)
+        measured["specialist"] = std::move(rows);
+      else
+        measured["random"].push_back({{"seed", i}, {"domains", std::move(rows)}});
+    }
+    for (const auto& domain : evaluation_.domains) {
+      check.domains.push_back({domain.name, domain.weight, {}});
+      const auto n = std::min(kCheckRecords, domain.records.size());
+      check.domains.back().records.assign(domain.records.begin(),
+                                          domain.records.begin() + static_cast<std::ptrdiff_t>(n));
+    }
+    COE_TRY(recorded, RecordedEngine::record(*engine, &filter, check, kCheckTokens, observer_));
+    engine_.reset();  // one model in memory at a time
+  }
+  EngineOptions child_options = options_.engine;
+  child_options.model = options_.output;
+  COE_TRY(const auto child, open_(child_options));
+  const EvalSubject subject{child.get(), nullptr};
+  const EvalSubject reference{&recorded, nullptr};
+  EvalOptions check_options;
+  check_options.max_tokens = kCheckTokens;
+  COE_TRY(const auto sliced, evaluate({&subject, 1}, &reference, check, check_options, observer_));
+  const auto total = sliced.front().total();
+  if (total.kl_mean() > kMaxCheckKl || total.top1_agreement() < kMinCheckTop1)
+    return fail(
+        Code::kCheckFailed,
+        fmt::format("{}: does not answer as its parent under the mask does (KL {:.3g}, first "
+                    "choice the same for {:.2f} %)",
+                    options_.output.string(), total.kl_mean(), 100 * total.top1_agreement()),
+        "please report this model: its architecture routes in a way coe does not know");
+  measured["slice_check"] = to_json(total);
+  return measured;
+}
+
+void Pipeline::fill_domains(const Json& measured) {
+  report_.slice_check = eval_from_json(measured.at("slice_check"));
+  std::vector<DomainResult> rows;
+  for (std::size_t i = 0; i < measured.at("specialist").size(); ++i) {
+    DomainResult row;
+    row.specialist = eval_from_json(measured.at("specialist").at(i));
+    row.name = row.specialist.name;
+    row.own = stats_.find_domain(row.name) != nullptr;
+    for (const auto& random : measured.at("random")) {
+      const auto d = eval_from_json(random.at("domains").at(i));
+      row.random_perplexity.push_back(d.perplexity());
+      row.random_kl.push_back(d.kl_mean());
+    }
+    rows.push_back(std::move(row));
+  }
+  std::stable_partition(rows.begin(), rows.end(), [](const DomainResult& r) { return r.own; });
+  report_.domains = std::move(rows);
+}
+
+bool Pipeline::read_measured(const Path& file, const std::string& inputs) {
+  const auto text = read_text(file);
+  if (!text) return false;
+  // A file of another shape is as stale as one of other inputs.
+  try {
+    const Json found = Json::parse(*text);
+    if (found.at("inputs") != inputs) return false;
+    fill_domains(found);
+    return true;
+  } catch (const Json::exception&) {
+    return false;
+  }
+}
+
+Status Pipeline::stage_eval(const MoeModel& model) {
+  const auto start = Clock::now();
+  const Path file = beside("eval.json");
+  const std::string inputs = eval_inputs(model);
+  std::error_code ec;
+  if (std::filesystem::exists(file, ec)) {
+    if (read_measured(file, inputs)) {
+      finish("eval", file, true, start);
+      return {};
+    }
+    if (!may_replace()) return tl::unexpected(stale(file));
+  }
+  COE_TRY(auto measured, measure());
+  Json document = {{"schema", "coe.specialize-eval/1"},
+                   {"version", tool_version()},
+                   {"command_line", options_.command_line},
+                   {"inputs", inputs},
+                   {"parent", model.id.digest},
+                   {"corpus", evaluation_.digest}};
+  document.update(measured);
+  COE_TRY_STATUS(write_file(file, document.dump(2) + "\n", options_.overwrite));
+  fill_domains(document);
+  finish("eval", file, false, start);
+  return {};
+}
+
+Result<SpecializeReport> Pipeline::run() {
+  COE_TRY(const auto parent, gguf::GgufFile::open(options_.engine.model));
+  COE_TRY(const auto model, describe_moe(parent));
+  COE_TRY_STATUS(check_keep_count(options_.recipe.n_keep, model.n_expert, model.n_expert_used));
+  // Whatever stands at the output that no earlier run of ours explains is refused before the long
+  // work.
+  std::error_code ec;
+  if (std::filesystem::exists(options_.output, ec) &&
+      !std::filesystem::exists(beside("mask.json"), ec))
+    COE_TRY_STATUS(check_output(options_.output, options_.overwrite));
+  COE_TRY_STATUS(check_output(options_.output, Overwrite::kAllow));  // a folder to write into
+  COE_TRY_STATUS(prepare_text());
+  for (const auto& warning : model.warnings) observer_.warning(warning);
+  report_.n_keep = options_.recipe.n_keep;
+  report_.n_expert = model.n_expert;
+  report_.bytes_parent = parent.header().file_bytes;
+  COE_TRY_STATUS(stage_profile(model));
+  COE_TRY_STATUS(stage_mask());
+  COE_TRY_STATUS(stage_prune(parent, model));
+  COE_TRY_STATUS(stage_eval(model));
+  return std::move(report_);
+}
+
+}  // namespace
+
+Result<SpecializeReport> specialize(const SpecializeOptions& options, const EngineFactory& open,
+                                    Observer& observer) {
+  return Pipeline(options, open, observer).run();
+}
+
+}  // namespace coe

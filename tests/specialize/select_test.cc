@@ -1,0 +1,86 @@
+#include "coe/corpus/select.h"
+
+#include "coe/corpus/window.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace coe {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+Corpus corpus_of(std::size_t n) {
+  Corpus corpus;
+  for (const auto* name : {"css", "js"}) {
+    corpus.domains.push_back({name, 1.0, {}});
+    for (std::size_t i = 0; i < n; ++i)
+      corpus.domains.back().records.push_back(
+          {fmt::format("{} {}", name, i), fmt::format("{}.jsonl:{}", name, i + 1)});
+  }
+  corpus.digest = corpus_digest(corpus);
+  return corpus;
+}
+
+TEST(SelectDomains, KeepsTheNamedOnesAndChangesTheDigest) {
+  auto corpus = corpus_of(2);
+  const auto before = corpus.digest;
+  const std::vector<std::string> names = {"js"};
+  ASSERT_TRUE(select_domains(corpus, names));
+  ASSERT_EQ(corpus.domains.size(), 1U);
+  EXPECT_EQ(corpus.domains[0].name, "js");
+  EXPECT_NE(corpus.digest, before);
+}
+
+TEST(SelectDomains, ListsWhatThereIs_WhenAskedForMore) {
+  auto corpus = corpus_of(2);
+  const std::vector<std::string> names = {"html"};
+  const auto status = select_domains(corpus, names);
+  ASSERT_FALSE(status);
+  EXPECT_THAT(status.error().message, HasSubstr("`html`"));
+  EXPECT_THAT(status.error().hint, HasSubstr("css, js"));
+  const std::vector<std::string> twice = {"js", "js"};
+  EXPECT_FALSE(select_domains(corpus, twice));
+}
+
+TEST(SplitOff, TakesEveryTenthOfEachDomain) {
+  const auto split = split_off(corpus_of(25), 10, 9);
+  ASSERT_TRUE(split);
+  ASSERT_EQ(split->held_out.domains[0].records.size(), 2U);
+  EXPECT_EQ(split->held_out.domains[0].records[0].text, "css 9");
+  EXPECT_EQ(split->held_out.domains[0].records[1].text, "css 19");
+  EXPECT_EQ(split->rest.domains[1].records.size(), 23U);
+  EXPECT_TRUE(check_disjoint(split->rest, split->held_out));
+}
+
+TEST(SplitOff, RefusesADomainTooSmallToSplit) {
+  const auto split = split_off(corpus_of(9), 10, 9);
+  ASSERT_FALSE(split);
+  EXPECT_THAT(split.error().message, HasSubstr("css: 9 records"));
+}
+
+TEST(CheckDisjoint, NamesBothPlacesOfALeak) {
+  const auto profiling = corpus_of(3);
+  Corpus evaluation;
+  evaluation.domains.push_back({"x", 1.0, {{"new", "e.jsonl:1"}, {"js 2", "e.jsonl:2"}}});
+  const auto status = check_disjoint(profiling, evaluation);
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.error().code, Code::kMismatch);
+  EXPECT_THAT(status.error().message, HasSubstr("e.jsonl:2"));
+  EXPECT_THAT(status.error().message, HasSubstr("js.jsonl:3"));
+}
+
+TEST(SplitWindows, RepeatsBosAndLosesNothing) {
+  const std::vector<std::int32_t> tokens = {2, 10, 11, 12, 13, 14};
+  EXPECT_THAT(split_windows(tokens, 4, 2),
+              ElementsAre(ElementsAre(2, 10, 11, 12), ElementsAre(2, 13, 14)));
+  EXPECT_THAT(split_windows(tokens, 4, -1),
+              ElementsAre(ElementsAre(2, 10, 11, 12), ElementsAre(13, 14)));
+  EXPECT_THAT(split_windows(tokens, 6, 2), ElementsAre(tokens));
+  EXPECT_THAT(split_windows({}, 6, 2), ElementsAre());
+}
+
+}  // namespace
+}  // namespace coe
