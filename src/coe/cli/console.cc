@@ -1,0 +1,178 @@
+#include "coe/cli/console.h"
+
+#include "coe/base/file.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <cstddef>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+namespace coe::cli {
+
+namespace {
+
+std::atomic<bool> interrupted{false};
+static_assert(std::atomic<bool>::is_always_lock_free, "set from a signal handler");
+
+void on_interrupt(int /*signal*/) {
+  if (interrupted.exchange(true)) ::_exit(130);
+}
+
+std::string duration_text(double seconds) {
+  const auto s = static_cast<long>(seconds + 0.5);
+  if (s < 60) return fmt::format("{} s", s);
+  if (s < 3600) return fmt::format("{}:{:02}", s / 60, s % 60);
+  return fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60);
+}
+
+std::string count_text(std::uint64_t count, std::string_view unit) {
+  if (unit == "bytes") return fmt::format("{:.0f} MB", static_cast<double>(count) / 1e6);
+  return fmt::format("{}", count);
+}
+
+std::size_t terminal_width() {
+  winsize size{};
+  if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
+  return 80;
+}
+
+}  // namespace
+
+void install_interrupt_handler() {
+  struct sigaction action{};
+  action.sa_handler = on_interrupt;
+  ::sigaction(SIGINT, &action, nullptr);
+  ::sigaction(SIGTERM, &action, nullptr);
+  ::signal(SIGPIPE, SIG_IGN);  // print() sees EPIPE instead
+  ::signal(SIGXFSZ, SIG_IGN);  // a file size limit is an error of write(), not a core dump
+}
+
+void ConsoleObserver::configure(bool quiet, bool verbose) {
+  quiet_ = quiet;
+  const char* term = std::getenv("TERM");
+  bar_ = !quiet && !verbose && ::isatty(STDERR_FILENO) == 1 &&
+         std::getenv("COE_NO_PROGRESS") == nullptr &&
+         (term == nullptr || std::strcmp(term, "dumb") != 0);
+}
+
+void ConsoleObserver::progress(std::string_view stage, std::uint64_t done, std::uint64_t total,
+                               std::string_view unit) {
+  if (quiet_) return;
+  const auto now = Clock::now();
+  if (stage != stage_) {
+    clear();
+    stage_ = stage;
+    stage_start_ = now;
+    last_draw_ = now;
+    last_tenth_ = 0;
+  }
+  if (bar_) {
+    if (done < total && bar_shown_ && now - last_draw_ < std::chrono::milliseconds(100)) return;
+    last_draw_ = now;
+    draw(done, total, unit);
+    if (done >= total) clear();
+    return;
+  }
+  const int tenth = total == 0 ? 10 : static_cast<int>(done * 10 / total);
+  if (now - stage_start_ < std::chrono::seconds(2)) return;
+  if (tenth <= last_tenth_ && now - last_draw_ < std::chrono::seconds(30)) return;
+  last_tenth_ = tenth;
+  last_draw_ = now;
+  fmt::print(stderr, "{}: {} of {} {}\n", stage_, count_text(done, unit), count_text(total, unit),
+             unit == "bytes" ? "" : unit);
+}
+
+void ConsoleObserver::draw(std::uint64_t done, std::uint64_t total, std::string_view unit) {
+  const double share = total == 0 ? 1.0 : static_cast<double>(done) / static_cast<double>(total);
+  const double elapsed = std::chrono::duration<double>(Clock::now() - stage_start_).count();
+  std::string tail = fmt::format(" {:3.0f} %  {}", share * 100, count_text(done, unit));
+  if (unit != "bytes") tail += fmt::format(" {}", unit);
+  if (elapsed > 1.0 && done > 0) {
+    const double rate = static_cast<double>(done) / elapsed;
+    tail += unit == "bytes" ? fmt::format("  {:.0f} MB/s", rate / 1e6)
+                            : fmt::format("  {:.0f}/s", rate);
+    if (done < total)
+      tail += fmt::format("  {} left", duration_text(static_cast<double>(total - done) / rate));
+  }
+  const std::string head = fmt::format("{:<12}", stage_);
+  const std::size_t room = terminal_width();
+  const std::size_t used = head.size() + tail.size() + 3;
+  const std::size_t width = room > used + 8 ? std::min<std::size_t>(30, room - used) : 8;
+  const auto full = static_cast<std::size_t>(share * static_cast<double>(width));
+  std::string line =
+      head + "[" + std::string(full, '#') + std::string(width - full, '.') + "]" + tail;
+  if (line.size() >= room) line.resize(room - 1);
+  fmt::print(stderr, "\r\x1b[K{}", line);
+  std::fflush(stderr);
+  bar_shown_ = true;
+}
+
+void ConsoleObserver::clear() {
+  if (!bar_shown_) return;
+  fmt::print(stderr, "\r\x1b[K");
+  std::fflush(stderr);
+  bar_shown_ = false;
+}
+
+void ConsoleObserver::warning(std::string_view message) {
+  if (quiet_) return;
+  clear();
+  fmt::print(stderr, "warning: {}\n", message);
+}
+
+bool ConsoleObserver::cancelled() { return interrupted.load(); }
+
+std::string format_table(const std::vector<std::vector<std::string>>& rows) {
+  // Cells may hold "→" or "×": width counts characters, not bytes.
+  const auto width = [](std::string_view cell) {
+    return static_cast<std::size_t>(std::count_if(cell.begin(), cell.end(), [](char c) {
+      return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U;
+    }));
+  };
+  std::vector<std::size_t> widths;
+  for (const auto& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], width(row[i]));
+  }
+  std::string out;
+  for (const auto& row : rows) {
+    std::string line = "  ";
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      const std::string pad(widths[i] - width(row[i]), ' ');
+      if (i > 0) line += "   ";
+      line += i == 0 ? row[i] + pad : pad + row[i];
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    out += line + "\n";
+  }
+  return out;
+}
+
+Status print(std::string_view text) {
+  std::fflush(stdout);
+  while (!text.empty()) {
+    const ssize_t n = ::write(STDOUT_FILENO, text.data(), text.size());
+    if (n < 0) {
+      if (errno == EINTR) continue;
+      if (errno == EPIPE) std::exit(0);
+      return tl::unexpected(io_error("standard output", "write"));
+    }
+    text.remove_prefix(static_cast<std::size_t>(n));
+  }
+  return {};
+}
+
+void print_error(const Error& error) {
+  fmt::print(stderr, "error: {}\n", error.message);
+  if (!error.hint.empty()) fmt::print(stderr, "hint: {}\n", error.hint);
+}
+
+}  // namespace coe::cli

@@ -1,0 +1,53 @@
+// Everything the command line says: results on stdout, all else on stderr.
+#pragma once
+
+#include "coe/base/observer.h"
+#include "coe/base/result.h"
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace coe::cli {
+
+// A progress bar on a terminal; elsewhere a plain line each 10 % or 30 s, and none in the first two
+// seconds.
+class ConsoleObserver : public Observer {
+ public:
+  void configure(bool quiet, bool verbose);
+  void progress(std::string_view stage, std::uint64_t done, std::uint64_t total,
+                std::string_view unit) override;
+  void warning(std::string_view message) override;
+  bool cancelled() override;
+  // Removes a bar that is still on the screen; before any other output.
+  void clear();
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  void draw(std::uint64_t done, std::uint64_t total, std::string_view unit);
+
+  bool quiet_ = false;
+  bool bar_ = false;
+  bool bar_shown_ = false;
+  std::string stage_;
+  Clock::time_point stage_start_;
+  Clock::time_point last_draw_;
+  int last_tenth_ = 0;
+};
+
+// Ctrl-C once sets cancelled(); a second one ends the process at once.
+void install_interrupt_handler();
+
+// Columns padded to their widest cell; the first left-aligned, the others right-aligned. Two blanks
+// of indent.
+std::string format_table(const std::vector<std::vector<std::string>>& rows);
+
+// Writes to stdout. A reader that went away (broken pipe) ends the process quietly with 0; a full
+// disk behind a redirection is an error.
+Status print(std::string_view text);
+
+void print_error(const Error& error);
+
+}  // namespace coe::cli

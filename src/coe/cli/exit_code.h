@@ -1,0 +1,17 @@
+// What the process returns. Scripts rely on these: 0 done, 1 ran and a check or a write failed, 2
+// usage, 3 bad input file, 4 engine missing or failed, 70 our bug, 130 interrupted.
+#pragma once
+
+#include "coe/base/result.h"
+
+namespace coe::cli {
+
+inline constexpr int kExitDone = 0;
+inline constexpr int kExitCheckFailed = 1;
+inline constexpr int kExitUsage = 2;
+
+int exit_code(Code code);
+// "corrupt", "mismatch", …: the code in JSON errors.
+const char* code_name(Code code);
+
+}  // namespace coe::cli

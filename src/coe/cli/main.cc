@@ -1,0 +1,140 @@
+// coe: parse, run one verb, turn its result into an exit code.
+#include "coe/base/text.h"
+#include "coe/cli/exit_code.h"
+#include "coe/cli/session.h"
+
+#include <exception>
+#include <new>
+
+namespace {
+
+using coe::cli::Run;
+using coe::cli::Session;
+
+// -h lists verbs in the order of the main job.
+void add_verbs(CLI::App& app, Run& run) {
+  coe::cli::add_specialize(app, run);
+  coe::cli::add_inspect(app, run);
+  coe::cli::add_corpus(app, run);
+  coe::cli::add_profile(app, run);
+  coe::cli::add_merge(app, run);
+  coe::cli::add_mask(app, run);
+  coe::cli::add_prune(app, run);
+  coe::cli::add_verify(app, run);
+  coe::cli::add_eval(app, run);
+}
+
+void add_common_flags(CLI::App& verb, Session& session) {
+  verb.add_flag("--json", session.json, "Print one JSON document on stdout");
+  verb.add_flag("-q,--quiet", session.quiet, "Print nothing but errors (and --json)");
+  verb.add_flag("-v,--verbose", session.verbose, "Show the engine's log");
+  verb.add_flag("--force", session.force, "Overwrite outputs that exist");
+  for (auto* nested : verb.get_subcommands({})) add_common_flags(*nested, session);
+}
+
+void report_error(const Session& session, const coe::Error& error) {
+  coe::cli::print_error(error);
+  if (!session.json) return;
+  auto doc = coe::cli::document("error");
+  doc["error"] = {{"code", coe::cli::code_name(error.code)},
+                  {"message", error.message},
+                  {"hint", error.hint},
+                  {"exit_code", coe::cli::exit_code(error.code)}};
+  // The process ends with the error's own code, whether or not anyone can read this.
+  (void)coe::cli::print(doc.dump(2, ' ', false, coe::cli::Json::error_handler_t::replace) + "\n");
+}
+
+// What was wrong with the arguments, and the verb or flag that was probably meant.
+void report_usage(const CLI::App& app, const CLI::ParseError& problem,
+                  const std::vector<std::string>& words) {
+  const CLI::App* level = &app;
+  std::string message = problem.what();
+  std::string unknown;
+  std::vector<std::string> known;
+  for (const auto& word : words) {
+    known.clear();
+    for (const auto* sub : level->get_subcommands({})) known.push_back(sub->get_name());
+    for (const auto* option : level->get_options()) {
+      for (const auto& name : option->get_lnames()) known.push_back("--" + name);
+    }
+    const bool is_verb = !level->get_subcommands({}).empty() && !word.starts_with("-");
+    if (is_verb) {
+      const auto subs =
+          level->get_subcommands([&](const CLI::App* sub) { return sub->get_name() == word; });
+      if (subs.empty()) {
+        unknown = word;
+        message = fmt::format("unknown verb `{}`", word);
+        break;
+      }
+      level = subs.front();
+    } else if (word.starts_with("--") && std::find(known.begin(), known.end(),
+                                                   word.substr(0, word.find('='))) == known.end()) {
+      unknown = word;
+      message = fmt::format("unknown option `{}`", word);
+      break;
+    }
+  }
+  fmt::print(stderr, "error: {}\n", message);
+  const auto near = unknown.empty() ? std::string_view() : coe::closest_match(unknown, known);
+  if (!near.empty())
+    fmt::print(stderr, "hint: did you mean `{}`?\n", near);
+  else
+    fmt::print(stderr, "hint: run `{} --help`\n",
+               level == &app ? "coe" : "coe " + level->get_name());
+}
+
+int run_cli(int argc, char** argv) {
+  coe::cli::install_interrupt_handler();
+  Session session;
+  for (int i = 0; i < argc; ++i) session.command_line += (i > 0 ? " " : "") + std::string(argv[i]);
+
+  CLI::App app("Carve domain specialists out of Mixture-of-Experts GGUF models, without training.",
+               "coe");
+  app.set_version_flag("--version,-V", fmt::format("coe {} (engine: {})", coe::tool_version(),
+                                                   coe::cli::engine_version()));
+  app.require_subcommand(1);
+  app.get_formatter()->column_width(34);
+  app.footer(
+      "Run `coe VERB --help` for a verb's options. Exit codes: 0 done, 1 a check or a write "
+      "failed,\n"
+      "2 usage, 3 bad input file, 4 engine missing or failed, 70 our bug, 130 interrupted.");
+  Run run;
+  add_verbs(app, run);
+  for (auto* verb : app.get_subcommands({})) add_common_flags(*verb, session);
+
+  // llama.cpp's users type -ngl; CLI11 knows one-letter and long names only.
+  std::vector<std::string> arguments;
+  for (int i = argc - 1; i > 0; --i) {
+    const std::string argument = argv[i];
+    arguments.push_back(argument == "-ngl" ? "--n-gpu-layers" : argument);
+  }
+  const std::vector<std::string> words(arguments.rbegin(), arguments.rend());
+  try {
+    app.parse(arguments);  // empties them
+  } catch (const CLI::ParseError& e) {
+    if (e.get_exit_code() == 0) return app.exit(e);  // --help, --version
+    report_usage(app, e, words);
+    return coe::cli::kExitUsage;
+  }
+  session.console.configure(session.quiet, session.verbose);
+  if (session.verbose) coe::cli::show_engine_log();
+  const auto result = run(session);
+  session.console.clear();
+  if (result) return *result;
+  report_error(session, result.error());
+  return coe::cli::exit_code(result.error().code);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run_cli(argc, argv);
+  } catch (const std::bad_alloc&) {
+    fmt::print(stderr, "error: out of memory\nhint: use a smaller batch (-b) or context (-c)\n");
+  } catch (const std::exception& e) {
+    fmt::print(stderr, "error: internal: {}\nhint: this is a bug in coe; please report it\n",
+               e.what());
+  }
+  return coe::cli::exit_code(coe::Code::kInternal);
+}

@@ -1,0 +1,60 @@
+#include "coe/cli/session.h"
+
+#include "coe/base/text.h"
+#include "coe/corpus/select.h"
+#include "coe/corpus/text_spec.h"
+
+namespace coe::cli {
+
+Status Session::emit(const Json& document, std::string_view text) {
+  console.clear();
+  // Text from files may not be UTF-8; replace rather than fail.
+  if (json) return print(document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+  if (quiet) return {};
+  return print(text);
+}
+
+Json document(std::string_view verb) {
+  return Json{{"schema", fmt::format("coe.{}/1", verb)}, {"version", tool_version()}};
+}
+
+Result<OpenModel> open_model(const Path& path, Session& session) {
+  COE_TRY(auto file, gguf::GgufFile::open(path));
+  COE_TRY(auto moe, describe_moe(file));
+  for (const auto& warning : moe.warnings) session.console.warning(warning);
+  return OpenModel{std::move(file), std::move(moe)};
+}
+
+void add_engine_options(CLI::App& verb, EngineOptions& options) {
+  verb.add_option("-c,--ctx-size", options.n_ctx, "Context in tokens")->capture_default_str();
+  verb.add_option("-b,--batch-size", options.n_batch, "Tokens per forward pass")
+      ->check(CLI::Range(1U, 65536U))
+      ->capture_default_str();
+  verb.add_option("-t,--threads", options.n_threads, "CPU threads (0: all cores)")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  verb.add_option("--n-gpu-layers,--ngl", options.n_gpu_layers,
+                  "Layers to keep on the GPU (-1: all); also -ngl")
+      ->capture_default_str();
+  verb.add_flag("--flash-attn", options.flash_attn,
+                "Use flash attention: faster on GPUs, logits move a little");
+}
+
+void add_corpus_options(CLI::App& verb, CorpusOptions& options) {
+  verb.add_option("-f,--file", options.files, "JSONL text, one record a line (repeatable)")
+      ->required();
+  verb.add_option(
+          "--text", options.text_spec,
+          "How a record becomes text: a field, fields joined by +, or a template with {field}")
+      ->capture_default_str();
+  verb.add_option("--domain", options.domains, "Only this sub-domain of the text (repeatable)");
+}
+
+Result<Corpus> load_corpus(const CorpusOptions& options) {
+  COE_TRY(const auto spec, TextSpec::parse(options.text_spec));
+  COE_TRY(auto corpus, coe::load_corpus(options.files, spec));
+  if (!options.domains.empty()) COE_TRY_STATUS(select_domains(corpus, options.domains));
+  return corpus;
+}
+
+}  // namespace coe::cli

@@ -1,0 +1,124 @@
+// The binary with the engine, on the bundled model: the main job from outside.
+#include "coe/corpus/reasoning.h"
+
+#include "support/command.h"
+#include "support/temp_dir.h"
+#include "support/tiny_gguf.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+namespace coe {
+namespace {
+
+using coe::testing::CommandResult;
+using ::testing::HasSubstr;
+using Json = nlohmann::json;
+
+constexpr const char* kModel = COE_SOURCE_DIR "/models/gemma4-tiny-moe-q4_k_m.gguf";
+
+class CliEngine : public ::testing::Test {
+ protected:
+  CliEngine() {
+    write_text("train.jsonl", 1);
+    write_text("test.jsonl", 2);
+  }
+  CommandResult run(const std::string& command) {
+    return coe::testing::run_command(dir_.path().string(), command);
+  }
+  Json run_json(const std::string& command) {
+    const auto result = run(command + " --json");
+    EXPECT_EQ(result.exit_code, 0) << command << "\n" << result.err;
+    return Json::parse(result.out);
+  }
+  void write_text(const std::string& name, std::uint64_t seed) {
+    std::ofstream out(dir_ / name);
+    for (const auto& p : generate_reasoning(seed, 30))
+      out << Json{{"domain", "reasoning"},
+                  {"text", "<|turn>user\n" + p.problem +
+                               "<turn|>\n<|turn>model\n<|channel>thought\n" + p.thinking +
+                               "\n<channel|>" + p.solution + "<turn|>\n"}}
+                 .dump()
+          << "\n";
+  }
+  std::string model() const { return kModel; }
+
+  coe::testing::TempDir dir_;
+};
+
+TEST_F(CliEngine, TheStagesOneByOne) {
+  const auto profile = run_json("coe profile -t 1 -m " + model() + " -f train.jsonl -o p.gguf");
+  EXPECT_GT(profile.at("n_token").get<int>(), 1000);
+  EXPECT_EQ(profile.at("n_sample"), 30);
+  EXPECT_GT(profile.at("tokens_per_s").get<double>(), 0.0);
+  const auto mask = run_json("coe mask -p p.gguf -k 64 -o m.json");
+  EXPECT_GT(mask.at("coverage").get<double>(), 0.5);
+  run_json("coe prune -m " + model() + " --mask m.json -o c.gguf");
+  EXPECT_TRUE(run_json("coe verify " + model() + " c.gguf").at("ok").get<bool>());
+
+  // Perplexity is the same three ways: virtual surgery, the sliced file alone, the sliced file
+  // beside its parent.
+  const auto masked =
+      run_json("coe eval -t 1 -m " + model() + " --mask m.json -f test.jsonl").at("domains").at(0);
+  const auto alone = run_json("coe eval -t 1 -m c.gguf -f test.jsonl").at("domains").at(0);
+  const auto beside = run_json("coe eval -t 1 -m c.gguf --parent " + model() + " -f test.jsonl")
+                          .at("domains")
+                          .at(0);
+  const double perplexity = masked.at("perplexity");
+  EXPECT_GT(perplexity, 1.0);
+  EXPECT_NEAR(alone.at("perplexity").get<double>(), perplexity, 1e-3 * perplexity);
+  EXPECT_NEAR(beside.at("kl_mean").get<double>(), masked.at("kl_mean").get<double>(), 1e-3);
+  EXPECT_TRUE(alone.at("kl_mean").is_null());
+
+  const auto routed = run_json("coe profile -t 1 -m c.gguf -f test.jsonl -o child.profile.gguf");
+  EXPECT_EQ(routed.at("n_sample"), 30);
+}
+
+TEST_F(CliEngine, SpecializeEndsWithATableAndResumes) {
+  const std::string command = "coe specialize -t 1 -m " + model() +
+                              " -f train.jsonl --eval test.jsonl -k 64 -o s.gguf --random 1";
+  const auto first = run(command);
+  ASSERT_EQ(first.exit_code, 0) << first.err;
+  for (const auto* part : {"64 of 128 experts", "→", "reasoning (its domain)", "random 64"})
+    EXPECT_THAT(first.out, HasSubstr(part));
+  const auto second = run_json(command);
+  for (const auto& stage : second.at("stages"))
+    EXPECT_TRUE(stage.at("reused").get<bool>() || stage.at("name") == "verify") << stage;
+  const auto& row = second.at("eval").at("domains").at(0);
+  EXPECT_LT(row.at("perplexity").get<double>(), row.at("random_perplexity").at(0).get<double>());
+  EXPECT_EQ(second.at("bytes_child"), std::filesystem::file_size(dir_ / "s.gguf"));
+}
+
+TEST_F(CliEngine, RefusesADenseModelAndAnOutputThatExists) {
+  coe::testing::write_tiny(dir_ / "dense.gguf", coe::testing::tiny_dense());
+  const auto dense = run("coe specialize -m dense.gguf -f train.jsonl -k 4 -o s.gguf");
+  EXPECT_EQ(dense.exit_code, 3) << dense.err;
+  std::ofstream(dir_ / "p.gguf") << "precious";
+  const auto exists = run("coe profile -t 1 -m " + model() + " -f train.jsonl -o p.gguf");
+  EXPECT_EQ(exists.exit_code, 2);
+  EXPECT_THAT(exists.err, HasSubstr("--force"));
+}
+
+// Ctrl-C: the signal arrives while the profile runs; nothing is left under its name.
+TEST_F(CliEngine, AnInterruptLeavesNothing) {
+  const auto result = run(
+      "for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do cat train.jsonl; done | "
+      "sed 's/\"text\":\"/&'\"$RANDOM\"' /' > long.jsonl; '" COE_BINARY "' profile -m " +
+      model() +
+      " -f long.jsonl -o p.gguf & pid=$!; "
+      "while [ ! -e started ] && kill -0 $pid 2>/dev/null; do "
+      "  grep -q gemma4 /proc/$pid/maps 2>/dev/null && { touch started; kill -INT $pid; }; done; "
+      "wait $pid");
+  EXPECT_EQ(result.exit_code, 130) << result.err;
+  EXPECT_FALSE(std::filesystem::exists(dir_ / "p.gguf"));
+  EXPECT_FALSE(std::filesystem::exists(dir_ / ".p.gguf.part"));
+}
+
+}  // namespace
+}  // namespace coe

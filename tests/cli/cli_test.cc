@@ -1,0 +1,294 @@
+// The binary from outside, where no inference is needed: manners, messages, exit codes, nothing
+// half-written.
+#include "coe/mask/keep_mask.h"
+#include "coe/moe/model.h"
+#include "coe/routing/file.h"
+
+#include "support/command.h"
+#include "support/temp_dir.h"
+#include "support/tiny_gguf.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+namespace coe {
+namespace {
+
+using coe::testing::CommandResult;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::StartsWith;
+using Json = nlohmann::json;
+
+class Cli : public ::testing::Test {
+ protected:
+  Cli() {
+    coe::testing::write_tiny(dir_ / "parent.gguf", coe::testing::tiny_moe({.n_expert = 16}));
+    coe::testing::write_tiny(dir_ / "other.gguf",
+                             coe::testing::tiny_moe({.n_expert = 16, .seed = 9}));
+    coe::testing::write_tiny(dir_ / "dense.gguf", coe::testing::tiny_dense());
+    write_test_profile();
+    write("notes.txt", "Dear diary, this is not a model.\n");
+    EXPECT_EQ(run("coe mask -p parent.profile.gguf -k 8 -o mask.json").exit_code, 0);
+  }
+
+  CommandResult run(const std::string& command) {
+    return coe::testing::run_command(dir_.path().string(), command);
+  }
+  void write(const std::string& name, const std::string& content) {
+    std::ofstream(dir_ / name, std::ios::binary) << content;
+  }
+  bool exists(const std::string& name) { return std::filesystem::exists(dir_ / name); }
+  // Nothing but what the fixture and the test put there: no temporaries left.
+  bool leftovers() {
+    for (const auto& entry : std::filesystem::directory_iterator(dir_.path()))
+      if (entry.path().filename().string().ends_with(".part")) return true;
+    return false;
+  }
+  void expect_error(const std::string& command, int exit_code, const std::string& message,
+                    const std::string& hint) {
+    const auto result = run(command);
+    EXPECT_EQ(result.exit_code, exit_code) << command << "\n" << result.err;
+    EXPECT_THAT(result.out, IsEmpty()) << command;
+    EXPECT_THAT(result.err, StartsWith("error: ")) << command;
+    EXPECT_THAT(result.err, HasSubstr(message)) << command;
+    EXPECT_THAT(result.err, HasSubstr(hint)) << command;
+    EXPECT_FALSE(leftovers()) << command;
+  }
+
+  coe::testing::TempDir dir_;
+
+ private:
+  // Expert e of each layer is chosen e+1 times at rank 0 and as often at rank 1 by its neighbour.
+  void write_test_profile() {
+    const auto file = gguf::GgufFile::open(dir_ / "parent.gguf");
+    const auto model = describe_moe(*file);
+    RoutingStats stats;
+    stats.parent = model->id;
+    stats.shape.n_expert = model->n_expert;
+    stats.shape.n_expert_used = model->n_expert_used;
+    for (const auto& layer : model->layers) stats.shape.layers.push_back(layer.id);
+    auto domain = DomainStats::zero("web", 1.0, stats.shape, false);
+    for (std::size_t l = 0; l < stats.shape.n_layer(); ++l) {
+      for (std::size_t e = 0; e < model->n_expert; ++e) {
+        const auto n = static_cast<std::int64_t>(e + 1);
+        const std::size_t neighbour = (e + 1) % model->n_expert;
+        domain.histograms[stats.shape.at(l, e, 0)] += n;
+        domain.histograms[stats.shape.at(l, neighbour, 1)] += n;
+        domain.weight_sum[stats.shape.at(l, e, 0)] += 0.75 * static_cast<double>(n);
+        domain.weight_sum[stats.shape.at(l, neighbour, 1)] += 0.25 * static_cast<double>(n);
+      }
+    }
+    domain.n_tokens = 16 * 17 / 2;
+    domain.n_samples = 4;
+    stats.domains.push_back(domain);
+    ASSERT_TRUE(write_profile(dir_ / "parent.profile.gguf", stats, Overwrite::kRefuse));
+  }
+};
+
+TEST_F(Cli, HelpAndVersionGoToStdout) {
+  const auto help = run("coe --help");
+  EXPECT_EQ(help.exit_code, 0);
+  for (const auto* verb :
+       {"specialize", "inspect", "corpus", "profile", "merge", "mask", "prune", "verify", "eval"})
+    EXPECT_THAT(help.out, HasSubstr(verb));
+  EXPECT_THAT(help.err, IsEmpty());
+  const auto version = run("coe --version");
+  EXPECT_EQ(version.exit_code, 0);
+  EXPECT_THAT(version.out, StartsWith("coe 0."));
+}
+
+TEST_F(Cli, UsageErrorsExitWith2AndSuggest) {
+  expect_error("coe", 2, "subcommand", "");
+  expect_error("coe inspct parent.gguf", 2, "inspct", "did you mean `inspect`");
+  expect_error("coe mask -p parent.profile.gguf -k 8 -o m.json --scoer util", 2, "--scoer",
+               "did you mean `--score`");
+  expect_error("coe prune -m parent.gguf", 2, "--mask", "");
+}
+
+TEST_F(Cli, InspectShowsTheModel) {
+  const auto text = run("coe inspect parent.gguf");
+  EXPECT_EQ(text.exit_code, 0) << text.err;
+  EXPECT_THAT(text.out, HasSubstr("16 a layer, 2 used per token"));
+  const auto doc = Json::parse(run("coe inspect parent.gguf --json").out);
+  EXPECT_EQ(doc.at("schema"), "coe.inspect/1");
+  EXPECT_EQ(doc.at("n_expert"), 16);
+  EXPECT_EQ(doc.at("n_layer_moe"), 2);
+  EXPECT_EQ(doc.at("bytes_file"), std::filesystem::file_size(dir_ / "parent.gguf"));
+  std::uint64_t sum = 0;
+  for (const auto& layer : doc.at("layers")) sum += layer.at("bytes_expert").get<std::uint64_t>();
+  EXPECT_EQ(sum, doc.at("bytes_expert").get<std::uint64_t>());
+}
+
+TEST_F(Cli, BadModelsExitWith3) {
+  expect_error("coe inspect missing.gguf", 3, "missing.gguf", "hint: ");
+  expect_error("coe inspect notes.txt", 3, "notes.txt", "hint: ");
+  expect_error("coe inspect dense.gguf", 3, "dense.gguf", "Mixture-of-Experts");
+  write("empty.gguf", "");
+  expect_error("coe inspect empty.gguf", 3, "empty.gguf", "");
+  const auto size = std::filesystem::file_size(dir_ / "parent.gguf");
+  std::filesystem::copy_file(dir_ / "parent.gguf", dir_ / "cut.gguf");
+  std::filesystem::resize_file(dir_ / "cut.gguf", size - 100);
+  expect_error("coe inspect cut.gguf", 3, "cut.gguf", "hint: ");
+  expect_error("coe prune -m cut.gguf --mask mask.json -o out.gguf", 3, "cut.gguf", "");
+  EXPECT_FALSE(exists("out.gguf"));
+  expect_error("coe inspect .", 3, "not a regular file", "");
+}
+
+TEST_F(Cli, ErrorsAreAlsoJson) {
+  const auto result = run("coe inspect notes.txt --json");
+  EXPECT_EQ(result.exit_code, 3);
+  const auto doc = Json::parse(result.out);
+  EXPECT_EQ(doc.at("schema"), "coe.error/1");
+  EXPECT_EQ(doc.at("error").at("exit_code"), 3);
+  EXPECT_THAT(doc.at("error").at("message").get<std::string>(), HasSubstr("notes.txt"));
+  EXPECT_THAT(result.err, StartsWith("error: notes.txt"));
+}
+
+// util of the fixture grows with the expert id (except that expert 0 takes expert 15's second
+// choices).
+TEST_F(Cli, MaskKeepsTheBestAndSaysWhatItCovers) {
+  const auto result = run("coe mask -p parent.profile.gguf -k 4 -o m.json --json");
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const auto doc = Json::parse(result.out);
+  EXPECT_EQ(doc.at("n_keep"), 4);
+  EXPECT_GT(doc.at("coverage").get<double>(), 0.4);
+  EXPECT_LT(doc.at("coverage").get<double>(), 0.6);
+  const auto mask = Json::parse(std::ifstream(dir_ / "m.json"));
+  EXPECT_EQ(mask.at("layers").at("0"), (Json{12, 13, 14, 15}));
+  ASSERT_EQ(run("coe mask -p parent.profile.gguf -k 4 -o plain.json --plain").exit_code, 0);
+  EXPECT_EQ(Json::parse(std::ifstream(dir_ / "plain.json")),
+            (Json{{"0", {12, 13, 14, 15}}, {"1", {12, 13, 14, 15}}}));
+}
+
+TEST_F(Cli, MaskRefusesImpossibleK) {
+  expect_error("coe mask -p parent.profile.gguf -k 1 -o m.json", 2, "K = 1 is below the 2 experts",
+               "from 2 to 15");
+  expect_error("coe mask -p parent.profile.gguf -k 16 -o m.json", 2, "K = 16", "from 2 to 15");
+  expect_error("coe mask -p parent.profile.gguf -k 17 -o m.json", 2, "K = 17", "from 2 to 15");
+  expect_error("coe mask -p parent.profile.gguf -k 4 -o m.json --score reep", 2, "reep", "reap");
+  expect_error("coe mask -p parent.profile.gguf -k 4 -o m.json --score reap", 2, "reap", "");
+  expect_error("coe mask -p parent.profile.gguf -k 4 -o m.json --blend web", 2, "`web`",
+               "name=weight");
+  expect_error("coe mask -p parent.profile.gguf -k 4 -o m.json --blend css=1", 2, "css", "");
+  expect_error("coe mask -p parent.gguf -k 4 -o m.json", 3, "parent.gguf", "");
+  expect_error("coe mask -p notes.txt -k 4 -o m.json", 3, "notes.txt", "");
+  EXPECT_FALSE(exists("m.json"));
+}
+
+TEST_F(Cli, PruneThenVerify) {
+  const auto plan = run("coe prune -m parent.gguf --mask mask.json --dry-run");
+  EXPECT_EQ(plan.exit_code, 0) << plan.err;
+  EXPECT_THAT(plan.out, HasSubstr("blk.0.ffn_gate_inp.weight"));
+  const auto pruned = run("coe prune -m parent.gguf --mask mask.json -o child.gguf --json");
+  ASSERT_EQ(pruned.exit_code, 0) << pruned.err;
+  const auto doc = Json::parse(pruned.out);
+  EXPECT_EQ(doc.at("bytes_child"), std::filesystem::file_size(dir_ / "child.gguf"));
+  const auto proof = run("coe verify parent.gguf child.gguf --json");
+  EXPECT_EQ(proof.exit_code, 0) << proof.out;
+  EXPECT_TRUE(Json::parse(proof.out).at("ok").get<bool>());
+
+  // One flipped byte in the last expert is found, and named.
+  const auto size = static_cast<std::streamoff>(std::filesystem::file_size(dir_ / "child.gguf"));
+  std::fstream file(dir_ / "child.gguf", std::ios::in | std::ios::out | std::ios::binary);
+  file.seekg(size - 40);
+  const char byte = static_cast<char>(file.get() ^ 1);
+  file.seekp(size - 40);
+  file.put(byte);
+  file.close();
+  const auto bad = run("coe verify parent.gguf child.gguf --json");
+  EXPECT_EQ(bad.exit_code, 1);
+  EXPECT_FALSE(Json::parse(bad.out).at("ok").get<bool>());
+  EXPECT_EQ(Json::parse(bad.out).at("bad").size(), 1U);
+}
+
+TEST_F(Cli, PruneRefusesMasksThatDoNotFit) {
+  expect_error("coe prune -m other.gguf --mask mask.json -o out.gguf", 3, "mask.json", "");
+  write("dup.json", R"({"0":[1,1,2],"1":[1,2,3]})");
+  expect_error("coe prune -m parent.gguf --mask dup.json -o out.gguf", 3, "layer 0", "");
+  write("unequal.json", R"({"0":[1,2],"1":[1,2,3]})");
+  expect_error("coe prune -m parent.gguf --mask unequal.json -o out.gguf", 3, "layer 1", "");
+  write("missing.json", R"({"0":[1,2]})");
+  expect_error("coe prune -m parent.gguf --mask missing.json -o out.gguf", 3, "1", "");
+  write("high.json", R"({"0":[1,16],"1":[1,2]})");
+  expect_error("coe prune -m parent.gguf --mask high.json -o out.gguf", 3, "16", "");
+  write("few.json", R"({"0":[1],"1":[1]})");
+  expect_error("coe prune -m parent.gguf --mask few.json -o out.gguf", 2, "K = 1 is below the 2",
+               "");
+  expect_error("coe prune -m parent.gguf --mask notes.txt -o out.gguf", 3, "notes.txt", "");
+  EXPECT_FALSE(exists("out.gguf"));
+}
+
+TEST_F(Cli, OutputsAreNotOverwrittenWithoutForce) {
+  write("child.gguf", "precious");
+  expect_error("coe prune -m parent.gguf --mask mask.json -o child.gguf", 2, "child.gguf",
+               "--force");
+  expect_error("coe mask -p parent.profile.gguf -k 4 -o mask.json", 2, "mask.json", "--force");
+  expect_error("coe merge parent.profile.gguf parent.profile.gguf -o mask.json", 2, "mask.json",
+               "--force");
+  EXPECT_EQ(std::filesystem::file_size(dir_ / "child.gguf"), 8U);
+  EXPECT_EQ(run("coe prune -m parent.gguf --mask mask.json -o child.gguf --force -q").exit_code, 0);
+  EXPECT_GT(std::filesystem::file_size(dir_ / "child.gguf"), 8U);
+  expect_error("coe prune -m parent.gguf --mask mask.json -o none/child.gguf", 3, "none", "mkdir");
+}
+
+// A file size limit stands in for a full disk: write() fails half-way.
+TEST_F(Cli, AFullDiskLeavesNothing) {
+  expect_error("ulimit -f 8; coe prune -m parent.gguf --mask mask.json -o out.gguf", 1, "out.gguf",
+               "");
+  EXPECT_FALSE(exists("out.gguf"));
+  const auto result = run("coe inspect parent.gguf > /dev/full");
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err, HasSubstr("standard output"));
+}
+
+TEST_F(Cli, MergeAddsProfiles) {
+  const auto result =
+      run("coe merge parent.profile.gguf parent.profile.gguf -o twice.profile.gguf --json");
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(Json::parse(result.out).at("n_token"), 2 * 136);
+}
+
+TEST_F(Cli, StdoutStaysCleanInAPipe) {
+  const auto closed = run("coe inspect parent.gguf | true");
+  EXPECT_EQ(closed.exit_code, 0);
+  EXPECT_THAT(closed.err, IsEmpty());
+  const auto quiet = run("coe prune -m parent.gguf --mask mask.json -o q.gguf -q");
+  EXPECT_THAT(quiet.out + quiet.err, IsEmpty());
+}
+
+TEST_F(Cli, CorpusBuildMakesText) {
+  write("spec.toml",
+        "[[domain]]\nname = \"reasoning\"\n[[domain.source]]\nkind = \"reasoning\"\nseed = 3\nn = "
+        "20\n");
+  const auto result = run("coe corpus build spec.toml -o corpus.jsonl --json");
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(Json::parse(result.out).at("n_record"), 20);
+  expect_error("coe corpus build spec.toml -o corpus.jsonl", 2, "corpus.jsonl", "--force");
+  expect_error("coe corpus build missing.toml -o c.jsonl", 3, "missing.toml", "");
+  write("broken.toml", "[[domain]\n");
+  expect_error("coe corpus build broken.toml -o c.jsonl", 3, "broken.toml", "");
+}
+
+TEST_F(Cli, ProfileRefusesBadText) {
+  const std::string rest = " -m parent.gguf -o p.gguf";
+  write("empty.jsonl", "");
+  expect_error("coe profile -f empty.jsonl" + rest, 3, "empty.jsonl", "");
+  write("bad.jsonl", "{\"text\":\"fine\"}\nnot json\n");
+  expect_error("coe profile -f bad.jsonl" + rest, 3, "bad.jsonl:2", "");
+  write("field.jsonl", "{\"body\":\"fine\"}\n");
+  expect_error("coe profile -f field.jsonl" + rest, 3, "field.jsonl:1", "body");
+  write("good.jsonl", "{\"text\":\"fine\"}\n");
+  expect_error("coe profile -f good.jsonl --shard 3/2" + rest, 2, "--shard", "");
+  expect_error("coe profile -f good.jsonl --domain css" + rest, 2, "`css`", "good");
+  EXPECT_FALSE(exists("p.gguf"));
+}
+
+}  // namespace
+}  // namespace coe
