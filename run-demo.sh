@@ -16,4 +16,4 @@ for text in profile heldout; do
   fi
 done
 build/coe specialize -m models/gemma4-tiny-moe-q4_k_m.gguf -f demo-out/profile.jsonl --domain web \
-  --eval demo-out/heldout.jsonl --max-tokens 400 -k 64 -o demo-out/web.gguf --force
+  --eval demo-out/heldout.jsonl --max-tokens 256 --random 1 -k 64 -o demo-out/web.gguf --force

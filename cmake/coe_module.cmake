@@ -24,9 +24,7 @@ function(coe_test name)
   target_compile_definitions(${name} PRIVATE COE_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
                              COE_BINARY="${CMAKE_BINARY_DIR}/coe")
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
-  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT 600
-                       # Threads that spin at barriers starve each other when tests run side by side.
-                       ENVIRONMENT OMP_WAIT_POLICY=passive)
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT 600)
 endfunction()
 
 # coe_fuzz(name SOURCES … DEPS …): a libFuzzer in preset `fuzz`; elsewhere a replayer of testdata/regressions,

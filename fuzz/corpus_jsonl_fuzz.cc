@@ -1,6 +1,7 @@
 // The JSONL loader on arbitrary bytes: it must give a corpus whose texts are non-empty UTF-8, or an
 // error that names the file, and the same for the same bytes with Windows line ends. The first line
 // of the input is the text spec, the rest the file.
+#include "coe/base/result.h"
 #include "coe/corpus/corpus.h"
 #include "coe/corpus/text_spec.h"
 #include "coe/corpus/utf8.h"

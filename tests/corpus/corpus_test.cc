@@ -69,7 +69,8 @@ TEST(Corpus, GroupsByDomainFieldSortedByName) {
 }
 
 TEST(Corpus, PassesOverMarksCarriageReturnsAndBlankLines) {
-  const Corpus corpus = value_of(parse("\xef\xbb\xbf{\"text\":\"a\"}\r\n \t\r\n{\"text\":\"b\"}"));
+  const Corpus corpus =
+      value_of(parse("\xef\xbb\xbf{\"text\":\"a\"}\r\n \t\r\r\n{\"text\":\"b\"}"));
   ASSERT_EQ(corpus.n_records(), 2U);
   EXPECT_EQ(corpus.domains[0].records[0].text, "a");
   EXPECT_EQ(corpus.domains[0].records[1].where, "data/web.jsonl:3");

@@ -57,9 +57,10 @@ Result<int> build(Options options, Session& session) {
                 {"n_record", domain.n_record},
                 {"n_char", domain.n_char},
                 {"n_duplicate", domain.n_duplicate}};
-    rows.push_back({domain.name, fmt::format("{:g}", domain.weight),
-                    fmt::format("{}", domain.n_record), fmt::format("{}", domain.n_char),
-                    fmt::format("{}", domain.n_duplicate)});
+    row["left_out"] = domain.left_out;
+    rows.push_back({domain.name + (domain.left_out ? " (left out: too thin)" : ""),
+                    fmt::format("{:g}", domain.weight), fmt::format("{}", domain.n_record),
+                    fmt::format("{}", domain.n_char), fmt::format("{}", domain.n_duplicate)});
     if (!options.model.empty()) {
       row["n_token"] = tokens[domain.name];
       rows.back().push_back(fmt::format("{}", tokens[domain.name]));

@@ -128,6 +128,7 @@ int run_cli(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  coe::cli::prepare_process(argv);
   try {
     return run_cli(argc, argv);
   } catch (const std::bad_alloc&) {

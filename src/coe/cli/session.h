@@ -74,6 +74,9 @@ Result<Corpus> load_corpus(const CorpusOptions& options);
 
 // The engine this binary was built with. Errors: kEngine when built with COE_ENGINE=OFF.
 Result<std::unique_ptr<Engine>> open_engine(const EngineOptions& options);
+// To be called first of all: may start the process again with a setting that the engine's libraries
+// read at load time.
+void prepare_process(char** argv);
 // Shows the engine's own log on stderr (-v).
 void show_engine_log();
 // "llama.cpp v0.5.0" or "none".

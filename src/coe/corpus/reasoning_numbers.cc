@@ -219,6 +219,7 @@ ReasoningProblem make_product(Rng& rng) {
 ReasoningProblem make_sum(Rng& rng) {
   const auto n = static_cast<std::size_t>(rng.between(3, 4));
   std::vector<Int> terms;
+  terms.reserve(n);
   for (std::size_t i = 0; i < n; ++i) terms.push_back(rng.between(1000, 9999));
   Int total = terms[0];
   std::string steps;

@@ -75,18 +75,18 @@ std::string_view as_text(const MappedFile& file) {
   return {reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()};
 }
 
-Result<Draft> jsonl_draft(const SourceSpec& spec, std::string_view line, std::string where) {
+Result<Draft> jsonl_draft(const SourceSpec& spec, std::string_view line, std::string_view where) {
   COE_TRY(const auto members, parse_json_line(line));
   Draft out;
   COE_TRY(out.text, spec.text.render(members));
   if (out.text.empty())
     return fail(Code::kCorrupt, "the text is empty", "remove the record or choose other fields");
-  const auto own = [&](std::string_view field, std::string otherwise) {
+  const auto own = [&](std::string_view field, std::string_view otherwise) {
     const JsonMember* found = find_member(members, field);
     const bool usable = found != nullptr && found->kind == JsonMember::Kind::kString;
-    return usable ? found->text : std::move(otherwise);
+    return usable ? found->text : std::string(otherwise);
   };
-  out.source = own("source", std::move(where));
+  out.source = own("source", where);
   out.format = spec.format.empty() ? own("format", "text") : spec.format;
   return out;
 }
