@@ -9,11 +9,11 @@ cmake --preset fuzz --log-level=NOTICE
 cmake --build build-fuzz --target fuzzers
 for target in build-fuzz/fuzz/*_fuzz; do
   name=$(basename "$target")
+  seeds=testdata/regressions/$name
   corpus=build-fuzz/corpus/$name
   mkdir -p "$corpus"
-  echo "fuzz: $name"
-  scripts/with-sanitizers.sh "$target" -max_total_time="$seconds" -verbosity=0 -print_final_stats=1 \
-    "$corpus" $([ -d "testdata/regressions/$name" ] && echo "testdata/regressions/$name") 2>&1 |
-    grep -E "number_of_executed_units|ERROR|SUMMARY|Test unit" || true
-  [ "${PIPESTATUS[0]}" -eq 0 ]
+  [ -d "$seeds" ] && cp -n "$seeds"/* "$corpus"
+  scripts/with-sanitizers.sh "$target" -max_total_time="$seconds" -verbosity=0 -print_final_stats=1 "$corpus" \
+    >"$corpus.log" 2>&1 || { cat "$corpus.log"; exit 1; }
+  echo "fuzz: $name: $(grep number_of_executed_units "$corpus.log")"
 done

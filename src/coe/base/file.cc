@@ -146,18 +146,15 @@ Status AtomicFile::write(std::string_view text) { return write(std::as_bytes(std
 
 Status AtomicFile::commit() {
   if (::fsync(fd_) != 0) return tl::unexpected(io_error(path_, "flush"));
-  if (overwrite_ == Overwrite::kAllow) {
-    if (::rename(temporary_.c_str(), path_.c_str()) != 0)
-      return tl::unexpected(io_error(path_, "rename to"));
-    temporary_.clear();
-  } else if (::link(temporary_.c_str(), path_.c_str()) == 0) {
-    // link() fails where rename() would silently replace; the destructor drops the second name.
-  } else if (errno == EEXIST) {
-    return fail(Code::kExists,
-                fmt::format("{}: appeared while it was being written", path_.string()),
-                "add --force to overwrite it, or choose another name");
-  } else {
-    // A file system without hard links: the check at the start has to do.
+  // link() fails where rename() would silently replace; the destructor drops the second name. A
+  // file system without hard links falls back on rename(): there the check at the start has to do.
+  const bool linked =
+      overwrite_ == Overwrite::kRefuse && ::link(temporary_.c_str(), path_.c_str()) == 0;
+  if (!linked) {
+    if (overwrite_ == Overwrite::kRefuse && errno == EEXIST)
+      return fail(Code::kExists,
+                  fmt::format("{}: appeared while it was being written", path_.string()),
+                  "add --force to overwrite it, or choose another name");
     if (::rename(temporary_.c_str(), path_.c_str()) != 0)
       return tl::unexpected(io_error(path_, "rename to"));
     temporary_.clear();

@@ -23,7 +23,7 @@ struct Options {
 };
 
 // "2/8": the second of eight.
-Status parse_shard(std::string_view text, ProfileOptions& options) {
+Status parse_shard(const std::string& text, ProfileOptions& options) {
   const char* end = text.data() + text.size();
   std::uint32_t index = 0;
   const auto first = std::from_chars(text.data(), end, index);
