@@ -15,7 +15,7 @@
 #include <string_view>
 #include <vector>
 
-struct ggml_tensor;
+struct ggml_tensor;  // NOLINT(readability-identifier-naming): the engine's
 
 namespace coe {
 

@@ -35,11 +35,11 @@ constexpr std::array kTypes = {
 
 constexpr std::size_t kIdCount = static_cast<std::size_t>(kTypes.back().type) + 1;
 
-constexpr std::array<std::int8_t, kIdCount> make_index() {
-  std::array<std::int8_t, kIdCount> index{};
+constexpr std::array<std::int16_t, kIdCount> make_index() {
+  std::array<std::int16_t, kIdCount> index{};
   index.fill(-1);
   for (std::size_t i = 0; i < kTypes.size(); ++i)
-    index[static_cast<std::size_t>(kTypes[i].type)] = static_cast<std::int8_t>(i);
+    index[static_cast<std::size_t>(kTypes[i].type)] = static_cast<std::int16_t>(i);
   return index;
 }
 
@@ -48,8 +48,9 @@ constexpr auto kIndex = make_index();
 }  // namespace
 
 const TypeTraits* find_type(std::uint32_t id) {
-  if (id >= kIdCount || kIndex[id] < 0) return nullptr;
-  return &kTypes[static_cast<std::size_t>(kIndex[id])];
+  if (id >= kIdCount) return nullptr;
+  const int row = kIndex[id];
+  return row < 0 ? nullptr : &kTypes[static_cast<std::size_t>(row)];
 }
 
 const TypeTraits& traits(TensorType type) {

@@ -243,6 +243,7 @@ Result<Json> Pipeline::measure() {
       filters.push_back(random.mask.as_ids());
     }
     std::vector<EvalSubject> subjects;
+    subjects.reserve(filters.size());
     for (const auto& kept : filters) subjects.push_back({engine, &kept});
     COE_TRY(const auto reports, evaluate(subjects, &parent, evaluation_, options_.eval, observer_));
     measured["engine"] = reports.front().engine;

@@ -143,7 +143,8 @@ class Comparison {
       const auto child = child_.data(*pair.child).subspan(piece.child_at, piece.n_bytes);
       auto message = judge(piece, pair.child->type, parent, child);
       done_ += piece.n_bytes;
-      if ((mapped_ += parent.size() + child.size()) >= kReleaseBytes) {
+      const std::uint64_t mapped = mapped_ += parent.size() + child.size();
+      if (mapped >= kReleaseBytes) {
         mapped_ = 0;
         release(parent_.bytes());
         release(child_.bytes());
@@ -201,8 +202,9 @@ Result<CompareCounts> compare_tensors(const gguf::GgufFile& parent, const gguf::
   const std::size_t n_wanted = std::max(1U, std::thread::hardware_concurrency());
   try {
     while (workers.size() < n_wanted) workers.emplace_back([&comparison] { comparison.work(); });
-  } catch (const std::system_error&) {
+  } catch (const std::system_error& e) {
     // The system grants no more threads: those that run do all the work.
+    observer.warning(fmt::format("verify runs on {} threads: {}", workers.size(), e.what()));
   }
   if (workers.empty()) comparison.work();
   const bool finished =
