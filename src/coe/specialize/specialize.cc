@@ -182,12 +182,14 @@ Status Pipeline::stage_prune(const gguf::GgufFile& parent, const MoeModel& model
   auto start = Clock::now();
   const Path& child = options_.output;
   std::error_code ec;
-  bool reused = false;
+  // The proof that a child already there is this one serves as the verify stage: it reads both
+  // files whole.
+  Result<VerifyReport> proof = fail(Code::kNotFound, "no child yet");
   if (std::filesystem::exists(child, ec)) {
-    const auto found = verify_child(parent.path(), child, mask_, observer_);
-    reused = found && found->ok();
-    if (!reused && !may_replace()) return tl::unexpected(stale(child));
+    proof = verify_child(parent.path(), child, mask_, observer_);
+    if (!(proof && proof->ok()) && !may_replace()) return tl::unexpected(stale(child));
   }
+  const bool reused = proof && proof->ok();
   if (!reused) {
     SurgeryOptions surgery;
     surgery.mask_name = beside("mask.json").string();
@@ -199,15 +201,18 @@ Status Pipeline::stage_prune(const gguf::GgufFile& parent, const MoeModel& model
   finish("prune", child, reused, start);
 
   start = Clock::now();
-  COE_TRY(const auto proof, verify_child(parent.path(), child, mask_, observer_));
-  if (!proof.ok()) {
+  if (!reused) {
+    proof = verify_child(parent.path(), child, mask_, observer_);
+    if (!proof) return tl::unexpected(std::move(proof).error());
+  }
+  if (!proof->ok()) {
     std::filesystem::remove(child, ec);
     return fail(Code::kCheckFailed,
                 fmt::format("{}: failed its proof and was removed: {}: {}", child.string(),
-                            proof.bad.front().where, proof.bad.front().message),
+                            proof->bad.front().where, proof->bad.front().message),
                 "check the disk, then run the same command again");
   }
-  report_.n_expert_checked = proof.n_expert_checked;
+  report_.n_expert_checked = proof->n_expert_checked;
   finish("verify", {}, false, start);
   return {};
 }
