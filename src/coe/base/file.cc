@@ -69,9 +69,15 @@ MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
 }
 
 MappedFile::~MappedFile() {
+  release();
+  if (fd_ >= 0) ::close(fd_);
+}
+
+void MappedFile::release() {
   // munmap takes a non-const address; the mapping itself is read-only.
   if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
-  if (fd_ >= 0) ::close(fd_);
+  data_ = nullptr;
+  size_ = 0;
 }
 
 Result<std::string> read_text(const Path& path) {
