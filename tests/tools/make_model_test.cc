@@ -1,10 +1,12 @@
 // The models that tests and benchmarks are fed with: as large as the real ones, and free of faults.
 #include "coe/gguf/tensor_type.h"
 #include "coe/gguf/writer.h"
+#include "coe/mask/keep_mask.h"
 #include "coe/moe/model.h"
 #include "coe/verify/finite.h"
 
 #include "make_model/fill.h"
+#include "make_model/mask.h"
 #include "make_model/shape.h"
 #include "make_model/write.h"
 #include "support/expect.h"
@@ -142,6 +144,20 @@ TEST_F(MakeModelWrite, GivesAModelWithFiniteWeights) {
   EXPECT_EQ(file.header().find_key("tokenizer.ggml.tokens")->array_size(), 1000U);
   const auto tokens = file.header().find_key("tokenizer.ggml.tokens")->as_string_array().value();
   EXPECT_EQ(std::set<std::string>(tokens.begin(), tokens.end()).size(), 1000U);
+}
+
+TEST_F(MakeModelWrite, MasksFitTheModel) {
+  const auto model = value_of(build_model({.shape = "glm-4.5-air",
+                                           .n_layer = 2,
+                                           .n_expert = 10,
+                                           .n_vocab = 1000,
+                                           .vocabulary = false}));
+  const auto mask = value_of(parse_mask(value_of(random_mask(model, 5, 1)), "mask"));
+  EXPECT_EQ(mask.n_keep(), 5U);
+  ASSERT_EQ(mask.layers().size(), 2U);  // block 0 is dense, block 2 predicts further tokens
+  EXPECT_TRUE(mask.layers().contains(LayerId{1}) && mask.layers().contains(LayerId{2}));
+  EXPECT_NE(value_of(random_mask(model, 5, 2)), value_of(random_mask(model, 5, 1)));
+  expect_error(random_mask(model, 11, 1), Code::kInvalidArgument, "11 of 10");
 }
 
 TEST_F(MakeModelWrite, ShardsHoldTheBytesOfTheWhole) {

@@ -2,6 +2,7 @@
 // that need the size and not the sense.
 #include "coe/base/text.h"
 
+#include "make_model/mask.h"
 #include "make_model/shape.h"
 #include "make_model/write.h"
 
@@ -17,6 +18,8 @@ namespace {
 struct Arguments {
   coe::tools::ShapeOptions shape;
   coe::tools::WriteOptions write;
+  coe::Path mask;
+  std::uint32_t n_keep = 0;
   bool no_vocabulary = false;
   bool force = false;
 };
@@ -26,6 +29,11 @@ coe::Status make(Arguments arguments) {
   if (arguments.force) arguments.write.overwrite = coe::Overwrite::kAllow;
   const auto start = std::chrono::steady_clock::now();
   COE_TRY(const auto model, coe::tools::build_model(arguments.shape));
+  if (!arguments.mask.empty()) {
+    COE_TRY(const auto text,
+            coe::tools::random_mask(model, arguments.n_keep, arguments.write.seed));
+    COE_TRY_STATUS(coe::write_file(arguments.mask, text, arguments.write.overwrite));
+  }
   COE_TRY(const auto files, coe::tools::write_model(model, arguments.write));
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -56,6 +64,9 @@ int run(int argc, char** argv) {
   app.add_option("--split-max-size", arguments.write.split_max_bytes,
                  "Write shards of at most so much tensor data, e.g. 2GB")
       ->transform(CLI::AsSizeValue(true));
+  auto* mask =
+      app.add_option("--mask", arguments.mask, "Write a mask that keeps random experts, too");
+  app.add_option("--keep", arguments.n_keep, "Experts a layer that the mask keeps")->needs(mask);
   app.add_flag("--no-vocab", arguments.no_vocabulary, "Leave out the synthetic vocabulary");
   app.add_flag("--force", arguments.force, "Overwrite outputs that exist");
   CLI11_PARSE(app, argc, argv);
