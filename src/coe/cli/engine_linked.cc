@@ -25,7 +25,7 @@ void prepare_process(char** argv) {
 }
 
 void show_engine_log() {
-  set_llama_log([](std::string_view line) { fmt::print(stderr, "engine: {}\n", line); });
+  set_llama_log([](std::string_view line) { print_stderr(fmt::format("engine: {}\n", line)); });
 }
 
 std::string engine_version() { return "llama.cpp " COE_LLAMA_VERSION; }
