@@ -79,6 +79,17 @@ TEST(PlanLayers, FiltersWhereEachRouterNeedsIt) {
               ElementsAre("ffn_moe_logits"));
 }
 
+TEST(PlanLayers, GrovemoeSelectsBySigmoidAndWeighsBySoftmax) {
+  const auto grove = plan_one(layer({"ffn_moe_probs_biased"}, RouterOp::kSoftmax), "grovemoe");
+  EXPECT_EQ(grove.softmax_input, "ffn_moe_logits");
+  EXPECT_EQ(grove.probs, "ffn_moe_probs");
+  EXPECT_THAT(grove.minus_inf, ElementsAre("ffn_moe_probs_biased"));
+  // A bias of selection is added to what replaces the probabilities, and -inf stays -inf.
+  EXPECT_THAT(
+      plan_one(layer({"ffn_moe_probs_biased"}, RouterOp::kSoftmax), "ernie4_5-moe").minus_inf,
+      IsEmpty());
+}
+
 TEST(PlanLayers, HashLayersCannotBeFiltered) {
   auto hash = layer({}, RouterOp::kSqrtSoftplus);
   hash.nodes.erase("ffn_moe_argsort");

@@ -83,8 +83,8 @@ class Engine {
   // reported once for each batch of tokens, layers in graph order. With `filter`, a removed expert
   // that is selected all the same is an error, so virtual surgery cannot fail silently. Errors:
   // kInvalidArgument when the sequence is empty or longer than n_ctx, or the filter names a layer
-  // or expert the model lacks; kUnsupported where the router cannot be filtered; kEngine;
-  // kCancelled.
+  // or expert the model lacks; kUnsupported where the router cannot be filtered, or where logits
+  // are wanted of a model that gives embeddings; kEngine; kCancelled.
   virtual Status decode(const DecodeRequest& request) = 0;
 };
 

@@ -55,12 +55,24 @@ std::vector<float> column_norms(const float* base, const ggml_tensor* node) {
   return norms;
 }
 
+// Where the probabilities of the kept experts go: to their old numbers; of chunks, see
+// LayerPlan::experts_per_chunk.
+std::vector<std::size_t> probs_places(const std::vector<bool>& kept, std::size_t step) {
+  std::vector<std::size_t> places;
+  for (std::size_t e = 0; e < kept.size(); e += step) {
+    if (kept[e]) places.push_back(e / step);
+  }
+  return places;
+}
+
 }  // namespace
 
 bool GraphObserver::on_node(ggml_tensor* node, bool ask, void* self) {
   auto& observer = *static_cast<GraphObserver*>(self);
   if (!observer.census_mode_ && observer.request_ == nullptr) return !ask;
-  const auto name = parse_node_name(ggml_get_name(node));
+  const std::string_view full_name = ggml_get_name(node);
+  if (observer.census_mode_ && full_name == "result_output") observer.saw_logits_ = true;
+  const auto name = parse_node_name(full_name);
   if (!name) return !ask;
   if (observer.census_mode_) {
     observer.note(node, name->base, name->layer);
@@ -75,6 +87,7 @@ bool GraphObserver::on_node(ggml_tensor* node, bool ask, void* self) {
 
 void GraphObserver::begin_census() {
   census_mode_ = true;
+  saw_logits_ = false;
   census_.clear();
 }
 
@@ -173,18 +186,35 @@ void GraphObserver::remove_experts(ggml_tensor* node, const std::vector<bool>& k
   ggml_backend_tensor_set(node, copy.data(), 0, copy.size());
 }
 
-Status GraphObserver::replace_probs(ggml_tensor* node, const std::vector<bool>& kept) {
+void GraphObserver::keep_logits(const ggml_tensor* node, const std::vector<bool>& kept,
+                                std::uint32_t layer) {
+  const float* data = floats(node);
+  kept_logits_.clear();
+  kept_logits_layer_ = layer;
+  in_chunks_ = false;
+  for (std::int64_t t = 0; t < node->ne[1]; ++t) {
+    const auto* column = reinterpret_cast<const float*>(reinterpret_cast<const std::byte*>(data) +
+                                                        static_cast<std::size_t>(t) * node->nb[1]);
+    for (std::size_t e = 0; e < kept.size(); ++e) {
+      if (kept[e]) kept_logits_.push_back(column[e]);
+    }
+  }
+}
+
+Status GraphObserver::replace_probs(ggml_tensor* node, const std::vector<bool>& kept,
+                                    const LayerPlan& plan, std::uint32_t layer) {
+  const bool chunks = std::exchange(in_chunks_, plan.experts_per_chunk != 0);
+  const auto places = probs_places(kept, chunks ? plan.experts_per_chunk : 1);
   const auto n_kept = static_cast<std::size_t>(std::count(kept.begin(), kept.end(), true));
   const auto n_token = static_cast<std::size_t>(node->ne[1]);
-  if (kept_logits_.size() != n_kept * n_token)
+  if (kept_logits_layer_ != layer || kept_logits_.size() != n_kept * n_token)
     return fail(Code::kEngine, "the engine computed router probabilities before their logits");
   COE_TRY(const auto probs, softmax_.rows(kept_logits_, n_kept));
   std::vector<std::byte> copy(ggml_nbytes(node));
   for (std::size_t t = 0; t < n_token; ++t) {
     auto* column = reinterpret_cast<float*>(copy.data() + t * node->nb[1]);
-    std::size_t next = t * n_kept;
-    for (std::size_t e = 0; e < kept.size(); ++e)
-      column[e] = kept[e] ? probs[next++] : -std::numeric_limits<float>::infinity();
+    std::fill_n(column, kept.size(), -std::numeric_limits<float>::infinity());
+    for (std::size_t i = 0; i < places.size(); ++i) column[places[i]] = probs[t * n_kept + i];
   }
   ggml_backend_tensor_set(node, copy.data(), 0, copy.size());
   return {};
@@ -203,19 +233,10 @@ void GraphObserver::filter(ggml_tensor* node, const LayerPlan& plan, std::string
   if (node->ne[1] == 0) return;  // no token of this batch reaches the layer
   kept.resize(static_cast<std::size_t>(node->ne[0]), false);
   if (is_input) {
-    const float* data = floats(node);
-    kept_logits_.clear();
-    for (std::int64_t t = 0; t < node->ne[1]; ++t) {
-      const auto* column = reinterpret_cast<const float*>(
-          reinterpret_cast<const std::byte*>(data) + static_cast<std::size_t>(t) * node->nb[1]);
-      for (std::size_t e = 0; e < kept.size(); ++e) {
-        if (kept[e]) kept_logits_.push_back(column[e]);
-      }
-    }
+    keep_logits(node, kept, layer);
   } else if (is_probs) {
-    if (auto status = replace_probs(node, kept); !status)
+    if (auto status = replace_probs(node, kept, plan, layer); !status)
       status_ = tl::unexpected(std::move(status).error().context(fmt::format("layer {}", layer)));
-    kept_logits_.clear();
   } else {
     remove_experts(node, kept);
   }
@@ -225,6 +246,7 @@ void GraphObserver::take(ggml_tensor* node, std::string_view base, std::uint32_t
   const LayerPlan& plan = plans_.at(layer);
   if (request_->filter != nullptr) filter(node, plan, base, layer);
   auto& buffers = layers_.at(layer);
+  if (buffers.n_missing == 0) return;  // grovemoe's second time, for chunks
   const auto at = [](const void* data, std::size_t offset) {
     return static_cast<const std::byte*>(data) + offset;
   };

@@ -27,6 +27,8 @@ class GraphObserver {
   // Census mode: notes names, asks for nothing.
   void begin_census();
   Census end_census();
+  // Whether the census saw logits: embedding models compute none.
+  bool saw_logits() const { return saw_logits_; }
 
   // Plans are needed from here on.
   void set_plans(std::map<std::uint32_t, LayerPlan> plans) { plans_ = std::move(plans); }
@@ -54,7 +56,9 @@ class GraphObserver {
   void take(ggml_tensor* node, std::string_view base, std::uint32_t layer);
   // Virtual surgery: what `node` means for it, if anything.
   void filter(ggml_tensor* node, const LayerPlan& plan, std::string_view base, std::uint32_t layer);
-  Status replace_probs(ggml_tensor* node, const std::vector<bool>& kept);
+  void keep_logits(const ggml_tensor* node, const std::vector<bool>& kept, std::uint32_t layer);
+  Status replace_probs(ggml_tensor* node, const std::vector<bool>& kept, const LayerPlan& plan,
+                       std::uint32_t layer);
   static void remove_experts(ggml_tensor* node, const std::vector<bool>& kept);
   void report(std::uint32_t layer, LayerBuffers& buffers);
   void check_kept(std::uint32_t layer, const std::vector<std::int32_t>& ids);
@@ -62,13 +66,16 @@ class GraphObserver {
 
   bool census_mode_ = false;
   Census census_;
+  bool saw_logits_ = false;
   std::map<std::uint32_t, LayerPlan> plans_;
   const DecodeRequest* request_ = nullptr;  // null between batches
   std::uint32_t first_token_ = 0;
   std::uint32_t n_token_ = 0;
   std::map<std::uint32_t, LayerBuffers> layers_;
   std::map<std::uint32_t, std::vector<bool>> kept_;  // of the request's filter
-  std::vector<float> kept_logits_;                   // [T, n_kept] of the layer under way
+  std::vector<float> kept_logits_;                   // [T, n_kept] of `kept_logits_layer_`
+  std::uint32_t kept_logits_layer_ = 0;
+  bool in_chunks_ = false;  // that layer's probabilities have been replaced once
   Softmax softmax_;
   std::vector<std::byte> scratch_;  // host copy of a device node
   Status status_;

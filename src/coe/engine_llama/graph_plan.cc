@@ -36,8 +36,8 @@ std::string last_present(const LayerCensus& layer,
 // probabilities, and -inf stays -inf under both.
 void plan_filter(const LayerCensus& layer, std::string_view architecture, LayerPlan& plan) {
   if (!layer.nodes.contains("ffn_moe_argsort")) return;  // ids come from a table (hash layers)
-  if (architecture == "llama4" || architecture == "grovemoe") {
-    plan.minus_inf = {"ffn_moe_logits"};  // they select on the logits, not on ffn_moe_probs
+  if (architecture == "llama4") {
+    plan.minus_inf = {"ffn_moe_logits"};  // it selects on the logits, not on ffn_moe_probs
     return;
   }
   switch (layer.probs_op) {
@@ -45,6 +45,8 @@ void plan_filter(const LayerCensus& layer, std::string_view architecture, LayerP
       plan.softmax_input = last_present(
           layer, std::array<std::string_view, 2>{"ffn_moe_logits", "ffn_moe_logits_biased"});
       plan.probs = "ffn_moe_probs";
+      // It selects on a sigmoid of the logits and weighs by their softmax.
+      if (architecture == "grovemoe") plan.minus_inf = {"ffn_moe_probs_biased"};
       return;
     case RouterOp::kSigmoid:
     case RouterOp::kSqrtSoftplus:

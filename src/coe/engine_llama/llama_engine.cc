@@ -10,8 +10,10 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -118,6 +120,8 @@ class LlamaEngine : public Engine {
 
  private:
   Status probe();
+  void plan_chunks(std::map<std::uint32_t, LayerPlan>& plans);
+  Status check_chunks(const ExpertFilter& filter) const;
   Status run_batch(std::span<const std::int32_t> tokens, std::uint32_t first, bool all_logits);
 
   std::unique_ptr<llama_model, ModelDeleter> model_;
@@ -129,6 +133,8 @@ class LlamaEngine : public Engine {
   std::uint32_t n_batch_logits_ = 0;  // smaller where the vocabulary is large
   // Most architectures drop tokens without logits before the last MoE layer; found out by probe().
   bool routing_needs_logits_ = false;
+  bool has_logits_ = false;
+  std::uint32_t experts_per_chunk_ = 0;  // grovemoe, else 0
   std::vector<std::uint32_t> unfilterable_;
 };
 
@@ -197,6 +203,7 @@ Status LlamaEngine::probe() {
   const Census census = graph_.end_census();
   COE_TRY_STATUS(status);
   COE_TRY(auto plans, plan_layers(census, info_.architecture));
+  plan_chunks(plans);
   for (const auto& [layer, plan] : plans) {
     const auto& seen = census.at(layer);
     info_.moe_layers.push_back(layer);
@@ -205,7 +212,30 @@ Status LlamaEngine::probe() {
     if (seen.n_token < static_cast<std::int64_t>(tokens.size())) routing_needs_logits_ = true;
     if (!plan.can_filter()) unfilterable_.push_back(layer);
   }
+  has_logits_ = graph_.saw_logits();
   graph_.set_plans(std::move(plans));
+  return {};
+}
+
+void LlamaEngine::plan_chunks(std::map<std::uint32_t, LayerPlan>& plans) {
+  if (info_.architecture != "grovemoe") return;
+  const auto text = metadata(model_.get(), "grovemoe.experts_per_group");
+  std::from_chars(text.data(), text.data() + text.size(), experts_per_chunk_);
+  for (auto& [layer, plan] : plans) plan.experts_per_chunk = experts_per_chunk_;
+}
+
+Status LlamaEngine::check_chunks(const ExpertFilter& filter) const {
+  if (experts_per_chunk_ == 0) return {};
+  for (const auto& [layer, kept] : filter) {
+    std::map<std::uint32_t, std::uint32_t> of_chunk;
+    for (const auto id : kept) ++of_chunk[id / experts_per_chunk_];
+    for (const auto& [chunk, n] : of_chunk) {
+      if (n != experts_per_chunk_)
+        return fail(Code::kInvalidArgument,
+                    fmt::format("filter: layer {} keeps {} of the {} experts of chunk {}", layer, n,
+                                experts_per_chunk_, chunk));
+    }
+  }
   return {};
 }
 
@@ -248,8 +278,12 @@ Status LlamaEngine::decode(const DecodeRequest& request) {
     return fail(Code::kInvalidArgument,
                 fmt::format("a sequence of {} tokens is longer than the context of {}",
                             request.tokens.size(), info_.n_ctx));
+  if (request.logits != nullptr && !has_logits_)
+    return fail(Code::kUnsupported,
+                fmt::format("architecture {} gives embeddings, no logits", info_.architecture));
   if (request.filter != nullptr) {
     COE_TRY_STATUS(check_filter(info_, *request.filter));
+    COE_TRY_STATUS(check_chunks(*request.filter));
     for (const auto layer : unfilterable_) {
       if (request.filter->contains(layer))
         return fail(
@@ -258,8 +292,9 @@ Status LlamaEngine::decode(const DecodeRequest& request) {
                         layer));
     }
   }
-  const bool all_logits =
-      request.logits != nullptr || (request.routing != nullptr && routing_needs_logits_);
+  // With a filter too: the logits of smallthinker's last router are of all tokens in any case.
+  const bool watches = request.routing != nullptr || request.filter != nullptr;
+  const bool all_logits = request.logits != nullptr || (watches && routing_needs_logits_);
   const std::size_t step = all_logits ? n_batch_logits_ : n_batch_;
   for (std::size_t first = 0; first < request.tokens.size(); first += step) {
     if (request.observer != nullptr && request.observer->cancelled())
