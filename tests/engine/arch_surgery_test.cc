@@ -1,0 +1,482 @@
+// Surgery on every MoE architecture that llama.cpp runs: a tiny random parent is cut, the cut is
+// verified, and the child, decoded by llama.cpp, must give what its parent gives under virtual
+// surgery: the same choices of experts, router weights and logits.
+//
+// How equal. All that differs between the two sides is N, and only the router sees it: softmax is
+// computed over the kept experts alone on both sides (engine_llama/softmax.h), sigmoid and softplus
+// element by element, and after selection everything depends on k. Each logit of the router is a
+// dot product of its own, but in which order it is summed depends on N: where N is a multiple of 4,
+// ggml's CPU backend takes the tiled product, else one dot product at a time. So:
+//
+//   - K a multiple of 4 (as the parent's N): equal bit for bit.
+//   - other K: router logits differ in their last bits. Such a difference is far below the
+//   tolerance
+//     but the next layer stores its keys and values as F16, and rounding makes of any difference
+//     one unit in the last place, up to 2^-10 of a value. Were every value of every block to move
+//     by that, so would the logits: tolerance = blocks * 2^-10 * the largest logit.
+#include "coe/base/observer.h"
+#include "coe/base/rng.h"
+#include "coe/engine/engine.h"
+#include "coe/engine_llama/llama_engine.h"
+#include "coe/gguf/reader.h"
+#include "coe/mask/keep_mask.h"
+#include "coe/moe/arch_table.h"
+#include "coe/moe/ids.h"
+#include "coe/moe/model.h"
+#include "coe/surgery/apply.h"
+#include "coe/surgery/plan.h"
+#include "coe/verify/verify.h"
+
+#include "support/arch_models.h"
+#include "support/expect.h"
+#include "support/temp_dir.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <map>
+#include <memory>
+#include <numeric>
+#include <ostream>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace coe::testing {
+namespace {
+
+// --- cases ---------------------------------------------------------------------------------------
+
+struct ArchCase {
+  ArchModelSpec spec;
+  std::string variant;  // empty: the architecture as its models have it
+  std::uint32_t n_keep = 8;
+  bool drop_groups = false;  // whole groups of experts go, instead of as many of each
+
+  std::string name() const {
+    auto name = spec.architecture + (variant.empty() ? "" : "_" + variant);
+    std::ranges::replace_if(
+        name, [](char c) { return std::isalnum(static_cast<unsigned char>(c)) == 0; }, '_');
+    return name;
+  }
+};
+
+void PrintTo(const ArchCase& c, std::ostream* out) { *out << c.name(); }
+
+ArchCase make_case(std::string_view architecture, std::string variant = "") {
+  ArchCase c;
+  c.spec.architecture = architecture;
+  c.variant = std::move(variant);
+  return c;
+}
+
+// What coe refuses today, and would have to refuse or do right: when surgery learns one of these,
+// its line moves to variant_cases().
+struct WaitingCase {
+  ArchCase c;
+  std::string refusal;  // part of the message
+};
+
+std::vector<WaitingCase> waiting_cases() {
+  std::vector<WaitingCase> waiting;
+  waiting.push_back({make_case("grovemoe"), "experts share chunks"});
+  auto hash = make_case("deepseek4", "hash_layers");
+  hash.spec.n_hash_layer = 2;
+  waiting.push_back({hash, "a table maps tokens to expert ids"});
+  auto groups = make_case("deepseek2", "whole_groups");
+  groups.spec.n_group = 4;
+  groups.spec.n_group_used = 1;
+  groups.drop_groups = true;
+  waiting.push_back({groups, "group 0"});
+  return waiting;
+}
+
+// Encoders: their graph ends in embeddings. Routers are compared, and the output of the layers.
+bool gives_logits(std::string_view architecture) {
+  return architecture != "llama-embed" && architecture != "nomic-bert-moe";
+}
+
+void add_each(std::vector<ArchCase>& cases, std::string_view variant,
+              std::initializer_list<std::string_view> architectures, void (*set)(ArchCase&)) {
+  for (const auto architecture : architectures) {
+    cases.push_back(make_case(architecture, std::string(variant)));
+    set(cases.back());
+  }
+}
+
+void use_groups(ArchCase& c) {
+  c.spec.n_group = 4;
+  c.spec.n_group_used = 2;
+  c.spec.n_expert_used = 4;
+}
+
+void add_tensor_variants(std::vector<ArchCase>& cases) {
+  add_each(cases, "merged",
+           {"cohere2moe", "deepseek2", "deepseek2-ocr", "gemma4", "granite_swa", "hy_v3",
+            "mistral4", "qwen35moe", "qwen3next", "qwen4exp"},
+           [](ArchCase& c) { c.spec.merged_gate_up = true; });
+  add_each(cases, "mtp",
+           {"bailingmoe2", "bailingmoe3", "cohere2moe", "deepseek2", "deepseek32", "deepseek4",
+            "glm-dsa", "glm4moe", "hy_v3", "mistral4", "nemotron_h_moe", "qwen35moe", "qwen3next",
+            "step35"},
+           [](ArchCase& c) { c.spec.n_mtp = 1; });
+  add_each(cases, "mtp2", {"step35"}, [](ArchCase& c) { c.spec.n_mtp = 2; });
+  add_each(cases, "mtp_merged", {"cohere2moe", "qwen35moe", "qwen3next"}, [](ArchCase& c) {
+    c.spec.n_mtp = 1;
+    c.spec.merged_gate_up = true;
+  });
+  add_each(cases, "scales", {"glm4moe", "gpt-oss", "llama", "nemotron_h_moe", "qwen3moe"},
+           [](ArchCase& c) { c.spec.expert_scales = true; });
+  add_each(cases, "scales_merged", {"gemma4", "qwen35moe"}, [](ArchCase& c) {
+    c.spec.expert_scales = true;
+    c.spec.merged_gate_up = true;
+  });
+  add_each(cases, "q4_0", {"gemma4", "llama4", "qwen3moe"},
+           [](ArchCase& c) { c.spec.expert_type = "Q4_0"; });
+  add_each(cases, "q8_0", {"deepseek2", "deepseek4", "llama"},
+           [](ArchCase& c) { c.spec.expert_type = "Q8_0"; });
+  add_each(cases, "mxfp4", {"gpt-oss"}, [](ArchCase& c) { c.spec.expert_type = "MXFP4"; });
+  add_each(cases, "nvfp4", {"llama"}, [](ArchCase& c) {
+    c.spec.expert_type = "NVFP4";
+    c.spec.expert_scales = true;
+  });
+}
+
+void add_router_variants(std::vector<ArchCase>& cases) {
+  add_each(cases, "no_bias",
+           {"bailingmoe2", "deepseek2", "deepseek2-ocr", "deepseek32", "dots1", "ernie4_5-moe",
+            "exaone-moe", "glm-dsa", "hy_v3", "hy_v4", "mimo2", "mistral4", "step35"},
+           [](ArchCase& c) { c.spec.selection_bias = false; });
+  add_each(cases, "softmax", {"deepseek2", "dots1", "glm4moe", "laguna", "smallthinker"},
+           [](ArchCase& c) { c.spec.gating = 1; });
+  add_each(cases, "softmax_no_bias", {"deepseek2", "deepseek32"}, [](ArchCase& c) {
+    c.spec.gating = 1;
+    c.spec.selection_bias = false;
+  });
+  add_each(cases, "softmax_of_selected", {"dots1"}, [](ArchCase& c) { c.spec.gating = 3; });
+  add_each(cases, "sqrt_softplus", {"dots1"}, [](ArchCase& c) { c.spec.gating = 4; });
+  add_each(cases, "groups",
+           {"bailingmoe2", "bailingmoe3", "deepseek2", "deepseek32", "dots1", "glm-dsa", "glm4moe",
+            "kimi-linear", "qwen3moe"},
+           use_groups);
+  add_each(cases, "groups_softmax", {"deepseek2"}, [](ArchCase& c) {
+    use_groups(c);
+    c.spec.gating = 1;
+    c.spec.selection_bias = false;
+  });
+  add_each(cases, "groups_of_3", {"deepseek2"}, [](ArchCase& c) {
+    use_groups(c);
+    c.n_keep = 12;
+  });
+}
+
+void add_count_variants(std::vector<ArchCase>& cases) {
+  add_each(cases, "odd_k",
+           {"deepseek2", "deepseek4", "ernie4_5-moe", "gemma4", "gpt-oss", "llama4", "mimo2",
+            "qwen3moe"},
+           [](ArchCase& c) { c.n_keep = 9; });
+  add_each(cases, "n8_k4", {"gpt-oss", "llama", "llama4", "qwen3moe"}, [](ArchCase& c) {
+    c.spec.n_expert = 8;
+    c.n_keep = 4;
+  });
+  add_each(cases, "all_used", {"deepseek2", "gpt-oss", "qwen3moe"}, [](ArchCase& c) {
+    c.spec.n_expert_used = 4;
+    c.n_keep = 4;
+  });
+  add_each(cases, "top_1", {"deepseek2", "llama4", "qwen2moe"},
+           [](ArchCase& c) { c.spec.n_expert_used = 1; });
+}
+
+std::vector<ArchCase> all_cases() {
+  std::set<std::string> waiting;
+  for (const auto& item : waiting_cases()) waiting.insert(item.c.name());
+  std::vector<ArchCase> cases;
+  for (const auto name : arch_model_names()) {
+    auto c = make_case(name);
+    if (!waiting.contains(c.name())) cases.push_back(std::move(c));
+  }
+  add_tensor_variants(cases);
+  add_router_variants(cases);
+  add_count_variants(cases);
+  return cases;
+}
+
+// --- one decoded sequence ------------------------------------------------------------------------
+
+struct LayerTrace {
+  std::vector<std::int32_t> ids;
+  std::vector<float> weights;
+  std::vector<float> norms;  // of the experts' summed output, one a token
+};
+
+class Trace : public LogitsObserver, public RoutingObserver {
+ public:
+  void on_logits(std::uint32_t /*position*/, std::span<const float> row) override {
+    logits.insert(logits.end(), row.begin(), row.end());
+  }
+  void on_routing(const RoutingView& view) override {
+    auto& layer = layers[view.layer];
+    layer.ids.insert(layer.ids.end(), view.ids.begin(), view.ids.end());
+    layer.weights.insert(layer.weights.end(), view.weights.begin(), view.weights.end());
+    layer.norms.insert(layer.norms.end(), view.moe_norms.begin(), view.moe_norms.end());
+  }
+
+  std::vector<float> logits;
+  std::map<std::uint32_t, LayerTrace> layers;
+};
+
+// NaN counts as infinitely far.
+double largest_difference(const std::vector<float>& a, const std::vector<float>& b) {
+  if (a.size() != b.size()) return HUGE_VAL;
+  double largest = 0.0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    const double difference = std::abs(static_cast<double>(a[i]) - b[i]);
+    largest = std::isnan(difference) ? HUGE_VAL : std::max(largest, difference);
+  }
+  return largest;
+}
+
+double largest_value(const std::vector<float>& values) {
+  double largest = 0.0;
+  for (const float value : values) largest = std::max(largest, std::abs(double{value}));
+  return largest;
+}
+
+std::vector<std::int32_t> some_tokens() {
+  Rng rng(24);
+  std::vector<std::int32_t> tokens(24);
+  for (auto& token : tokens) token = static_cast<std::int32_t>(rng.below(kArchVocabulary));
+  return tokens;
+}
+
+std::unique_ptr<Engine> open_model(const Path& path) {
+  EngineOptions options;
+  options.model = path;
+  options.n_threads = 1;
+  return value_of(open_llama_engine(options));
+}
+
+Trace decode(Engine& engine, const ExpertFilter* filter) {
+  const auto tokens = some_tokens();
+  Trace trace;
+  DecodeRequest request;
+  request.tokens = tokens;
+  request.routing = &trace;
+  request.outputs = true;
+  if (gives_logits(engine.info().architecture)) request.logits = &trace;
+  request.filter = filter;
+  expect_ok(engine.decode(request));
+  return trace;
+}
+
+// Virtual surgery alone: a removed expert that is selected would be an error.
+void filter_only(Engine& engine, const ExpertFilter& filter) {
+  const auto tokens = some_tokens();
+  DecodeRequest request;
+  request.tokens = tokens;
+  request.filter = &filter;
+  expect_ok(engine.decode(request));
+}
+
+// --- masks ---------------------------------------------------------------------------------------
+
+std::vector<ExpertId> random_experts(std::uint32_t first, std::uint32_t n, std::uint32_t n_keep,
+                                     Rng& rng) {
+  std::vector<ExpertId> ids;
+  for (std::uint32_t i = 0; i < n; ++i) ids.push_back({first + i});
+  rng.shuffle(std::span(ids));
+  ids.resize(n_keep);
+  return ids;
+}
+
+// Different experts in each layer; as many of each group, or every second group.
+KeepMask random_mask(const MoeModel& model, const ArchCase& c) {
+  const std::uint32_t n_group = std::max(model.n_expert_group, 1U);
+  const std::uint32_t group_size = model.n_expert / n_group;
+  Rng rng(7);
+  std::map<LayerId, std::vector<ExpertId>> kept;
+  for (const auto& layer : model.layers) {
+    auto& ids = kept[layer.id];
+    for (std::uint32_t group = 0; group < n_group; group += c.drop_groups ? 2 : 1) {
+      const std::uint32_t n_keep = c.drop_groups ? group_size : c.n_keep / n_group;
+      const auto some = random_experts(group * group_size, group_size, n_keep, rng);
+      ids.insert(ids.end(), some.begin(), some.end());
+    }
+  }
+  return value_of(KeepMask::create(model.n_expert, std::move(kept)));
+}
+
+// The mask's part that the graph runs: blocks that predict further tokens route nothing in it.
+ExpertFilter filter_of(const KeepMask& mask, const EngineInfo& info) {
+  auto filter = mask.as_ids();
+  std::erase_if(filter, [&](const auto& item) {
+    return std::ranges::find(info.moe_layers, item.first) == info.moe_layers.end();
+  });
+  return filter;
+}
+
+// --- measuring -----------------------------------------------------------------------------------
+
+struct TableRow {
+  std::string name;
+  double logits = 0.0;         // largest differences between child and virtual surgery
+  double weights = 0.0;        // of routers
+  double norms = 0.0;          // of the experts' outputs
+  double largest_logit = 0.0;  // under virtual surgery
+  double effect = 0.0;         // of the cut on the parent: on logits, where it has them
+};
+
+// Prints what was measured when the whole program has run, as a table for documents.
+class Table : public ::testing::Environment {
+ public:
+  void TearDown() override {
+    if (rows.size() < 2) return;  // ctest runs each case alone
+    fmt::print(
+        "| model | logits | router weights | expert outputs | largest logit | the cut moves by |\n"
+        "|---|---|---|---|---|---|\n");
+    for (const auto& row : rows)
+      fmt::print("| {} | {:.2g} | {:.2g} | {:.2g} | {:.3g} | {:.2g} |\n", row.name, row.logits,
+                 row.weights, row.norms, row.largest_logit, row.effect);
+  }
+
+  std::vector<TableRow> rows;
+};
+
+Table& table() {
+  static auto* const environment = new Table;  // gtest owns and deletes it
+  static const auto* const registered = ::testing::AddGlobalTestEnvironment(environment);
+  (void)registered;
+  return *environment;
+}
+
+// Compares routers layer by layer; `kept` says which expert of the parent each of the child was.
+void compare_layer(const LayerTrace& child, const LayerTrace& parent,
+                   const std::vector<std::uint32_t>& kept, TableRow& row) {
+  std::vector<std::int32_t> ids;
+  for (const auto id : child.ids)
+    ids.push_back(static_cast<std::int32_t>(kept.at(static_cast<std::size_t>(id))));
+  EXPECT_EQ(ids, parent.ids);
+  row.weights = std::max(row.weights, largest_difference(child.weights, parent.weights));
+  row.norms = std::max(row.norms, largest_difference(child.norms, parent.norms));
+}
+
+// How far virtual surgery moves the parent: the test could fail.
+double effect_of(const Trace& masked, const Trace& whole) {
+  if (!masked.logits.empty()) return largest_difference(masked.logits, whole.logits);
+  const auto last = masked.layers.rbegin();
+  return largest_difference(last->second.norms, whole.layers.at(last->first).norms);
+}
+
+TableRow measure(const ArchCase& c, Engine& parent, Engine& child, const KeepMask& mask) {
+  const auto filter = filter_of(mask, parent.info());
+  const auto cut = decode(child, nullptr);
+  const auto masked = decode(parent, &filter);
+  TableRow row;
+  row.name = c.name();
+  row.logits = largest_difference(cut.logits, masked.logits);
+  row.largest_logit = largest_value(masked.logits);
+  row.effect = effect_of(masked, decode(parent, nullptr));
+  filter_only(parent, filter);
+  for (const auto& [layer, kept] : filter) {
+    SCOPED_TRACE(fmt::format("layer {}", layer));
+    compare_layer(cut.layers.at(layer), masked.layers.at(layer), kept, row);
+  }
+  return row;
+}
+
+// --- tests ---------------------------------------------------------------------------------------
+
+struct Family {
+  Path parent;
+  Path child;
+  MoeModel model;
+  KeepMask mask;
+};
+
+Status cut(const ArchCase& c, const TempDir& folder, Family& family) {
+  family.parent = write_arch_model(folder / "parent.gguf", c.spec);
+  family.child = folder / "child.gguf";
+  COE_TRY(const auto file, gguf::GgufFile::open(family.parent));
+  COE_TRY(family.model, describe_moe(file));
+  family.mask = random_mask(family.model, c);
+  COE_TRY(const auto plan, plan_surgery(file, family.model, family.mask, {}));
+  return apply_plan(file, plan, family.child, Overwrite::kRefuse, silent_observer());
+}
+
+class ArchSurgery : public ::testing::TestWithParam<ArchCase> {};
+
+TEST_P(ArchSurgery, ChildEqualsVirtualSurgery) {
+  const ArchCase& c = GetParam();
+  const TempDir folder;
+  Family family;
+  expect_ok(cut(c, folder, family));
+  EXPECT_NE(find_arch(c.spec.architecture), nullptr);
+  const auto report =
+      value_of(verify_child(family.parent, family.child, family.mask, silent_observer()));
+  for (const auto& finding : report.bad) ADD_FAILURE() << finding.where << ": " << finding.message;
+
+  const auto parent = open_model(family.parent);
+  const auto child = open_model(family.child);
+  const auto& info = parent->info();
+  ASSERT_EQ(info.n_expert, c.spec.n_expert);
+  ASSERT_EQ(info.moe_layers.size() + c.spec.n_mtp, family.model.layers.size());
+  ASSERT_EQ(child->info().n_expert, c.n_keep);
+  ASSERT_EQ(child->info().moe_layers, info.moe_layers);
+  const auto row = measure(c, *parent, *child, family.mask);
+  RecordProperty("max_logit_difference", fmt::format("{:.3g}", row.logits));
+  RecordProperty("max_weight_difference", fmt::format("{:.3g}", row.weights));
+  table().rows.push_back(row);
+
+  const double tolerance =
+      c.n_keep % 4 == 0 ? 0.0 : family.model.n_block * std::ldexp(1.0, -10) * row.largest_logit;
+  EXPECT_LE(row.logits, tolerance);
+  EXPECT_LE(row.weights, tolerance);  // weights and norms are no larger than the logits
+  EXPECT_LE(row.norms, tolerance);
+  EXPECT_GT(row.effect, 0.01);
+  EXPECT_GT(row.effect, 4 * tolerance);
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, ArchSurgery, ::testing::ValuesIn(all_cases()),
+                         [](const auto& tested) { return tested.param.name(); });
+
+TEST(ArchSurgeryWaiting, IsRefused) {
+  for (const auto& [c, refusal] : waiting_cases()) {
+    SCOPED_TRACE(c.name());
+    const TempDir folder;
+    Family family;
+    const auto status = cut(c, folder, family);
+    ASSERT_FALSE(status);
+    EXPECT_TRUE(status.error().code == Code::kUnsupported ||
+                status.error().code == Code::kInvalidArgument);
+    EXPECT_THAT(status.error().message, ::testing::HasSubstr(refusal));
+    // The parent itself runs: what is refused is only the cut.
+    EXPECT_EQ(decode(*open_model(family.parent), nullptr).logits.size(), 24 * kArchVocabulary);
+  }
+}
+
+TEST(ArchSurgeryLogits, AreRefusedOfEmbeddingModels) {
+  for (const auto* architecture : {"llama-embed", "nomic-bert-moe"}) {
+    const TempDir folder;
+    const auto engine =
+        open_model(write_arch_model(folder / "parent.gguf", {.architecture = architecture}));
+    const auto tokens = some_tokens();
+    Trace trace;
+    DecodeRequest request;
+    request.tokens = tokens;
+    request.logits = &trace;
+    expect_error(engine->decode(request), Code::kUnsupported, "no logits");
+  }
+}
+
+}  // namespace
+}  // namespace coe::testing
