@@ -208,7 +208,7 @@ Status LlamaEngine::probe() {
     const auto& seen = census.at(layer);
     info_.moe_layers.push_back(layer);
     info_.n_expert = static_cast<std::uint32_t>(seen.n_expert);
-    info_.n_expert_used = static_cast<std::uint32_t>(seen.n_used);
+    info_.n_expert_used = std::max(info_.n_expert_used, static_cast<std::uint32_t>(seen.n_used));
     if (seen.n_token < static_cast<std::int64_t>(tokens.size())) routing_needs_logits_ = true;
     if (!plan.can_filter()) unfilterable_.push_back(layer);
   }
