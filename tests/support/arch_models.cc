@@ -306,6 +306,13 @@ void adjust_nemotron(Draft& draft) {
                  [=](std::uint32_t i) { return i == 1 || i >= n_layer ? kHead : 0U; });
   draft.set_each("feed_forward_length", [](std::uint32_t i) { return i < 2 ? 0U : kFeedForward; });
   draft.set("moe_latent_size", 32U);
+  if (!draft.spec.uneven_layers) return;
+  const auto n_used = draft.spec.n_expert_used;
+  draft.set_each("expert_used_count",
+                 [=](std::uint32_t i) { return i == 2 ? n_used + 1 : n_used; });
+  draft.set_each("expert_feed_forward_length", [](std::uint32_t i) {
+    return i == 2 ? 2 * kExpertFeedForward : kExpertFeedForward;
+  });
 }
 
 void adjust_nomic(Draft& draft) {
@@ -414,6 +421,7 @@ const ArchRow& row_of(const ArchModelSpec& spec) {
   if (row == kRows.end()) refuse("no such architecture");
   if (spec.n_mtp > 0 && row->mtp == Mtp::kNone) refuse("has no MTP blocks with experts");
   if (spec.n_hash_layer > 0 && spec.architecture != "deepseek4") refuse("has no hash layers");
+  if (spec.uneven_layers && spec.architecture != "nemotron_h_moe") refuse("has equal layers");
   return *row;
 }
 

@@ -25,6 +25,7 @@ struct ArchModelSpec {
   std::uint32_t gating = 0;         // expert_gating_func; 0: what the architecture's models have
   bool merged_gate_up = false;      // ffn_gate_up_exps instead of gate and up
   bool selection_bias = true;       // exp_probs_b, where the architecture has it
+  bool uneven_layers = false;       // nemotron_h_moe: layers differ in top-k and in experts' width
   bool expert_scales = false;       // ffn_*_exps.scale and .input_scale
   std::string expert_type = "F32";  // of the experts' matrices
   std::uint64_t seed = 1;
