@@ -56,7 +56,7 @@
 namespace coe::testing {
 namespace {
 
-// --- cases ---------------------------------------------------------------------------------------
+// --- cases --------------------------------------------------------------------------------------
 
 struct ArchCase {
   ArchModelSpec spec;
@@ -229,7 +229,7 @@ std::vector<ArchCase> all_cases() {
   return cases;
 }
 
-// --- one decoded sequence ------------------------------------------------------------------------
+// --- one decoded sequence -----------------------------------------------------------------------
 
 struct LayerTrace {
   std::vector<std::int32_t> ids;
@@ -306,7 +306,7 @@ void filter_only(Engine& engine, const ExpertFilter& filter) {
   expect_ok(engine.decode(request));
 }
 
-// --- masks ---------------------------------------------------------------------------------------
+// --- masks --------------------------------------------------------------------------------------
 
 std::vector<ExpertId> random_experts(std::uint32_t first, std::uint32_t n, std::uint32_t n_keep,
                                      Rng& rng) {
@@ -343,7 +343,7 @@ ExpertFilter filter_of(const KeepMask& mask, const EngineInfo& info) {
   return filter;
 }
 
-// --- measuring -----------------------------------------------------------------------------------
+// --- measuring ----------------------------------------------------------------------------------
 
 struct TableRow {
   std::string name;
@@ -411,7 +411,7 @@ TableRow measure(const ArchCase& c, Engine& parent, Engine& child, const KeepMas
   return row;
 }
 
-// --- tests ---------------------------------------------------------------------------------------
+// --- tests --------------------------------------------------------------------------------------
 
 struct Family {
   Path parent;

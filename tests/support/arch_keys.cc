@@ -142,7 +142,7 @@ void set_window_pattern(Draft& draft) {
   draft.set("rope.freq_base_swa", 10000.0F);
 }
 
-// --- architectures -----------------------------------------------------------------------------
+// --- architectures ------------------------------------------------------------------------------
 
 void adjust_none(Draft&) {}
 

@@ -32,7 +32,7 @@
 namespace coe::testing {
 namespace {
 
-// --- what llama.cpp asks for ------------------------------------------------------------
+// --- what llama.cpp asks for --------------------------------------------------------------------
 
 struct GgufDeleter {
   void operator()(gguf_context* context) const { gguf_free(context); }
@@ -94,7 +94,7 @@ std::vector<gguf::TensorInfo> wanted_tensors(const std::vector<gguf::KeyValue>& 
   return infos;
 }
 
-// --- which of it the file has ---------------------------------------------------------
+// --- which of it the file has -------------------------------------------------------------------
 
 bool ends_with_any(std::string_view name, std::initializer_list<std::string_view> ends) {
   return std::ranges::any_of(ends, [&](auto end) { return name.ends_with(end); });
@@ -183,7 +183,7 @@ std::vector<gguf::TensorInfo> choose_tensors(const ArchDraft& draft, const ArchM
   return chosen;
 }
 
-// --- values --------------------------------------------------------------------------------------
+// --- values -------------------------------------------------------------------------------------
 
 // A tensor's numbers depend on its name and the seed alone.
 Rng rng_of(std::string_view name, std::uint64_t seed) {
