@@ -77,7 +77,7 @@ void set_routing(Draft& draft) {
     draft.set("expert_group_used_count", spec.n_group_used);
   }
   if (spec.n_mtp > 0) draft.set("nextn_predict_layers", spec.n_mtp);
-  draft.set("expert_gating_func", spec.gating == 0 ? 2 : spec.gating);
+  if (spec.gating != 0) draft.set("expert_gating_func", spec.gating);
   draft.set("expert_weights_norm", true);
   draft.set("expert_weights_scale", 1.5F);
   draft.set("expert_feed_forward_length", kExpertFeedForward);
@@ -158,7 +158,7 @@ void adjust_bailingmoe3(Draft& draft) {
 void adjust_deepseek4(Draft& draft) {
   draft.n_layer = 4;
   draft.set("block_count", draft.n_block());
-  draft.set("expert_gating_func", 4U);
+  draft.set("expert_gating_func", 4U);  // nothing else loads
   draft.set("attention.head_count_kv", 1U);
   draft.set("attention.key_length", 32U);
   draft.set("attention.value_length", 32U);

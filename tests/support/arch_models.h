@@ -22,7 +22,7 @@ struct ArchModelSpec {
   std::uint32_t n_group_used = 0;
   std::uint32_t n_mtp = 0;          // nextn_predict_layers: blocks that predict further tokens
   std::uint32_t n_hash_layer = 0;   // deepseek4: layers that route by a table of tokens
-  std::uint32_t gating = 0;         // expert_gating_func; 0: what the architecture's models have
+  std::uint32_t gating = 2;         // expert_gating_func, where it is read; 0: no key
   bool merged_gate_up = false;      // ffn_gate_up_exps instead of gate and up
   bool selection_bias = true;       // exp_probs_b, where the architecture has it
   bool uneven_layers = false;       // nemotron_h_moe: layers differ in top-k and in experts' width
