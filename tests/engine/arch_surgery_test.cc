@@ -62,7 +62,8 @@ struct ArchCase {
   ArchModelSpec spec;
   std::string variant;  // empty: the architecture as its models have it
   std::uint32_t n_keep = 8;
-  bool drop_groups = false;  // whole groups of experts go, instead of as many of each
+  bool drop_groups = false;          // whole groups of experts go, instead of as many of each
+  std::uint32_t n_chunk_expert = 1;  // so many neighbours stay or go together
 
   std::string name() const {
     auto name = spec.architecture + (variant.empty() ? "" : "_" + variant);
@@ -90,7 +91,9 @@ struct WaitingCase {
 
 std::vector<WaitingCase> waiting_cases() {
   std::vector<WaitingCase> waiting;
-  waiting.push_back({make_case("grovemoe"), "experts share chunks"});
+  auto chunks = make_case("grovemoe");
+  chunks.n_chunk_expert = 2;
+  waiting.push_back({chunks, "experts share chunks"});
   auto hash = make_case("deepseek4", "hash_layers");
   hash.spec.n_hash_layer = 2;
   waiting.push_back({hash, "a table maps tokens to expert ids"});
@@ -308,12 +311,15 @@ void filter_only(Engine& engine, const ExpertFilter& filter) {
 
 // --- masks --------------------------------------------------------------------------------------
 
+// `n_keep` of the `n` experts from `first` on, in runs of `n_chunk`.
 std::vector<ExpertId> random_experts(std::uint32_t first, std::uint32_t n, std::uint32_t n_keep,
-                                     Rng& rng) {
-  std::vector<ExpertId> ids(n);
-  for (std::uint32_t i = 0; i < n; ++i) ids[i].value = first + i;
-  rng.shuffle(std::span(ids));
-  ids.resize(n_keep);
+                                     std::uint32_t n_chunk, Rng& rng) {
+  std::vector<std::uint32_t> chunks(n / n_chunk);
+  std::iota(chunks.begin(), chunks.end(), 0U);
+  rng.shuffle(std::span(chunks));
+  std::vector<ExpertId> ids(n_keep);
+  for (std::uint32_t i = 0; i < n_keep; ++i)
+    ids[i].value = first + chunks[i / n_chunk] * n_chunk + i % n_chunk;
   return ids;
 }
 
@@ -327,7 +333,8 @@ KeepMask random_mask(const MoeModel& model, const ArchCase& c) {
     auto& ids = kept[layer.id];
     for (std::uint32_t group = 0; group < n_group; group += c.drop_groups ? 2 : 1) {
       const std::uint32_t n_keep = c.drop_groups ? group_size : c.n_keep / n_group;
-      const auto some = random_experts(group * group_size, group_size, n_keep, rng);
+      const auto some =
+          random_experts(group * group_size, group_size, n_keep, c.n_chunk_expert, rng);
       ids.insert(ids.end(), some.begin(), some.end());
     }
   }

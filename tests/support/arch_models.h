@@ -6,6 +6,7 @@
 #include "coe/base/file.h"
 
 #include <cstdint>
+#include <ostream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,6 +31,11 @@ struct ArchModelSpec {
   std::string expert_type = "F32";  // of the experts' matrices
   std::uint64_t seed = 1;
 };
+
+// What a test's parameter is called in reports.
+inline std::ostream& operator<<(std::ostream& out, const ArchModelSpec& spec) {
+  return out << spec.architecture;
+}
 
 inline constexpr std::uint32_t kArchVocabulary = 64;
 
