@@ -204,10 +204,15 @@ void add_count_variants(std::vector<ArchCase>& cases) {
     c.spec.n_expert = 8;
     c.n_keep = 4;
   });
-  add_each(cases, "all_used", {"deepseek2", "gpt-oss", "qwen3moe"}, [](ArchCase& c) {
-    c.spec.n_expert_used = 4;
-    c.n_keep = 4;
-  });
+  // Every kept expert is chosen, the worst too: a removed one with a good bias must not come
+  // before.
+  add_each(cases, "all_used",
+           {"bailingmoe2", "deepseek2", "deepseek4", "dots1", "ernie4_5-moe", "glm4moe", "gpt-oss",
+            "hy_v3", "kimi-k3", "lfm2moe", "llama4", "minimax-m2", "nemotron_h_moe", "qwen3moe"},
+           [](ArchCase& c) {
+             c.spec.n_expert_used = 4;
+             c.n_keep = 4;
+           });
   add_each(cases, "one_left", {"deepseek2", "gpt-oss", "llama4", "qwen3moe"}, [](ArchCase& c) {
     c.spec.n_expert_used = 1;
     c.n_keep = 1;

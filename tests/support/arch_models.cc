@@ -204,6 +204,7 @@ Spread spread_of(const gguf::TensorInfo& info) {
   if (is_scale(name)) return {1.0, 0.5};
   if (contains(name, "rope_f")) return {1.0, 0.5};  // divides frequencies
   if (contains(name, "norm") && !name.ends_with(".bias")) return {1.0, 0.3};
+  if (contains(name, "exp_probs_b")) return {0.0, 0.6};  // decisive beside probabilities
   if (info.n_dims < 2) return {0.0, 0.2};
   const double unit = std::sqrt(3.0 / static_cast<double>(info.ne[0]));  // keeps a vector's scale
   if (name == "token_embd.weight") return {0.0, 1.5};
