@@ -402,6 +402,7 @@ void compare_layer(const LayerTrace& child, const LayerTrace& parent,
 // How far virtual surgery moves the parent: the test could fail.
 double effect_of(const Trace& masked, const Trace& whole) {
   if (!masked.logits.empty()) return largest_difference(masked.logits, whole.logits);
+  if (masked.layers.empty()) return 0.0;  // decoding has failed already
   const auto last = masked.layers.rbegin();
   return largest_difference(last->second.norms, whole.layers.at(last->first).norms);
 }
