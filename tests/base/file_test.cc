@@ -140,6 +140,25 @@ TEST(AtomicFile, ReplacesAnAbandonedTemporary) {
   EXPECT_EQ(n_entry(dir.path()), 1U);
 }
 
+// What a run leaves that is killed between giving its output the final name and dropping the other.
+TEST(AtomicFile, SparesAFinishedFileThatStillHasItsTemporaryName) {
+  const TempDir dir;
+  put(dir / "out", "finished");
+  std::filesystem::create_hard_link(dir / "out", dir / ".out.part");
+  {
+    auto file = value_of(AtomicFile::create(dir / "out", Overwrite::kAllow));
+    expect_ok(file.write("new"));
+    EXPECT_EQ(value_of(read_text(dir / "out")), "finished");
+  }
+  EXPECT_EQ(value_of(read_text(dir / "out")), "finished");
+  EXPECT_EQ(n_entry(dir.path()), 1U);
+  auto file = value_of(AtomicFile::create(dir / "out", Overwrite::kAllow));
+  expect_ok(file.write("new"));
+  expect_ok(file.commit());
+  EXPECT_EQ(value_of(read_text(dir / "out")), "new");
+  EXPECT_EQ(n_entry(dir.path()), 1U);
+}
+
 TEST(AtomicFile, RefusesTwoWritersOfOneOutput) {
   const TempDir dir;
   auto first = value_of(AtomicFile::create(dir / "out", Overwrite::kAllow));

@@ -248,6 +248,13 @@ TEST_F(Cli, AFullDiskLeavesNothing) {
   EXPECT_THAT(result.err, HasSubstr("standard output"));
 }
 
+TEST_F(Cli, FullDiskBehindStderrChangesNothing) {
+  EXPECT_EQ(run("coe inspect absent.gguf 2> /dev/full").exit_code, 3);
+  EXPECT_EQ(run("coe inspekt 2> /dev/full").exit_code, 2);
+  EXPECT_EQ(run("coe prune -m parent.gguf --mask mask.json -o child.gguf 2> /dev/full").exit_code,
+            0);
+}
+
 TEST_F(Cli, MergeAddsProfiles) {
   const auto result =
       run("coe merge parent.profile.gguf parent.profile.gguf -o twice.profile.gguf --json");

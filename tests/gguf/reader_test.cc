@@ -43,7 +43,8 @@ TEST(GgufFile, ReadsKeysAndTensorsInFileOrder) {
   ASSERT_EQ(header.tensors.size(), model.tensors.size());
   for (std::size_t i = 0; i < model.tensors.size(); ++i) {
     EXPECT_EQ(header.tensors[i].name, model.tensors[i].info.name);
-    EXPECT_TRUE(std::ranges::equal(file.data(header.tensors[i]), model.tensors[i].bytes));
+    EXPECT_TRUE(
+        std::ranges::equal(value_of(file.read_all(header.tensors[i])), model.tensors[i].bytes));
   }
 }
 

@@ -65,10 +65,23 @@ TEST(TopKMask, RefusesImpossibleBudgets) {
   expect_error(top_k_mask(score, kTwoLayers, 5, 0), Code::kInvalidArgument,
                "K = 5 is above the 4 experts");
   expect_error(top_k_mask(score, kTwoLayers, 3, 2), Code::kInvalidArgument,
-               "K = 3 is no multiple of the 2 expert groups");
+               "K = 3 is no multiple of 2 (2 expert groups, 1 experts a chunk)");
   expect_error(top_k_mask(score, kTwoLayers, 3, 3), Code::kInvalidArgument,
                "4 experts do not fill 3 equal groups");
   EXPECT_EQ(value_of(top_k_mask(score, kTwoLayers, 4, 2)).n_keep(), 4U);
+}
+
+TEST(TopKMask, KeepsChunksByTheirSum) {
+  // Chunks score 5, 5.5, 4, 5: the second, then the first of the two equal ones.
+  const auto score = table_of({{5, 0, 3, 2.5, 4, 0, 1, 4}, {0, 0, 9, 0, 0, 0, 0, 1}});
+  const auto mask = value_of(top_k_mask(score, kTwoLayers, 4, 0, 2));
+  EXPECT_EQ(mask.as_ids().at(1), (std::vector<std::uint32_t>{0, 1, 2, 3}));
+  EXPECT_EQ(mask.as_ids().at(3), (std::vector<std::uint32_t>{2, 3, 6, 7}));
+  // In two groups of two chunks each keeps its better one.
+  const auto grouped = value_of(top_k_mask(score, kTwoLayers, 4, 2, 2));
+  EXPECT_EQ(grouped.as_ids().at(1), (std::vector<std::uint32_t>{2, 3, 6, 7}));
+  expect_error(top_k_mask(score, kTwoLayers, 3, 0, 2), Code::kInvalidArgument,
+               "K = 3 is no multiple of 2 (1 expert groups, 2 experts a chunk)");
 }
 
 TEST(TopKMask, RefusesScoresThatAreNotNumbers) {

@@ -115,9 +115,46 @@ TEST(CheckMask, HoldsGroupsToEqualCounts) {
                Code::kInvalidArgument,
                "m.json: layer 3: group 0 (experts 0 to 3) keeps 3 instead of 2");
   expect_error(check_mask(mask_of({{1, {0, 3, 4}}, {3, {1, 2, 6}}}), grouped(), "m.json"),
-               Code::kInvalidArgument, "m.json: K = 3 is no multiple of the 2 expert groups");
+               Code::kInvalidArgument,
+               "m.json: K = 3 cannot be spread evenly over 2 expert groups, 2 or more in each");
   expect_error(check_mask(mask_of({{1, {0, 4}}, {3, {1, 6}}}), grouped(), "m.json"),
-               Code::kInvalidArgument, "m.json: K = 2 leaves 1 expert in each of 2 groups");
+               Code::kInvalidArgument,
+               "m.json: K = 2 cannot be spread evenly over 2 expert groups");
+}
+
+TEST(CheckMask, AcceptsTheLossOfWholeGroups) {
+  auto moe = grouped();
+  const auto mask = mask_of({{1, {0, 1, 3}}, {3, {4, 6, 7}}});
+  expect_ok(check_mask(mask, moe, "m.json"));
+  EXPECT_EQ(kept_groups(mask, moe), 1U);
+  EXPECT_EQ(kept_groups(mask_of({{1, {0, 3, 4, 5}}, {3, {1, 2, 6, 7}}}), moe), 2U);
+  EXPECT_EQ(kept_groups(mask, model()), 1U);  // a model without groups
+  // Not as many groups in every layer.
+  expect_error(check_mask(mask_of({{1, {0, 1, 2, 3}}, {3, {1, 2, 6, 7}}}), moe, "m.json"),
+               Code::kInvalidArgument, "m.json: layer 3: group 0 (experts 0 to 3) keeps 2");
+  moe.n_expert_group = 4;
+  moe.n_group_used = 3;
+  expect_error(check_mask(mask_of({{1, {0, 1, 2, 3}}, {3, {0, 1, 2, 3}}}), moe, "m.json"),
+               Code::kInvalidArgument, "leaves 2 expert groups, below the 3 that a token uses");
+}
+
+TEST(CheckMask, KeepsChunksWhole) {
+  auto moe = model();
+  moe.n_chunk_expert = 2;
+  expect_ok(check_mask(mask_of({{1, {0, 1, 6, 7}}, {3, {2, 3, 4, 5}}}), moe, "m.json"));
+  const auto status = check_mask(mask_of({{1, {0, 1, 6, 7}}, {3, {2, 3, 5, 6}}}), moe, "m.json");
+  expect_error(status, Code::kInvalidArgument,
+               "m.json: layer 3: keeps expert 5 without expert 4 of its chunk");
+}
+
+TEST(CheckMask, LetsMtpLayersBeNamedOrLeftOut) {
+  auto moe = model();
+  moe.mtp_layers.emplace_back();
+  moe.mtp_layers.back().id = LayerId{4};
+  expect_ok(check_mask(mask_of({{1, {0, 1}}, {3, {4, 5}}}), moe, "m.json"));
+  expect_ok(check_mask(mask_of({{1, {0, 1}}, {3, {4, 5}}, {4, {6, 7}}}), moe, "m.json"));
+  expect_error(check_mask(mask_of({{1, {0, 1}}, {3, {4, 5}}, {5, {6, 7}}}), moe, "m.json"),
+               Code::kMismatch, "m.json: names layer 5");
 }
 
 TEST(CheckMask, HoldsGroupsToEnoughReachableExperts) {

@@ -43,6 +43,8 @@ TEST(TensorFacts, FindsPerExpertTensorsWithTheirRank) {
   expect("ffn_down_exps.bias", TensorRole::kPerExpert, 2);
   expect("ffn_down_exps.scale", TensorRole::kPerExpert, 1);
   expect("ffn_up_exps.input_scale", TensorRole::kPerExpert, 1);
+  expect("ffn_down_chexps.weight", TensorRole::kChunk, 3);
+  EXPECT_EQ(tensor_facts("ffn_gate_tid2eid.weight").role, TensorRole::kTokenTable);
 }
 
 TEST(TensorFacts, LeavesTensorsThatOnlySoundLikeExperts) {
@@ -54,8 +56,7 @@ TEST(TensorFacts, LeavesTensorsThatOnlySoundLikeExperts) {
 }
 
 TEST(TensorFacts, RefusesWhatCannotBeCut) {
-  for (const std::string_view suffix : {"ffn_gate_chexps.weight", "ffn_gate_tid2eid.weight",
-                                        "ffn_gate.0.weight", "ffn_down.17.weight"}) {
+  for (const std::string_view suffix : {"ffn_gate.0.weight", "ffn_down.17.weight"}) {
     EXPECT_EQ(tensor_facts(suffix).role, TensorRole::kRefused) << suffix;
     EXPECT_FALSE(tensor_facts(suffix).why_refused.empty()) << suffix;
   }
@@ -63,7 +64,8 @@ TEST(TensorFacts, RefusesWhatCannotBeCut) {
 
 TEST(TensorFacts, AdmitsNotToKnowNewExpertTensors) {
   for (const std::string_view suffix :
-       {"ffn_mix_exps.weight", "ffn_up_exps.zero", "exp_probs_c", "ffn_gate_inp.norm"})
+       {"ffn_mix_exps.weight", "ffn_mix_chexps.weight", "ffn_up_tid2eid.weight", "ffn_up_exps.zero",
+        "exp_probs_c", "ffn_gate_inp.norm"})
     EXPECT_EQ(tensor_facts(suffix).role, TensorRole::kUnknown) << suffix;
 }
 

@@ -32,6 +32,7 @@ using testing::tiny_dense;
 using testing::tiny_moe;
 using testing::tiny_tensor;
 using testing::TinyGguf;
+using testing::TinySpec;
 using testing::value_of;
 using testing::write_tiny;
 
@@ -176,12 +177,6 @@ TEST_F(DescribeMoe, RefusesUnknownExpertTensors) {
 }
 
 TEST_F(DescribeMoe, RefusesWhatItCannotCut) {
-  auto grove = tiny_moe({.architecture = "grovemoe"});
-  grove.tensors.push_back(tiny_tensor("blk.0.ffn_up_chexps.weight", "F32", {4, 4, 4}, 1));
-  expect_refused(grove, Code::kUnsupported, "only whole chunks");
-  auto hash = tiny_moe({.architecture = "deepseek4"});
-  hash.tensors.push_back(tiny_tensor("blk.0.ffn_gate_tid2eid.weight", "I32", {2, 5}, 1));
-  expect_refused(hash, Code::kUnsupported, "a table maps tokens to expert ids");
   auto old = tiny_dense();
   old.tensors.push_back(tiny_tensor("blk.0.ffn_up.3.weight", "F32", {4, 4}, 1));
   old.set("llama.expert_count", gguf::Value::u32(8));
@@ -195,16 +190,6 @@ TEST_F(DescribeMoe, RefusesDenseModels) {
   expect_error(result, Code::kUnsupported,
                "tiny.gguf: no expert tensors, architecture `llama` is dense here");
   EXPECT_EQ(result.error().hint, "coe works on Mixture-of-Experts models");
-}
-
-TEST_F(DescribeMoe, RefusesPartsOfSplitModels) {
-  auto model = tiny_moe({});
-  model.set("split.count", gguf::Value::u32(3));
-  const auto result = describe(model);
-  expect_error(result, Code::kUnsupported, "one of 3 parts of a split model");
-  EXPECT_THAT(result.error().hint, ::testing::HasSubstr("llama-gguf-split --merge"));
-  model.set("split.count", gguf::Value::u32(1));
-  EXPECT_TRUE(describe(model).has_value());
 }
 
 TEST_F(DescribeMoe, RefusesKeysThatContradictTensors) {
@@ -265,12 +250,65 @@ TEST_F(DescribeMoe, ReadsUsedCountsThatDifferByLayer) {
   expect_refused(model, Code::kCorrupt, "is too short (2 values vs 3 blocks)");
 }
 
-TEST_F(DescribeMoe, WarnsOfBlocksThatPredictFurtherTokens) {
-  auto model = tiny_moe({.n_block = 3});
-  model.set("qwen3moe.nextn_predict_layers", gguf::Value::u32(1));
-  const auto described = value_of(describe(model));
-  EXPECT_EQ(described.layers.size(), 3U);
-  EXPECT_THAT(described.warnings, ::testing::ElementsAre(::testing::HasSubstr("block 2 predicts")));
+TEST_F(DescribeMoe, KeepsBlocksThatPredictFurtherTokensApart) {
+  const auto model = value_of(describe(tiny_moe({.n_block = 3, .n_mtp = 1})));
+  EXPECT_EQ(model.n_mtp, 1U);
+  ASSERT_EQ(model.layers.size(), 2U);
+  ASSERT_EQ(model.mtp_layers.size(), 1U);
+  EXPECT_EQ(model.mtp_layers[0].id, LayerId{2});
+  EXPECT_EQ(model.mtp_layers[0].experts.size(), 4U);
+  EXPECT_EQ(model.find_layer(LayerId{2}), std::nullopt);
+  expect_refused(tiny_moe({.n_block = 3, .n_mtp = 3}), Code::kCorrupt,
+                 "key `qwen3moe.nextn_predict_layers` is impossible (3 of 3 blocks)");
+  expect_refused(tiny_moe({.n_block = 2, .dense_blocks = {0}, .n_mtp = 1}), Code::kCorrupt,
+                 "only MTP blocks have experts");
+}
+
+TEST_F(DescribeMoe, ReadsChunksOfExperts) {
+  const auto spec = [](std::uint32_t size) {
+    return tiny_moe({.architecture = "grovemoe", .n_block = 1, .n_chunk_expert = size});
+  };
+  const auto model = value_of(describe(spec(2)));
+  EXPECT_EQ(model.n_chunk_expert, 2U);
+  ASSERT_EQ(model.layers[0].chunks.size(), 3U);
+  EXPECT_EQ(model.layers[0].chunks[0].slab_bytes, 32U * 32 * 4);
+  // Router row, three matrices, and half of three chunk matrices.
+  EXPECT_EQ(model.layers[0].expert_bytes, 32U * 4 + 3 * 4096 + 3 * 2048);
+  auto wrong = spec(2);
+  wrong.set("grovemoe.experts_per_group", gguf::Value::u32(4));
+  expect_refused(wrong, Code::kCorrupt, "does not end in the expert dimension");
+  wrong.set("grovemoe.experts_per_group", gguf::Value::u32(3));
+  expect_refused(wrong, Code::kCorrupt, "is impossible (3, 8 experts)");
+}
+
+TEST_F(DescribeMoe, ReadsTokenTables) {
+  const auto spec = TinySpec{.architecture = "deepseek4", .hash_blocks = {0}};
+  const auto file = open(tiny_moe(spec));
+  const auto model = value_of(describe_moe(file));
+  ASSERT_TRUE(model.layers[0].token_table.has_value());
+  EXPECT_EQ(file.header().tensors[*model.layers[0].token_table].name,
+            "blk.0.ffn_gate_tid2eid.weight");
+  EXPECT_FALSE(model.layers[1].token_table.has_value());
+  auto wrong = tiny_moe(spec);
+  wrong.set("deepseek4.expert_used_count", gguf::Value::u32(3));
+  expect_refused(wrong, Code::kCorrupt, "is no table of 3 expert ids a token (I32 [2, 5])");
+}
+
+TEST_F(DescribeMoe, MissesTensorsThatTheArchitectureNeeds) {
+  auto model = tiny_moe({});
+  model.erase_tensor("blk.1.ffn_gate_exps.weight");
+  expect_refused(model, Code::kCorrupt,
+                 "block 1 has expert tensors but no `blk.1.ffn_gate_exps.weight`");
+  auto ungated = tiny_moe({.architecture = "nemotron_h_moe", .gating = 2});
+  for (const auto* name : {"blk.0.ffn_gate_exps.weight", "blk.1.ffn_gate_exps.weight"})
+    ungated.erase_tensor(name);
+  EXPECT_TRUE(describe(ungated).has_value());
+  ungated.erase_tensor("blk.0.ffn_up_exps.weight");
+  expect_refused(ungated, Code::kCorrupt, "no `blk.0.ffn_up_exps.weight`");
+  auto merged = tiny_moe({.architecture = "gemma4", .merged_gate_up = true});
+  EXPECT_TRUE(describe(merged).has_value());
+  merged.erase_tensor("blk.0.ffn_gate_up_exps.weight");
+  expect_refused(merged, Code::kCorrupt, "no `blk.0.ffn_up_exps.weight`");
 }
 
 TEST_F(DescribeMoe, RefusesExpertsThatShareABlock) {
@@ -294,7 +332,7 @@ TEST_F(DescribeMoe, NamesAModelWithoutNameAfterItsFile) {
 
 class ModelDigest : public DescribeMoe {
  protected:
-  std::string digest(const TinyGguf& model) { return model_digest(open(model)); }
+  std::string digest(const TinyGguf& model) { return value_of(model_digest(open(model))); }
 };
 
 TEST_F(ModelDigest, IgnoresMetadataAndTensorOrder) {

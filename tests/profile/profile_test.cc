@@ -24,7 +24,10 @@ MoeModel model_of(const FakeEngine& engine) {
   model.n_block = static_cast<std::uint32_t>(info.moe_layers.size());
   model.n_expert = info.n_expert;
   model.n_expert_used = info.n_expert_used;
-  for (const auto id : info.moe_layers) model.layers.push_back({LayerId{id}, 0, {}, 0});
+  for (const auto id : info.moe_layers) {
+    model.layers.emplace_back();
+    model.layers.back().id = LayerId{id};
+  }
   return model;
 }
 
@@ -87,7 +90,8 @@ MoeModel scripted_model() {
   model.n_block = 5;
   model.n_expert = 4;
   model.n_expert_used = 2;
-  model.layers.push_back({LayerId{3}, 0, {}, 0});
+  model.layers.emplace_back();
+  model.layers.back().id = LayerId{3};
   return model;
 }
 

@@ -148,8 +148,7 @@ Parts take_apart(const Path& path) {
   Parts parts;
   parts.keys = file.header().keys;
   for (const auto& info : file.header().tensors) {
-    const auto bytes = file.data(info);
-    parts.tensors.push_back({info, {bytes.begin(), bytes.end()}});
+    parts.tensors.push_back({info, value_of(file.read_all(info))});
   }
   return parts;
 }

@@ -86,7 +86,8 @@ TEST_F(SpecializeTest, RunsAllStagesAndProvesTheChild) {
   EXPECT_EQ(report->domains[0].random_perplexity.size(), 2U);
   EXPECT_EQ(report->slice_check.logit_diff_max, 0.0);
   EXPECT_GT(report->slice_check.n_token, 50U);
-  const auto proof = verify_child(parent_, options_.output, std::nullopt, silent_observer());
+  const auto proof =
+      verify_child(parent_, options_.output, std::nullopt, nullptr, silent_observer());
   ASSERT_TRUE(proof);
   EXPECT_TRUE(proof->ok());
 }

@@ -37,6 +37,28 @@ void fill_floats(std::vector<std::byte>& bytes, Rng& rng) {
   }
 }
 
+constexpr std::uint64_t kVocabulary = 5;
+
+// Different experts for each token.
+gguf::TensorData token_table(std::string name, std::uint32_t n_used, std::uint32_t n_expert,
+                             std::uint64_t seed) {
+  gguf::TensorData tensor;
+  tensor.info.name = std::move(name);
+  tensor.info.type = gguf::type_from_name("I32").value();
+  tensor.info.n_dims = 2;
+  tensor.info.ne = {n_used, kVocabulary, 1, 1};
+  Rng rng(seed);
+  for (std::uint64_t token = 0; token < kVocabulary; ++token) {
+    const auto first = rng.below(n_expert);
+    for (std::uint32_t k = 0; k < n_used; ++k) {
+      const auto id = static_cast<std::int32_t>((first + 3 * k) % n_expert);
+      const auto* bytes = reinterpret_cast<const std::byte*>(&id);
+      tensor.bytes.insert(tensor.bytes.end(), bytes, bytes + sizeof(id));
+    }
+  }
+  return tensor;
+}
+
 template <class T>
 T unwrap(Result<T> result) {
   if (!result) throw std::runtime_error(result.error().message);
@@ -105,6 +127,9 @@ TinyGguf tiny_moe(const TinySpec& spec) {
     model.set(key("expert_group_used_count"), Value::u32(spec.n_group_used));
   }
   if (spec.gating != 0) model.set(key("expert_gating_func"), Value::u32(spec.gating));
+  if (spec.n_mtp != 0) model.set(key("nextn_predict_layers"), Value::u32(spec.n_mtp));
+  if (spec.n_chunk_expert != 0)
+    model.set(key("experts_per_group"), Value::u32(spec.n_chunk_expert));
   model.set("tokenizer.ggml.model", Value::string("no_vocab"));
 
   std::uint64_t seed = spec.seed << 20;
@@ -115,7 +140,7 @@ TinyGguf tiny_moe(const TinySpec& spec) {
   const std::uint64_t n_embd = spec.n_embd;
   const std::uint64_t n_ff = spec.n_ff;
   const std::uint64_t n_expert = spec.n_expert;
-  add("token_embd.weight", "F32", {n_embd, 5});
+  add("token_embd.weight", "F32", {n_embd, kVocabulary});
   for (std::uint32_t block = 0; block < spec.n_block; ++block) {
     const auto name = [&](std::string_view suffix) {
       return fmt::format("blk.{}.{}", block, suffix);
@@ -144,6 +169,14 @@ TinyGguf tiny_moe(const TinySpec& spec) {
       add(name("ffn_up_exps.bias"), "F32", {n_ff, n_expert});
       add(name("ffn_down_exps.bias"), "F32", {n_embd, n_expert});
     }
+    if (spec.n_chunk_expert != 0)
+      for (const std::string_view part : {"gate", "up", "down"})
+        add(name(fmt::format("ffn_{}_chexps.weight", part)), "F32",
+            {n_embd, n_ff, n_expert / spec.n_chunk_expert});
+    if (spec.hash_blocks.contains(block))
+      model.tensors.push_back(
+          token_table(name("ffn_gate_tid2eid.weight"), spec.n_expert_used, spec.n_expert, seed++));
+    if (block + spec.n_mtp >= spec.n_block) add(name("nextn.enorm.weight"), "F32", {n_embd});
     if (spec.shared_expert) {
       add(name("ffn_up_shexp.weight"), "F32", {n_embd, n_ff});
       add(name("ffn_down_shexp.weight"), "F32", {n_ff, n_embd});

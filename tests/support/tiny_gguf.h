@@ -35,6 +35,9 @@ struct TinySpec {
   bool biases = false;                        // ffn_gate_inp.bias and *_exps.bias, as gpt-oss has
   bool shared_expert = false;                 // *_shexp
   std::uint32_t gating = 0;                   // expert_gating_func; 0: no key
+  std::uint32_t n_mtp = 0;                    // nextn_predict_layers; the last blocks
+  std::uint32_t n_chunk_expert = 0;           // experts_per_group and *_chexps, as grovemoe has
+  std::set<std::uint32_t> hash_blocks = {};   // blocks with a token table, as deepseek4 has
   std::uint32_t alignment = 0;                // general.alignment; 0: no key, 32
   std::uint64_t seed = 1;
 };

@@ -59,10 +59,10 @@ struct Parent {
 
 const TensorPlan& of(const SurgeryPlan& plan, const gguf::GgufFile& parent,
                      const std::string& name) {
-  const auto found = std::ranges::find_if(plan.tensors, [&](const TensorPlan& tensor) {
+  const auto found = std::ranges::find_if(plan.parts[0].tensors, [&](const TensorPlan& tensor) {
     return parent.header().tensors[tensor.source].name == name;
   });
-  EXPECT_NE(found, plan.tensors.end()) << name;
+  EXPECT_NE(found, plan.parts[0].tensors.end()) << name;
   return *found;
 }
 
@@ -79,8 +79,10 @@ TEST(PlanSurgery, CopiesTheSlabsOfKeptExperts) {
   EXPECT_EQ(tensor.ranges[0].n_bytes, 256U);
   EXPECT_EQ(tensor.ranges[1].offset, start + 5 * 128);
   EXPECT_EQ(tensor.ranges[1].n_bytes, 128U);
-  EXPECT_EQ(shape_text(*plan.header.find_tensor("blk.0.ffn_up_exps.weight")), "[4, 8, 3]");
-  EXPECT_EQ(shape_text(*plan.header.find_tensor("blk.0.ffn_gate_inp.weight")), "[4, 3]");
+  EXPECT_EQ(gguf::shape_text(*plan.parts[0].header.find_tensor("blk.0.ffn_up_exps.weight")),
+            "[4, 8, 3]");
+  EXPECT_EQ(gguf::shape_text(*plan.parts[0].header.find_tensor("blk.0.ffn_gate_inp.weight")),
+            "[4, 3]");
   EXPECT_EQ(plan.n_tensor_cut, 4U);
 }
 
@@ -98,8 +100,9 @@ TEST(PlanSurgery, CopiesOtherTensorsWhole) {
 TEST(PlanSurgery, CutsEveryKindOfPerExpertTensor) {
   const Parent parent(tiny_moe({.architecture = "gpt-oss", .n_block = 1, .biases = true}));
   const auto plan = value_of(parent.plan(mask_of(8, {{0, {1, 3, 4, 6}}})));
-  EXPECT_EQ(shape_text(*plan.header.find_tensor("blk.0.ffn_gate_inp.bias")), "[4]");
-  EXPECT_EQ(shape_text(*plan.header.find_tensor("blk.0.ffn_up_exps.bias")), "[32, 4]");
+  EXPECT_EQ(gguf::shape_text(*plan.parts[0].header.find_tensor("blk.0.ffn_gate_inp.bias")), "[4]");
+  EXPECT_EQ(gguf::shape_text(*plan.parts[0].header.find_tensor("blk.0.ffn_up_exps.bias")),
+            "[32, 4]");
   EXPECT_EQ(of(plan, parent.file, "blk.0.ffn_gate_inp.bias").ranges.size(), 3U);
   EXPECT_EQ(plan.n_tensor_cut, 8U);
 }
@@ -109,7 +112,7 @@ TEST(PlanSurgery, SetsTheCountInPlaceAndKeepsEveryOtherKey) {
   const auto plan =
       value_of(parent.plan(mask_of(8, {{0, {0, 1}}, {1, {6, 7}}}), {.provenance = false}));
   const auto& before = parent.file.header().keys;
-  const auto& after = plan.header.keys;
+  const auto& after = plan.parts[0].header.keys;
   ASSERT_EQ(after.size(), before.size());
   for (std::size_t i = 0; i < before.size(); ++i) {
     EXPECT_EQ(after[i].key, before[i].key);
@@ -118,26 +121,28 @@ TEST(PlanSurgery, SetsTheCountInPlaceAndKeepsEveryOtherKey) {
     else
       EXPECT_EQ(after[i].value, before[i].value);
   }
-  EXPECT_EQ(plan.header.alignment, 64U);
-  EXPECT_EQ(plan.header.data_offset % 64, 0U);
+  EXPECT_EQ(plan.parts[0].header.alignment, 64U);
+  EXPECT_EQ(plan.parts[0].header.data_offset % 64, 0U);
 }
 
 TEST(PlanSurgery, RecordsWhereTheSpecialistComesFrom) {
   const Parent parent(tiny_moe({}));
   auto mask = mask_of(0, {{0, {0, 1}}, {1, {6, 7}}});  // as a plain mask is read
   const auto plan = value_of(parent.plan(mask));
-  const auto& keys = plan.header.keys;
+  const auto& keys = plan.parts[0].header.keys;
   std::vector<std::string> added;
   for (std::size_t i = parent.file.header().keys.size(); i < keys.size(); ++i)
     added.push_back(keys[i].key);
-  EXPECT_THAT(added, ::testing::ElementsAre("coe.version", "coe.parent.name", "coe.parent.digest",
-                                            "coe.parent.n_expert", "coe.n_keep", "coe.mask"));
-  EXPECT_EQ(plan.header.find_key("coe.version")->as_string(), tool_version());
-  EXPECT_EQ(plan.header.find_key("coe.parent.name")->as_string(), "Tiny");
-  EXPECT_EQ(plan.header.find_key("coe.parent.digest")->as_string(), parent.moe.id.digest);
-  EXPECT_EQ(*plan.header.find_key("coe.parent.n_expert"), gguf::Value::u32(8));
-  EXPECT_EQ(*plan.header.find_key("coe.n_keep"), gguf::Value::u32(2));
-  const auto text = plan.header.find_key("coe.mask")->as_string();
+  EXPECT_THAT(added, ::testing::ElementsAre("coe.version", "coe.mode", "coe.parent.name",
+                                            "coe.parent.digest", "coe.parent.n_expert",
+                                            "coe.n_keep", "coe.mask"));
+  EXPECT_EQ(plan.parts[0].header.find_key("coe.version")->as_string(), tool_version());
+  EXPECT_EQ(plan.parts[0].header.find_key("coe.mode")->as_string(), "slice");
+  EXPECT_EQ(plan.parts[0].header.find_key("coe.parent.name")->as_string(), "Tiny");
+  EXPECT_EQ(plan.parts[0].header.find_key("coe.parent.digest")->as_string(), parent.moe.id.digest);
+  EXPECT_EQ(*plan.parts[0].header.find_key("coe.parent.n_expert"), gguf::Value::u32(8));
+  EXPECT_EQ(*plan.parts[0].header.find_key("coe.n_keep"), gguf::Value::u32(2));
+  const auto text = plan.parts[0].header.find_key("coe.mask")->as_string();
   const auto embedded = value_of(parse_mask(*text, "coe.mask"));
   EXPECT_EQ(embedded.layers(), mask.layers());
   EXPECT_EQ(embedded.parent, parent.moe.id);
@@ -147,7 +152,8 @@ TEST(PlanSurgery, RecordsWhereTheSpecialistComesFrom) {
 TEST(PlanSurgery, IsDeterministic) {
   const Parent parent(tiny_moe({}));
   const auto mask = mask_of(8, {{0, {0, 1}}, {1, {6, 7}}});
-  EXPECT_EQ(value_of(parent.plan(mask)).header_bytes, value_of(parent.plan(mask)).header_bytes);
+  EXPECT_EQ(value_of(parent.plan(mask)).parts[0].header_bytes,
+            value_of(parent.plan(mask)).parts[0].header_bytes);
 }
 
 TEST(PlanSurgery, ReplacesItsOwnRecordsAndKeepsOthers) {
@@ -158,10 +164,11 @@ TEST(PlanSurgery, ReplacesItsOwnRecordsAndKeepsOthers) {
   const Parent parent(model);
   const auto plan = value_of(parent.plan(mask_of(8, {{0, {0, 1}}, {1, {6, 7}}})));
   std::set<std::string> seen;
-  for (const auto& [key, value] : plan.header.keys) EXPECT_TRUE(seen.insert(key).second) << key;
-  EXPECT_EQ(*plan.header.find_key("coe.parent.n_expert"), gguf::Value::u32(8));
-  EXPECT_EQ(plan.header.find_key("coe.future")->as_string(), "kept");
-  EXPECT_EQ(plan.header.keys.back().key, "coe.mask");
+  for (const auto& [key, value] : plan.parts[0].header.keys)
+    EXPECT_TRUE(seen.insert(key).second) << key;
+  EXPECT_EQ(*plan.parts[0].header.find_key("coe.parent.n_expert"), gguf::Value::u32(8));
+  EXPECT_EQ(plan.parts[0].header.find_key("coe.future")->as_string(), "kept");
+  EXPECT_EQ(plan.parts[0].header.keys.back().key, "coe.mask");
 }
 
 TEST(PlanSurgery, NotesCountsWithoutAFusedKernel) {
@@ -204,16 +211,16 @@ RC_GTEST_PROP(PlanSurgeryProperties, RangesFillEachTensorOfTheChildOnce, ()) {
   static const Parent parent(tiny_moe(
       {.n_block = 3, .expert_type = "Q8_0", .selection_bias = true, .shared_expert = true}));
   const auto plan = value_of(parent.plan(any_mask(parent.moe)));
-  RC_ASSERT(plan.tensors.size() == plan.header.tensors.size());
-  std::uint64_t end = plan.header.data_offset;
-  for (std::size_t i = 0; i < plan.tensors.size(); ++i) {
-    const auto& child = plan.header.tensors[i];
-    const auto& source = parent.file.header().tensors[plan.tensors[i].source];
+  RC_ASSERT(plan.parts[0].tensors.size() == plan.parts[0].header.tensors.size());
+  std::uint64_t end = plan.parts[0].header.data_offset;
+  for (std::size_t i = 0; i < plan.parts[0].tensors.size(); ++i) {
+    const auto& child = plan.parts[0].header.tensors[i];
+    const auto& source = parent.file.header().tensors[plan.parts[0].tensors[i].source];
     RC_ASSERT(child.name == source.name);
-    RC_ASSERT(plan.header.data_offset + child.offset == end);
+    RC_ASSERT(plan.parts[0].header.data_offset + child.offset == end);
     std::uint64_t n_bytes = 0;
     std::uint64_t last_end = parent.file.position(source);
-    for (const auto& range : plan.tensors[i].ranges) {
+    for (const auto& range : plan.parts[0].tensors[i].ranges) {
       RC_ASSERT(range.offset >= last_end);  // ascending, none twice
       last_end = range.offset + range.n_bytes;
       n_bytes += range.n_bytes;
@@ -222,7 +229,7 @@ RC_GTEST_PROP(PlanSurgeryProperties, RangesFillEachTensorOfTheChildOnce, ()) {
     RC_ASSERT(n_bytes == child.n_bytes);
     end += (child.n_bytes + 31) / 32 * 32;
   }
-  RC_ASSERT(end == plan.header.file_bytes);
+  RC_ASSERT(end == plan.parts[0].header.file_bytes);
 }
 
 }  // namespace

@@ -50,7 +50,7 @@ class RealModel : public ::testing::Test {
     expect_ok(apply_plan(file, plan, child_, Overwrite::kRefuse, silent_observer()));
   }
   VerifyReport verify() {
-    return value_of(verify_child(parent_, child_, std::nullopt, silent_observer()));
+    return value_of(verify_child(parent_, child_, std::nullopt, nullptr, silent_observer()));
   }
 
   TempDir dir_;

@@ -69,9 +69,15 @@ MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
 }
 
 MappedFile::~MappedFile() {
+  release();
+  if (fd_ >= 0) ::close(fd_);
+}
+
+void MappedFile::release() {
   // munmap takes a non-const address; the mapping itself is read-only.
   if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
-  if (fd_ >= 0) ::close(fd_);
+  data_ = nullptr;
+  size_ = 0;
 }
 
 Result<std::string> read_text(const Path& path) {
@@ -103,17 +109,24 @@ Result<AtomicFile> AtomicFile::create(const Path& path, Overwrite overwrite) {
   file.path_ = path;
   file.overwrite_ = overwrite;
   Path temporary = path.parent_path() / fmt::format(".{}.part", path.filename().string());
-  // Not O_TRUNC: the bytes may belong to a run that is still writing; the lock tells.
-  file.fd_ = ::open(temporary.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
-  if (file.fd_ < 0) return tl::unexpected(io_error(path, "create"));
   struct stat opened{};
-  struct stat named{};
-  // Between our open and our lock the other run may have finished and given the file its final
-  // name: then it is no longer the temporary, and not ours to touch.
-  if (::flock(file.fd_, LOCK_EX | LOCK_NB) != 0 || ::fstat(file.fd_, &opened) != 0 ||
-      ::lstat(temporary.c_str(), &named) != 0 || opened.st_ino != named.st_ino)
-    return fail(Code::kExists, fmt::format("{}: another process is writing it", path.string()),
-                "wait for it to end, or choose another name");
+  while (true) {
+    // Not O_TRUNC: the bytes may belong to a run that is still writing; the lock tells.
+    file.fd_ = ::open(temporary.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+    if (file.fd_ < 0) return tl::unexpected(io_error(path, "create"));
+    struct stat named{};
+    // Between our open and our lock the other run may have finished and given the file its final
+    // name: then it is no longer the temporary, and not ours to touch.
+    if (::flock(file.fd_, LOCK_EX | LOCK_NB) != 0 || ::fstat(file.fd_, &opened) != 0 ||
+        ::lstat(temporary.c_str(), &named) != 0 || opened.st_ino != named.st_ino)
+      return fail(Code::kExists, fmt::format("{}: another process is writing it", path.string()),
+                  "wait for it to end, or choose another name");
+    if (opened.st_nlink == 1) break;
+    // A run was killed when its output already had both names. The bytes are the finished file's:
+    // drop the second name and begin with a file of our own.
+    if (::unlink(temporary.c_str()) != 0) return tl::unexpected(io_error(path, "replace"));
+    ::close(std::exchange(file.fd_, -1));
+  }
   file.temporary_ = std::move(temporary);  // from here on ours to remove
   if (::ftruncate(file.fd_, 0) != 0) return tl::unexpected(io_error(path, "truncate"));
   return file;
@@ -146,7 +159,7 @@ Status AtomicFile::write(std::string_view text) { return write(std::as_bytes(std
 
 Status AtomicFile::commit() {
   if (::fsync(fd_) != 0) return tl::unexpected(io_error(path_, "flush"));
-  // link() fails where rename() would silently replace; the destructor drops the second name. A
+  // link() fails where rename() would silently replace; then the file has two names for a moment. A
   // file system without hard links falls back on rename(): there the check at the start has to do.
   const bool linked =
       overwrite_ == Overwrite::kRefuse && ::link(temporary_.c_str(), path_.c_str()) == 0;
@@ -157,8 +170,10 @@ Status AtomicFile::commit() {
                   "add --force to overwrite it, or choose another name");
     if (::rename(temporary_.c_str(), path_.c_str()) != 0)
       return tl::unexpected(io_error(path_, "rename to"));
-    temporary_.clear();
+  } else {
+    ::unlink(temporary_.c_str());  // at once: create() has to deal with what a kill leaves here
   }
+  temporary_.clear();
   const Path folder = path_.has_parent_path() ? path_.parent_path() : Path(".");
   if (const int dir = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); dir >= 0) {
     ::fsync(dir);  // best effort: the name itself survives a power cut

@@ -29,6 +29,8 @@ class MappedFile {
   std::span<const std::byte> bytes() const { return {data_, size_}; }
   // The open descriptor, for reads and in-kernel copies that should not go through the mapping.
   int fd() const { return fd_; }
+  // Lets go of the mapping but keeps the descriptor: bytes() is empty from here on.
+  void release();
 
  private:
   MappedFile() = default;

@@ -87,8 +87,8 @@ void ConsoleObserver::progress(std::string_view stage, std::uint64_t done, std::
   if (tenth <= last_tenth_ && now - last_draw_ < std::chrono::seconds(30)) return;
   last_tenth_ = tenth;
   last_draw_ = now;
-  fmt::print(stderr, "{}: {} of {} {}\n", stage_, count_text(done, unit), count_text(total, unit),
-             unit == "bytes" ? "" : unit);
+  print_stderr(fmt::format("{}: {} of {} {}\n", stage_, count_text(done, unit),
+                           count_text(total, unit), unit == "bytes" ? "" : unit));
 }
 
 void ConsoleObserver::draw(std::uint64_t done, std::uint64_t total, std::string_view unit) {
@@ -111,14 +111,14 @@ void ConsoleObserver::draw(std::uint64_t done, std::uint64_t total, std::string_
   std::string line =
       head + "[" + std::string(full, '#') + std::string(width - full, '.') + "]" + tail;
   if (line.size() >= room) line.resize(room - 1);
-  fmt::print(stderr, "\r\x1b[K{}", line);
+  print_stderr(fmt::format("\r\x1b[K{}", line));
   std::fflush(stderr);
   bar_shown_ = true;
 }
 
 void ConsoleObserver::clear() {
   if (!bar_shown_) return;
-  fmt::print(stderr, "\r\x1b[K");
+  print_stderr("\r\x1b[K");
   std::fflush(stderr);
   bar_shown_ = false;
 }
@@ -126,7 +126,7 @@ void ConsoleObserver::clear() {
 void ConsoleObserver::warning(std::string_view message) {
   if (quiet_) return;
   clear();
-  fmt::print(stderr, "warning: {}\n", message);
+  print_stderr(fmt::format("warning: {}\n", message));
 }
 
 bool ConsoleObserver::cancelled() { return interrupted.load(); }
@@ -171,9 +171,13 @@ Status print(std::string_view text) {
   return {};
 }
 
+void print_stderr(std::string_view text) {
+  (void)std::fwrite(text.data(), 1, text.size(), stderr);  // fmt::print would throw
+}
+
 void print_error(const Error& error) {
-  fmt::print(stderr, "error: {}\n", error.message);
-  if (!error.hint.empty()) fmt::print(stderr, "hint: {}\n", error.hint);
+  print_stderr(fmt::format("error: {}\n", error.message));
+  if (!error.hint.empty()) print_stderr(fmt::format("hint: {}\n", error.hint));
 }
 
 }  // namespace coe::cli

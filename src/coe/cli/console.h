@@ -48,6 +48,10 @@ std::string format_table(const std::vector<std::vector<std::string>>& rows);
 // disk behind a redirection is an error.
 Status print(std::string_view text);
 
+// Writes to stderr. What cannot be written there is dropped: an error output on a full disk must
+// not change what the command does or returns.
+void print_stderr(std::string_view text);
+
 void print_error(const Error& error);
 
 }  // namespace coe::cli

@@ -8,6 +8,8 @@ Result<std::unique_ptr<Engine>> open_engine(const EngineOptions& /*options*/) {
               "build with -DCOE_ENGINE=ON to run models");
 }
 
+const gguf::Dequantizer* dequantizer() { return nullptr; }
+
 void prepare_process(char** /*argv*/) {}
 
 void show_engine_log() {}

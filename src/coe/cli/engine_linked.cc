@@ -1,5 +1,6 @@
 // With COE_ENGINE=ON: the engine is llama.cpp.
 #include "coe/cli/session.h"
+#include "coe/engine_llama/ggml_values.h"
 #include "coe/engine_llama/llama_engine.h"
 
 #include <cstdlib>
@@ -10,6 +11,8 @@ namespace coe::cli {
 Result<std::unique_ptr<Engine>> open_engine(const EngineOptions& options) {
   return open_llama_engine(options);
 }
+
+const gguf::Dequantizer* dequantizer() { return &ggml_values(); }
 
 void prepare_process(char** argv) {
   // llama.cpp's OpenMP threads meet at hundreds of barriers a batch and spin there. Where another
@@ -22,7 +25,7 @@ void prepare_process(char** argv) {
 }
 
 void show_engine_log() {
-  set_llama_log([](std::string_view line) { fmt::print(stderr, "engine: {}\n", line); });
+  set_llama_log([](std::string_view line) { print_stderr(fmt::format("engine: {}\n", line)); });
 }
 
 std::string engine_version() { return "llama.cpp " COE_LLAMA_VERSION; }

@@ -30,7 +30,7 @@ std::vector<std::uint32_t> suggested_counts(const MoeModel& moe) {
   for (const double share : {0.75, 0.5, 0.375, 0.25, 0.125}) {
     const auto k = static_cast<std::uint32_t>(moe.n_expert * share);
     if (k < moe.n_expert_used || k == 0 || k >= moe.n_expert) continue;
-    if (moe.n_expert_group > 1 && k % moe.n_expert_group != 0) continue;
+    if (k % (std::max(moe.n_expert_group, 1U) * moe.n_chunk_expert) != 0) continue;
     counts.push_back(k);
   }
   return counts;
@@ -43,10 +43,12 @@ Result<int> inspect(const Options& options, Session& session) {
 
   std::vector<bool> is_expert(header.tensors.size(), false);
   std::uint64_t bytes_expert = 0;
-  for (const auto& layer : moe.layers) {
-    bytes_expert += layer.expert_bytes;
-    for (const auto& t : layer.experts) is_expert[t.tensor] = true;
-  }
+  for (const auto* layers : {&moe.layers, &moe.mtp_layers})
+    for (const auto& layer : *layers) {
+      bytes_expert += layer.expert_bytes;
+      for (const auto& t : layer.experts) is_expert[t.tensor] = true;
+      for (const auto& t : layer.chunks) is_expert[t.tensor] = true;
+    }
   std::map<std::string_view, std::uint64_t> parts;
   std::map<std::string_view, std::uint64_t> types;
   for (std::size_t i = 0; i < header.tensors.size(); ++i) {

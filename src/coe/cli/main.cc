@@ -74,13 +74,13 @@ void report_usage(const CLI::App& app, const CLI::ParseError& problem,
       break;
     }
   }
-  fmt::print(stderr, "error: {}\n", message);
+  coe::cli::print_stderr(fmt::format("error: {}\n", message));
   const auto near = unknown.empty() ? std::string_view() : coe::closest_match(unknown, known);
   if (!near.empty())
-    fmt::print(stderr, "hint: did you mean `{}`?\n", near);
+    coe::cli::print_stderr(fmt::format("hint: did you mean `{}`?\n", near));
   else
-    fmt::print(stderr, "hint: run `{} --help`\n",
-               level == &app ? "coe" : "coe " + level->get_name());
+    coe::cli::print_stderr(
+        fmt::format("hint: run `{} --help`\n", level == &app ? "coe" : "coe " + level->get_name()));
 }
 
 int run_cli(int argc, char** argv) {
@@ -132,10 +132,11 @@ int main(int argc, char** argv) {
   try {
     return run_cli(argc, argv);
   } catch (const std::bad_alloc&) {
-    fmt::print(stderr, "error: out of memory\nhint: use a smaller batch (-b) or context (-c)\n");
+    coe::cli::print_stderr(
+        "error: out of memory\nhint: use a smaller batch (-b) or context (-c)\n");
   } catch (const std::exception& e) {
-    fmt::print(stderr, "error: internal: {}\nhint: this is a bug in coe; please report it\n",
-               e.what());
+    coe::cli::print_stderr(fmt::format(
+        "error: internal: {}\nhint: this is a bug in coe; please report it\n", e.what()));
   }
   return coe::cli::exit_code(coe::Code::kInternal);
 }

@@ -6,6 +6,7 @@
 #include "coe/cli/console.h"
 #include "coe/corpus/corpus.h"
 #include "coe/engine/engine.h"
+#include "coe/gguf/dequantizer.h"
 #include "coe/gguf/reader.h"
 #include "coe/moe/model.h"
 
@@ -74,6 +75,8 @@ Result<Corpus> load_corpus(const CorpusOptions& options);
 
 // The engine this binary was built with. Errors: kEngine when built with COE_ENGINE=OFF.
 Result<std::unique_ptr<Engine>> open_engine(const EngineOptions& options);
+// The engine's routines for the values behind quantised blocks, null without an engine.
+const gguf::Dequantizer* dequantizer();
 // To be called first of all: may start the process again with a setting that the engine's libraries
 // read at load time.
 void prepare_process(char** argv);

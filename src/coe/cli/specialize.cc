@@ -79,6 +79,7 @@ Result<int> run_specialize(Options options, Session& session) {
   }
   job.overwrite = session.overwrite();
   job.command_line = session.command_line;
+  job.dequantizer = dequantizer();
   COE_TRY(const auto report, specialize(job, open_engine, session.console));
 
   auto doc = document("specialize");

@@ -24,7 +24,8 @@ Result<int> verify(const Options& options, Session& session) {
     COE_TRY(mask, parse_mask(text, options.mask.string()));
   }
   const auto start = std::chrono::steady_clock::now();
-  COE_TRY(const auto report, verify_child(options.parent, options.child, mask, session.console));
+  COE_TRY(const auto report,
+          verify_child(options.parent, options.child, mask, dequantizer(), session.console));
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 
@@ -38,7 +39,11 @@ Result<int> verify(const Options& options, Session& session) {
   doc["n_expert_checked"] = report.n_expert_checked;
   doc["n_bytes_compared"] = report.n_bytes_compared;
   doc["mask_recovered"] = report.mask_recovered;
+  doc["mode"] = report.zeroed ? "zero" : "slice";
+  doc["mtp_dropped"] = report.mtp_dropped;
   doc["wall_s"] = seconds;
+  doc["norms"] = Json::object();
+  for (const auto& norm : report.norms) doc["norms"][norm.tensor] = norm.l2;
   doc["bad"] = Json::array();
   std::string text;
   for (const auto& finding : report.bad) {

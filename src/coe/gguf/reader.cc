@@ -323,18 +323,4 @@ Result<Header> parse_header(std::span<const std::byte> bytes, std::uint64_t file
   return header;
 }
 
-GgufFile::GgufFile(MappedFile file, Header header, Path path)
-    : file_(std::move(file)), header_(std::move(header)), path_(std::move(path)) {}
-
-Result<GgufFile> GgufFile::open(const Path& path) {
-  COE_TRY(auto file, MappedFile::open(path));
-  const auto bytes = file.bytes();
-  COE_TRY(auto header, parse_header(bytes, bytes.size(), path.string()));
-  return GgufFile(std::move(file), std::move(header), path);
-}
-
-std::span<const std::byte> GgufFile::data(const TensorInfo& tensor) const {
-  return file_.bytes().subspan(position(tensor), tensor.n_bytes);
-}
-
 }  // namespace coe::gguf

@@ -1,6 +1,6 @@
-// Reads a GGUF file of version 2 or 3: validates every length, count and offset against the bytes
-// that are there, then hands out views. Inputs: untrusted bytes. Does not: interpret the model (see
-// moe/), join split files.
+// Reads GGUF of version 2 or 3, one file or the parts of a split model: validates every length,
+// count and offset against the bytes that are there. Inputs: untrusted bytes. Does not interpret
+// the model (see moe/).
 //
 // Layout (little-endian): "GGUF", u32 version, u64 n_tensors, u64 n_kv; keys (string, u32 type,
 // value); tensor infos (name, u32 n_dims, u64 ne[], u32 type, u64 offset in the data section);
@@ -32,8 +32,9 @@ struct TensorInfo {
   std::uint32_t n_dims = 0;
   std::array<std::uint64_t, kMaxDims> ne{1, 1, 1,
                                          1};  // ne[0] is contiguous; unused dimensions are 1
-  std::uint64_t offset = 0;                   // from the start of the data section
+  std::uint64_t offset = 0;                   // from the start of its file's data section
   std::uint64_t n_bytes = 0;                  // without padding
+  std::uint32_t part = 0;                     // which file of a split model
 
   std::uint64_t last_dim() const { return n_dims == 0 ? 1 : ne[n_dims - 1]; }
 };
@@ -60,30 +61,52 @@ struct Header {
 Result<Header> parse_header(std::span<const std::byte> bytes, std::uint64_t file_bytes,
                             std::string_view name);
 
-// A mapped file and its header. Thread-compatible; views die with it.
+// A model: one file, or all parts of a split one (`NAME-00001-of-00003.gguf`, …, as
+// llama-gguf-split writes them). Tensor bytes are read with pread into the caller's memory, so what
+// is resident does not grow with the file. Thread-compatible; read() may run on many threads.
 class GgufFile {
  public:
-  // Errors: those of MappedFile::open and parse_header. A file that is not GGUF at all says so and
-  // names what it looks like, where that is known (safetensors, zip, HTML of a failed download, a
-  // git-lfs pointer).
+  // `path`: the file, or the first part; the others are found by name. Errors: those of
+  // MappedFile::open and parse_header. A file that is not GGUF at all says so and names what it
+  // looks like, where that is known (safetensors, zip, HTML of a failed download, a git-lfs
+  // pointer). kNotFound for a missing part, kCorrupt for parts that contradict each other.
   static Result<GgufFile> open(const Path& path);
 
+  // Of the whole model: the keys of the first part without the `split.*` ones, the tensors of all
+  // parts in order. data_offset is the first part's, file_bytes the sum.
   const Header& header() const { return header_; }
-  const Path& path() const { return path_; }
-  // The whole file.
-  std::span<const std::byte> bytes() const { return file_.bytes(); }
-  std::span<const std::byte> data(const TensorInfo& tensor) const;
-  // Position of the tensor's first byte in the file.
+  const Path& path() const { return parts_[0].path; }
+
+  std::size_t n_part() const { return parts_.size(); }
+  const Header& part_header(std::size_t part) const { return parts_[part].header; }
+  const Path& part_path(std::size_t part) const { return parts_[part].path; }
+  int part_fd(std::size_t part) const { return parts_[part].file.fd(); }
+
+  // Position of the tensor's first byte in its file.
   std::uint64_t position(const TensorInfo& tensor) const {
-    return header_.data_offset + tensor.offset;
+    return parts_[tensor.part].header.data_offset + tensor.offset;
   }
-  int fd() const { return file_.fd(); }
+  // Fills `out` with the tensor's bytes from `offset` on. Errors: kIo, also when the file has
+  // become shorter since it was opened.
+  Status read(const TensorInfo& tensor, std::uint64_t offset, std::span<std::byte> out) const;
+  // The same for any bytes of a part.
+  Status read_part(std::size_t part, std::uint64_t position, std::span<std::byte> out) const;
+  // All of a tensor that fits in memory.
+  Result<std::vector<std::byte>> read_all(const TensorInfo& tensor) const;
 
  private:
-  GgufFile(MappedFile file, Header header, Path path);
-  MappedFile file_;
+  struct Part {
+    MappedFile file;
+    Header header;
+    Path path;
+  };
+  static Result<Part> open_part(const Path& path);
+  Status join();
+  std::vector<Part> parts_;
   Header header_;
-  Path path_;
 };
+
+// The name of part `index` (from 0) of `n_part`: "model.gguf" → "model-00002-of-00003.gguf".
+Path part_name(const Path& whole, std::size_t index, std::size_t n_part);
 
 }  // namespace coe::gguf

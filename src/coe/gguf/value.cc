@@ -139,12 +139,11 @@ std::string_view type_name(ValueType type) {
 }
 
 Value Value::from_bytes(ValueType type, std::span<const std::byte> bytes) {
-  Value value;
-  value.type_ = type;
-  value.bytes_.assign(bytes.begin(), bytes.end());
-  return value;
+  return Value(type, {bytes.begin(), bytes.end()});
 }
 
+Value Value::u16(std::uint16_t value) { return from_bytes(ValueType::kU16, scalar_bytes(value)); }
+Value Value::i32(std::int32_t value) { return from_bytes(ValueType::kI32, scalar_bytes(value)); }
 Value Value::u32(std::uint32_t value) { return from_bytes(ValueType::kU32, scalar_bytes(value)); }
 Value Value::u64(std::uint64_t value) { return from_bytes(ValueType::kU64, scalar_bytes(value)); }
 Value Value::f64(double value) { return from_bytes(ValueType::kF64, scalar_bytes(value)); }
@@ -179,28 +178,28 @@ Value Value::array_f64(std::span<const double> values) {
 
 std::optional<std::uint64_t> Value::as_uint() const {
   if (is_array()) return std::nullopt;
-  return uint_at(type_, bytes_, 0);
+  return uint_at(type_, *bytes_, 0);
 }
 
 std::optional<double> Value::as_float() const {
   if (is_array()) return std::nullopt;
-  return float_at(type_, bytes_, 0);
+  return float_at(type_, *bytes_, 0);
 }
 
 std::optional<bool> Value::as_bool() const {
   if (type_ != ValueType::kBool) return std::nullopt;
-  return load<std::uint8_t>(bytes_, 0) != 0;
+  return load<std::uint8_t>(*bytes_, 0) != 0;
 }
 
 std::optional<std::string_view> Value::as_string() const {
   if (type_ != ValueType::kString) return std::nullopt;
-  return text_at(bytes_, 0);
+  return text_at(*bytes_, 0);
 }
 
-std::uint64_t Value::array_size() const { return is_array() ? load<std::uint64_t>(bytes_, 4) : 0; }
+std::uint64_t Value::array_size() const { return is_array() ? load<std::uint64_t>(*bytes_, 4) : 0; }
 
 ValueType Value::array_type() const {
-  return is_array() ? ValueType{load<std::uint32_t>(bytes_, 0)} : ValueType::kU8;
+  return is_array() ? ValueType{load<std::uint32_t>(*bytes_, 0)} : ValueType::kU8;
 }
 
 std::optional<std::vector<std::uint64_t>> Value::as_uint_array() const {
@@ -208,8 +207,8 @@ std::optional<std::vector<std::uint64_t>> Value::as_uint_array() const {
   const ValueType element = array_type();
   const std::size_t size = scalar_size(element);
   std::vector<std::uint64_t> out;
-  for (std::size_t at = kArrayHead; at < bytes_.size(); at += size) {
-    const auto value = size == 0 ? std::nullopt : uint_at(element, bytes_, at);
+  for (std::size_t at = kArrayHead; at < bytes_->size(); at += size) {
+    const auto value = size == 0 ? std::nullopt : uint_at(element, *bytes_, at);
     if (!value) return std::nullopt;
     out.push_back(*value);
   }
@@ -221,8 +220,8 @@ std::optional<std::vector<double>> Value::as_float_array() const {
   const ValueType element = array_type();
   const std::size_t size = scalar_size(element);
   std::vector<double> out;
-  for (std::size_t at = kArrayHead; at < bytes_.size(); at += size) {
-    const auto value = size == 0 ? std::nullopt : float_at(element, bytes_, at);
+  for (std::size_t at = kArrayHead; at < bytes_->size(); at += size) {
+    const auto value = size == 0 ? std::nullopt : float_at(element, *bytes_, at);
     if (!value) return std::nullopt;
     out.push_back(*value);
   }
@@ -232,23 +231,34 @@ std::optional<std::vector<double>> Value::as_float_array() const {
 std::optional<std::vector<std::string>> Value::as_string_array() const {
   if (!is_array() || array_type() != ValueType::kString) return std::nullopt;
   std::vector<std::string> out;
-  for (std::size_t at = kArrayHead; at < bytes_.size();) {
-    const auto text = text_at(bytes_, at);
+  for (std::size_t at = kArrayHead; at < bytes_->size();) {
+    const auto text = text_at(*bytes_, at);
     out.emplace_back(text);
     at += 8 + text.size();
   }
   return out;
 }
 
+Value Value::first_elements(std::uint64_t n) const {
+  COE_CHECK(is_array() && n <= array_size());
+  const std::size_t size = scalar_size(array_type());
+  std::size_t end = kArrayHead;
+  for (std::uint64_t i = 0; i < n; ++i) end += size != 0 ? size : 8 + text_at(*bytes_, end).size();
+  std::vector<std::byte> bytes = array_head(array_type(), n);
+  bytes.insert(bytes.end(), bytes_->begin() + kArrayHead,
+               bytes_->begin() + static_cast<std::ptrdiff_t>(end));
+  return Value(ValueType::kArray, std::move(bytes));
+}
+
 std::string Value::preview() const {
-  if (!is_array()) return scalar_preview(type_, bytes_, 0);
+  if (!is_array()) return scalar_preview(type_, *bytes_, 0);
   constexpr std::uint64_t kShown = 4;
   const ValueType element = array_type();
   std::string out = "[";
   std::size_t at = kArrayHead;
   for (std::uint64_t i = 0; i < std::min(array_size(), kShown); ++i) {
-    out += fmt::format("{}{}", i == 0 ? "" : ", ", scalar_preview(element, bytes_, at));
-    at += element == ValueType::kString ? 8 + text_at(bytes_, at).size() : scalar_size(element);
+    out += fmt::format("{}{}", i == 0 ? "" : ", ", scalar_preview(element, *bytes_, at));
+    at += element == ValueType::kString ? 8 + text_at(*bytes_, at).size() : scalar_size(element);
   }
   return out + (array_size() > kShown ? fmt::format(", … {} in all]", array_size()) : "]");
 }

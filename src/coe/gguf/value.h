@@ -4,10 +4,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace coe::gguf {
@@ -33,8 +35,11 @@ std::string_view type_name(ValueType type);
 
 class Value {
  public:
+  Value() : Value(ValueType::kU8, std::vector<std::byte>(1)) {}
   // Builders for values that coe writes.
+  static Value u16(std::uint16_t value);
   static Value u32(std::uint32_t value);
+  static Value i32(std::int32_t value);
   static Value u64(std::uint64_t value);
   static Value f64(double value);
   static Value boolean(bool value);
@@ -47,7 +52,7 @@ class Value {
 
   ValueType type() const { return type_; }
   // The encoding after the type word (for arrays: element type, count, elements).
-  std::span<const std::byte> bytes() const { return bytes_; }
+  std::span<const std::byte> bytes() const { return *bytes_; }
 
   // Typed reads; empty when the value has another type (integers widen when they fit and are not
   // negative).
@@ -62,14 +67,21 @@ class Value {
   std::optional<std::vector<std::uint64_t>> as_uint_array() const;
   std::optional<std::vector<double>> as_float_array() const;
   std::optional<std::vector<std::string>> as_string_array() const;
+  // An array's first `n` elements (n <= array_size()).
+  Value first_elements(std::uint64_t n) const;
 
   // One line for people, arrays and long strings shortened.
   std::string preview() const;
-  bool operator==(const Value&) const = default;
+  bool operator==(const Value& other) const {
+    return type_ == other.type_ && (bytes_ == other.bytes_ || *bytes_ == *other.bytes_);
+  }
 
  private:
-  ValueType type_ = ValueType::kU8;
-  std::vector<std::byte> bytes_ = std::vector<std::byte>(1);
+  Value(ValueType type, std::vector<std::byte> bytes)
+      : type_(type), bytes_(std::make_shared<const std::vector<std::byte>>(std::move(bytes))) {}
+  ValueType type_;
+  // Shared by copies: a vocabulary of 260,000 tokens is held once, however many headers have it.
+  std::shared_ptr<const std::vector<std::byte>> bytes_;  // never null
 };
 
 struct KeyValue {

@@ -78,7 +78,9 @@ Status check_layers(const KeepMask& mask, const MoeModel& model, std::string_vie
                 std::string(kEqualCountHint));
   std::vector<LayerId> extra;
   for (const auto& [layer, ids] : mask.layers()) {
-    if (!model.find_layer(layer)) extra.push_back(layer);
+    const bool mtp =
+        std::ranges::find(model.mtp_layers, layer, &MoeLayer::id) != model.mtp_layers.end();
+    if (!model.find_layer(layer) && !mtp) extra.push_back(layer);
   }
   if (!extra.empty())
     return fail(Code::kMismatch,
@@ -94,47 +96,78 @@ Status check_layers(const KeepMask& mask, const MoeModel& model, std::string_vie
   return {};
 }
 
-// Group-limited routing scores each run of N/G experts by its two best, so what is kept must leave
-// equal runs of at least two, and enough experts in the groups that a token may use.
+// Experts kept in each of the model's groups.
+std::vector<std::uint32_t> count_groups(const std::vector<ExpertId>& ids, const MoeModel& model) {
+  const std::uint32_t group_size = model.n_expert / model.n_expert_group;
+  std::vector<std::uint32_t> kept(model.n_expert_group, 0);
+  for (const ExpertId id : ids) kept[id.value / group_size] += 1;
+  return kept;
+}
+
+// Group-limited routing scores each run of N/G experts by its two best, so the groups that survive
+// must be equal and of at least two, as many in every layer (one key serves all), and those that a
+// token may use must offer enough experts.
 Status check_groups(const KeepMask& mask, const MoeModel& model, std::string_view mask_name) {
   const std::uint32_t n_group = model.n_expert_group;
   if (n_group <= 1) return {};
+  const auto refuse = [&](std::string message, std::string hint) {
+    return fail(Code::kInvalidArgument, fmt::format("{}: {}", mask_name, message), std::move(hint));
+  };
   if (model.n_expert % n_group != 0)
     return fail(Code::kMismatch,
                 fmt::format("{}: `{}` has {} experts in {} groups of unequal size", mask_name,
                             printable(model.id.name), model.n_expert, n_group));
   const std::uint32_t group_size = model.n_expert / n_group;
   const std::uint32_t n_keep = mask.n_keep();
-  const std::uint32_t n_each = n_keep / n_group;
-  const auto hint = fmt::format("choose K as a multiple of {} and at least {}", n_group,
-                                2 * std::uint64_t{n_group});
-  if (n_keep % n_group != 0)
-    return fail(Code::kInvalidArgument,
-                fmt::format("{}: K = {} is no multiple of the {} expert groups", mask_name, n_keep,
-                            n_group),
-                hint);
-  if (n_each < 2)
-    return fail(Code::kInvalidArgument,
-                fmt::format("{}: K = {} leaves {} expert in each of {} groups, routing needs 2",
-                            mask_name, n_keep, n_each, n_group),
-                hint);
+  const std::uint32_t n_live = kept_groups(mask, model);
+  const auto hint = fmt::format(
+      "a model with {} expert groups must keep the same number, at least 2, in each group, or lose "
+      "whole groups, as many in every layer; K = {} would do",
+      n_group, std::max(2 * n_group, n_keep / n_group * n_group));
+  if (n_keep % n_live != 0 || n_keep / n_live < 2)
+    return refuse(fmt::format("K = {} cannot be spread evenly over {} expert groups, 2 or more in "
+                              "each",
+                              n_keep, n_live),
+                  hint);
+  const std::uint32_t n_each = n_keep / n_live;
+  if (n_live < model.n_group_used)
+    return refuse(fmt::format("leaves {} expert groups, below the {} that a token uses", n_live,
+                              model.n_group_used),
+                  hint);
   const std::uint64_t reachable = std::uint64_t{model.n_group_used} * n_each;
   if (reachable < model.n_expert_used)
-    return fail(Code::kInvalidArgument,
-                fmt::format("{}: K = {} leaves {} experts in the {} groups that a token may use, "
-                            "below the {} experts used per token",
-                            mask_name, n_keep, reachable, model.n_group_used, model.n_expert_used),
-                "choose a larger K");
+    return refuse(fmt::format("K = {} leaves {} experts in the {} groups that a token may use, "
+                              "below the {} experts used per token",
+                              n_keep, reachable, model.n_group_used, model.n_expert_used),
+                  "choose a larger K");
   for (const auto& [layer, ids] : mask.layers()) {
-    std::vector<std::uint32_t> kept(n_group, 0);
-    for (const ExpertId id : ids) kept[id.value / group_size] += 1;
+    const auto kept = count_groups(ids, model);
     for (std::uint32_t group = 0; group < n_group; ++group) {
-      if (kept[group] != n_each)
-        return fail(Code::kInvalidArgument,
-                    fmt::format("{}: layer {}: group {} (experts {} to {}) keeps {} instead of {}",
-                                mask_name, layer.value, group, group * group_size,
-                                (group + 1) * group_size - 1, kept[group], n_each),
-                    "a model with expert groups must keep the same number in each");
+      if (kept[group] != 0 && kept[group] != n_each)
+        return refuse(fmt::format("layer {}: group {} (experts {} to {}) keeps {} instead of {}",
+                                  layer.value, group, group * group_size,
+                                  (group + 1) * group_size - 1, kept[group], n_each),
+                      hint);
+    }
+  }
+  return {};
+}
+
+// Chunks of experts (grovemoe) share tensors of their own and are kept or removed whole.
+Status check_chunks(const KeepMask& mask, const MoeModel& model, std::string_view mask_name) {
+  const std::uint32_t size = model.n_chunk_expert;
+  if (size <= 1) return {};
+  for (const auto& [layer, ids] : mask.layers()) {
+    for (const ExpertId id : ids) {
+      const std::uint32_t first = id.value / size * size;
+      for (std::uint32_t member = first; member < first + size; ++member)
+        if (!mask.keeps(layer, ExpertId{member}))
+          return fail(Code::kInvalidArgument,
+                      fmt::format("{}: layer {}: keeps expert {} without expert {} of its chunk",
+                                  mask_name, layer.value, id.value, member),
+                      fmt::format("experts {} to {}, and every further {}, are kept or removed "
+                                  "together",
+                                  0, size - 1, size));
     }
   }
   return {};
@@ -199,7 +232,15 @@ Status check_mask(const KeepMask& mask, const MoeModel& model, std::string_view 
                 fmt::format("{}: K = {} keeps every expert, there is nothing to cut", mask_name,
                             mask.n_keep()),
                 fmt::format("choose K below {}", model.n_expert));
+  COE_TRY_STATUS(check_chunks(mask, model, mask_name));
   return check_groups(mask, model, mask_name);
+}
+
+std::uint32_t kept_groups(const KeepMask& mask, const MoeModel& model) {
+  if (model.n_expert_group <= 1) return 1;
+  const auto kept = count_groups(mask.layers().begin()->second, model);
+  return static_cast<std::uint32_t>(
+      std::ranges::count_if(kept, [](std::uint32_t n) { return n > 0; }));
 }
 
 }  // namespace coe

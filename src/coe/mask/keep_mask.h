@@ -59,9 +59,13 @@ Result<KeepMask> parse_mask(std::string_view json, std::string_view name);
 // parse_mask of the native form gives an equal mask. Each pass must hold a JSON object.
 std::string mask_to_json(const KeepMask& mask, bool plain);
 
-// kMismatch when the mask belongs to another model, lacks a MoE layer or names one that is not MoE
-// or ids above N; kInvalidArgument when K is below the experts used, equals N (nothing to cut) or
-// breaks expert groups.
+// kMismatch when the mask belongs to another model, lacks a MoE layer (MTP blocks may be left out)
+// or names one that is not MoE or ids above N; kInvalidArgument when K is below the experts used,
+// equals N (nothing to cut), breaks chunks, or breaks expert groups: the same number of groups must
+// survive in every layer, with the same number of experts, at least 2, in each.
 Status check_mask(const KeepMask& mask, const MoeModel& model, std::string_view mask_name);
+
+// Groups of experts that a mask which passed check_mask leaves, 1 where the model has none.
+std::uint32_t kept_groups(const KeepMask& mask, const MoeModel& model);
 
 }  // namespace coe

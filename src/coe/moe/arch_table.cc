@@ -1,12 +1,16 @@
 #include "coe/moe/arch_table.h"
 
+#include "coe/moe/ids.h"
 #include "coe/moe/model.h"
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
+#include <system_error>
 
 namespace coe {
 namespace {
@@ -17,67 +21,128 @@ constexpr auto kRequired = GatingSource::kKeyRequired;
 
 // By name.
 constexpr std::array kArchs = {
-    ArchFacts{"afmoe", kDefault, Gating::kSigmoid},
-    ArchFacts{"arctic", kFixed, Gating::kSoftmax},
-    ArchFacts{"bailingmoe", kFixed, Gating::kSoftmax},
-    ArchFacts{"bailingmoe2", kRequired},
-    ArchFacts{"bailingmoe3", kRequired},
-    ArchFacts{"cohere2moe", kDefault, Gating::kSigmoid},
-    ArchFacts{"dbrx", kFixed, Gating::kSoftmax},
-    ArchFacts{"deepseek", kFixed, Gating::kSoftmax},
-    ArchFacts{"deepseek2", kDefault, Gating::kSoftmax},
-    ArchFacts{"deepseek2-ocr", kDefault, Gating::kSoftmax},
-    ArchFacts{"deepseek32", kRequired},
-    ArchFacts{"deepseek4", kFixed, Gating::kSqrtSoftplus},
-    ArchFacts{"dflash", kFixed, Gating::kSqrtSoftplus},
-    ArchFacts{"dots1", kRequired},
-    ArchFacts{"dots3note", kRequired},
-    ArchFacts{"ernie4_5-moe", kFixed, Gating::kSoftmax},
-    ArchFacts{"exaone-moe", kRequired},
-    ArchFacts{"gemma4", kFixed, Gating::kSoftmax},
-    ArchFacts{"glm-dsa", kDefault, Gating::kSigmoid},
-    ArchFacts{"glm4moe", kDefault, Gating::kSigmoid},
-    ArchFacts{"gpt-oss", kFixed, Gating::kSoftmaxWeight},
-    ArchFacts{"granite", kFixed, Gating::kSoftmax},
-    ArchFacts{"granite_swa", kFixed, Gating::kSoftmax},
-    ArchFacts{"granitehybrid", kFixed, Gating::kSoftmax},
-    ArchFacts{"granitemoe", kFixed, Gating::kSoftmax},
-    ArchFacts{"grok", kFixed, Gating::kSoftmax},
-    ArchFacts{"grovemoe", kFixed, Gating::kSoftmax},
-    ArchFacts{"hunyuan-moe", kFixed, Gating::kSoftmax},
-    ArchFacts{"hy_v3", kDefault, Gating::kSigmoid},
-    ArchFacts{"hy_v4", kRequired},
-    ArchFacts{"jamba", kFixed, Gating::kSoftmax},
-    ArchFacts{"kimi-k3", kRequired},
-    ArchFacts{"kimi-linear", kRequired},
-    ArchFacts{"laguna", kDefault, Gating::kSigmoid},
-    ArchFacts{"lfm2moe", kRequired},
-    ArchFacts{"llada-moe", kFixed, Gating::kSoftmax},
-    ArchFacts{"llama", kFixed, Gating::kSoftmax},
-    ArchFacts{"llama-embed", kFixed, Gating::kSoftmax},
-    ArchFacts{"llama4", kFixed, Gating::kSigmoid},
-    ArchFacts{"maple", kFixed, Gating::kSoftmax},
-    ArchFacts{"mellum", kFixed, Gating::kSoftmax},
-    ArchFacts{"mimo2", kFixed, Gating::kSigmoid},
-    ArchFacts{"minicpm", kFixed, Gating::kSoftmax},
-    ArchFacts{"minimax-01", kFixed, Gating::kSoftmax},
-    ArchFacts{"minimax-m2", kRequired},
-    ArchFacts{"minimax-m3", kRequired},
-    ArchFacts{"mistral3", kFixed, Gating::kSoftmax},
-    ArchFacts{"mistral4", kDefault, Gating::kSoftmax},
-    ArchFacts{"nemotron_h_moe", kFixed, Gating::kSigmoid},
-    ArchFacts{"nomic-bert-moe", kFixed, Gating::kSoftmax},
-    ArchFacts{"olmoe", kFixed, Gating::kSoftmax},
-    ArchFacts{"phimoe", kFixed, Gating::kSoftmax},
-    ArchFacts{"qwen2moe", kFixed, Gating::kSoftmax},
-    ArchFacts{"qwen35moe", kFixed, Gating::kSoftmax},
-    ArchFacts{"qwen3moe", kFixed, Gating::kSoftmax},
-    ArchFacts{"qwen3next", kFixed, Gating::kSoftmax},
-    ArchFacts{"qwen3vlmoe", kFixed, Gating::kSoftmax},
-    ArchFacts{"qwen4exp", kFixed, Gating::kSoftmax},
-    ArchFacts{"rnd1", kFixed, Gating::kSoftmax},
-    ArchFacts{"smallthinker", kRequired},
-    ArchFacts{"step35", kDefault, Gating::kSigmoid},
+    ArchFacts{"afmoe", kDefault, Gating::kSigmoid, ExpertLayout::kSeparate, SelectionBias::kAlways,
+              MtpKind::kNone},
+    ArchFacts{"arctic", kFixed, Gating::kSoftmax, ExpertLayout::kSeparate, SelectionBias::kNone,
+              MtpKind::kNone},
+    ArchFacts{"bailingmoe", kFixed, Gating::kSoftmax, ExpertLayout::kSeparate, SelectionBias::kNone,
+              MtpKind::kNone},
+    ArchFacts{"bailingmoe2", kRequired, Gating::kSoftmax, ExpertLayout::kSeparate,
+              SelectionBias::kOptional, MtpKind::kMoe},
+    ArchFacts{"bailingmoe3", kRequired, Gating::kSoftmax, ExpertLayout::kSeparate,
+              SelectionBias::kAlways, MtpKind::kMoe},
+    ArchFacts{"cohere2moe", kDefault, Gating::kSigmoid, ExpertLayout::kMerged, SelectionBias::kNone,
+              MtpKind::kMoe},
+    ArchFacts{"dbrx", kFixed, Gating::kSoftmax, ExpertLayout::kSeparate, SelectionBias::kNone,
+              MtpKind::kNone},
+    ArchFacts{"deepseek", kFixed, Gating::kSoftmax, ExpertLayout::kSeparate, SelectionBias::kNone,
+              MtpKind::kNone},
+    ArchFacts{"deepseek2", kDefault, Gating::kSoftmax, ExpertLayout::kMerged,
+              SelectionBias::kOptional, MtpKind::kMoe},
+    ArchFacts{"deepseek2-ocr", kDefault, Gating::kSoftmax, ExpertLayout::kMerged,
+              SelectionBias::kOptional, MtpKind::kMoe},
+    ArchFacts{"deepseek32", kRequired, Gating::kSoftmax, ExpertLayout::kSeparate,
+              SelectionBias::kOptional, MtpKind::kMoe},
+    ArchFacts{"deepseek4", kFixed, Gating::kSqrtSoftplus, ExpertLayout::kSeparate,
+              SelectionBias::kOptional, MtpKind::kMoe},
+    ArchFacts{"dflash", kFixed, Gating::kSqrtSoftplus, ExpertLayout::kSeparate,
+              SelectionBias::kAlways, MtpKind::kNone},
+    ArchFacts{"dots1", kRequired, Gating::kSoftmax, ExpertLayout::kSeparate,
+              SelectionBias::kOptional, MtpKind::kNone},
+    ArchFacts{"dots3note", kRequired, Gating::kSoftmax, ExpertLayout::kSeparate,
+              SelectionBias::kAlways, MtpKind::kDense},
+    ArchFacts{"ernie4_5-moe", kFixed, Gating::kSoftmax, ExpertLayout::kGateOptional,
+              SelectionBias::kOptional, MtpKind::kNone},
+    ArchFacts{"exaone-moe", kRequired, Gating::kSoftmax, ExpertLayout::kSeparate,
+              SelectionBias::kOptional, MtpKind::kDense},
+    ArchFacts{"gemma4", kFixed, Gating::kSoftmax, ExpertLayout::kMerged, SelectionBias::kNone,
+              MtpKind::kNone},
+    ArchFacts{"glm-dsa", kDefault, Gating::kSigmoid, ExpertLayout::kSeparate,
+              SelectionBias::kOptional, MtpKind::kMoe},
+    ArchFacts{"glm4moe", kDefault, Gating::kSigmoid, ExpertLayout::kSeparate,
+              SelectionBias::kAlways, MtpKind::kMoe},
+    ArchFacts{"gpt-oss", kFixed, Gating::kSoftmaxWeight, ExpertLayout::kSeparate,
+              SelectionBias::kNone, MtpKind::kNone},
+    ArchFacts{"granite", kFixed, Gating::kSoftmax, ExpertLayout::kGateOptional,
+              SelectionBias::kNone, MtpKind::kNone},
+    ArchFacts{"granite_swa", kFixed, Gating::kSoftmax, ExpertLayout::kMerged, SelectionBias::kNone,
+              MtpKind::kNone},
+    ArchFacts{"granitehybrid", kFixed, Gating::kSoftmax, ExpertLayout::kGateOptional,
+              SelectionBias::kNone, MtpKind::kNone},
+    ArchFacts{"granitemoe", kFixed, Gating::kSoftmax, ExpertLayout::kGateOptional,
+              SelectionBias::kNone, MtpKind::kNone},
+    ArchFacts{"grok", kFixed, Gating::kSoftmax, ExpertLayout::kGateOptional, SelectionBias::kNone,
+              MtpKind::kNone},
+    ArchFacts{"grovemoe", kFixed, Gating::kSoftmax, ExpertLayout::kSeparate, SelectionBias::kNone,
+              MtpKind::kNone},
+    ArchFacts{"hunyuan-moe", kFixed, Gating::kSoftmax, ExpertLayout::kSeparate,
+              SelectionBias::kNone, MtpKind::kNone},
+    ArchFacts{"hy_v3", kDefault, Gating::kSigmoid, ExpertLayout::kMerged, SelectionBias::kOptional,
+              MtpKind::kMoe},
+    ArchFacts{"hy_v4", kRequired, Gating::kSoftmax, ExpertLayout::kSeparate,
+              SelectionBias::kOptional, MtpKind::kNone},
+    ArchFacts{"jamba", kFixed, Gating::kSoftmax, ExpertLayout::kSeparate, SelectionBias::kNone,
+              MtpKind::kNone},
+    ArchFacts{"kimi-k3", kRequired, Gating::kSoftmax, ExpertLayout::kSeparate,
+              SelectionBias::kAlways, MtpKind::kNone},
+    ArchFacts{"kimi-linear", kRequired, Gating::kSoftmax, ExpertLayout::kSeparate,
+              SelectionBias::kAlways, MtpKind::kNone},
+    ArchFacts{"laguna", kDefault, Gating::kSigmoid, ExpertLayout::kSeparate, SelectionBias::kAlways,
+              MtpKind::kNone},
+    ArchFacts{"lfm2moe", kRequired, Gating::kSoftmax, ExpertLayout::kSeparate,
+              SelectionBias::kAlways, MtpKind::kNone},
+    ArchFacts{"llada-moe", kFixed, Gating::kSoftmax, ExpertLayout::kSeparate, SelectionBias::kNone,
+              MtpKind::kNone},
+    ArchFacts{"llama", kFixed, Gating::kSoftmax, ExpertLayout::kGateOptional, SelectionBias::kNone,
+              MtpKind::kNone},
+    ArchFacts{"llama-embed", kFixed, Gating::kSoftmax, ExpertLayout::kGateOptional,
+              SelectionBias::kNone, MtpKind::kNone},
+    ArchFacts{"llama4", kFixed, Gating::kSigmoid, ExpertLayout::kSeparate, SelectionBias::kNone,
+              MtpKind::kNone},
+    ArchFacts{"maple", kFixed, Gating::kSoftmax, ExpertLayout::kSeparate, SelectionBias::kNone,
+              MtpKind::kNone},
+    ArchFacts{"mellum", kFixed, Gating::kSoftmax, ExpertLayout::kSeparate, SelectionBias::kNone,
+              MtpKind::kNone},
+    ArchFacts{"mimo2", kFixed, Gating::kSigmoid, ExpertLayout::kSeparate, SelectionBias::kOptional,
+              MtpKind::kDense},
+    ArchFacts{"minicpm", kFixed, Gating::kSoftmax, ExpertLayout::kGateOptional,
+              SelectionBias::kNone, MtpKind::kNone},
+    ArchFacts{"minimax-01", kFixed, Gating::kSoftmax, ExpertLayout::kSeparate, SelectionBias::kNone,
+              MtpKind::kNone},
+    ArchFacts{"minimax-m2", kRequired, Gating::kSoftmax, ExpertLayout::kSeparate,
+              SelectionBias::kAlways, MtpKind::kNone},
+    ArchFacts{"minimax-m3", kRequired, Gating::kSoftmax, ExpertLayout::kSeparate,
+              SelectionBias::kAlways, MtpKind::kNone},
+    ArchFacts{"mistral3", kFixed, Gating::kSoftmax, ExpertLayout::kGateOptional,
+              SelectionBias::kNone, MtpKind::kNone},
+    ArchFacts{"mistral4", kDefault, Gating::kSoftmax, ExpertLayout::kMerged,
+              SelectionBias::kOptional, MtpKind::kMoe},
+    ArchFacts{"nemotron_h_moe", kFixed, Gating::kSigmoid, ExpertLayout::kUngated,
+              SelectionBias::kAlways, MtpKind::kMoe},
+    ArchFacts{"nomic-bert-moe", kFixed, Gating::kSoftmax, ExpertLayout::kUngated,
+              SelectionBias::kNone, MtpKind::kNone},
+    ArchFacts{"olmoe", kFixed, Gating::kSoftmax, ExpertLayout::kSeparate, SelectionBias::kNone,
+              MtpKind::kNone},
+    ArchFacts{"phimoe", kFixed, Gating::kSoftmax, ExpertLayout::kSeparate, SelectionBias::kNone,
+              MtpKind::kNone},
+    ArchFacts{"qwen2moe", kFixed, Gating::kSoftmax, ExpertLayout::kSeparate, SelectionBias::kNone,
+              MtpKind::kNone},
+    ArchFacts{"qwen35moe", kFixed, Gating::kSoftmax, ExpertLayout::kMerged, SelectionBias::kNone,
+              MtpKind::kMoe},
+    ArchFacts{"qwen3moe", kFixed, Gating::kSoftmax, ExpertLayout::kSeparate, SelectionBias::kNone,
+              MtpKind::kNone},
+    ArchFacts{"qwen3next", kFixed, Gating::kSoftmax, ExpertLayout::kMerged, SelectionBias::kNone,
+              MtpKind::kMoe},
+    ArchFacts{"qwen3vlmoe", kFixed, Gating::kSoftmax, ExpertLayout::kSeparate, SelectionBias::kNone,
+              MtpKind::kNone},
+    ArchFacts{"qwen4exp", kFixed, Gating::kSoftmax, ExpertLayout::kMerged, SelectionBias::kNone,
+              MtpKind::kNone},
+    ArchFacts{"rnd1", kFixed, Gating::kSoftmax, ExpertLayout::kSeparate, SelectionBias::kNone,
+              MtpKind::kNone},
+    ArchFacts{"smallthinker", kRequired, Gating::kSoftmax, ExpertLayout::kSeparate,
+              SelectionBias::kNone, MtpKind::kNone},
+    ArchFacts{"step35", kDefault, Gating::kSigmoid, ExpertLayout::kSeparate,
+              SelectionBias::kOptional, MtpKind::kMoe},
 };
 static_assert(std::ranges::is_sorted(kArchs, {}, &ArchFacts::name));
 
@@ -95,6 +160,10 @@ constexpr std::array kTensors = {
     TensorRow{"ffn_gate_inp.bias", per_expert(1)}, TensorRow{"exp_probs_b.bias", per_expert(1)},
     TensorRow{"exp_probs_b", per_expert(1)},  // hy_v3 stores it without a suffix
     TensorRow{"exp_probs_b_vl.bias", per_expert(1)},
+    TensorRow{"ffn_gate_chexps.weight", {TensorRole::kChunk, 3, {}}},
+    TensorRow{"ffn_up_chexps.weight", {TensorRole::kChunk, 3, {}}},
+    TensorRow{"ffn_down_chexps.weight", {TensorRole::kChunk, 3, {}}},
+    TensorRow{"ffn_gate_tid2eid.weight", {TensorRole::kTokenTable, 2, {}}},
     // Scale of the router's input, one value a channel of the embedding, in spite of its name.
     TensorRow{"ffn_gate_inp.scale", {}},
     TensorRow{"ffn_norm_exps.weight", {}},  // width of the embedding
@@ -124,9 +193,23 @@ bool is_one_by_one(std::string_view suffix) {
 
 }  // namespace
 
+std::span<const ArchFacts> all_archs() { return kArchs; }
+
 const ArchFacts* find_arch(std::string_view architecture) {
   const auto* const found = std::ranges::lower_bound(kArchs, architecture, {}, &ArchFacts::name);
   return found == kArchs.end() || found->name != architecture ? nullptr : found;
+}
+
+std::optional<BlockName> split_block_name(std::string_view name) {
+  constexpr std::string_view kPrefix = "blk.";
+  if (!name.starts_with(kPrefix)) return std::nullopt;
+  const char* const begin = name.data() + kPrefix.size();
+  const char* const end = name.data() + name.size();
+  BlockName result;
+  const auto [stop, ec] = std::from_chars(begin, end, result.block.value);
+  if (ec != std::errc{} || stop == end || *stop != '.') return std::nullopt;
+  result.suffix = {stop + 1, static_cast<std::size_t>(end - stop - 1)};
+  return result;
 }
 
 TensorFacts tensor_facts(std::string_view suffix) {
@@ -140,18 +223,12 @@ TensorFacts tensor_facts(std::string_view suffix) {
   const auto contains = [&](std::string_view part) {
     return suffix.find(part) != std::string_view::npos;
   };
-  if (contains("_chexps"))
-    return {TensorRole::kRefused, 0,
-            "experts share chunks, and only whole chunks could be removed"};
-  if (contains("tid2eid"))
-    return {TensorRole::kRefused, 0,
-            "a table maps tokens to expert ids, and removed ids would need "
-            "substitutes"};
   if (is_one_by_one(suffix))
     return {TensorRole::kRefused, 0,
             "experts are stored one by one, an old form that llama.cpp no "
             "longer loads; convert the original model again"};
-  if (contains("_exps") || contains("exp_probs") || suffix.starts_with("ffn_gate_inp."))
+  if (contains("_exps") || contains("_chexps") || contains("exp_probs") || contains("tid2eid") ||
+      suffix.starts_with("ffn_gate_inp."))
     return {TensorRole::kUnknown, 0, {}};
   return {};
 }

@@ -1,13 +1,16 @@
 // What llama.cpp v0.5.0 does with experts, as data: which tensors carry the expert dimension and,
-// for each architecture, how router logits become weights. Source: llama.cpp v0.5.0
-// src/llama-arch.cpp (names), src/llama-model.cpp (optional per-expert tensors) and
-// src/models/*.cpp (gating).
+// for each architecture, which of them it has, how router logits become weights and what its MTP
+// blocks hold. Source: llama.cpp v0.5.0 src/llama-arch.cpp (names), src/llama-model.cpp (optional
+// per-expert tensors) and src/models/*.cpp (the rest).
 #pragma once
 
+#include "coe/moe/ids.h"
 #include "coe/moe/model.h"
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
 
 namespace coe {
@@ -19,27 +22,56 @@ enum class GatingSource {
   kKeyRequired,   // <arch>.expert_gating_func; without it the model does not load
 };
 
+// The weights of an expert.
+enum class ExpertLayout {
+  kSeparate,      // gate, up, down
+  kMerged,        // ffn_gate_up_exps and down; separate tensors are accepted too
+  kGateOptional,  // up and down, gate where the model has one
+  kUngated,       // up and down
+};
+
+// A bias added to the probabilities for selection only (exp_probs_b).
+enum class SelectionBias { kNone, kOptional, kAlways };
+
+// Blocks that predict further tokens, the last `nextn_predict_layers` of the model.
+enum class MtpKind { kNone, kDense, kMoe };
+
 struct ArchFacts {
   std::string_view name;  // general.architecture
   GatingSource source = GatingSource::kFixed;
   Gating gating = Gating::kSoftmax;  // fixed or default value
+  ExpertLayout layout = ExpertLayout::kSeparate;
+  SelectionBias bias = SelectionBias::kNone;
+  MtpKind mtp = MtpKind::kNone;
 };
+
+// All of them, by name.
+std::span<const ArchFacts> all_archs();
 
 // Null for architectures that coe does not know.
 const ArchFacts* find_arch(std::string_view architecture);
 
+// "blk.12.ffn_up.weight" → {12, "ffn_up.weight"}; nullopt for tensors outside blocks.
+struct BlockName {
+  LayerId block;
+  std::string_view suffix;
+};
+std::optional<BlockName> split_block_name(std::string_view name);
+
 // What a tensor of a block is to surgery, judged by the part of its name after "blk.N.".
 enum class TensorRole {
-  kOther,      // nothing to do with routed experts
-  kPerExpert,  // last dimension counts experts
-  kRouter,     // the same, and the layer's router
-  kRefused,    // depends on expert ids in a way that coe cannot cut
-  kUnknown,    // named like an expert tensor, but coe does not know what it is
+  kOther,       // nothing to do with routed experts
+  kPerExpert,   // last dimension counts experts
+  kRouter,      // the same, and the layer's router
+  kChunk,       // last dimension counts chunks of experts_per_group experts (grovemoe)
+  kTokenTable,  // maps tokens to expert ids, which are its values (deepseek4)
+  kRefused,     // depends on expert ids in a way that coe cannot cut
+  kUnknown,     // named like an expert tensor, but coe does not know what it is
 };
 
 struct TensorFacts {
   TensorRole role = TensorRole::kOther;
-  std::size_t n_dims = 0;        // of kPerExpert and kRouter, the expert dimension included
+  std::size_t n_dims = 0;        // of kPerExpert, kRouter and kChunk, the last one included
   std::string_view why_refused;  // of kRefused
 };
 

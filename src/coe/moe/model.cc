@@ -12,13 +12,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <map>
 #include <optional>
-#include <span>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -30,24 +29,6 @@ namespace {
 constexpr std::uint32_t kMaxExperts = 1024;  // llama.cpp: LLAMA_MAX_EXPERTS
 constexpr std::uint64_t kDigestEdge = 4096;
 constexpr std::string_view kRouterSuffix = "ffn_gate_inp.weight";
-
-struct BlockName {
-  std::uint32_t block = 0;
-  std::string_view suffix;
-};
-
-// "blk.12.ffn_up.weight" → {12, "ffn_up.weight"}
-std::optional<BlockName> split_name(std::string_view name) {
-  constexpr std::string_view kPrefix = "blk.";
-  if (!name.starts_with(kPrefix)) return std::nullopt;
-  const char* const begin = name.data() + kPrefix.size();
-  const char* const end = name.data() + name.size();
-  BlockName result;
-  const auto [stop, ec] = std::from_chars(begin, end, result.block);
-  if (ec != std::errc{} || stop == end || *stop != '.') return std::nullopt;
-  result.suffix = {stop + 1, static_cast<std::size_t>(end - stop - 1)};
-  return result;
-}
 
 // Reads `<arch>.<name>` keys and collects what is wrong with them.
 class Keys {
@@ -105,14 +86,6 @@ tl::unexpected<Error> unsupported(const gguf::GgufFile& file, std::string_view m
               std::string(hint));
 }
 
-Status refuse_split(const gguf::GgufFile& file) {
-  const gguf::Value* value = file.header().find_key("split.count");
-  const auto count = value == nullptr ? std::nullopt : value->as_uint();
-  if (!count || *count <= 1) return {};
-  return unsupported(file, fmt::format("one of {} parts of a split model", *count),
-                     "join the parts first: llama-gguf-split --merge FIRST-PART.gguf WHOLE.gguf");
-}
-
 Result<std::string> read_architecture(const gguf::GgufFile& file) {
   const gguf::Value* value = file.header().find_key("general.architecture");
   const auto architecture = value == nullptr ? std::nullopt : value->as_string();
@@ -132,7 +105,7 @@ std::string read_name(const gguf::GgufFile& file) {
 
 bool has_expert_tensors(const gguf::Header& header) {
   return std::ranges::any_of(header.tensors, [](const auto& tensor) {
-    const auto name = split_name(tensor.name);
+    const auto name = split_block_name(tensor.name);
     if (!name) return false;
     const auto role = tensor_facts(name->suffix).role;
     return role == TensorRole::kPerExpert || role == TensorRole::kRefused;
@@ -181,39 +154,82 @@ Result<Gating> read_gating(const Keys& keys, const gguf::Header& header, MoeMode
   return arch->gating;
 }
 
-// One expert of `tensor`, whose shape must be n_dims dimensions ending in the expert count.
+// One of the `n_slab` slabs of a tensor, whose shape must be n_dims dimensions ending in n_slab.
 Result<ExpertTensor> expert_tensor(const gguf::GgufFile& file, std::size_t index,
-                                   std::size_t n_dims, std::uint32_t n_expert) {
+                                   std::size_t n_dims, std::uint32_t n_slab) {
   const auto& tensor = file.header().tensors[index];
   // Writers may drop trailing dimensions of 1; the unused entries of `ne` are 1 too.
-  bool fits = tensor.ne[n_dims - 1] == n_expert;
+  bool fits = tensor.ne[n_dims - 1] == n_slab;
   for (std::size_t d = n_dims; d < gguf::kMaxDims; ++d) fits = fits && tensor.ne[d] == 1;
   if (!fits)
     return fail(Code::kCorrupt,
                 fmt::format("{}: tensor `{}` does not end in the expert dimension ({} vs {} "
                             "dimensions, the last {})",
                             file.path().string(), gguf::printable(tensor.name), shape_text(tensor),
-                            n_dims, n_expert),
+                            n_dims, n_slab),
                 "keys and tensors contradict each other; convert or download the model again");
   if (n_dims == 1 && gguf::traits(tensor.type).block_size != 1)
     return unsupported(file,
                        fmt::format("tensor `{}` packs several experts in one block of {}",
                                    gguf::printable(tensor.name), gguf::traits(tensor.type).name),
                        "quantise the model again without this tensor");
-  return ExpertTensor{index, tensor.n_bytes / n_expert};
+  return ExpertTensor{index, tensor.n_bytes / n_slab};
+}
+
+// What collect_layers has found of a block.
+struct Draft {
+  MoeLayer layer;
+  bool router = false;
+  std::set<std::string_view> stems;  // "ffn_up_exps", … of the weights
+};
+
+Status add_tensor(const gguf::GgufFile& file, std::size_t index, const BlockName& name,
+                  const TensorFacts& facts, MoeModel& model, Draft& draft) {
+  MoeLayer& layer = draft.layer;
+  if (facts.role == TensorRole::kTokenTable) {
+    layer.token_table = index;
+    return {};
+  }
+  if (facts.role == TensorRole::kChunk) {
+    COE_TRY(const auto chunk,
+            expert_tensor(file, index, facts.n_dims, model.n_expert / model.n_chunk_expert));
+    layer.chunks.push_back(chunk);
+    layer.expert_bytes += chunk.slab_bytes / model.n_chunk_expert;
+    return {};
+  }
+  COE_TRY(const auto expert, expert_tensor(file, index, facts.n_dims, model.n_expert));
+  layer.experts.push_back(expert);
+  layer.expert_bytes += expert.slab_bytes;
+  if (facts.role == TensorRole::kRouter) {
+    layer.router = index;
+    draft.router = true;
+  }
+  if (name.suffix.ends_with("_exps.weight"))
+    draft.stems.insert(name.suffix.substr(0, name.suffix.find('.')));
+  if (name.suffix.starts_with("exp_probs_b")) model.selection_bias = true;
+  return {};
+}
+
+// The first tensor that a layer of this architecture must have and this one lacks.
+std::optional<std::string_view> missing_weight(const Draft& draft, const ArchFacts* arch) {
+  const auto has = [&](std::string_view stem) { return draft.stems.contains(stem); };
+  if (!draft.router) return kRouterSuffix;
+  if (!has("ffn_down_exps")) return "ffn_down_exps.weight";
+  if (arch == nullptr) return std::nullopt;
+  if (arch->layout == ExpertLayout::kMerged && has("ffn_gate_up_exps")) return std::nullopt;
+  if (!has("ffn_up_exps")) return "ffn_up_exps.weight";
+  const bool gated =
+      arch->layout == ExpertLayout::kSeparate || arch->layout == ExpertLayout::kMerged;
+  if (gated && !has("ffn_gate_exps")) return "ffn_gate_exps.weight";
+  return std::nullopt;
 }
 
 // Sorts the file's tensors into layers. Errors: see describe_moe.
 Status collect_layers(const gguf::GgufFile& file, const Keys& keys, MoeModel& model) {
-  struct Draft {
-    std::optional<std::size_t> router;
-    std::vector<ExpertTensor> experts;
-    bool down = false;
-  };
-  std::map<std::uint32_t, Draft> drafts;
+  std::map<LayerId, Draft> drafts;
   const auto& tensors = file.header().tensors;
   for (std::size_t i = 0; i < tensors.size(); ++i) {
-    const auto name = split_name(tensors[i].name);
+    const auto name = split_block_name(tensors[i].name);
     if (!name) continue;
     const TensorFacts facts = tensor_facts(name->suffix);
     const auto shown = gguf::printable(tensors[i].name);
@@ -228,23 +244,37 @@ Status collect_layers(const gguf::GgufFile& file, const Keys& keys, MoeModel& mo
                          "cutting the model without it could break it; report the architecture");
     if (name->suffix.find("_shexp") != std::string_view::npos) model.shared_expert = true;
     if (facts.role == TensorRole::kOther) continue;
-    if (name->block >= model.n_block)
+    if (name->block.value >= model.n_block)
       return keys.wrong(fmt::format("tensor `{}` lies outside the {} blocks of key `{}`", shown,
                                     model.n_block, keys.full("block_count")));
-    COE_TRY(const auto expert, expert_tensor(file, i, facts.n_dims, model.n_expert));
-    Draft& draft = drafts[name->block];
-    draft.experts.push_back(expert);
-    if (facts.role == TensorRole::kRouter) draft.router = i;
-    if (name->suffix == "ffn_down_exps.weight") draft.down = true;
-    if (name->suffix.starts_with("exp_probs_b")) model.selection_bias = true;
+    COE_TRY_STATUS(add_tensor(file, i, *name, facts, model, drafts[name->block]));
   }
+  const ArchFacts* arch = find_arch(model.id.architecture);
   for (auto& [block, draft] : drafts) {
-    if (!draft.router || !draft.down)
-      return keys.wrong(fmt::format("block {} has expert tensors but no `blk.{}.{}`", block, block,
-                                    draft.router ? "ffn_down_exps.weight" : kRouterSuffix));
-    MoeLayer layer{LayerId{block}, *draft.router, std::move(draft.experts), 0};
-    for (const auto& expert : layer.experts) layer.expert_bytes += expert.slab_bytes;
-    model.layers.push_back(std::move(layer));
+    if (const auto missing = missing_weight(draft, arch))
+      return keys.wrong(fmt::format("block {} has expert tensors but no `blk.{}.{}`", block.value,
+                                    block.value, *missing));
+    draft.layer.id = block;
+    auto& layers = model.is_mtp(draft.layer.id) ? model.mtp_layers : model.layers;
+    layers.push_back(std::move(draft.layer));
+  }
+  if (model.layers.empty())
+    return keys.wrong("only MTP blocks have experts, which ordinary decoding never uses");
+  return {};
+}
+
+// Hash-routed layers hold n_used expert ids for each token.
+Status check_token_tables(const gguf::GgufFile& file, const MoeModel& model) {
+  for (const auto& layer : model.layers) {
+    if (!layer.token_table) continue;
+    const auto& tensor = file.header().tensors[*layer.token_table];
+    const auto type = gguf::traits(tensor.type).name;
+    if (type == "I32" && tensor.n_dims == 2 && tensor.ne[0] == model.n_expert_used) continue;
+    return fail(Code::kCorrupt,
+                fmt::format("{}: tensor `{}` is no table of {} expert ids a token ({} {})",
+                            file.path().string(), gguf::printable(tensor.name), model.n_expert_used,
+                            type, shape_text(tensor)),
+                "keys and tensors contradict each other; convert or download the model again");
   }
   return {};
 }
@@ -253,21 +283,23 @@ Status collect_layers(const gguf::GgufFile& file, const Keys& keys, MoeModel& mo
 // arctic, grok).
 bool has_dense_beside(const gguf::Header& header, const MoeModel& model) {
   return std::ranges::any_of(header.tensors, [&](const auto& tensor) {
-    const auto name = split_name(tensor.name);
-    return name && name->suffix == "ffn_down.weight" && model.find_layer(LayerId{name->block});
+    const auto name = split_block_name(tensor.name);
+    return name && name->suffix == "ffn_down.weight" && model.find_layer(name->block);
   });
 }
 
-Status warn_of_mtp(const Keys& keys, MoeModel& model) {
-  COE_TRY(const auto n_mtp, keys.u32("nextn_predict_layers", 0));
-  if (n_mtp == 0 || n_mtp >= model.n_block) return {};
-  const std::uint32_t first = model.n_block - n_mtp;
-  for (const auto& layer : model.layers)
-    if (layer.id.value >= first)
-      model.warnings.push_back(fmt::format(
-          "block {} predicts further tokens (MTP): it has experts to cut, but runs no router in "
-          "ordinary decoding",
-          layer.id.value));
+// Blocks at the end that predict further tokens, and experts that are cut in chunks.
+Status read_special_counts(const Keys& keys, MoeModel& model) {
+  COE_TRY(model.n_mtp, keys.u32("nextn_predict_layers", 0));
+  if (model.n_mtp > 0 && model.n_mtp >= model.n_block)
+    return keys.wrong(fmt::format("key `{}` is impossible ({} of {} blocks)",
+                                  keys.full("nextn_predict_layers"), model.n_mtp, model.n_block));
+  if (model.id.architecture != "grovemoe") return {};  // elsewhere the key means nothing
+  COE_TRY(model.n_chunk_expert, keys.u32("experts_per_group", 1));
+  if (model.n_chunk_expert == 0 || model.n_expert % model.n_chunk_expert != 0)
+    return keys.wrong(fmt::format("key `{}` is impossible ({}, {} experts)",
+                                  keys.full("experts_per_group"), model.n_chunk_expert,
+                                  model.n_expert));
   return {};
 }
 
@@ -317,7 +349,6 @@ std::optional<std::size_t> MoeModel::find_layer(LayerId layer) const {
 }
 
 Result<MoeModel> describe_moe(const gguf::GgufFile& file) {
-  COE_TRY_STATUS(refuse_split(file));
   MoeModel model;
   COE_TRY(model.id.architecture, read_architecture(file));
   const Keys keys(file, model.id.architecture);
@@ -343,35 +374,42 @@ Result<MoeModel> describe_moe(const gguf::GgufFile& file) {
   COE_TRY(model.n_ctx_train, keys.u32("context_length", 0));
   COE_TRY(model.n_expert_group, keys.u32("expert_group_count", 0));
   COE_TRY(model.n_group_used, keys.u32("expert_group_used_count", 0));
+  COE_TRY_STATUS(read_special_counts(keys, model));
   COE_TRY_STATUS(collect_layers(file, keys, model));
   COE_TRY_STATUS(read_used_count(keys, model));
   COE_TRY_STATUS(check_counts(keys, model));
+  COE_TRY_STATUS(check_token_tables(file, model));
   COE_TRY(model.gating, read_gating(keys, file.header(), model));
-  COE_TRY_STATUS(warn_of_mtp(keys, model));
   model.shared_expert = model.shared_expert || has_dense_beside(file.header(), model);
   model.id.name = read_name(file);
-  model.id.digest = model_digest(file);
+  COE_TRY(model.id.digest, model_digest(file));
   return model;
 }
 
-std::string model_digest(const gguf::GgufFile& file) {
+Result<std::string> model_digest(const gguf::GgufFile& file) {
   std::vector<const gguf::TensorInfo*> sorted;
   for (const auto& tensor : file.header().tensors) sorted.push_back(&tensor);
   std::ranges::sort(sorted, {},
                     [](const auto* tensor) -> std::string_view { return tensor->name; });
   Hasher hasher;
+  std::vector<std::byte> bytes;
+  const auto add = [&](const gguf::TensorInfo& tensor, std::uint64_t offset, std::uint64_t n) {
+    bytes.resize(n);
+    auto status = file.read(tensor, offset, bytes);
+    if (status) hasher.add(bytes);
+    return status;
+  };
   for (const auto* tensor : sorted) {
     add_value(hasher, tensor->name);
     hasher.add(static_cast<std::uint64_t>(tensor->type));
     for (const auto n : tensor->ne) hasher.add(n);
-    const auto bytes = file.data(*tensor);
-    const auto name = split_name(tensor->name);
+    const auto name = split_block_name(tensor->name);
     if (name && name->suffix == kRouterSuffix) {
-      hasher.add(bytes);
+      COE_TRY_STATUS(add(*tensor, 0, tensor->n_bytes));
     } else {
-      const auto edge = std::min<std::uint64_t>(bytes.size(), kDigestEdge);
-      hasher.add(bytes.first(edge));
-      hasher.add(bytes.last(edge));
+      const auto edge = std::min<std::uint64_t>(tensor->n_bytes, kDigestEdge);
+      COE_TRY_STATUS(add(*tensor, 0, edge));
+      COE_TRY_STATUS(add(*tensor, tensor->n_bytes - edge, edge));
     }
   }
   return hasher.digest();

@@ -34,8 +34,11 @@ struct ExpertTensor {
 struct MoeLayer {
   LayerId id;
   std::size_t router = 0;  // index of blk.N.ffn_gate_inp.weight, also listed in `experts`
-  std::vector<ExpertTensor> experts;  // every tensor to cut, in file order
-  std::uint64_t expert_bytes = 0;     // one expert over all of them
+  std::vector<ExpertTensor> experts;  // every tensor with one slab an expert, in file order
+  std::vector<ExpertTensor> chunks;   // one slab for each chunk of experts (grovemoe)
+  // Hash-routed layers (deepseek4): I32 [n_used, n_vocab], the experts of each token.
+  std::optional<std::size_t> token_table;
+  std::uint64_t expert_bytes = 0;  // one expert over `experts` and its part of `chunks`
 };
 
 // Who a profile, mask or specialist belongs to. Two files with equal digests have the same tensors
@@ -55,15 +58,21 @@ struct MoeModel {
   std::uint32_t n_expert_used = 0;   // top-k
   std::uint32_t n_expert_group = 0;  // 0 or 1: no groups
   std::uint32_t n_group_used = 0;
+  std::uint32_t n_chunk_expert = 1;  // experts that live and die together (grovemoe: a chunk)
+  std::uint32_t n_mtp = 0;           // last blocks that only predict further tokens
   std::uint32_t n_ctx_train = 0;
   Gating gating = Gating::kSoftmax;
   bool selection_bias = false;  // exp_probs_b present
   bool shared_expert = false;
-  std::vector<MoeLayer> layers;       // in block order
+  std::vector<MoeLayer> layers;       // that ordinary decoding routes in, in block order
+  std::vector<MoeLayer> mtp_layers;   // the MoE ones of the MTP blocks: same shapes, no statistics
   std::vector<std::string> warnings;  // unsafe or doubtful points, for people
 
-  // Position in `layers`, or nullopt for dense blocks.
+  // Position in `layers`, or nullopt for dense and MTP blocks.
   std::optional<std::size_t> find_layer(LayerId id) const;
+  bool is_mtp(LayerId block) const {
+    return block.value >= n_block - n_mtp && block.value < n_block;
+  }
 };
 
 // Errors: kUnsupported for a dense model (no router), for an architecture that cannot be cut
@@ -75,7 +84,8 @@ Result<MoeModel> describe_moe(const gguf::GgufFile& file);
 // shape and its first and last 4096 bytes, and over all bytes of the routers (F32 and never
 // requantised; a few MB). Metadata is not part of it, so an edited chat template keeps the
 // identity. Cost: ~10 kB read for each tensor.
-std::string model_digest(const gguf::GgufFile& file);
+// The same for a split model as for the joined one. Errors: kIo.
+Result<std::string> model_digest(const gguf::GgufFile& file);
 
 // Refuses (kMismatch) when `found`, named in a profile, mask or specialist at `path`, is not
 // `expected`.

@@ -149,6 +149,7 @@ Result<RoutingStats> run_profile(Engine& engine, const MoeModel& parent, const C
   stats.corpus_digest = corpus.digest;
   stats.settings = profile_settings(options);
   stats.n_expert_group = parent.n_expert_group;
+  stats.n_chunk_expert = parent.n_chunk_expert;
   stats.shape.n_expert = parent.n_expert;
   stats.shape.n_expert_used = parent.n_expert_used;
   for (const auto& layer : parent.layers) stats.shape.layers.push_back(layer.id);

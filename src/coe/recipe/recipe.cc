@@ -40,7 +40,8 @@ Status check_keep_count(std::uint32_t n_keep, std::uint32_t n_expert, std::uint3
 Result<BuiltMask> build_mask(const RoutingStats& stats, const MaskRecipe& recipe) {
   COE_TRY_STATUS(check_keep_count(recipe.n_keep, stats.shape.n_expert, stats.shape.n_expert_used));
   COE_TRY(const auto score, compute_score(stats, recipe.score));
-  COE_TRY(auto mask, top_k_mask(score, stats.shape.layers, recipe.n_keep, stats.n_expert_group));
+  COE_TRY(auto mask, top_k_mask(score, stats.shape.layers, recipe.n_keep, stats.n_expert_group,
+                                stats.n_chunk_expert));
   mask.parent = stats.parent;
   mask.passes.push_back(describe_pass(stats, recipe));
   auto covered = coverage(mask, score, stats.shape.layers);

@@ -22,6 +22,7 @@ inline constexpr std::string_view kParentDigest = "coe.profile.parent.digest";
 inline constexpr std::string_view kExpert = "coe.profile.n_expert";
 inline constexpr std::string_view kExpertUsed = "coe.profile.n_expert_used";
 inline constexpr std::string_view kExpertGroup = "coe.profile.n_expert_group";
+inline constexpr std::string_view kChunkExpert = "coe.profile.n_chunk_expert";
 inline constexpr std::string_view kLayers = "coe.profile.layers";
 inline constexpr std::string_view kDomains = "coe.profile.domains";
 inline constexpr std::string_view kWeights = "coe.profile.weights";

@@ -99,6 +99,7 @@ Result<RoutingStats> read_keys(const gguf::Header& header) {
   COE_TRY(stats.shape.n_expert, read_u32(header, names::kExpert));
   COE_TRY(stats.shape.n_expert_used, read_u32(header, names::kExpertUsed));
   COE_TRY(stats.n_expert_group, read_u32(header, names::kExpertGroup));
+  COE_TRY(stats.n_chunk_expert, read_u32(header, names::kChunkExpert));
   COE_TRY(stats.corpus_digest, read_string(header, names::kCorpusDigest));
   COE_TRY(stats.settings, read_string(header, names::kSettings));
   COE_TRY(stats.tool_version, read_string(header, names::kToolVersion));
@@ -144,11 +145,9 @@ class TensorReader {
     if (info->ne != ne)
       return fail(Code::kCorrupt, fmt::format("tensor `{}` has another shape ([{}] vs [{}])", name,
                                               fmt::join(info->ne, ", "), fmt::join(ne, ", ")));
-    const auto bytes = file_.data(*info);
-    out.resize(bytes.size() / sizeof(Number));  // the reader has checked that these bytes are there
-    if (!bytes.empty()) std::memcpy(out.data(), bytes.data(), bytes.size());
+    out.resize(info->n_bytes / sizeof(Number));  // the reader has checked that they are there
     seen_.insert(name);
-    return {};
+    return file_.read(*info, 0, std::as_writable_bytes(std::span(out)));
   }
 
   Status read_count(const std::string& name, std::int64_t& out) {

@@ -52,7 +52,8 @@ Status check_mergeable(const RoutingStats& into, const RoutingStats& other) {
                 fmt::format("taken from another model ({} vs {})", model_text(other.parent),
                             model_text(into.parent)),
                 "merge only profiles of the same model file");
-  if (into.shape != other.shape || into.n_expert_group != other.n_expert_group)
+  if (into.shape != other.shape || into.n_expert_group != other.n_expert_group ||
+      into.n_chunk_expert != other.n_chunk_expert)
     return fail(Code::kMismatch, fmt::format("the profile has another shape ({} vs {})",
                                              shape_text(other.shape), shape_text(into.shape)));
   if (!into.domains.empty() && !other.domains.empty() &&
@@ -77,7 +78,8 @@ Status check_mergeable(const RoutingStats& into, const RoutingStats& other) {
   return {};
 }
 
-Status check_shape(const RoutingShape& shape) {
+Status check_shape(const RoutingStats& stats) {
+  const RoutingShape& shape = stats.shape;
   if (shape.layers.empty()) return fail(Code::kCorrupt, "the profile has no layer");
   if (!std::is_sorted(shape.layers.begin(), shape.layers.end()) ||
       std::adjacent_find(shape.layers.begin(), shape.layers.end()) != shape.layers.end())
@@ -85,6 +87,9 @@ Status check_shape(const RoutingShape& shape) {
   if (shape.n_expert_used == 0 || shape.n_expert_used > shape.n_expert)
     return fail(Code::kCorrupt, fmt::format("{} experts used per token of {} in a layer",
                                             shape.n_expert_used, shape.n_expert));
+  if (stats.n_chunk_expert == 0 || shape.n_expert % stats.n_chunk_expert != 0)
+    return fail(Code::kCorrupt, fmt::format("chunks of {} experts do not fill a layer of {}",
+                                            stats.n_chunk_expert, shape.n_expert));
   return {};
 }
 
@@ -205,7 +210,7 @@ Status merge_into(RoutingStats& into, const RoutingStats& other) {
 }
 
 Status check_invariants(const RoutingStats& stats) {
-  COE_TRY_STATUS(check_shape(stats.shape));
+  COE_TRY_STATUS(check_shape(stats));
   if (stats.domains.empty()) return fail(Code::kCorrupt, "the profile has no sub-domain");
   const bool with_outputs = stats.domains.front().has_outputs();
   std::int64_t n_tokens = 0;

@@ -62,6 +62,7 @@ struct RoutingStats {
   ModelId parent;
   RoutingShape shape;
   std::uint32_t n_expert_group = 0;  // of the parent; 0 or 1: no groups
+  std::uint32_t n_chunk_expert = 1;  // of the parent: experts that are kept or removed as one
   std::vector<DomainStats> domains;  // sorted by name
   std::string tool_version;          // that wrote it
   std::string engine;                // engine and its version

@@ -48,6 +48,7 @@ std::vector<KeyValue> profile_keys(const RoutingStats& stats) {
   add(names::kExpert, Value::u32(stats.shape.n_expert));
   add(names::kExpertUsed, Value::u32(stats.shape.n_expert_used));
   add(names::kExpertGroup, Value::u32(stats.n_expert_group));
+  add(names::kChunkExpert, Value::u32(stats.n_chunk_expert));
   add(names::kLayers, Value::array_u32(layers));
   add(names::kDomains, Value::strings(domains));
   add(names::kWeights, Value::array_f64(weights));

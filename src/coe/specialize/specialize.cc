@@ -186,7 +186,7 @@ Status Pipeline::stage_prune(const gguf::GgufFile& parent, const MoeModel& model
   // files whole.
   Result<VerifyReport> proof = fail(Code::kNotFound, "no child yet");
   if (std::filesystem::exists(child, ec)) {
-    proof = verify_child(parent.path(), child, mask_, observer_);
+    proof = verify_child(parent.path(), child, mask_, options_.dequantizer, observer_);
     if (!(proof && proof->ok()) && !may_replace()) return tl::unexpected(stale(child));
   }
   const bool reused = proof && proof->ok();
@@ -202,7 +202,7 @@ Status Pipeline::stage_prune(const gguf::GgufFile& parent, const MoeModel& model
 
   start = Clock::now();
   if (!reused) {
-    proof = verify_child(parent.path(), child, mask_, observer_);
+    proof = verify_child(parent.path(), child, mask_, options_.dequantizer, observer_);
     if (!proof) return tl::unexpected(std::move(proof).error());
   }
   if (!proof->ok()) {

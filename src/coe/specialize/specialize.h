@@ -9,6 +9,7 @@
 #include "coe/corpus/corpus.h"
 #include "coe/engine/engine.h"
 #include "coe/eval/eval.h"
+#include "coe/gguf/dequantizer.h"
 #include "coe/profile/profile.h"
 #include "coe/recipe/recipe.h"
 
@@ -30,6 +31,7 @@ struct SpecializeOptions {
   ProfileOptions profile;
   EvalOptions eval;
   std::uint32_t n_random = 3;  // random masks of the same size to compare with; seeds 1, 2, …
+  const gguf::Dequantizer* dequantizer = nullptr;  // for the proof; null: scales only
   Path output;
   Overwrite overwrite = Overwrite::kRefuse;
   std::string command_line;

@@ -13,10 +13,12 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <fcntl.h>
 #include <span>
 #include <string>
 #include <string_view>
 #include <sys/types.h>
+#include <system_error>
 #include <unistd.h>
 #include <vector>
 
@@ -27,19 +29,29 @@ constexpr std::uint64_t kChunkBytes = std::uint64_t{16} << 20;  // between two p
 constexpr std::size_t kBufferBytes = std::size_t{4} << 20;
 constexpr std::string_view kStage = "prune";
 
-// Appends ranges of the parent to the output: inside the kernel where the file systems can, else
-// through a buffer.
-class Copier {
+// Writes one file of the child.
+class PartWriter {
  public:
-  Copier(const gguf::GgufFile& parent, const Path& path, AtomicFile& output)
+  PartWriter(const gguf::GgufFile& parent, const Path& path, AtomicFile& output)
       : parent_(parent), path_(path), output_(output) {}
 
-  Status copy(ByteRange range) {
-    while (in_kernel_ && range.n_bytes > 0) {
-      auto offset = static_cast<off_t>(range.offset);
+  std::uint64_t written() const { return written_; }
+
+  Status write(std::span<const std::byte> bytes) {
+    COE_TRY_STATUS(output_.write(bytes));
+    written_ += bytes.size();
+    return {};
+  }
+
+  Status copy(const ByteRange& range) {
+    if (range.source == ByteRange::Source::kZeros) return write_zeros(range.n_bytes);
+    std::uint64_t offset = range.offset;
+    std::uint64_t left = range.n_bytes;
+    while (in_kernel_ && left > 0) {
+      auto from = static_cast<off_t>(offset);
       // No output offset: the output's own position advances, as AtomicFile::write expects.
-      const ssize_t n = ::copy_file_range(parent_.fd(), &offset, output_.fd(), nullptr,
-                                          static_cast<std::size_t>(range.n_bytes), 0);
+      const ssize_t n = ::copy_file_range(parent_.part_fd(range.part), &from, output_.fd(), nullptr,
+                                          static_cast<std::size_t>(left), 0);
       if (n < 0 && errno == EINTR) continue;
       if (n < 0 && (errno == ENOSPC || errno == EDQUOT || errno == EFBIG))
         return tl::unexpected(io_error(path_, "write"));
@@ -47,31 +59,42 @@ class Copier {
         in_kernel_ = false;  // two file systems, or one that cannot: try the plain way
         break;
       }
-      range.offset += static_cast<std::uint64_t>(n);
-      range.n_bytes -= static_cast<std::uint64_t>(n);
+      written_ += static_cast<std::uint64_t>(n);
+      offset += static_cast<std::uint64_t>(n);
+      left -= static_cast<std::uint64_t>(n);
     }
-    return copy_buffered(range);
+    return copy_buffered(range.part, offset, left);
+  }
+
+  // Lets the disk begin with what was written, so that the final flush has little left to wait for.
+  void start_writeback() {
+    ::sync_file_range(output_.fd(), static_cast<off_t>(flushed_),
+                      static_cast<off_t>(written_ - flushed_), SYNC_FILE_RANGE_WRITE);  // a hint
+    flushed_ = written_;
   }
 
  private:
-  Status copy_buffered(ByteRange range) {
-    while (range.n_bytes > 0) {
+  Status copy_buffered(std::size_t part, std::uint64_t offset, std::uint64_t left) {
+    while (left > 0) {
       if (buffer_.empty()) buffer_.resize(kBufferBytes);
-      const auto wanted =
-          static_cast<std::size_t>(std::min<std::uint64_t>(range.n_bytes, kBufferBytes));
-      const ssize_t n =
-          ::pread(parent_.fd(), buffer_.data(), wanted, static_cast<off_t>(range.offset));
-      if (n < 0 && errno == EINTR) continue;
-      if (n < 0) return tl::unexpected(io_error(parent_.path(), "read"));
-      if (n == 0)
-        return fail(Code::kIo,
-                    fmt::format("{}: shrank while it was being read (no byte {})",
-                                parent_.path().string(), range.offset),
-                    "leave the parent alone until the work is done");
-      const auto n_read = static_cast<std::size_t>(n);
-      COE_TRY_STATUS(output_.write(std::span<const std::byte>(buffer_).first(n_read)));
-      range.offset += n_read;
-      range.n_bytes -= n_read;
+      const auto piece = std::span(buffer_).first(
+          static_cast<std::size_t>(std::min<std::uint64_t>(left, kBufferBytes)));
+      COE_TRY_STATUS(parent_.read_part(part, offset, piece));
+      COE_TRY_STATUS(write(piece));
+      offset += piece.size();
+      left -= piece.size();
+    }
+    return {};
+  }
+
+  Status write_zeros(std::uint64_t left) {
+    std::vector<std::byte> zeros(
+        static_cast<std::size_t>(std::min<std::uint64_t>(left, kBufferBytes)));
+    while (left > 0) {
+      const auto piece = std::span<const std::byte>(zeros).first(
+          static_cast<std::size_t>(std::min<std::uint64_t>(left, zeros.size())));
+      COE_TRY_STATUS(write(piece));
+      left -= piece.size();
     }
     return {};
   }
@@ -80,6 +103,8 @@ class Copier {
   const Path& path_;
   AtomicFile& output_;
   std::vector<std::byte> buffer_;
+  std::uint64_t written_ = 0;
+  std::uint64_t flushed_ = 0;  // handed to the disk
   bool in_kernel_ = true;
 };
 
@@ -92,41 +117,87 @@ Status check_space(const Path& output, std::uint64_t needed) {
               "free some space or write to another disk");
 }
 
+class Progress {
+ public:
+  Progress(std::uint64_t total, Observer& observer) : total_(total), observer_(observer) {}
+
+  // `done` bytes of the present file. Errors: kCancelled.
+  Status report(std::uint64_t done, const Path& output) {
+    observer_.progress(kStage, before_ + done, total_, "bytes");
+    if (!observer_.cancelled()) return {};
+    return fail(Code::kCancelled, fmt::format("{}: stopped, nothing written", output.string()));
+  }
+  void finish_file(std::uint64_t n_bytes) { before_ += n_bytes; }
+
+ private:
+  std::uint64_t total_;
+  std::uint64_t before_ = 0;  // files already written
+  Observer& observer_;
+};
+
+Status write_part(const gguf::GgufFile& parent, const PartPlan& part, const Path& path,
+                  AtomicFile& file, Progress& progress) {
+  PartWriter writer(parent, path, file);
+  COE_TRY_STATUS(writer.write(part.header_bytes));
+  std::vector<std::byte> padding;
+  std::uint64_t reported = 0;
+  const auto report = [&]() -> Status {
+    if (writer.written() - reported >= kChunkBytes) {
+      reported = writer.written();
+      writer.start_writeback();
+    }
+    return progress.report(writer.written(), path);
+  };
+  for (std::size_t i = 0; i < part.tensors.size(); ++i) {
+    COE_TRY_STATUS(writer.write(part.tensors[i].bytes));
+    for (ByteRange range : part.tensors[i].ranges) {
+      const std::uint64_t end = range.offset + range.n_bytes;
+      for (; range.offset < end; range.offset += range.n_bytes) {
+        range.n_bytes = std::min(kChunkBytes, end - range.offset);
+        COE_TRY_STATUS(writer.copy(range));
+        COE_TRY_STATUS(report());
+      }
+    }
+    const std::uint64_t alignment = part.header.alignment;
+    padding.resize((alignment - part.header.tensors[i].n_bytes % alignment) % alignment);
+    COE_TRY_STATUS(writer.write(padding));
+  }
+  COE_TRY_STATUS(report());
+  COE_CHECK(writer.written() == part.header.file_bytes);
+  progress.finish_file(writer.written());
+  return {};
+}
+
+// The first part last: until it has its name, nobody takes the others for a model.
+Status commit_all(std::vector<AtomicFile>& files, const std::vector<Path>& paths) {
+  std::error_code ec;  // a name that is not there need not be removed
+  if (files.size() > 1) std::filesystem::remove(paths[0], ec);
+  for (std::size_t i = files.size(); i-- > 0;) {
+    const auto status = files[i].commit();
+    if (status) continue;
+    for (std::size_t done = i + 1; done < files.size(); ++done)
+      std::filesystem::remove(paths[done], ec);
+    return status;
+  }
+  return {};
+}
+
 }  // namespace
 
 Status apply_plan(const gguf::GgufFile& parent, const SurgeryPlan& plan, const Path& output,
                   Overwrite overwrite, Observer& observer) {
+  const auto paths = output_paths(output, plan);
   // Created first: that frees what an abandoned run of the same output left behind.
-  COE_TRY(auto file, AtomicFile::create(output, overwrite));
-  const std::uint64_t total = plan.header.file_bytes;
-  COE_TRY_STATUS(check_space(output, total));
-  COE_TRY_STATUS(file.write(plan.header_bytes));
-  std::uint64_t done = plan.header_bytes.size();
-  Copier copier(parent, output, file);
-  std::vector<std::byte> padding;
-  for (std::size_t i = 0; i < plan.tensors.size(); ++i) {
-    for (ByteRange range : plan.tensors[i].ranges) {
-      while (range.n_bytes > 0) {
-        if (observer.cancelled())
-          return fail(Code::kCancelled,
-                      fmt::format("{}: stopped, nothing written", output.string()));
-        const std::uint64_t chunk = std::min(range.n_bytes, kChunkBytes);
-        COE_TRY_STATUS(copier.copy({range.offset, chunk}));
-        range.offset += chunk;
-        range.n_bytes -= chunk;
-        done += chunk;
-        observer.progress(kStage, done, total, "bytes");
-      }
-    }
-    const std::uint64_t alignment = plan.header.alignment;
-    padding.resize((alignment - plan.header.tensors[i].n_bytes % alignment) % alignment);
-    COE_TRY_STATUS(file.write(padding));
-    done += padding.size();
+  std::vector<AtomicFile> files;
+  for (const Path& path : paths) {
+    COE_TRY(auto file, AtomicFile::create(path, overwrite));
+    files.push_back(std::move(file));
   }
-  COE_CHECK(done == total);
-  COE_TRY_STATUS(file.commit());
-  observer.progress(kStage, total, total, "bytes");
-  return {};
+  COE_TRY_STATUS(check_space(output, plan.file_bytes));
+  Progress progress(plan.file_bytes, observer);
+  for (std::size_t i = 0; i < files.size(); ++i)
+    COE_TRY_STATUS(write_part(parent, plan.parts[i], paths[i], files[i], progress));
+  return commit_all(files, paths);
 }
 
 }  // namespace coe

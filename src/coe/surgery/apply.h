@@ -8,12 +8,12 @@
 #include "coe/gguf/reader.h"
 #include "coe/surgery/plan.h"
 
-#include <cstdint>
-
 namespace coe {
 
-// Errors: kExists; kIo (space is checked before the first byte; a disk that fills up later leaves
-// nothing under the final name); kCancelled.
+// `output` names the child, or with several parts what output_paths() derives from it. All parts
+// are complete before the first gets its name, and the first part, which is what one opens, gets
+// its name last. Errors: kExists; kIo (space is checked before the first byte; a disk that fills up
+// later leaves nothing under the final names); kCancelled.
 Status apply_plan(const gguf::GgufFile& parent, const SurgeryPlan& plan, const Path& output,
                   Overwrite overwrite, Observer& observer);
 

@@ -2,19 +2,20 @@
 
 #include "coe/base/observer.h"
 #include "coe/base/result.h"
+#include "coe/gguf/dequantizer.h"
 #include "coe/gguf/reader.h"
 #include "coe/gguf/tensor_type.h"
 #include "coe/moe/ids.h"
 #include "coe/verify/findings.h"
-#include "coe/verify/finite.h"
-#include "coe/verify/kept.h"
 #include "coe/verify/structure.h"
+#include "coe/verify/values.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cmath>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -23,24 +24,24 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <sys/mman.h>
 #include <system_error>
 #include <thread>
-#include <tuple>
 #include <utility>
 #include <vector>
 
 namespace coe {
 namespace {
 
-constexpr std::uint64_t kChunkBytes = std::uint64_t{16} << 20;
-constexpr std::uint64_t kReleaseBytes = std::uint64_t{128} << 20;  // mapped between two releases
+constexpr std::uint64_t kChunkBytes = std::uint64_t{1} << 20;  // stays in the processor's cache
 constexpr auto kReportEvery = std::chrono::milliseconds(50);
 
 struct Expert {
   std::uint32_t slot = 0;
-  ExpertId id;
+  std::uint32_t id = 0;   // in the parent
+  bool is_chunk = false;  // a slab of several experts
 };
+
+enum class Against { kParent, kZeros, kNothing };
 
 // A piece of one tensor. Offsets are from the tensor's data in each file; whole blocks.
 struct Piece {
@@ -50,6 +51,7 @@ struct Piece {
   std::uint64_t parent_at = 0;
   std::uint64_t child_at = 0;
   std::uint64_t n_bytes = 0;
+  Against against = Against::kParent;
 };
 
 struct Found {
@@ -69,89 +71,108 @@ void add_pieces(std::vector<Piece>& out, Piece whole, std::uint64_t block_bytes)
   }
 }
 
+// Slabs of a cut tensor that the child keeps, ascending.
+std::vector<std::uint32_t> kept_slabs(const std::vector<ExpertId>& kept, std::uint32_t n_expert,
+                                      std::uint32_t n_slab) {
+  const std::uint32_t size = n_expert / n_slab;  // 1, or experts in a chunk
+  std::vector<std::uint32_t> slabs;
+  for (const ExpertId id : kept)
+    if (id.value % size == 0) slabs.push_back(id.value / size);
+  return slabs;
+}
+
+void add_slabs(std::vector<Piece>& out, std::size_t index, const TensorPair& pair,
+               const std::vector<std::uint32_t>& slabs, bool zero, bool is_chunk) {
+  const std::uint64_t block_bytes = gguf::traits(pair.child->type).block_bytes;
+  const std::uint64_t n_bytes = pair.parent->n_bytes / pair.n_slab;
+  if (!zero) {
+    for (std::uint32_t slot = 0; slot < slabs.size(); ++slot)
+      add_pieces(out,
+                 {index, Expert{slot, slabs[slot], is_chunk}, 0, slabs[slot] * n_bytes,
+                  slot * n_bytes, n_bytes, Against::kParent},
+                 block_bytes);
+    return;
+  }
+  for (std::uint32_t id = 0; id < pair.n_slab; ++id)
+    add_pieces(out,
+               {index, Expert{id, id, is_chunk}, 0, id * n_bytes, id * n_bytes, n_bytes,
+                std::ranges::binary_search(slabs, id) ? Against::kParent : Against::kZeros},
+               block_bytes);
+}
+
 std::vector<Piece> cut_up(std::span<const TensorPair> pairs, const KeptExperts& kept,
-                          CompareCounts& counts) {
+                          const CutForm& form, Compared& compared) {
   std::vector<Piece> pieces;
+  std::uint32_t n_expert = 1;
+  for (const TensorPair& pair : pairs)
+    if (pair.kind == PairKind::kExperts) n_expert = std::max(n_expert, pair.n_slab);
   for (std::size_t i = 0; i < pairs.size(); ++i) {
     const TensorPair& pair = pairs[i];
-    const std::uint64_t block_bytes = gguf::traits(pair.child->type).block_bytes;
-    if (!pair.layer) {
-      add_pieces(pieces, {i, std::nullopt, 0, 0, 0, pair.child->n_bytes}, block_bytes);
+    const bool slabs = pair.kind == PairKind::kExperts || pair.kind == PairKind::kChunks;
+    if (!slabs) {
+      const auto against = pair.kind == PairKind::kWhole ? Against::kParent : Against::kNothing;
+      add_pieces(pieces, {i, std::nullopt, 0, 0, 0, pair.child->n_bytes, against},
+                 gguf::traits(pair.child->type).block_bytes);
       continue;
     }
-    const auto ids = kept.find(*pair.layer);
+    const auto ids = kept.find(pair.layer);
     if (ids == kept.end()) continue;
-    const std::uint64_t slab = pair.child->n_bytes / ids->second.size();
-    for (std::uint32_t slot = 0; slot < ids->second.size(); ++slot) {
-      const ExpertId id = ids->second[slot];
-      add_pieces(pieces, {i, Expert{slot, id}, 0, id.value * slab, slot * slab, slab}, block_bytes);
-      ++counts.n_expert;
-    }
+    const auto wanted = kept_slabs(ids->second, n_expert, pair.n_slab);
+    add_slabs(pieces, i, pair, wanted, form.zero, pair.kind == PairKind::kChunks);
+    compared.n_expert += wanted.size();
   }
-  for (const auto& piece : pieces) counts.n_bytes += piece.n_bytes;
+  for (const auto& piece : pieces)
+    if (piece.against != Against::kNothing) compared.n_bytes += piece.n_bytes;
   return pieces;
 }
 
-// Lets the pages of a mapping go; the page cache keeps what it likes. All at once, because the
-// kernel also maps neighbours of what was read, so releasing piece by piece would leave some
-// behind.
-void release(std::span<const std::byte> mapping) {
-  // madvise takes a non-const address; the mapping stays read-only. A hint: a refusal costs memory,
-  // nothing else.
-  ::madvise(const_cast<std::byte*>(mapping.data()), mapping.size(), MADV_DONTNEED);
-}
-
-std::string place(const Piece& piece) {
+std::string place(const Piece& piece, bool zero) {
   if (!piece.expert) return {};
-  return fmt::format("kept expert {} (the parent's {}) ", piece.expert->slot,
-                     piece.expert->id.value);
+  const auto what = piece.expert->is_chunk ? "chunk" : "expert";
+  if (zero) return fmt::format("{} {} ", what, piece.expert->id);
+  return fmt::format("kept {} {} (the parent's {}) ", what, piece.expert->slot, piece.expert->id);
 }
 
-std::optional<std::string> judge(const Piece& piece, gguf::TensorType type,
+std::optional<std::string> judge(const Piece& piece, const std::string& where,
                                  std::span<const std::byte> parent,
                                  std::span<const std::byte> child) {
-  if (std::memcmp(parent.data(), child.data(), child.size()) != 0) {
-    const auto at =
-        static_cast<std::uint64_t>(std::ranges::mismatch(parent, child).in1 - parent.begin());
-    return fmt::format("{}differs at byte {} ({:#04x} vs {:#04x})", place(piece),
-                       piece.in_expert + at, std::to_integer<unsigned>(child[at]),
-                       std::to_integer<unsigned>(parent[at]));
-  }
-  if (const auto block = first_not_finite(type, child)) {
-    const auto& traits = gguf::traits(type);
-    return fmt::format("{}is not finite in {} {}", place(piece),
-                       traits.block_size == 1 ? "value" : "block",
-                       piece.in_expert / traits.block_bytes + *block);
-  }
-  return std::nullopt;
+  if (piece.against == Against::kNothing) return std::nullopt;
+  if (std::memcmp(parent.data(), child.data(), child.size()) == 0) return std::nullopt;
+  const auto at =
+      static_cast<std::uint64_t>(std::ranges::mismatch(parent, child).in1 - parent.begin());
+  return fmt::format("{}{} at byte {} ({:#04x} vs {:#04x})", where,
+                     piece.against == Against::kZeros ? "is removed but not zero" : "differs",
+                     piece.in_expert + at, std::to_integer<unsigned>(child[at]),
+                     std::to_integer<unsigned>(parent[at]));
 }
 
 // Pieces are handed out by a counter; what is found is sorted back into their order at the end.
 class Comparison {
  public:
   Comparison(const gguf::GgufFile& parent, const gguf::GgufFile& child,
-             std::span<const TensorPair> pairs, std::span<const Piece> pieces)
-      : parent_(parent), child_(child), pairs_(pairs), pieces_(pieces) {}
+             std::span<const TensorPair> pairs, std::span<const Piece> pieces, bool zero,
+             const gguf::Dequantizer* dequantizer)
+      : parent_(parent),
+        child_(child),
+        pairs_(pairs),
+        pieces_(pieces),
+        zero_(zero),
+        dequantizer_(dequantizer),
+        squares_(pieces.size(), 0.0) {}
 
   void work() {
+    std::vector<std::byte> parent(kChunkBytes);  // zeros where there is nothing to read
+    std::vector<std::byte> child(kChunkBytes);
+    ValueScan scan(dequantizer_);
     while (!stop_) {
       const std::size_t i = next_++;
       if (i >= pieces_.size()) break;
-      const Piece& piece = pieces_[i];
-      const TensorPair& pair = pairs_[piece.pair];
-      const auto parent = parent_.data(*pair.parent).subspan(piece.parent_at, piece.n_bytes);
-      const auto child = child_.data(*pair.child).subspan(piece.child_at, piece.n_bytes);
-      auto message = judge(piece, pair.child->type, parent, child);
-      done_ += piece.n_bytes;
-      const std::uint64_t mapped = mapped_ += parent.size() + child.size();
-      if (mapped >= kReleaseBytes) {
-        mapped_ = 0;
-        release(parent_.bytes());
-        release(child_.bytes());
+      if (const auto status = look(i, parent, child, scan); !status) {
+        const std::lock_guard lock(mutex_);
+        if (status_) status_ = status;
+        stop_ = true;
       }
-      if (!message) continue;
-      const std::lock_guard lock(mutex_);
-      found_.push_back({i, *std::move(message)});
+      done_ += pieces_[i].n_bytes;
     }
     const std::lock_guard lock(mutex_);
     ++n_finished_;
@@ -160,44 +181,94 @@ class Comparison {
 
   // From the calling thread, until `n_worker` calls of work() have returned.
   bool watch(std::size_t n_worker, std::uint64_t total, Observer& observer) {
+    bool cancelled = false;
     while (true) {
       observer.progress("verify", done_, total, "bytes");
-      if (observer.cancelled()) stop_ = true;
+      if (observer.cancelled()) stop_ = cancelled = true;
       std::unique_lock lock(mutex_);
       if (changed_.wait_for(lock, kReportEvery, [&] { return n_finished_ == n_worker; })) break;
     }
     if (!stop_) observer.progress("verify", done_, total, "bytes");
-    return !stop_;
+    return !cancelled;
   }
+
+  const Status& status() const { return status_; }
 
   std::vector<Found> take_found() {
     std::ranges::sort(found_, {}, &Found::piece);
     return std::move(found_);
   }
 
+  // Over the pieces of each pair, in their order: the sum does not depend on the threads.
+  std::vector<TensorNorm> norms() const {
+    std::vector<double> sums(pairs_.size(), 0.0);
+    for (std::size_t i = 0; i < pieces_.size(); ++i) sums[pieces_[i].pair] += squares_[i];
+    std::vector<TensorNorm> out;
+    for (std::size_t i = 0; i < pairs_.size(); ++i)
+      if (dequantizer_ != nullptr && dequantizer_->can(pairs_[i].child->type))
+        out.push_back({pairs_[i].child->name, std::sqrt(sums[i])});
+    return out;
+  }
+
  private:
+  Status look(std::size_t index, std::vector<std::byte>& parent_buffer,
+              std::vector<std::byte>& child_buffer, ValueScan& scan) {
+    const Piece& piece = pieces_[index];
+    const TensorPair& pair = pairs_[piece.pair];
+    const auto n = static_cast<std::size_t>(piece.n_bytes);
+    const auto parent = std::span(parent_buffer).first(n);
+    const auto child = std::span(child_buffer).first(n);
+    COE_TRY_STATUS(child_.read(*pair.child, piece.child_at, child));
+    if (piece.against == Against::kParent)
+      COE_TRY_STATUS(parent_.read(*pair.parent, piece.parent_at, parent));
+    else
+      std::ranges::fill(parent, std::byte{0});
+    const std::string where = place(piece, zero_);
+    if (auto message = judge(piece, where, parent, child)) add(index, *std::move(message));
+    const auto values = scan.look(pair.child->type, child);
+    squares_[index] = values.sum_of_squares;
+    if (values.bad_block) {
+      const auto& traits = gguf::traits(pair.child->type);
+      add(index,
+          fmt::format("{}is not finite in {} {}", where, traits.block_size == 1 ? "value" : "block",
+                      piece.in_expert / traits.block_bytes + *values.bad_block));
+    }
+    return {};
+  }
+
+  void add(std::size_t piece, std::string message) {
+    const std::lock_guard lock(mutex_);
+    found_.push_back({piece, std::move(message)});
+  }
+
   const gguf::GgufFile& parent_;
   const gguf::GgufFile& child_;
   std::span<const TensorPair> pairs_;
   std::span<const Piece> pieces_;
+  bool zero_ = false;
+  const gguf::Dequantizer* dequantizer_;
+  std::vector<double> squares_;  // of each piece; written by the thread that has it
   std::atomic<std::size_t> next_ = 0;
   std::atomic<std::uint64_t> done_ = 0;
-  std::atomic<std::uint64_t> mapped_ = 0;  // since the last release
   std::atomic<bool> stop_ = false;
   std::mutex mutex_;  // guards the rest
   std::condition_variable changed_;
   std::size_t n_finished_ = 0;
   std::vector<Found> found_;
+  Status status_;
 };
 
 }  // namespace
 
-Result<CompareCounts> compare_tensors(const gguf::GgufFile& parent, const gguf::GgufFile& child,
-                                      std::span<const TensorPair> pairs, const KeptExperts& kept,
-                                      Observer& observer, Findings& findings) {
-  CompareCounts counts;
-  const auto pieces = cut_up(pairs, kept, counts);
-  Comparison comparison(parent, child, pairs, pieces);
+Result<Compared> compare_tensors(const gguf::GgufFile& parent, const gguf::GgufFile& child,
+                                 std::span<const TensorPair> pairs, const KeptExperts& kept,
+                                 const CutForm& form, const gguf::Dequantizer* dequantizer,
+                                 Observer& observer, Findings& findings) {
+  Compared compared;
+  const auto pieces = cut_up(pairs, kept, form, compared);
+  std::uint64_t total = 0;
+  for (const auto& piece : pieces) total += piece.n_bytes;
+  Comparison comparison(parent, child, pairs, pieces, form.zero, dequantizer);
   std::vector<std::thread> workers;
   const std::size_t n_wanted = std::max(1U, std::thread::hardware_concurrency());
   try {
@@ -207,15 +278,16 @@ Result<CompareCounts> compare_tensors(const gguf::GgufFile& parent, const gguf::
     observer.warning(fmt::format("verify runs on {} threads: {}", workers.size(), e.what()));
   }
   if (workers.empty()) comparison.work();
-  const bool finished =
-      comparison.watch(std::max<std::size_t>(1, workers.size()), counts.n_bytes, observer);
+  const bool finished = comparison.watch(std::max<std::size_t>(1, workers.size()), total, observer);
   for (auto& worker : workers) worker.join();
   if (!finished)
     return fail(Code::kCancelled,
                 fmt::format("{}: stopped before the check was complete", child.path().string()));
+  COE_TRY_STATUS(comparison.status());
   for (auto& found : comparison.take_found())
     findings.add(pairs[pieces[found.piece].pair].child->name, std::move(found.message));
-  return counts;
+  compared.norms = comparison.norms();
+  return compared;
 }
 
 }  // namespace coe

@@ -9,29 +9,26 @@
 #include "coe/verify/findings.h"
 #include "coe/verify/structure.h"
 
-#include <map>
 #include <optional>
 #include <span>
-#include <vector>
 
 namespace coe {
-
-using KeptExperts = std::map<LayerId, std::vector<ExpertId>>;
 
 // The mask in the child's `coe.mask` key, nullopt when there is none or when it is unusable (a
 // finding).
 std::optional<KeepMask> embedded_mask(const gguf::GgufFile& child, const MoeModel& parent,
                                       Findings& findings);
 
-// The records of the cut must be all there or all absent, and fit the parent and n_keep.
-void check_provenance(const gguf::Header& child, const MoeModel& parent, std::uint32_t n_keep,
+// The records of the cut must be all there or all absent, and fit the parent and the cut.
+void check_provenance(const gguf::Header& child, const MoeModel& parent, const CutForm& form,
                       Findings& findings);
 
-// Kept ids found by matching the bytes of router rows. Equal rows are told apart by the other
-// tensors of the layer, then by ascending order; a row without a match is a finding and its layer
-// is left out.
-KeptExperts recover_kept(const gguf::GgufFile& parent, const gguf::GgufFile& child,
-                         std::span<const TensorPair> pairs, std::uint32_t n_expert,
-                         std::uint32_t n_keep, Findings& findings);
+// Kept ids of the layers that `known` lacks. Sliced: by matching the bytes of router rows; equal
+// rows are told apart by the other tensors of the layer, then by ascending order; a row without a
+// match is a finding and its layer is left out. Zeroed: the experts whose down projection is still
+// the parent's. Errors: kIo.
+Result<KeptExperts> recover_kept(const gguf::GgufFile& parent, const gguf::GgufFile& child,
+                                 std::span<const TensorPair> pairs, std::uint32_t n_expert,
+                                 const CutForm& form, const KeptExperts& known, Findings& findings);
 
 }  // namespace coe

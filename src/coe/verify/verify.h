@@ -6,6 +6,7 @@
 #include "coe/base/file.h"
 #include "coe/base/observer.h"
 #include "coe/base/result.h"
+#include "coe/gguf/dequantizer.h"
 #include "coe/mask/keep_mask.h"
 
 #include <cstdint>
@@ -20,12 +21,22 @@ struct VerifyFinding {
   std::string message;  // names the expert and byte where that makes sense
 };
 
+// Length of a tensor's values as one vector.
+struct TensorNorm {
+  std::string tensor;
+  double l2 = 0.0;
+};
+
 struct VerifyReport {
   std::uint64_t n_tensor = 0;  // of the child
   std::uint64_t n_tensor_cut = 0;
   std::uint64_t n_expert_checked = 0;  // expert slabs compared byte for byte
   std::uint64_t n_bytes_compared = 0;
   std::uint32_t n_keep = 0;
+  bool zeroed = false;       // of mode zero: the parent's shape
+  bool mtp_dropped = false;  // without the parent's MTP blocks
+  // Of the child's tensors, in file order; empty without a dequantizer.
+  std::vector<TensorNorm> norms;
   bool mask_recovered =
       false;  // no mask was given and none is embedded: kept ids were found from the router rows
   std::vector<VerifyFinding> bad;
@@ -33,10 +44,12 @@ struct VerifyReport {
 };
 
 // Without `mask` the one in the child's coe.* keys is used; without that, kept ids are recovered by
-// matching router rows. Errors: only what prevents checking (files that cannot be opened or parsed,
-// a parent that is not MoE, a mask of another model); every difference is a finding, at most 100
-// are listed.
+// matching router rows. With a `dequantizer` every value of the child must be finite, and tensor
+// norms are taken; without (null), only the floats and block scales are looked at. Errors: only
+// what prevents checking (files that cannot be opened or parsed, a parent that is not MoE, a mask
+// of another model); every difference is a finding, at most 100 are listed.
 Result<VerifyReport> verify_child(const Path& parent, const Path& child,
-                                  const std::optional<KeepMask>& mask, Observer& observer);
+                                  const std::optional<KeepMask>& mask,
+                                  const gguf::Dequantizer* dequantizer, Observer& observer);
 
 }  // namespace coe

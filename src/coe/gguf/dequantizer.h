@@ -1,0 +1,23 @@
+// The values behind quantised blocks. coe has no dequantisation of its own: the engine's routines
+// stand behind this interface (engine_llama/ggml_values.h).
+#pragma once
+
+#include "coe/gguf/tensor_type.h"
+
+#include <cstddef>
+#include <span>
+
+namespace coe::gguf {
+
+class Dequantizer {
+ public:
+  virtual ~Dequantizer() = default;
+  // False for types that hold no floats (integers) or that the engine cannot convert.
+  virtual bool can(TensorType type) const = 0;
+  // `blocks`: whole blocks of a type that can() accepts; `values`: one float for each of their
+  // values. Thread-safe.
+  virtual void to_floats(TensorType type, std::span<const std::byte> blocks,
+                         std::span<float> values) const = 0;
+};
+
+}  // namespace coe::gguf

@@ -1,0 +1,19 @@
+// The metadata of a child: what of the parent's keys changes, and the records of the cut.
+#pragma once
+
+#include "coe/base/result.h"
+#include "coe/gguf/reader.h"
+#include "coe/gguf/value.h"
+#include "coe/mask/keep_mask.h"
+#include "coe/moe/model.h"
+#include "coe/surgery/plan.h"
+
+#include <vector>
+
+namespace coe {
+
+// `mask` covers every layer that the child cuts. Keys keep the parent's order; records stand last.
+Result<std::vector<gguf::KeyValue>> child_keys(const gguf::Header& parent, const MoeModel& model,
+                                               const KeepMask& mask, const SurgeryOptions& options);
+
+}  // namespace coe

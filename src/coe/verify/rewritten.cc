@@ -1,0 +1,114 @@
+#include "coe/verify/rewritten.h"
+
+#include "coe/base/result.h"
+#include "coe/gguf/reader.h"
+#include "coe/gguf/tensor_type.h"
+#include "coe/moe/ids.h"
+#include "coe/verify/findings.h"
+#include "coe/verify/structure.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace coe {
+namespace {
+
+// A score this low is never chosen: probabilities and real biases are of the order of 1.
+constexpr float kFarBelow = -1e20F;
+
+template <class T>
+Result<std::vector<T>> read_values(const gguf::GgufFile& file, const gguf::TensorInfo& tensor) {
+  std::vector<T> values(tensor.n_bytes / sizeof(T));
+  COE_TRY_STATUS(file.read(tensor, 0, std::as_writable_bytes(std::span(values))));
+  return values;
+}
+
+// What is wrong with the entry that was expert `old` and is `now`, if anything. `row`: the token's
+// experts in the child.
+std::optional<std::string> judge_entry(std::int32_t old, std::int32_t now,
+                                       std::span<const ExpertId> kept, const CutForm& form,
+                                       std::span<const std::int32_t> row) {
+  const auto n_id = form.zero ? std::int32_t{0} : static_cast<std::int32_t>(kept.size());
+  const auto found = std::ranges::lower_bound(kept, ExpertId{static_cast<std::uint32_t>(old)});
+  const bool is_kept = old >= 0 && found != kept.end() && found->value == std::uint32_t(old);
+  if (is_kept) {
+    const auto expected = form.zero ? old : static_cast<std::int32_t>(found - kept.begin());
+    if (now == expected) return std::nullopt;
+    return fmt::format("names expert {} instead of {} (the parent's {})", now, expected, old);
+  }
+  const bool valid = form.zero ? now >= 0 && std::ranges::binary_search(
+                                                 kept, ExpertId{static_cast<std::uint32_t>(now)})
+                               : now >= 0 && now < n_id;
+  if (!valid) return fmt::format("names expert {}, which is none of the kept", now);
+  if (std::ranges::count(row, now) > 1) return fmt::format("names expert {} twice", now);
+  return std::nullopt;
+}
+
+Status check_table(const gguf::GgufFile& parent, const gguf::GgufFile& child,
+                   const TensorPair& pair, std::span<const ExpertId> kept, const CutForm& form,
+                   Findings& findings) {
+  COE_TRY(const auto old, read_values<std::int32_t>(parent, *pair.parent));
+  COE_TRY(const auto now, read_values<std::int32_t>(child, *pair.child));
+  const auto n_used = static_cast<std::size_t>(pair.parent->ne[0]);
+  for (std::size_t i = 0; i < now.size(); ++i) {
+    const std::size_t token = i / n_used;
+    const auto row = std::span(now).subspan(token * n_used, n_used);
+    // A parent's row that names an expert twice may stay so.
+    const bool distinct_before = [&] {
+      auto before = std::vector(old.begin() + static_cast<std::ptrdiff_t>(token * n_used),
+                                old.begin() + static_cast<std::ptrdiff_t>((token + 1) * n_used));
+      std::ranges::sort(before);
+      return std::ranges::adjacent_find(before) == before.end();
+    }();
+    const auto wrong = judge_entry(old[i], now[i], kept, form,
+                                   distinct_before ? row : std::span<const std::int32_t>{});
+    if (!wrong) continue;
+    findings.add(pair.child->name, fmt::format("token {} {}", token, *wrong));
+    return {};  // one is enough: a wrong table is wrong in thousands of places
+  }
+  return {};
+}
+
+Status check_bias(const gguf::GgufFile& parent, const gguf::GgufFile& child, const TensorPair& pair,
+                  std::span<const ExpertId> kept, Findings& findings) {
+  if (gguf::traits(pair.child->type).name != "F32") {
+    findings.add(pair.child->name, "is not F32, so it cannot close a router");
+    return {};
+  }
+  COE_TRY(const auto old, read_values<std::uint32_t>(parent, *pair.parent));  // bits of the floats
+  COE_TRY(const auto now, read_values<std::uint32_t>(child, *pair.child));
+  for (std::uint32_t id = 0; id < now.size(); ++id) {
+    const bool is_kept = std::ranges::binary_search(kept, ExpertId{id});
+    if (is_kept && now[id] != old[id])
+      findings.add(pair.child->name, fmt::format("kept expert {} has another bias", id));
+    if (!is_kept && !(std::bit_cast<float>(now[id]) <= kFarBelow))
+      findings.add(pair.child->name, fmt::format("removed expert {} can still be chosen", id));
+  }
+  return {};
+}
+
+}  // namespace
+
+Status check_rewritten(const gguf::GgufFile& parent, const gguf::GgufFile& child,
+                       std::span<const TensorPair> pairs, const KeptExperts& kept,
+                       const CutForm& form, Findings& findings) {
+  for (const TensorPair& pair : pairs) {
+    const auto ids = kept.find(pair.layer);
+    if (pair.kind == PairKind::kWhole || ids == kept.end()) continue;
+    if (pair.kind == PairKind::kTokenTable)
+      COE_TRY_STATUS(check_table(parent, child, pair, ids->second, form, findings));
+    if (pair.kind == PairKind::kClosingBias)
+      COE_TRY_STATUS(check_bias(parent, child, pair, ids->second, findings));
+  }
+  return {};
+}
+
+}  // namespace coe

@@ -1,0 +1,21 @@
+// The tensors whose contents a cut changes on purpose: tables of expert ids, and biases that close
+// a router. They are small and checked for what they mean.
+#pragma once
+
+#include "coe/base/result.h"
+#include "coe/gguf/reader.h"
+#include "coe/verify/findings.h"
+#include "coe/verify/structure.h"
+
+#include <span>
+
+namespace coe {
+
+// Token tables: an id that is kept must be its new number, in its place; a removed one may be any
+// kept expert that the token does not use already. Closing biases: the parent's for kept experts,
+// far below every real score for removed ones. Errors: kIo.
+Status check_rewritten(const gguf::GgufFile& parent, const gguf::GgufFile& child,
+                       std::span<const TensorPair> pairs, const KeptExperts& kept,
+                       const CutForm& form, Findings& findings);
+
+}  // namespace coe
