@@ -140,6 +140,7 @@ std::optional<gguf::Value> changed_value(const gguf::KeyValue& item, const MoeMo
   const std::uint32_t n_block = model.n_block - model.n_mtp;
   if (name == "block_count") return gguf::Value::u32(n_block);
   if (name == "nextn_predict_layers") return gguf::Value::u32(0);
+  if (name == "rope.dimension_sections") return std::nullopt;  // four, however many blocks
   if (item.value.is_array() && item.value.array_size() == model.n_block)
     return item.value.first_elements(n_block);
   return std::nullopt;
