@@ -17,12 +17,15 @@
 #include "coe/base/observer.h"
 #include "coe/base/rng.h"
 #include "coe/engine/engine.h"
+#include "coe/engine_llama/ggml_values.h"
 #include "coe/engine_llama/llama_engine.h"
 #include "coe/gguf/reader.h"
+#include "coe/gguf/writer.h"
 #include "coe/mask/keep_mask.h"
 #include "coe/moe/arch_table.h"
 #include "coe/moe/ids.h"
 #include "coe/moe/model.h"
+#include "coe/moe/token_table.h"
 #include "coe/surgery/apply.h"
 #include "coe/surgery/plan.h"
 #include "coe/verify/verify.h"
@@ -41,12 +44,12 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <initializer_list>
 #include <map>
 #include <memory>
 #include <numeric>
 #include <ostream>
-#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -64,6 +67,7 @@ struct ArchCase {
   std::uint32_t n_keep = 8;
   bool drop_groups = false;          // whole groups of experts go, instead of as many of each
   std::uint32_t n_chunk_expert = 1;  // so many neighbours stay or go together
+  SurgeryOptions options = {};
 
   std::string name() const {
     auto name = spec.architecture + (variant.empty() ? "" : "_" + variant);
@@ -80,29 +84,6 @@ ArchCase make_case(std::string_view architecture, std::string variant = "") {
   c.spec.architecture = architecture;
   c.variant = std::move(variant);
   return c;
-}
-
-// What coe refuses today, and would have to refuse or do right: when surgery learns one of these,
-// its line moves to variant_cases().
-struct WaitingCase {
-  ArchCase c;
-  std::string refusal;  // part of the message
-};
-
-std::vector<WaitingCase> waiting_cases() {
-  std::vector<WaitingCase> waiting;
-  auto chunks = make_case("grovemoe");
-  chunks.n_chunk_expert = 2;
-  waiting.push_back({chunks, "experts share chunks"});
-  auto hash = make_case("deepseek4", "hash_layers");
-  hash.spec.n_hash_layer = 2;
-  waiting.push_back({hash, "a table maps tokens to expert ids"});
-  auto groups = make_case("deepseek2", "whole_groups");
-  groups.spec.n_group = 4;
-  groups.spec.n_group_used = 1;
-  groups.drop_groups = true;
-  waiting.push_back({groups, "group 0"});
-  return waiting;
 }
 
 // Architectures whose files can hold experts but that are no case here, and why.
@@ -223,17 +204,51 @@ void add_count_variants(std::vector<ArchCase>& cases) {
            [](ArchCase& c) { c.spec.n_expert_used = 1; });
 }
 
+// Files that slicing does not simply shorten.
+void add_surgery_variants(std::vector<ArchCase>& cases) {
+  add_each(cases, "drop_mtp",
+           {"bailingmoe2", "bailingmoe3", "cohere2moe", "deepseek2", "deepseek32", "deepseek4",
+            "glm-dsa", "glm4moe", "hy_v3", "mistral4", "nemotron_h_moe", "qwen35moe", "qwen3next",
+            "step35"},
+           [](ArchCase& c) {
+             c.spec.n_mtp = 1;
+             c.options.drop_mtp = true;
+           });
+  add_each(cases, "mode_zero",
+           {"bailingmoe2", "deepseek2", "deepseek4", "dots1", "glm4moe", "gpt-oss", "hy_v3",
+            "kimi-k3", "minimax-m2", "nemotron_h_moe", "step35"},
+           [](ArchCase& c) { c.options.mode = SurgeryMode::kZero; });
+  add_each(cases, "mode_zero_groups", {"deepseek2", "kimi-linear"}, [](ArchCase& c) {
+    use_groups(c);
+    c.options.mode = SurgeryMode::kZero;
+  });
+  add_each(cases, "hash_layers", {"deepseek4"}, [](ArchCase& c) { c.spec.n_hash_layer = 2; });
+  add_each(cases, "hash_layers_mode_zero", {"deepseek4"}, [](ArchCase& c) {
+    c.spec.n_hash_layer = 2;
+    c.options.mode = SurgeryMode::kZero;
+  });
+  add_each(cases, "whole_groups", {"bailingmoe2", "deepseek2", "qwen3moe"}, [](ArchCase& c) {
+    c.spec.n_group = 4;
+    c.spec.n_group_used = 1;
+    c.drop_groups = true;
+  });
+  // As many groups are left as a token uses: grouping ends.
+  add_each(cases, "all_groups_used", {"deepseek2", "qwen3moe"}, [](ArchCase& c) {
+    use_groups(c);
+    c.drop_groups = true;
+  });
+}
+
 std::vector<ArchCase> all_cases() {
-  std::set<std::string> waiting;
-  for (const auto& item : waiting_cases()) waiting.insert(item.c.name());
   std::vector<ArchCase> cases;
   for (const auto name : arch_model_names()) {
-    auto c = make_case(name);
-    if (!waiting.contains(c.name())) cases.push_back(std::move(c));
+    cases.push_back(make_case(name));
+    if (name == "grovemoe") cases.back().n_chunk_expert = 2;
   }
   add_tensor_variants(cases);
   add_router_variants(cases);
   add_count_variants(cases);
+  add_surgery_variants(cases);
   return cases;
 }
 
@@ -328,31 +343,61 @@ std::vector<ExpertId> random_experts(std::uint32_t first, std::uint32_t n, std::
   return ids;
 }
 
-// Different experts in each layer; as many of each group, or every second group.
-KeepMask random_mask(const MoeModel& model, const ArchCase& c) {
+// As many of each group, or half of the groups whole.
+std::vector<ExpertId> random_layer(const MoeModel& model, const ArchCase& c, Rng& rng) {
   const std::uint32_t n_group = std::max(model.n_expert_group, 1U);
   const std::uint32_t group_size = model.n_expert / n_group;
+  std::vector<std::uint32_t> groups(n_group);
+  std::iota(groups.begin(), groups.end(), 0U);
+  rng.shuffle(std::span(groups));
+  if (c.drop_groups) groups.resize(n_group / 2);
+  const auto n_keep = c.n_keep / static_cast<std::uint32_t>(groups.size());
+  std::vector<ExpertId> ids;
+  for (const auto group : groups) {
+    const auto some = random_experts(group * group_size, group_size, n_keep, c.n_chunk_expert, rng);
+    ids.insert(ids.end(), some.begin(), some.end());
+  }
+  return ids;
+}
+
+// Different experts in each layer.
+KeepMask random_mask(const MoeModel& model, const ArchCase& c) {
   Rng rng(7);
   std::map<LayerId, std::vector<ExpertId>> kept;
-  for (const auto& layer : model.layers) {
-    auto& ids = kept[layer.id];
-    for (std::uint32_t group = 0; group < n_group; group += c.drop_groups ? 2 : 1) {
-      const std::uint32_t n_keep = c.drop_groups ? group_size : c.n_keep / n_group;
-      const auto some =
-          random_experts(group * group_size, group_size, n_keep, c.n_chunk_expert, rng);
-      ids.insert(ids.end(), some.begin(), some.end());
-    }
-  }
+  for (const auto& layer : model.layers) kept[layer.id] = random_layer(model, c, rng);
+  if (!c.options.drop_mtp)
+    for (const auto& layer : model.mtp_layers) kept[layer.id] = random_layer(model, c, rng);
   return value_of(KeepMask::create(model.n_expert, std::move(kept)));
 }
 
-// The mask's part that the graph runs: blocks that predict further tokens route nothing in it.
-ExpertFilter filter_of(const KeepMask& mask, const EngineInfo& info) {
+// The mask's part that virtual surgery can do: blocks that predict further tokens route nothing in
+// the graph, and hash layers choose by a table.
+ExpertFilter filter_of(const KeepMask& mask, const MoeModel& model) {
   auto filter = mask.as_ids();
-  std::erase_if(filter, [&](const auto& item) {
-    return std::ranges::find(info.moe_layers, item.first) == info.moe_layers.end();
-  });
+  for (const auto& layer : model.mtp_layers) filter.erase(layer.id.value);
+  for (const auto& layer : model.layers)
+    if (layer.token_table) filter.erase(layer.id.value);
   return filter;
+}
+
+// What the child is held to: the parent, with substitutes in the tables of its hash layers.
+Path write_reference(const gguf::GgufFile& parent, const MoeModel& model, const KeepMask& mask,
+                     const Path& path) {
+  std::vector<gguf::TensorData> tensors;
+  for (const auto& info : parent.header().tensors)
+    tensors.push_back({info, value_of(parent.read_all(info))});
+  for (const auto& layer : model.layers) {
+    if (!layer.token_table) continue;
+    const auto order = value_of(substitutes(parent, model, layer, mask.layers().at(layer.id)));
+    auto& table = tensors[*layer.token_table];
+    std::vector<std::int32_t> ids(table.bytes.size() / sizeof(std::int32_t));
+    std::memcpy(ids.data(), table.bytes.data(), table.bytes.size());
+    for (std::size_t at = 0; at < ids.size(); at += model.n_expert_used)
+      substitute_row(std::span(ids).subspan(at, model.n_expert_used), order);
+    std::memcpy(table.bytes.data(), ids.data(), table.bytes.size());
+  }
+  expect_ok(gguf::write_gguf(path, parent.header().keys, tensors, Overwrite::kRefuse));
+  return path;
 }
 
 // --- measuring ----------------------------------------------------------------------------------
@@ -399,6 +444,12 @@ void compare_layer(const LayerTrace& child, const LayerTrace& parent,
   row.norms = std::max(row.norms, largest_difference(child.norms, parent.norms));
 }
 
+std::vector<std::uint32_t> all_ids(std::uint32_t n) {
+  std::vector<std::uint32_t> ids(n);
+  std::iota(ids.begin(), ids.end(), 0U);
+  return ids;
+}
+
 // How far virtual surgery moves the parent: the test could fail.
 double effect_of(const Trace& masked, const Trace& whole) {
   if (!masked.logits.empty()) return largest_difference(masked.logits, whole.logits);
@@ -407,68 +458,77 @@ double effect_of(const Trace& masked, const Trace& whole) {
   return largest_difference(last->second.norms, whole.layers.at(last->first).norms);
 }
 
-TableRow measure(const ArchCase& c, Engine& parent, Engine& child, const KeepMask& mask) {
-  const auto filter = filter_of(mask, parent.info());
-  const auto cut = decode(child, nullptr);
-  const auto masked = decode(parent, &filter);
+struct Engines {
+  std::unique_ptr<Engine> parent;
+  std::unique_ptr<Engine> reference;
+  std::unique_ptr<Engine> child;
+};
+
+TableRow measure(const ArchCase& c, const Engines& engines, const KeepMask& mask,
+                 const ExpertFilter& filter) {
+  const auto cut = decode(*engines.child, nullptr);
+  const auto masked = decode(*engines.reference, &filter);
   TableRow row;
   row.name = c.name();
   row.logits = largest_difference(cut.logits, masked.logits);
   row.largest_logit = largest_value(masked.logits);
-  row.effect = effect_of(masked, decode(parent, nullptr));
-  filter_only(parent, filter);
-  for (const auto& [layer, kept] : filter) {
+  row.effect = effect_of(masked, decode(*engines.parent, nullptr));
+  filter_only(*engines.reference, filter);
+  const bool sliced = c.options.mode == SurgeryMode::kSlice;
+  const auto kept = mask.as_ids();
+  for (const auto layer : engines.parent->info().moe_layers) {
     SCOPED_TRACE(fmt::format("layer {}", layer));
-    compare_layer(cut.layers.at(layer), masked.layers.at(layer), kept, row);
+    compare_layer(cut.layers.at(layer), masked.layers.at(layer),
+                  sliced ? kept.at(layer) : all_ids(c.spec.n_expert), row);
   }
   return row;
 }
 
 // --- tests --------------------------------------------------------------------------------------
 
-struct Family {
-  Path parent;
-  Path child;
-  MoeModel model;
-  KeepMask mask;
+class ArchSurgery : public ::testing::TestWithParam<ArchCase> {
+ protected:
+  // Writes parent, child and reference.
+  void cut(const ArchCase& c) {
+    write_arch_model(parent_, c.spec);
+    const auto file = value_of(gguf::GgufFile::open(parent_));
+    model_ = value_of(describe_moe(file));
+    mask_ = random_mask(model_, c);
+    const auto plan = value_of(plan_surgery(file, model_, mask_, c.options));
+    expect_ok(apply_plan(file, plan, child_, Overwrite::kRefuse, silent_observer()));
+    write_reference(file, model_, mask_, reference_);
+  }
+
+  TempDir folder_;
+  Path parent_ = folder_ / "parent.gguf";
+  Path child_ = folder_ / "child.gguf";
+  Path reference_ = folder_ / "reference.gguf";
+  MoeModel model_;
+  KeepMask mask_;
 };
-
-Status cut(const ArchCase& c, const TempDir& folder, Family& family) {
-  family.parent = write_arch_model(folder / "parent.gguf", c.spec);
-  family.child = folder / "child.gguf";
-  COE_TRY(const auto file, gguf::GgufFile::open(family.parent));
-  COE_TRY(family.model, describe_moe(file));
-  family.mask = random_mask(family.model, c);
-  COE_TRY(const auto plan, plan_surgery(file, family.model, family.mask, {}));
-  return apply_plan(file, plan, family.child, Overwrite::kRefuse, silent_observer());
-}
-
-class ArchSurgery : public ::testing::TestWithParam<ArchCase> {};
 
 TEST_P(ArchSurgery, ChildEqualsVirtualSurgery) {
   const ArchCase& c = GetParam();
-  const TempDir folder;
-  Family family;
-  expect_ok(cut(c, folder, family));
-  EXPECT_NE(find_arch(c.spec.architecture), nullptr);
+  cut(c);
   const auto report =
-      value_of(verify_child(family.parent, family.child, family.mask, silent_observer()));
+      value_of(verify_child(parent_, child_, mask_, &ggml_values(), silent_observer()));
   for (const auto& finding : report.bad) ADD_FAILURE() << finding.where << ": " << finding.message;
 
-  const auto parent = open_model(family.parent);
-  const auto child = open_model(family.child);
-  const auto& info = parent->info();
+  const Engines engines{open_model(parent_), open_model(reference_), open_model(child_)};
+  const auto& info = engines.parent->info();
   ASSERT_EQ(info.n_expert, c.spec.n_expert);
-  for (const auto layer : info.moe_layers) ASSERT_TRUE(family.model.find_layer(LayerId{layer}));
-  ASSERT_EQ(child->info().n_expert, c.n_keep);
-  ASSERT_EQ(child->info().moe_layers, info.moe_layers);
-  const auto row = measure(c, *parent, *child, family.mask);
+  ASSERT_EQ(model_.mtp_layers.size(), c.spec.n_mtp);
+  ASSERT_EQ(info.moe_layers.size(), model_.layers.size());
+  ASSERT_EQ(engines.child->info().n_expert,
+            c.options.mode == SurgeryMode::kSlice ? c.n_keep : c.spec.n_expert);
+  ASSERT_EQ(engines.child->info().moe_layers, info.moe_layers);
+  const auto row = measure(c, engines, mask_, filter_of(mask_, model_));
   RecordProperty("max_logit_difference", fmt::format("{:.3g}", row.logits));
   RecordProperty("max_weight_difference", fmt::format("{:.3g}", row.weights));
   table().rows.push_back(row);
 
   const double tolerance =
-      c.n_keep % 4 == 0 ? 0.0 : family.model.n_block * std::ldexp(1.0, -10) * row.largest_logit;
+      c.n_keep % 4 == 0 ? 0.0 : model_.n_block * std::ldexp(1.0, -10) * row.largest_logit;
   EXPECT_LE(row.logits, tolerance);
   EXPECT_LE(row.weights, tolerance);  // weights and norms are no larger than the logits
   EXPECT_LE(row.norms, tolerance);
@@ -478,21 +538,6 @@ TEST_P(ArchSurgery, ChildEqualsVirtualSurgery) {
 
 INSTANTIATE_TEST_SUITE_P(Models, ArchSurgery, ::testing::ValuesIn(all_cases()),
                          [](const auto& tested) { return tested.param.name(); });
-
-TEST(ArchSurgeryWaiting, IsRefused) {
-  for (const auto& [c, refusal] : waiting_cases()) {
-    SCOPED_TRACE(c.name());
-    const TempDir folder;
-    Family family;
-    const auto status = cut(c, folder, family);
-    ASSERT_FALSE(status);
-    EXPECT_TRUE(status.error().code == Code::kUnsupported ||
-                status.error().code == Code::kInvalidArgument);
-    EXPECT_THAT(status.error().message, ::testing::HasSubstr(refusal));
-    // The parent itself runs: what is refused is only the cut.
-    EXPECT_EQ(decode(*open_model(family.parent), nullptr).logits.size(), 24 * kArchVocabulary);
-  }
-}
 
 TEST(ArchSurgeryAbsentees, AreNotClaimed) {
   for (const auto& [architecture, reason] : kAbsentees)
