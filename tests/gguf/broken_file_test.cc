@@ -106,6 +106,8 @@ TEST(BrokenFile, HugeCounts) {
 TEST(BrokenFile, BadKeyNames) {
   expect_error(Raw::head(0, 1).text("").u32(4).u32(0).zeros(8).parse(), Code::kCorrupt,
                "key 0 has no name");
+  expect_error(Raw::head(0, 1).text(std::string("a\0b", 3)).u32(4).u32(0).zeros(8).parse(),
+               Code::kCorrupt, "key 0 has an invalid name `a\\x00b`");
   expect_error(Raw::head(0, 1).u64(~0ULL).zeros(32).parse(), Code::kCorrupt,
                "the name of key 0 at byte 24 claims 18446744073709551615 bytes");
   expect_error(Raw::head(0, 1).u64(1000).zeros(32).parse(), Code::kCorrupt,

@@ -133,6 +133,9 @@ Result<std::vector<KeyValue>> read_keys(Cursor& cursor, std::uint64_t n_key) {
   for (std::uint64_t i = 0; i < n_key; ++i) {
     COE_TRY(const auto key, cursor.text(fmt::format("the name of key {}", i)));
     if (key.empty()) return cursor.damaged(fmt::format("key {} has no name", i));
+    // ggml looks keys up by their part before a NUL, general.alignment among them.
+    if (key.find('\0') != std::string_view::npos)
+      return cursor.damaged(fmt::format("key {} has an invalid name `{}`", i, printable(key)));
     if (const auto [first, is_new] = seen.emplace(key, i); !is_new)
       return cursor.damaged(
           fmt::format("key `{}` occurs twice ({} and {})", printable(key), first->second, i));
