@@ -27,10 +27,11 @@ function(coe_test name)
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT 600)
 endfunction()
 
-# coe_fuzz(name SOURCES … DEPS …): a libFuzzer in preset `fuzz`; elsewhere a replayer of testdata/regressions,
-# so that the target is compiled and run in every build and cannot rot.
+# coe_fuzz(name SOURCES … DEPS … ALSO targets…): a libFuzzer in preset `fuzz`; elsewhere a replayer of
+# testdata/regressions (its own and those of the targets named by ALSO), so that the target is compiled and run in
+# every build and cannot rot.
 function(coe_fuzz name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS;LIBS" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS;LIBS;ALSO" ${ARGN})
   list(TRANSFORM ARG_DEPS PREPEND coe:: OUTPUT_VARIABLE dep_targets)
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE coe_flags ${dep_targets} ${ARG_LIBS})
@@ -39,6 +40,8 @@ function(coe_fuzz name)
     target_link_options(${name} PRIVATE -fsanitize=fuzzer)
   else()
     target_sources(${name} PRIVATE ${CMAKE_SOURCE_DIR}/fuzz/replay_main.cc)
-    add_test(NAME fuzz.${name} COMMAND ${name} ${CMAKE_SOURCE_DIR}/testdata/regressions/${name})
+    list(TRANSFORM ARG_ALSO PREPEND ${CMAKE_SOURCE_DIR}/testdata/regressions/)
+    add_test(NAME fuzz.${name}
+             COMMAND ${name} ${CMAKE_SOURCE_DIR}/testdata/regressions/${name} ${ARG_ALSO})
   endif()
 endfunction()

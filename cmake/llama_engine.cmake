@@ -9,19 +9,11 @@
 # 3 and 4 must give the git tree below, or configuring stops.
 
 set(COE_LLAMA_DIR "" CACHE PATH "A llama.cpp source tree to build instead of the pinned release")
-set(COE_LLAMA_VERSION v0.5.0)
 set(COE_LLAMA_TREE fd570ef54b10ec5fecb739e7e04c8ce44a6f415a)
 set(COE_LLAMA_NPM node-llama-cpp@3.22.1)
 set(COE_LLAMA_NPM_SHA512 6e5b488a9b9699cd76dc7eed30880318a4ac4ab866865418795502e3c5d38d55bb5c624988927209d95333343f2e25a83e4183a5c2f816f883a60c3ba9f4e20f)
 
-if(DEFINED ENV{COE_CACHE})
-  set(COE_CACHE_DIR $ENV{COE_CACHE})
-elseif(DEFINED ENV{XDG_CACHE_HOME})
-  set(COE_CACHE_DIR $ENV{XDG_CACHE_HOME}/coe)
-else()
-  set(COE_CACHE_DIR $ENV{HOME}/.cache/coe)
-endif()
-set(engine_cache ${COE_CACHE_DIR}/llama.cpp-${COE_LLAMA_VERSION})
+include(engine_cache)
 file(MAKE_DIRECTORY ${engine_cache})
 file(LOCK ${engine_cache} DIRECTORY)  # two configures at once: the second waits and finds the work done
 

@@ -1,19 +1,55 @@
 #!/usr/bin/env bash
-# Builds the fuzz targets with libFuzzer and runs each for some seconds. A crash is written to the current folder; keep
-# it under testdata/regressions/<target>/ with its fix.
-#   scripts/fuzz.sh 20
+# Builds the fuzz targets with libFuzzer and runs each for some seconds, from the regressions, from small valid inputs and
+# from what earlier runs found. A crash stays in build-fuzz/crashes/; keep it under testdata/regressions/<target>/ with its
+# fix.
+#   scripts/fuzz.sh 20                           every target for 20 s, one after the other
+#   scripts/fuzz.sh -j 4 1200                    four at a time, 20 minutes each
+#   scripts/fuzz.sh 60 surgery_fuzz              one target
 set -euo pipefail
 cd "$(dirname "$0")/.."
+jobs=1
+while getopts j: option; do
+  case $option in
+    j) jobs=$OPTARG ;;
+    *) exit 2 ;;
+  esac
+done
+shift $((OPTIND - 1))
 seconds=${1:-20}
+shift $(($# > 0 ? 1 : 0))
+
 cmake --preset fuzz --log-level=NOTICE
 cmake --build build-fuzz --target fuzzers
-for target in build-fuzz/fuzz/*_fuzz; do
-  name=$(basename "$target")
-  seeds=testdata/regressions/$name
-  corpus=build-fuzz/corpus/$name
+build-fuzz/fuzz/make_fuzz_seeds build-fuzz/seeds
+mkdir -p build-fuzz/crashes
+targets=("$@")
+if [ ${#targets[@]} -eq 0 ]; then
+  for path in build-fuzz/fuzz/*_fuzz; do targets+=("$(basename "$path")"); done
+fi
+
+run_one() {
+  local name=$1 seconds=$2
+  local corpus=build-fuzz/corpus/$name dictionary=fuzz/json.dict folder
+  local inputs=() folders=("testdata/regressions/$name" "build-fuzz/seeds/$name")
+  case $name in
+    gguf_* | surgery_*)
+      dictionary=fuzz/gguf.dict
+      folders+=(testdata/regressions/gguf_reader_fuzz)
+      ;;
+  esac
   mkdir -p "$corpus"
-  [ -d "$seeds" ] && cp -n "$seeds"/* "$corpus"
-  scripts/with-sanitizers.sh "$target" -max_total_time="$seconds" -verbosity=0 -print_final_stats=1 "$corpus" \
-    >"$corpus.log" 2>&1 || { cat "$corpus.log"; exit 1; }
-  echo "fuzz: $name: $(grep number_of_executed_units "$corpus.log")"
-done
+  for folder in "${folders[@]}"; do
+    if [ -d "$folder" ]; then inputs+=("$folder"); fi
+  done
+  # The first folder is the only one that libFuzzer writes to.
+  if ! scripts/with-sanitizers.sh "build-fuzz/fuzz/$name" -max_total_time="$seconds" -verbosity=0 \
+    -print_final_stats=1 -dict="$dictionary" -artifact_prefix="build-fuzz/crashes/$name-" \
+    "$corpus" "${inputs[@]}" >"$corpus.log" 2>&1; then
+    cat "$corpus.log"
+    echo "fuzz: $name: failed; the input is in build-fuzz/crashes/"
+    return 1
+  fi
+  echo "fuzz: $name: $(grep number_of_executed_units "$corpus.log"), $(find "$corpus" -type f | wc -l) inputs kept"
+}
+export -f run_one
+printf '%s\n' "${targets[@]}" | xargs -P "$jobs" -I{} bash -euo pipefail -c "run_one {} $seconds"

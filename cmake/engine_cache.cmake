@@ -1,0 +1,10 @@
+# Where the engine's source and builds are kept, outside the checkout.
+set(COE_LLAMA_VERSION v0.5.0)
+if(DEFINED ENV{COE_CACHE})
+  set(COE_CACHE_DIR $ENV{COE_CACHE})
+elseif(DEFINED ENV{XDG_CACHE_HOME})
+  set(COE_CACHE_DIR $ENV{XDG_CACHE_HOME}/coe)
+else()
+  set(COE_CACHE_DIR $ENV{HOME}/.cache/coe)
+endif()
+set(engine_cache ${COE_CACHE_DIR}/llama.cpp-${COE_LLAMA_VERSION})

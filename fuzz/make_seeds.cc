@@ -1,0 +1,132 @@
+// make_fuzz_seeds FOLDER: small valid inputs for every fuzz target, one folder each, so that
+// fuzzing begins behind the first checks. The models of the tests serve as GGUF.
+#include "coe/base/file.h"
+#include "coe/gguf/value.h"
+#include "coe/mask/keep_mask.h"
+
+#include "support/tiny_gguf.h"
+
+#include <cstdio>
+#include <exception>
+#include <filesystem>
+#include <map>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace {
+
+using coe::gguf::Value;
+using coe::testing::tiny_moe;
+using coe::testing::TinyGguf;
+using coe::testing::TinySpec;
+
+void put(const coe::Path& path, std::string_view text) {
+  std::filesystem::create_directories(path.parent_path());
+  const auto status = coe::write_file(path, text, coe::Overwrite::kAllow);
+  if (!status) throw std::runtime_error(status.error().message);
+}
+
+// One of each way in which MoE models differ, as few bytes as that takes.
+std::map<std::string, TinyGguf> models() {
+  const TinySpec small{.n_block = 1, .n_embd = 8, .n_ff = 8, .n_expert = 4, .n_expert_used = 1};
+  const auto with = [&](auto change) {
+    TinySpec spec = small;
+    change(spec);
+    return tiny_moe(spec);
+  };
+  std::map<std::string, TinyGguf> out;
+  out["plain"] = tiny_moe(small);
+  out["two-layers-one-dense"] = with([](auto& s) { s.n_block = 2, s.dense_blocks = {0}; });
+  out["gemma4"] = with(
+      [](auto& s) { s.architecture = "gemma4", s.merged_gate_up = true, s.down_scale = true; });
+  out["gpt-oss"] = with([](auto& s) { s.architecture = "gpt-oss", s.biases = true; });
+  out["mxfp4"] = with([](auto& s) { s.expert_type = "MXFP4", s.n_embd = 32, s.n_ff = 32; });
+  out["glm4moe"] = with([](auto& s) {
+    s.architecture = "glm4moe", s.selection_bias = true, s.shared_expert = true, s.gating = 2;
+  });
+  out["groups"] = with([](auto& s) {
+    s.architecture = "deepseek2", s.n_expert = 8, s.n_group = 4, s.n_group_used = 2;
+    s.selection_bias = true, s.gating = 2;
+  });
+  out["mtp"] = with([](auto& s) {
+    s.architecture = "glm4moe", s.n_block = 2, s.n_mtp = 1, s.selection_bias = true, s.gating = 2;
+  });
+  out["chunks"] = with([](auto& s) { s.architecture = "grovemoe", s.n_chunk_expert = 2; });
+  out["token-table"] = with([](auto& s) {
+    s.architecture = "deepseek4", s.n_block = 2, s.hash_blocks = {0}, s.selection_bias = true;
+  });
+  out["aligned"] = with([](auto& s) { s.alignment = 64; });
+  out["unknown-architecture"] = with([](auto& s) { s.architecture = "brandnew"; });
+  out["q8_0"] = with([](auto& s) { s.expert_type = "Q8_0", s.n_embd = 32, s.n_ff = 32; });
+  out["dense"] = coe::testing::tiny_dense();
+  auto& split = out["part"] = tiny_moe(small);
+  split.set("split.count", Value::u32(2));
+  auto& listed = out["used-by-layer"] = tiny_moe(small);
+  const std::vector<std::uint32_t> used = {1};
+  listed.set("qwen3moe.expert_used_count", Value::array_u32(used));
+  auto& values = out["values"] = coe::testing::tiny_dense();
+  const std::vector<std::string> texts = {"a", "", "long enough"};
+  values.set("test.strings", Value::strings(texts));
+  values.set("test.bool", Value::boolean(true));
+  values.set("test.f64", Value::f64(0.5));
+  values.set("test.u64", Value::u64(1U << 31));
+  return out;
+}
+
+void put_models(const coe::Path& folder) {
+  for (const auto& [name, model] : models()) {
+    const auto bytes = coe::testing::tiny_bytes(model);
+    const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    for (const auto* target :
+         {"gguf_reader_fuzz", "gguf_roundtrip_fuzz", "gguf_differential_fuzz", "surgery_fuzz"})
+      put(folder / target / (name + ".gguf"), text);
+  }
+}
+
+void put_masks(const coe::Path& folder) {
+  std::map<coe::LayerId, std::vector<coe::ExpertId>> layers;
+  for (std::uint32_t layer = 1; layer < 4; ++layer)
+    layers[{layer}] = {{layer - 1}, {layer + 2}, {layer + 4}};
+  auto mask = coe::KeepMask::create(8, layers);
+  if (!mask) throw std::runtime_error(mask.error().message);
+  put(folder / "mask_text_fuzz" / "plain.json", coe::mask_to_json(*mask, true));
+  put(folder / "mask_text_fuzz" / "native.json", coe::mask_to_json(*mask, false));
+  mask->parent = {"Tiny", "qwen3moe", "xxh3:00000000000000000000000000000001"};
+  mask->passes = {{R"({"pass":"domain","score":"util","blend":"token"})"}};
+  put(folder / "mask_text_fuzz" / "provenance.json", coe::mask_to_json(*mask, false));
+}
+
+// The first line is the text spec.
+void put_corpora(const coe::Path& folder) {
+  const auto put_corpus = [&](std::string_view name, std::string_view text) {
+    put(folder / "corpus_jsonl_fuzz" / name, text);
+  };
+  put_corpus("field", "text\n{\"text\":\"one\"}\n{\"text\":\"two \\u00e9\\ud83d\\ude00\"}\n");
+  put_corpus("fields", "problem+solution\n{\"problem\":\"1+1\",\"solution\":\"2\"}\n");
+  put_corpus("template",
+             "Q: {problem}\\nA: {solution}\n{\"problem\":\"1+1\",\"solution\":\"2\"}\n");
+  put_corpus("domains",
+             "text\n{\"text\":\"a\",\"domain\":\"web\",\"weight\":2.5}\n"
+             "{\"text\":\"b\",\"domain\":\"prose\",\"source\":\"s\"}\n\n");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 2) {
+    std::fprintf(stderr, "usage: make_fuzz_seeds FOLDER\n");
+    return 2;
+  }
+  try {
+    put_models(argv[1]);
+    put_masks(argv[1]);
+    put_corpora(argv[1]);
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "error: %s\n", e.what());
+    return 1;
+  }
+  return 0;
+}
