@@ -12,6 +12,7 @@
 #include <chrono>
 #include <cstdio>
 #include <exception>
+#include <utility>
 
 namespace {
 
@@ -28,13 +29,13 @@ coe::Status make(Arguments arguments) {
   arguments.shape.vocabulary = !arguments.no_vocabulary;
   if (arguments.force) arguments.write.overwrite = coe::Overwrite::kAllow;
   const auto start = std::chrono::steady_clock::now();
-  COE_TRY(const auto model, coe::tools::build_model(arguments.shape));
+  COE_TRY(auto model, coe::tools::build_model(arguments.shape));
   if (!arguments.mask.empty()) {
     COE_TRY(const auto text,
             coe::tools::random_mask(model, arguments.n_keep, arguments.write.seed));
     COE_TRY_STATUS(coe::write_file(arguments.mask, text, arguments.write.overwrite));
   }
-  COE_TRY(const auto files, coe::tools::write_model(model, arguments.write));
+  COE_TRY(const auto files, coe::tools::write_model(std::move(model), arguments.write));
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   std::uint64_t total = 0;

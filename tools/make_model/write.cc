@@ -54,10 +54,10 @@ Result<gguf::Header> lay_out(std::vector<gguf::KeyValue> keys,
 }
 
 // Model keys live in the first shard; every shard says which one it is.
-std::vector<gguf::KeyValue> shard_keys(const SyntheticModel& model, std::size_t index,
+std::vector<gguf::KeyValue> shard_keys(SyntheticModel& model, std::size_t index,
                                        std::size_t n_shard) {
   std::vector<gguf::KeyValue> keys;
-  if (index == 0) keys = model.keys;
+  if (index == 0) keys = std::move(model.keys);  // a vocabulary is large
   if (n_shard == 1) return keys;
   keys.push_back({"split.no", u16(static_cast<std::uint16_t>(index))});
   keys.push_back({"split.count", u16(static_cast<std::uint16_t>(n_shard))});
@@ -109,8 +109,7 @@ Status check_space(const Path& output, std::uint64_t needed) {
 
 }  // namespace
 
-Result<std::vector<WrittenFile>> write_model(const SyntheticModel& model,
-                                             const WriteOptions& options) {
+Result<std::vector<WrittenFile>> write_model(SyntheticModel model, const WriteOptions& options) {
   std::vector<std::byte> head;
   std::vector<std::uint64_t> sizes;
   {
@@ -127,6 +126,7 @@ Result<std::vector<WrittenFile>> write_model(const SyntheticModel& model,
     COE_TRY(auto file, AtomicFile::create(path, options.overwrite));
     COE_TRY(const auto header, lay_out(shard_keys(model, i, shards.size()), shards[i], head));
     COE_TRY_STATUS(file.write(head));
+    head = {};
     for (std::size_t t = 0; t < shards[i].size(); ++t)
       COE_TRY_STATUS(write_tensor(file, header.tensors[t], shards[i][t].values, header.alignment,
                                   options.seed, buffer));

@@ -29,7 +29,6 @@ struct WrittenFile {
 // would, and a model with fewer layers the first bytes of one with more. All files get their final
 // names after the last byte of the last one is written. Errors: those of AtomicFile and
 // encode_header.
-Result<std::vector<WrittenFile>> write_model(const SyntheticModel& model,
-                                             const WriteOptions& options);
+Result<std::vector<WrittenFile>> write_model(SyntheticModel model, const WriteOptions& options);
 
 }  // namespace coe::tools
