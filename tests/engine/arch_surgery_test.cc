@@ -19,13 +19,13 @@
 #include "coe/engine/engine.h"
 #include "coe/engine_llama/ggml_values.h"
 #include "coe/engine_llama/llama_engine.h"
+#include "coe/eval/virtual_surgery.h"
 #include "coe/gguf/reader.h"
 #include "coe/gguf/writer.h"
 #include "coe/mask/keep_mask.h"
 #include "coe/moe/arch_table.h"
 #include "coe/moe/ids.h"
 #include "coe/moe/model.h"
-#include "coe/moe/token_table.h"
 #include "coe/surgery/apply.h"
 #include "coe/surgery/plan.h"
 #include "coe/verify/verify.h"
@@ -370,36 +370,6 @@ KeepMask random_mask(const MoeModel& model, const ArchCase& c) {
   return value_of(KeepMask::create(model.n_expert, std::move(kept)));
 }
 
-// The mask's part that virtual surgery can do: blocks that predict further tokens route nothing in
-// the graph, and hash layers choose by a table.
-ExpertFilter filter_of(const KeepMask& mask, const MoeModel& model) {
-  auto filter = mask.as_ids();
-  for (const auto& layer : model.mtp_layers) filter.erase(layer.id.value);
-  for (const auto& layer : model.layers)
-    if (layer.token_table) filter.erase(layer.id.value);
-  return filter;
-}
-
-// What the child is held to: the parent, with substitutes in the tables of its hash layers.
-Path write_reference(const gguf::GgufFile& parent, const MoeModel& model, const KeepMask& mask,
-                     const Path& path) {
-  std::vector<gguf::TensorData> tensors;
-  for (const auto& info : parent.header().tensors)
-    tensors.push_back({info, value_of(parent.read_all(info))});
-  for (const auto& layer : model.layers) {
-    if (!layer.token_table) continue;
-    const auto order = value_of(substitutes(parent, model, layer, mask.layers().at(layer.id)));
-    auto& table = tensors[*layer.token_table];
-    std::vector<std::int32_t> ids(table.bytes.size() / sizeof(std::int32_t));
-    std::memcpy(ids.data(), table.bytes.data(), table.bytes.size());
-    for (std::size_t at = 0; at < ids.size(); at += model.n_expert_used)
-      substitute_row(std::span(ids).subspan(at, model.n_expert_used), order);
-    std::memcpy(table.bytes.data(), ids.data(), table.bytes.size());
-  }
-  expect_ok(gguf::write_gguf(path, parent.header().keys, tensors, Overwrite::kRefuse));
-  return path;
-}
-
 // --- measuring ----------------------------------------------------------------------------------
 
 struct TableRow {
@@ -460,20 +430,19 @@ double effect_of(const Trace& masked, const Trace& whole) {
 
 struct Engines {
   std::unique_ptr<Engine> parent;
-  std::unique_ptr<Engine> reference;
   std::unique_ptr<Engine> child;
 };
 
 TableRow measure(const ArchCase& c, const Engines& engines, const KeepMask& mask,
                  const ExpertFilter& filter) {
   const auto cut = decode(*engines.child, nullptr);
-  const auto masked = decode(*engines.reference, &filter);
+  const auto masked = decode(*engines.parent, &filter);
   TableRow row;
   row.name = c.name();
   row.logits = largest_difference(cut.logits, masked.logits);
   row.largest_logit = largest_value(masked.logits);
   row.effect = effect_of(masked, decode(*engines.parent, nullptr));
-  filter_only(*engines.reference, filter);
+  filter_only(*engines.parent, filter);
   const bool sliced = c.options.mode == SurgeryMode::kSlice;
   const auto kept = mask.as_ids();
   for (const auto layer : engines.parent->info().moe_layers) {
@@ -488,7 +457,7 @@ TableRow measure(const ArchCase& c, const Engines& engines, const KeepMask& mask
 
 class ArchSurgery : public ::testing::TestWithParam<ArchCase> {
  protected:
-  // Writes parent, child and reference.
+  // Writes parent and child.
   void cut(const ArchCase& c) {
     write_arch_model(parent_, c.spec);
     const auto file = value_of(gguf::GgufFile::open(parent_));
@@ -496,13 +465,13 @@ class ArchSurgery : public ::testing::TestWithParam<ArchCase> {
     mask_ = random_mask(model_, c);
     const auto plan = value_of(plan_surgery(file, model_, mask_, c.options));
     expect_ok(apply_plan(file, plan, child_, Overwrite::kRefuse, silent_observer()));
-    write_reference(file, model_, mask_, reference_);
+    filter_ = value_of(virtual_surgery(mask_, file, model_));
   }
 
   TempDir folder_;
   Path parent_ = folder_ / "parent.gguf";
   Path child_ = folder_ / "child.gguf";
-  Path reference_ = folder_ / "reference.gguf";
+  ExpertFilter filter_;
   MoeModel model_;
   KeepMask mask_;
 };
@@ -514,7 +483,7 @@ TEST_P(ArchSurgery, ChildEqualsVirtualSurgery) {
       value_of(verify_child(parent_, child_, mask_, &ggml_values(), silent_observer()));
   for (const auto& finding : report.bad) ADD_FAILURE() << finding.where << ": " << finding.message;
 
-  const Engines engines{open_model(parent_), open_model(reference_), open_model(child_)};
+  const Engines engines{open_model(parent_), open_model(child_)};
   const auto& info = engines.parent->info();
   ASSERT_EQ(info.n_expert, c.spec.n_expert);
   ASSERT_EQ(model_.mtp_layers.size(), c.spec.n_mtp);
@@ -522,7 +491,7 @@ TEST_P(ArchSurgery, ChildEqualsVirtualSurgery) {
   ASSERT_EQ(engines.child->info().n_expert,
             c.options.mode == SurgeryMode::kSlice ? c.n_keep : c.spec.n_expert);
   ASSERT_EQ(engines.child->info().moe_layers, info.moe_layers);
-  const auto row = measure(c, engines, mask_, filter_of(mask_, model_));
+  const auto row = measure(c, engines, mask_, filter_);
   RecordProperty("max_logit_difference", fmt::format("{:.3g}", row.logits));
   RecordProperty("max_weight_difference", fmt::format("{:.3g}", row.weights));
   table().rows.push_back(row);

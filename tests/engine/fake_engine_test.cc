@@ -40,7 +40,7 @@ TEST(FakeEngine, RoutesTheSameWhateverTheBatch) {
 TEST(FakeEngine, SelectsOnlyKeptExperts_UnderAFilter) {
   const std::vector<std::int32_t> tokens = {1, 2, 3, 4, 5, 6, 7, 8};
   FakeEngine engine({});
-  const ExpertFilter filter = {{1, {0, 3, 5}}};
+  const ExpertFilter filter = {.kept = {{1, {0, 3, 5}}}, .substitutes = {}};
   const auto seen = route(engine, tokens, &filter);
   EXPECT_THAT(seen.ids.at(1), testing::Each(testing::AnyOf(0, 3, 5)));
   EXPECT_EQ(seen.ids.at(0), route(engine, tokens, nullptr).ids.at(0));
@@ -48,16 +48,16 @@ TEST(FakeEngine, SelectsOnlyKeptExperts_UnderAFilter) {
 
 TEST(CheckFilter, NamesLayerAndExpert) {
   const FakeEngine engine({.n_layer = 2, .n_expert = 8, .n_expert_used = 2});
-  const auto unknown = check_filter(engine.info(), {{7, {0, 1}}});
+  const auto unknown = check_filter(engine.info(), {.kept = {{7, {0, 1}}}, .substitutes = {}});
   ASSERT_FALSE(unknown);
   EXPECT_THAT(unknown.error().message, HasSubstr("layer 7 has no router"));
-  const auto few = check_filter(engine.info(), {{0, {3}}});
+  const auto few = check_filter(engine.info(), {.kept = {{0, {3}}}, .substitutes = {}});
   ASSERT_FALSE(few);
   EXPECT_THAT(few.error().message, HasSubstr("layer 0 keeps 1 experts, below the 2"));
-  const auto high = check_filter(engine.info(), {{1, {3, 8}}});
+  const auto high = check_filter(engine.info(), {.kept = {{1, {3, 8}}}, .substitutes = {}});
   ASSERT_FALSE(high);
   EXPECT_THAT(high.error().message, HasSubstr("layer 1 keeps expert 8 of 8"));
-  EXPECT_TRUE(check_filter(engine.info(), {{1, {3, 7}}}));
+  EXPECT_TRUE(check_filter(engine.info(), {.kept = {{1, {3, 7}}}, .substitutes = {}}));
 }
 
 }  // namespace

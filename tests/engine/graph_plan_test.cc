@@ -93,8 +93,8 @@ TEST(PlanLayers, GrovemoeSelectsBySigmoidAndWeighsBySoftmax) {
 TEST(PlanLayers, HashLayersCannotBeFiltered) {
   auto hash = layer({}, RouterOp::kSqrtSoftplus);
   hash.nodes.erase("ffn_moe_argsort");
-  EXPECT_FALSE(plan_one(hash, "deepseek4").can_filter());
-  EXPECT_TRUE(plan_one(layer({}, RouterOp::kSqrtSoftplus), "deepseek4").can_filter());
+  EXPECT_TRUE(plan_one(hash, "deepseek4").by_table);
+  EXPECT_FALSE(plan_one(layer({}, RouterOp::kSqrtSoftplus), "deepseek4").by_table);
 }
 
 TEST(PlanLayers, SkipsDenseLayersAndRefusesHiddenWeights) {

@@ -184,7 +184,7 @@ TEST_F(LlamaEngineTest, VirtualSurgeryEqualsTheSlicedFile) {
   const auto child = open(child_path, 512);
   ASSERT_NE(child, nullptr);
   EXPECT_EQ(child->info().n_expert, 64U);
-  const auto filter = built->mask.as_ids();
+  const ExpertFilter filter = {.kept = built->mask.as_ids(), .substitutes = {}};
   const EvalSubject sliced{child.get(), nullptr};
   const EvalSubject masked{parent.get(), &filter};
   const auto reports = evaluate({&sliced, 1}, &masked, small_corpus(), {}, silent_observer());

@@ -124,7 +124,7 @@ TEST(Eval, RefusesModelsOfOtherVocabularies) {
 
 TEST(Eval, AFilterOnTheSameEngineIsSeen) {
   FakeEngine engine({});
-  const ExpertFilter filter = {{0, {0, 1}}, {1, {0, 1}}};
+  const ExpertFilter filter = {.kept = {{0, {0, 1}}, {1, {0, 1}}}, .substitutes = {}};
   const EvalSubject masked{&engine, &filter};
   const EvalSubject whole{&engine, nullptr};
   const auto reports =

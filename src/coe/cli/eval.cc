@@ -3,6 +3,7 @@
 
 #include "coe/cli/exit_code.h"
 #include "coe/cli/session.h"
+#include "coe/eval/virtual_surgery.h"
 #include "coe/mask/keep_mask.h"
 
 namespace coe::cli {
@@ -45,7 +46,7 @@ Result<int> eval(const Options& options, Session& session) {
     COE_TRY(const auto text, read_text(options.mask));
     COE_TRY(const auto mask, parse_mask(text, options.mask.string()));
     COE_TRY_STATUS(check_mask(mask, model.moe, options.mask.string()));
-    filter = mask.as_ids();
+    COE_TRY(filter, virtual_surgery(mask, model.file, model.moe));
   }
   if (!options.parent.empty())
     COE_TRY_STATUS(open_model(options.parent, session).map([](auto&&) {}));
@@ -56,9 +57,9 @@ Result<int> eval(const Options& options, Session& session) {
     parent_options.model = options.parent;
     COE_TRY(parent, open_engine(parent_options));
   }
-  const EvalSubject subject{engine.get(), filter.empty() ? nullptr : &filter};
+  const EvalSubject subject{engine.get(), filter.kept.empty() ? nullptr : &filter};
   // Under a mask, and without another parent, the model as it is serves as its own reference.
-  const bool has_reference = parent != nullptr || !filter.empty();
+  const bool has_reference = parent != nullptr || !filter.kept.empty();
   const EvalSubject reference{parent ? parent.get() : engine.get(), nullptr};
   COE_TRY(const auto reports, evaluate({&subject, 1}, has_reference ? &reference : nullptr, corpus,
                                        options.eval, session.console));

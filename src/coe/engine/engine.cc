@@ -7,7 +7,7 @@
 namespace coe {
 
 Status check_filter(const EngineInfo& info, const ExpertFilter& filter) {
-  for (const auto& [layer, kept] : filter) {
+  for (const auto& [layer, kept] : filter.kept) {
     if (std::find(info.moe_layers.begin(), info.moe_layers.end(), layer) == info.moe_layers.end())
       return fail(Code::kInvalidArgument, fmt::format("filter: layer {} has no router", layer));
     if (kept.size() < info.n_expert_used)

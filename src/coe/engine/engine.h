@@ -59,9 +59,14 @@ class LogitsObserver {
   virtual void on_logits(std::uint32_t position, std::span<const float> logits) = 0;
 };
 
-// Virtual surgery: kept expert ids by block id. Experts not listed cannot be selected in that
-// layer.
-using ExpertFilter = std::map<std::uint32_t, std::vector<std::uint32_t>>;
+// Virtual surgery.
+struct ExpertFilter {
+  // Kept expert ids by block id. Experts not listed cannot be selected in that layer.
+  std::map<std::uint32_t, std::vector<std::uint32_t>> kept;
+  // For layers that choose experts by a table of tokens: of each expert the kept ones that may
+  // stand in for it, best first, its own id first when it is kept. Shape: [n_expert][n_keep].
+  std::map<std::uint32_t, std::vector<std::vector<std::uint32_t>>> substitutes;
+};
 
 struct DecodeRequest {
   std::span<const std::int32_t> tokens;  // one sequence from position 0

@@ -34,7 +34,7 @@ FakeEngine::Choice FakeEngine::route(std::uint32_t layer, std::int32_t token,
   std::vector<std::int32_t> order(options_.n_expert);
   std::iota(order.begin(), order.end(), 0);
   const ExpertFilter& active = filter != nullptr ? *filter : options_.kept;
-  if (const auto kept = active.find(layer); kept != active.end())
+  if (const auto kept = active.kept.find(layer); kept != active.kept.end())
     order.assign(kept->second.begin(), kept->second.end());
   std::stable_sort(order.begin(), order.end(), [&](std::int32_t a, std::int32_t b) {
     return score[static_cast<std::size_t>(a)] > score[static_cast<std::size_t>(b)];

@@ -1,5 +1,7 @@
 #include "coe/engine_llama/graph_observer.h"
 
+#include "coe/moe/token_table.h"
+
 #include <fmt/format.h>
 #include <ggml-backend.h>
 #include <ggml.h>
@@ -7,6 +9,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <span>
 #include <utility>
 
 namespace coe {
@@ -130,7 +133,7 @@ void GraphObserver::begin_batch(const DecodeRequest& request, std::uint32_t firs
     layers_[layer].n_missing = n;
   }
   if (request.filter == nullptr) return;
-  for (const auto& [layer, ids] : *request.filter) {
+  for (const auto& [layer, ids] : request.filter->kept) {
     auto& kept = kept_[layer];
     for (const auto id : ids) {
       if (id >= kept.size()) kept.resize(id + 1, false);
@@ -260,6 +263,7 @@ void GraphObserver::take(ggml_tensor* node, std::string_view base, std::uint32_t
       std::copy_n(row, buffers.n_used,
                   buffers.ids.begin() + static_cast<std::ptrdiff_t>(t * buffers.n_used));
     }
+    if (plan.by_table && request_->filter != nullptr) substitute(node, layer, buffers);
     check_kept(layer, buffers.ids);
   } else if (base == plan.weights) {
     // [n_used, T] where the model renormalises, else [1, n_used, T]; the ids came before.
@@ -300,6 +304,22 @@ void GraphObserver::take(ggml_tensor* node, std::string_view base, std::uint32_t
     return;
   }
   if (--buffers.n_missing == 0) report(layer, buffers);
+}
+
+// Hash-routed layers: the table's ids give way to those of the sliced file's table.
+void GraphObserver::substitute(ggml_tensor* node, std::uint32_t layer, LayerBuffers& buffers) {
+  const auto found = request_->filter->substitutes.find(layer);
+  if (found == request_->filter->substitutes.end() || buffers.ids.empty()) return;
+  for (const auto id : buffers.ids)
+    if (id < 0 || static_cast<std::size_t>(id) >= found->second.size()) {
+      status_ = fail(Code::kEngine, fmt::format("layer {}: its table names expert {} of {}", layer,
+                                                id, found->second.size()));
+      return;
+    }
+  for (std::size_t at = 0; at < buffers.ids.size(); at += buffers.n_used)
+    substitute_row(std::span(buffers.ids).subspan(at, buffers.n_used), found->second);
+  COE_CHECK(ggml_is_contiguous(node));  // rows of the table, not a view of a ranking
+  ggml_backend_tensor_set(node, buffers.ids.data(), 0, ggml_nbytes(node));
 }
 
 void GraphObserver::check_kept(std::uint32_t layer, const std::vector<std::int32_t>& ids) {

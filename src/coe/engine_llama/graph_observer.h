@@ -60,6 +60,7 @@ class GraphObserver {
   Status replace_probs(ggml_tensor* node, const std::vector<bool>& kept, const LayerPlan& plan,
                        std::uint32_t layer);
   static void remove_experts(ggml_tensor* node, const std::vector<bool>& kept);
+  void substitute(ggml_tensor* node, std::uint32_t layer, LayerBuffers& buffers);
   void report(std::uint32_t layer, LayerBuffers& buffers);
   void check_kept(std::uint32_t layer, const std::vector<std::int32_t>& ids);
   const float* floats(const ggml_tensor* node);

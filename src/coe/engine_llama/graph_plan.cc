@@ -35,7 +35,10 @@ std::string last_present(const LayerCensus& layer,
 // Where removing an expert amounts to pruning it. Selection bias and group limits come after the
 // probabilities, and -inf stays -inf under both.
 void plan_filter(const LayerCensus& layer, std::string_view architecture, LayerPlan& plan) {
-  if (!layer.nodes.contains("ffn_moe_argsort")) return;  // ids come from a table (hash layers)
+  if (!layer.nodes.contains("ffn_moe_argsort")) {  // nothing is ranked
+    plan.by_table = true;
+    return;
+  }
   if (architecture == "llama4") {
     plan.minus_inf = {"ffn_moe_logits"};  // it selects on the logits, not on ffn_moe_probs
     return;

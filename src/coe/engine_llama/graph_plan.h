@@ -45,8 +45,8 @@ struct LayerPlan {
   // Virtual surgery. Where `probs` is set, it gets softmax over the kept of `softmax_input`, -inf
   // elsewhere: the bits that a sliced router gives (a softmax over all with -inf in its input sums
   // in another order, and one last bit in a router weight is enough to flip quantised activations
-  // further on). The nodes of `minus_inf` get -inf for removed experts. All [n_expert, T]. Neither:
-  // the layer cannot be filtered.
+  // further on). The nodes of `minus_inf` get -inf for removed experts. All [n_expert, T]. With
+  // `by_table` a table of tokens chooses, and its ids are rewritten.
   std::string softmax_input;
   std::string probs;
   std::vector<std::string> minus_inf;
@@ -55,7 +55,7 @@ struct LayerPlan {
   // (so llama.cpp does it). A sliced file has chunks and experts of new numbers, so the second
   // time `probs` gets the new expert c's probability in the place of the chunk's old number.
   std::uint32_t experts_per_chunk = 0;
-  bool can_filter() const { return !probs.empty() || !minus_inf.empty(); }
+  bool by_table = false;
 };
 
 using Census = std::map<std::uint32_t, LayerCensus>;

@@ -121,6 +121,7 @@ class LlamaEngine : public Engine {
  private:
   Status probe();
   void plan_chunks(std::map<std::uint32_t, LayerPlan>& plans);
+  bool has_substitutes(const ExpertFilter& filter, std::uint32_t layer) const;
   Status check_chunks(const ExpertFilter& filter) const;
   Status run_batch(std::span<const std::int32_t> tokens, std::uint32_t first, bool all_logits);
 
@@ -135,7 +136,7 @@ class LlamaEngine : public Engine {
   bool routing_needs_logits_ = false;
   bool has_logits_ = false;
   std::uint32_t experts_per_chunk_ = 0;  // grovemoe, else 0
-  std::vector<std::uint32_t> unfilterable_;
+  std::vector<std::uint32_t> by_table_;  // layers that choose experts by a table of tokens
 };
 
 // Logits of one batch stay below this.
@@ -210,7 +211,7 @@ Status LlamaEngine::probe() {
     info_.n_expert = static_cast<std::uint32_t>(seen.n_expert);
     info_.n_expert_used = std::max(info_.n_expert_used, static_cast<std::uint32_t>(seen.n_used));
     if (seen.n_token < static_cast<std::int64_t>(tokens.size())) routing_needs_logits_ = true;
-    if (!plan.can_filter()) unfilterable_.push_back(layer);
+    if (plan.by_table) by_table_.push_back(layer);
   }
   has_logits_ = graph_.saw_logits();
   graph_.set_plans(std::move(plans));
@@ -224,9 +225,19 @@ void LlamaEngine::plan_chunks(std::map<std::uint32_t, LayerPlan>& plans) {
   for (auto& [layer, plan] : plans) plan.experts_per_chunk = experts_per_chunk_;
 }
 
+// Every expert has kept ones to stand in for it, enough for a token that uses none of the kept.
+bool LlamaEngine::has_substitutes(const ExpertFilter& filter, std::uint32_t layer) const {
+  const auto found = filter.substitutes.find(layer);
+  if (found == filter.substitutes.end() || found->second.size() != info_.n_expert) return false;
+  return std::ranges::all_of(found->second, [&](const auto& ids) {
+    return ids.size() >= info_.n_expert_used &&
+           std::ranges::all_of(ids, [&](auto id) { return id < info_.n_expert; });
+  });
+}
+
 Status LlamaEngine::check_chunks(const ExpertFilter& filter) const {
   if (experts_per_chunk_ == 0) return {};
-  for (const auto& [layer, kept] : filter) {
+  for (const auto& [layer, kept] : filter.kept) {
     std::map<std::uint32_t, std::uint32_t> of_chunk;
     for (const auto id : kept) ++of_chunk[id / experts_per_chunk_];
     for (const auto& [chunk, n] : of_chunk) {
@@ -284,12 +295,12 @@ Status LlamaEngine::decode(const DecodeRequest& request) {
   if (request.filter != nullptr) {
     COE_TRY_STATUS(check_filter(info_, *request.filter));
     COE_TRY_STATUS(check_chunks(*request.filter));
-    for (const auto layer : unfilterable_) {
-      if (request.filter->contains(layer))
-        return fail(
-            Code::kUnsupported,
-            fmt::format("layer {}: routes by a table, which virtual surgery cannot change yet",
-                        layer));
+    for (const auto layer : by_table_) {
+      if (request.filter->kept.contains(layer) && !has_substitutes(*request.filter, layer))
+        return fail(Code::kInvalidArgument,
+                    fmt::format("filter: layer {} chooses experts by a table of tokens, and some "
+                                "have no substitute",
+                                layer));
     }
   }
   // With a filter too: the logits of smallthinker's last router are of all tokens in any case.

@@ -3,6 +3,7 @@
 #include "coe/base/hash.h"
 #include "coe/base/text.h"
 #include "coe/corpus/select.h"
+#include "coe/eval/virtual_surgery.h"
 #include "coe/gguf/reader.h"
 #include "coe/mask/keep_mask.h"
 #include "coe/moe/model.h"
@@ -96,8 +97,8 @@ class Pipeline {
   Status stage_profile(const MoeModel& model);
   Status stage_mask();
   Status stage_prune(const gguf::GgufFile& parent, const MoeModel& model);
-  Status stage_eval(const MoeModel& model);
-  Result<Json> measure();
+  Status stage_eval(const gguf::GgufFile& parent, const MoeModel& model);
+  Result<Json> measure(const gguf::GgufFile& parent, const MoeModel& model);
   bool read_measured(const Path& file, const std::string& inputs);
   void fill_domains(const Json& measured);
   std::string eval_inputs(const MoeModel& model) const;
@@ -230,9 +231,9 @@ std::string Pipeline::eval_inputs(const MoeModel& model) const {
   return hasher.digest();
 }
 
-Result<Json> Pipeline::measure() {
+Result<Json> Pipeline::measure(const gguf::GgufFile& file, const MoeModel& model) {
   Json measured;
-  ExpertFilter filter = mask_.as_ids();
+  COE_TRY(const auto filter, virtual_surgery(mask_, file, model));
   RecordedEngine recorded;
   Corpus check;
   {
@@ -245,7 +246,7 @@ Result<Json> Pipeline::measure() {
       recipe.score.score = Score::kRandom;
       recipe.score.seed = seed;
       COE_TRY(const auto random, build_mask(stats_, recipe));
-      filters.push_back(random.mask.as_ids());
+      COE_TRY(filters.emplace_back(), virtual_surgery(random.mask, file, model));
     }
     std::vector<EvalSubject> subjects;
     subjects.reserve(filters.size());
@@ -323,7 +324,7 @@ bool Pipeline::read_measured(const Path& file, const std::string& inputs) {
   }
 }
 
-Status Pipeline::stage_eval(const MoeModel& model) {
+Status Pipeline::stage_eval(const gguf::GgufFile& parent, const MoeModel& model) {
   const auto start = Clock::now();
   const Path file = beside("eval.json");
   const std::string inputs = eval_inputs(model);
@@ -335,7 +336,7 @@ Status Pipeline::stage_eval(const MoeModel& model) {
     }
     if (!may_replace()) return tl::unexpected(stale(file));
   }
-  COE_TRY(auto measured, measure());
+  COE_TRY(auto measured, measure(parent, model));
   Json document = {{"schema", "coe.specialize-eval/1"},
                    {"version", tool_version()},
                    {"command_line", options_.command_line},
@@ -368,7 +369,7 @@ Result<SpecializeReport> Pipeline::run() {
   COE_TRY_STATUS(stage_profile(model));
   COE_TRY_STATUS(stage_mask());
   COE_TRY_STATUS(stage_prune(parent, model));
-  COE_TRY_STATUS(stage_eval(model));
+  COE_TRY_STATUS(stage_eval(parent, model));
   return std::move(report_);
 }
 

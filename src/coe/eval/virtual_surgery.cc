@@ -1,0 +1,25 @@
+#include "coe/eval/virtual_surgery.h"
+
+#include "coe/base/result.h"
+#include "coe/engine/engine.h"
+#include "coe/gguf/reader.h"
+#include "coe/mask/keep_mask.h"
+#include "coe/moe/model.h"
+#include "coe/moe/token_table.h"
+
+namespace coe {
+
+Result<ExpertFilter> virtual_surgery(const KeepMask& mask, const gguf::GgufFile& parent,
+                                     const MoeModel& model) {
+  ExpertFilter filter;
+  filter.kept = mask.as_ids();
+  for (const MoeLayer& layer : model.mtp_layers) filter.kept.erase(layer.id.value);
+  for (const MoeLayer& layer : model.layers) {
+    if (!layer.token_table) continue;
+    COE_TRY(filter.substitutes[layer.id.value],
+            substitutes(parent, model, layer, mask.layers().at(layer.id)));
+  }
+  return filter;
+}
+
+}  // namespace coe
