@@ -27,7 +27,7 @@ struct Options {
 
 // "500M", "2G", "1048576": bytes, in units of 1000 as llama-gguf-split counts. Errors:
 // kInvalidArgument.
-Result<std::uint64_t> parse_size(std::string_view text) {
+Result<std::uint64_t> parse_size(const std::string& text) {
   std::uint64_t number = 0;
   const auto* const end = text.data() + text.size();
   const auto [stop, ec] = std::from_chars(text.data(), end, number);

@@ -75,7 +75,8 @@ Result<std::uint64_t> lay_out(std::vector<TensorInfo>& tensors, std::uint64_t al
 std::vector<std::byte> encode(const Header& header) {
   std::size_t n_bytes = kHeadBytes;
   for (const auto& [key, value] : header.keys) n_bytes += key.size() + value.bytes().size() + 12;
-  for (const auto& tensor : header.tensors) n_bytes += tensor.name.size() + 24 + 8 * kMaxDims;
+  for (const auto& tensor : header.tensors)
+    n_bytes += tensor.name.size() + 24 + std::size_t{8} * kMaxDims;
   std::vector<std::byte> out;
   out.reserve(n_bytes + header.alignment);  // a vocabulary is large: no growing by doubling
   for (const char c : kMagic) out.push_back(static_cast<std::byte>(c));

@@ -20,6 +20,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <map>
 #include <optional>
 #include <span>
@@ -238,17 +239,22 @@ std::vector<std::size_t> cut_points(const std::vector<gguf::TensorInfo>& infos,
   return starts;
 }
 
-Status fill_parts(const gguf::Header& parent, std::vector<gguf::KeyValue> keys,
+Status fill_parts(const gguf::Header& parent, const std::vector<gguf::KeyValue>& keys,
                   std::vector<gguf::TensorInfo> infos, std::vector<TensorPlan> tensors,
                   std::uint64_t max_bytes, SurgeryPlan& plan) {
   const auto starts = cut_points(infos, parent.alignment, max_bytes);
+  if (starts.size() > std::numeric_limits<std::uint16_t>::max())  // what split.count can say
+    return fail(
+        Code::kInvalidArgument,
+        fmt::format("the child would be {} files of at most {} bytes", starts.size(), max_bytes),
+        "choose a larger --split-max-size");
   const auto alignment_key = std::ranges::find(keys, "general.alignment", &gguf::KeyValue::key);
   std::vector<gguf::KeyValue> later_keys;
   if (alignment_key != keys.end()) later_keys.push_back(*alignment_key);
   for (std::size_t p = 0; p < starts.size(); ++p) {
     PartPlan part;
     part.header.alignment = parent.alignment;
-    part.header.keys = p == 0 ? std::move(keys) : later_keys;
+    part.header.keys = p == 0 ? keys : later_keys;  // a copy shares the values
     if (starts.size() > 1) {
       part.header.keys.push_back({"split.no", gguf::Value::u16(static_cast<std::uint16_t>(p))});
       part.header.keys.push_back(
@@ -283,13 +289,13 @@ Result<SurgeryPlan> plan_surgery(const gguf::GgufFile& parent, const MoeModel& m
                 "leave out --drop-mtp");
   SurgeryPlan plan;
   COE_TRY(const auto complete, mask_of_child(mask, model, options.drop_mtp, plan.warnings));
-  COE_TRY(auto keys, child_keys(parent.header(), model, complete, options));
+  COE_TRY(const auto keys, child_keys(parent.header(), model, complete, options));
   std::vector<gguf::TensorInfo> infos;
   std::vector<TensorPlan> tensors;
   COE_TRY_STATUS(Planner(parent, model, complete, options).run(infos, tensors));
   plan.n_tensor = tensors.size();
   plan.n_tensor_cut = static_cast<std::size_t>(std::ranges::count_if(tensors, &TensorPlan::cut));
-  COE_TRY_STATUS(fill_parts(parent.header(), std::move(keys), std::move(infos), std::move(tensors),
+  COE_TRY_STATUS(fill_parts(parent.header(), keys, std::move(infos), std::move(tensors),
                             options.split_max_bytes, plan));
   if (options.mode == SurgeryMode::kSlice && !has_fused_top_k(mask.n_keep()))
     plan.warnings.push_back(fmt::format(
@@ -302,6 +308,7 @@ Result<SurgeryPlan> plan_surgery(const gguf::GgufFile& parent, const MoeModel& m
 std::vector<Path> output_paths(const Path& output, const SurgeryPlan& plan) {
   if (plan.parts.size() == 1) return {output};
   std::vector<Path> paths;
+  paths.reserve(plan.parts.size());
   for (std::size_t i = 0; i < plan.parts.size(); ++i)
     paths.push_back(gguf::part_name(output, i, plan.parts.size()));
   return paths;
