@@ -19,8 +19,6 @@ gguf::Value scalar_value(gguf::ValueType type, T value) {
 }
 
 inline gguf::Value f32(float value) { return scalar_value(gguf::ValueType::kF32, value); }
-inline gguf::Value u16(std::uint16_t value) { return scalar_value(gguf::ValueType::kU16, value); }
-inline gguf::Value i32(std::int32_t value) { return scalar_value(gguf::ValueType::kI32, value); }
 
 // What stands before the elements of an array.
 inline std::vector<std::byte> array_head(gguf::ValueType element, std::uint64_t count) {

@@ -1,5 +1,7 @@
 #include "coe/base/file.h"
 
+#include "coe/base/text.h"
+
 #include <fmt/format.h>
 
 #include <cerrno>
@@ -194,6 +196,15 @@ Result<std::uint64_t> free_space(const Path& path) {
   if (::statvfs(folder.c_str(), &info) != 0)
     return tl::unexpected(io_error(folder, "ask free space of"));
   return static_cast<std::uint64_t>(info.f_bavail) * info.f_frsize;
+}
+
+Status check_space(const Path& output, std::uint64_t needed) {
+  COE_TRY(const auto available, free_space(output));
+  if (available >= needed) return {};
+  return fail(Code::kIo,
+              fmt::format("{}: not enough space on the disk ({} free vs {} needed)",
+                          output.string(), human_bytes(available), human_bytes(needed)),
+              "free some space or write to another disk");
 }
 
 }  // namespace coe

@@ -85,6 +85,9 @@ Status check_output(const Path& path, Overwrite overwrite);
 // Free bytes for an ordinary user in the file system that holds `path`'s folder. Errors: kIo.
 Result<std::uint64_t> free_space(const Path& path);
 
+// Refuses (kIo) an output of `needed` bytes that its file system has no room for.
+Status check_space(const Path& output, std::uint64_t needed);
+
 // An Error for the current errno: "<path>: cannot <doing>: <reason>", with a remedy where there is
 // one.
 Error io_error(const Path& path, std::string_view doing);

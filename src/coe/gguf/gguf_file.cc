@@ -74,6 +74,26 @@ Path part_name(const Path& whole, std::size_t index, std::size_t n_part) {
   return whole.parent_path() / (name + part_suffix(index, n_part));
 }
 
+std::vector<std::size_t> part_starts(std::span<const std::uint64_t> sizes,
+                                     std::uint64_t max_bytes) {
+  std::vector<std::size_t> starts = {0};
+  std::uint64_t used = 0;
+  for (std::size_t i = 0; i < sizes.size(); ++i) {
+    if (max_bytes != 0 && i > starts.back() && used + sizes[i] > max_bytes) {
+      starts.push_back(i);
+      used = 0;
+    }
+    used += sizes[i];
+  }
+  return starts;
+}
+
+std::vector<KeyValue> part_keys(std::size_t index, std::size_t n_part, std::size_t n_tensor) {
+  return {{"split.no", Value::u16(static_cast<std::uint16_t>(index))},
+          {"split.count", Value::u16(static_cast<std::uint16_t>(n_part))},
+          {"split.tensors.count", Value::i32(static_cast<std::int32_t>(n_tensor))}};
+}
+
 Result<GgufFile::Part> GgufFile::open_part(const Path& path) {
   COE_TRY(auto file, MappedFile::open(path));
   const auto bytes = file.bytes();

@@ -108,5 +108,10 @@ class GgufFile {
 
 // The name of part `index` (from 0) of `n_part`: "model.gguf" → "model-00002-of-00003.gguf".
 Path part_name(const Path& whole, std::size_t index, std::size_t n_part);
+// Where the parts of a model begin whose tensors have these sizes: as many tensors as fit into
+// `max_bytes` (0: all), in order, at least one.
+std::vector<std::size_t> part_starts(std::span<const std::uint64_t> sizes, std::uint64_t max_bytes);
+// The keys by which part `index` of `n_part` (at most 65,535) is known.
+std::vector<KeyValue> part_keys(std::size_t index, std::size_t n_part, std::size_t n_tensor);
 
 }  // namespace coe::gguf

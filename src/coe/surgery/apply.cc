@@ -3,7 +3,6 @@
 #include "coe/base/file.h"
 #include "coe/base/observer.h"
 #include "coe/base/result.h"
-#include "coe/base/text.h"
 #include "coe/gguf/reader.h"
 #include "coe/surgery/plan.h"
 
@@ -88,11 +87,10 @@ class PartWriter {
   }
 
   Status write_zeros(std::uint64_t left) {
-    std::vector<std::byte> zeros(
-        static_cast<std::size_t>(std::min<std::uint64_t>(left, kBufferBytes)));
+    if (zeros_.empty()) zeros_.resize(kBufferBytes);
     while (left > 0) {
-      const auto piece = std::span<const std::byte>(zeros).first(
-          static_cast<std::size_t>(std::min<std::uint64_t>(left, zeros.size())));
+      const auto piece = std::span<const std::byte>(zeros_).first(
+          static_cast<std::size_t>(std::min<std::uint64_t>(left, kBufferBytes)));
       COE_TRY_STATUS(write(piece));
       left -= piece.size();
     }
@@ -103,19 +101,11 @@ class PartWriter {
   const Path& path_;
   AtomicFile& output_;
   std::vector<std::byte> buffer_;
+  std::vector<std::byte> zeros_;  // of mode zero
   std::uint64_t written_ = 0;
   std::uint64_t flushed_ = 0;  // handed to the disk
   bool in_kernel_ = true;
 };
-
-Status check_space(const Path& output, std::uint64_t needed) {
-  COE_TRY(const auto available, free_space(output));
-  if (available >= needed) return {};
-  return fail(Code::kIo,
-              fmt::format("{}: not enough space on the disk ({} free vs {} needed)",
-                          output.string(), human_bytes(available), human_bytes(needed)),
-              "free some space or write to another disk");
-}
 
 class Progress {
  public:

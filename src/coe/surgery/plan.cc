@@ -1,6 +1,8 @@
 #include "coe/surgery/plan.h"
 
+#include "coe/base/checked.h"
 #include "coe/base/result.h"
+#include "coe/gguf/encoding.h"
 #include "coe/gguf/printable.h"
 #include "coe/gguf/reader.h"
 #include "coe/gguf/tensor_type.h"
@@ -218,31 +220,22 @@ class Planner {
   std::vector<TensorPlan> plans_;
 };
 
-// Tensors of each file: as many as fit, in order, at least one.
-std::vector<std::size_t> cut_points(const std::vector<gguf::TensorInfo>& infos,
-                                    std::uint64_t alignment, std::uint64_t max_bytes) {
-  std::vector<std::size_t> starts = {0};
-  std::uint64_t used = 0;
-  for (std::size_t i = 0; i < infos.size(); ++i) {
-    const auto& tensor = infos[i];
-    const auto& traits = gguf::traits(tensor.type);
-    std::uint64_t n_value = 1;
-    for (const auto n : tensor.ne) n_value *= n;  // smaller than the parent's, which was checked
-    const std::uint64_t n_bytes = n_value / traits.block_size * traits.block_bytes;
-    const std::uint64_t padded = (n_bytes + alignment - 1) / alignment * alignment;
-    if (max_bytes != 0 && i > starts.back() && used + padded > max_bytes) {
-      starts.push_back(i);
-      used = 0;
-    }
-    used += padded;
+// What each tensor takes in its file. Smaller than in the parent, whose header was checked.
+std::vector<std::uint64_t> padded_sizes(const std::vector<gguf::TensorInfo>& infos,
+                                        std::uint64_t alignment) {
+  std::vector<std::uint64_t> sizes;
+  sizes.reserve(infos.size());
+  for (const auto& tensor : infos) {
+    const auto n_bytes = gguf::tensor_bytes(gguf::traits(tensor.type), tensor.ne).value_or(0);
+    sizes.push_back(checked_align(n_bytes, alignment).value_or(n_bytes));
   }
-  return starts;
+  return sizes;
 }
 
 Status fill_parts(const gguf::Header& parent, const std::vector<gguf::KeyValue>& keys,
                   std::vector<gguf::TensorInfo> infos, std::vector<TensorPlan> tensors,
                   std::uint64_t max_bytes, SurgeryPlan& plan) {
-  const auto starts = cut_points(infos, parent.alignment, max_bytes);
+  const auto starts = gguf::part_starts(padded_sizes(infos, parent.alignment), max_bytes);
   if (starts.size() > std::numeric_limits<std::uint16_t>::max())  // what split.count can say
     return fail(
         Code::kInvalidArgument,
@@ -255,13 +248,9 @@ Status fill_parts(const gguf::Header& parent, const std::vector<gguf::KeyValue>&
     PartPlan part;
     part.header.alignment = parent.alignment;
     part.header.keys = p == 0 ? keys : later_keys;  // a copy shares the values
-    if (starts.size() > 1) {
-      part.header.keys.push_back({"split.no", gguf::Value::u16(static_cast<std::uint16_t>(p))});
-      part.header.keys.push_back(
-          {"split.count", gguf::Value::u16(static_cast<std::uint16_t>(starts.size()))});
-      part.header.keys.push_back(
-          {"split.tensors.count", gguf::Value::i32(static_cast<std::int32_t>(infos.size()))});
-    }
+    if (starts.size() > 1)
+      for (auto& item : gguf::part_keys(p, starts.size(), infos.size()))
+        part.header.keys.push_back(std::move(item));
     const std::size_t end = p + 1 < starts.size() ? starts[p + 1] : infos.size();
     for (std::size_t i = starts[p]; i < end; ++i) {
       part.header.tensors.push_back(std::move(infos[i]));

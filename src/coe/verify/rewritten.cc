@@ -58,21 +58,20 @@ Status check_table(const gguf::GgufFile& parent, const gguf::GgufFile& child,
   COE_TRY(const auto old, read_values<std::int32_t>(parent, *pair.parent));
   COE_TRY(const auto now, read_values<std::int32_t>(child, *pair.child));
   const auto n_used = static_cast<std::size_t>(pair.parent->ne[0]);
-  for (std::size_t i = 0; i < now.size(); ++i) {
-    const std::size_t token = i / n_used;
-    const auto row = std::span(now).subspan(token * n_used, n_used);
+  for (std::size_t first = 0; first < now.size(); first += n_used) {
+    const auto row = std::span(now).subspan(first, n_used);
+    const auto old_row = std::span(old).subspan(first, n_used);
     // A parent's row that names an expert twice may stay so.
-    const bool distinct_before = [&] {
-      auto before = std::vector(old.begin() + static_cast<std::ptrdiff_t>(token * n_used),
-                                old.begin() + static_cast<std::ptrdiff_t>((token + 1) * n_used));
-      std::ranges::sort(before);
-      return std::ranges::adjacent_find(before) == before.end();
-    }();
-    const auto wrong = judge_entry(old[i], now[i], kept, form,
-                                   distinct_before ? row : std::span<const std::int32_t>{});
-    if (!wrong) continue;
-    findings.add(pair.child->name, fmt::format("token {} {}", token, *wrong));
-    return {};  // one is enough: a wrong table is wrong in thousands of places
+    std::vector<std::int32_t> sorted(old_row.begin(), old_row.end());
+    std::ranges::sort(sorted);
+    const bool distinct = std::ranges::adjacent_find(sorted) == sorted.end();
+    for (std::size_t k = 0; k < n_used; ++k) {
+      const auto wrong = judge_entry(old_row[k], row[k], kept, form,
+                                     distinct ? row : std::span<const std::int32_t>{});
+      if (!wrong) continue;
+      findings.add(pair.child->name, fmt::format("token {} {}", first / n_used, *wrong));
+      return {};  // one is enough: a wrong table is wrong in thousands of places
+    }
   }
   return {};
 }
