@@ -155,6 +155,35 @@ TEST_F(Forms, WritesPartsThatJoinToTheSameModel) {
   EXPECT_EQ(value_of(model_digest(split)), value_of(model_digest(whole)));
 }
 
+// Somebody else's file takes the first part's name while the child is written.
+class Intruder : public Observer {
+ public:
+  explicit Intruder(Path path) : path_(std::move(path)) {}
+  bool cancelled() override {
+    // Not through coe: its own writers keep off each other.
+    if (!std::filesystem::exists(path_)) std::ofstream(path_) << "somebody else's";
+    return false;
+  }
+
+ private:
+  Path path_;
+};
+
+TEST_F(Forms, SparesAFirstPartThatAppearsMeanwhile) {
+  const Path from = parent({});
+  const auto file = value_of(gguf::GgufFile::open(from));
+  const auto moe = value_of(describe_moe(file));
+  const auto plan = value_of(
+      plan_surgery(file, moe, mask_of({{0, {0, 3}}, {1, {1, 2}}}), {.split_max_bytes = 20'000}));
+  const auto paths = output_paths(dir_ / "child.gguf", plan);
+  ASSERT_GT(paths.size(), 1U);
+  Intruder intruder(paths[0]);
+  expect_error(apply_plan(file, plan, dir_ / "child.gguf", Overwrite::kRefuse, intruder),
+               Code::kExists, "appeared while it was being written");
+  EXPECT_EQ(value_of(read_text(paths[0])), "somebody else's");
+  for (std::size_t i = 1; i < paths.size(); ++i) EXPECT_FALSE(std::filesystem::exists(paths[i]));
+}
+
 TEST_F(Forms, CutsASplitParentLikeAWholeOne) {
   const Path from = parent({.alignment = 64});
   const Ids all_but_one = {{0, {0, 1, 2, 3, 4, 5, 6}}, {1, {0, 1, 2, 3, 4, 5, 6}}};

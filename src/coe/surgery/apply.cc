@@ -159,9 +159,11 @@ Status write_part(const gguf::GgufFile& parent, const PartPlan& part, const Path
 }
 
 // The first part last: until it has its name, nobody takes the others for a model.
-Status commit_all(std::vector<AtomicFile>& files, const std::vector<Path>& paths) {
+Status commit_all(std::vector<AtomicFile>& files, const std::vector<Path>& paths,
+                  Overwrite overwrite) {
   std::error_code ec;  // a name that is not there need not be removed
-  if (files.size() > 1) std::filesystem::remove(paths[0], ec);
+  // An old first part would make a model of old and new parts, should the process be killed.
+  if (files.size() > 1 && overwrite == Overwrite::kAllow) std::filesystem::remove(paths[0], ec);
   for (std::size_t i = files.size(); i-- > 0;) {
     const auto status = files[i].commit();
     if (status) continue;
@@ -187,7 +189,7 @@ Status apply_plan(const gguf::GgufFile& parent, const SurgeryPlan& plan, const P
   Progress progress(plan.file_bytes, observer);
   for (std::size_t i = 0; i < files.size(); ++i)
     COE_TRY_STATUS(write_part(parent, plan.parts[i], paths[i], files[i], progress));
-  return commit_all(files, paths);
+  return commit_all(files, paths, overwrite);
 }
 
 }  // namespace coe
