@@ -136,6 +136,8 @@ void add_profile(CLI::App& app, Run& run) {
       "Routing only: cheaper, but no score that needs expert output norms (reap, share, …)");
   verb->add_option("--shard", options->shard, "Only the i-th of n shares of the records, as i/n");
   add_engine_options(*verb, options->engine);
+  verb->add_option("--parallel", options->engine.n_seq,
+                   "Samples that share a forward pass (0: one on the CPU, many on a GPU)");
   verb->callback([options, &run] {
     run = [options](Session& session) { return profile(*options, session); };
   });

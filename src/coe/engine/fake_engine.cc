@@ -12,6 +12,8 @@ FakeEngine::FakeEngine(const FakeEngineOptions& options) : options_(options) {
   info_.architecture = "fake";
   info_.n_vocab = options.n_vocab;
   info_.n_ctx = options.n_ctx;
+  info_.n_batch = options.n_batch;
+  info_.n_seq = options.n_seq;
   info_.n_expert = options.n_expert;
   info_.n_expert_used = options.n_expert_used;
   info_.moe_layers.resize(options.n_layer);
@@ -104,6 +106,10 @@ Status FakeEngine::decode(const DecodeRequest& request) {
     }
   }
   return {};
+}
+
+Result<std::unique_ptr<Engine>> FakeEngine::fork() {
+  return std::make_unique<FakeEngine>(options_);
 }
 
 }  // namespace coe

@@ -68,22 +68,26 @@ struct ContextDeleter {
   void operator()(llama_context* context) const { llama_free(context); }
 };
 
-// A batch of one sequence. llama_batch_init's arrays are C; this frees them.
+// llama_batch_init's arrays are C; this frees them.
 class Batch {
  public:
-  explicit Batch(std::int32_t capacity) : batch_(llama_batch_init(capacity, 0, 1)) {}
+  explicit Batch(std::uint32_t capacity)
+      : batch_(llama_batch_init(static_cast<std::int32_t>(capacity), 0, 1)) {}
   ~Batch() { llama_batch_free(batch_); }
   Batch(const Batch&) = delete;
   Batch& operator=(const Batch&) = delete;
 
-  void fill(std::span<const std::int32_t> tokens, std::uint32_t first, bool all_logits) {
-    batch_.n_tokens = static_cast<std::int32_t>(tokens.size());
+  void clear() { batch_.n_tokens = 0; }
+  // Tokens of sequence `seq` from position `first` on. Logits after all of them, or the last.
+  void add(std::span<const std::int32_t> tokens, std::uint32_t first, std::uint32_t seq,
+           bool all_logits) {
     for (std::size_t i = 0; i < tokens.size(); ++i) {
-      batch_.token[i] = tokens[i];
-      batch_.pos[i] = static_cast<llama_pos>(first + i);
-      batch_.n_seq_id[i] = 1;
-      batch_.seq_id[i][0] = 0;
-      batch_.logits[i] = all_logits || i + 1 == tokens.size() ? 1 : 0;
+      const auto at = batch_.n_tokens++;
+      batch_.token[at] = tokens[i];
+      batch_.pos[at] = static_cast<llama_pos>(first + i);
+      batch_.n_seq_id[at] = 1;
+      batch_.seq_id[at][0] = static_cast<llama_seq_id>(seq);
+      batch_.logits[at] = all_logits || i + 1 == tokens.size() ? 1 : 0;
     }
   }
   const llama_batch& get() const { return batch_; }
@@ -117,15 +121,24 @@ class LlamaEngine : public Engine {
   const EngineInfo& info() const override { return info_; }
   Result<std::vector<std::int32_t>> tokenize(std::string_view text) override;
   Status decode(const DecodeRequest& request) override;
+  Status decode_all(std::span<const DecodeRequest> requests) override;
+  Result<std::unique_ptr<Engine>> fork() override;
 
  private:
+  static Result<std::unique_ptr<LlamaEngine>> make(std::shared_ptr<llama_model> model,
+                                                   const EngineOptions& options);
   Status probe();
+  std::size_t batch_tokens(bool all_logits) const {
+    return all_logits ? n_batch_logits_ : n_batch_;
+  }
   void plan_chunks(std::map<std::uint32_t, LayerPlan>& plans);
   bool has_substitutes(const ExpertFilter& filter, std::uint32_t layer) const;
   Status check_chunks(const ExpertFilter& filter) const;
-  Status run_batch(std::span<const std::int32_t> tokens, std::uint32_t first, bool all_logits);
+  Status decode_pack(std::span<const DecodeRequest> requests);
+  Status run_batch(std::span<const BatchRun> runs, bool all_logits);
 
-  std::unique_ptr<llama_model, ModelDeleter> model_;
+  EngineOptions options_;
+  std::shared_ptr<llama_model> model_;
   GraphObserver graph_;  // outlives the context that calls it
   std::unique_ptr<llama_context, ContextDeleter> context_;
   std::unique_ptr<Batch> batch_;
@@ -142,18 +155,61 @@ class LlamaEngine : public Engine {
 // Logits of one batch stay below this.
 constexpr std::size_t kMaxLogitsBytes = std::size_t{128} << 20;
 
+// A context can have more, but each costs sliding-window cache.
+constexpr std::uint32_t kMaxSequences = 32;
+
+Status add_rpc_servers(const std::vector<std::string>& servers) {
+  if (servers.empty()) return {};
+  const ggml_backend_reg_t rpc = ggml_backend_reg_by_name("RPC");
+  if (rpc == nullptr)
+    return fail(Code::kUnsupported, "this coe is built without llama.cpp's RPC backend",
+                "configure with -DGGML_RPC=ON");
+  using AddServer = ggml_backend_reg_t (*)(const char*);
+  const auto add = reinterpret_cast<AddServer>(
+      ggml_backend_reg_get_proc_address(rpc, "ggml_backend_rpc_add_server"));
+  COE_CHECK(add != nullptr);
+  for (const auto& server : servers) {
+    const ggml_backend_reg_t added = add(server.c_str());
+    if (added == nullptr)
+      return fail(Code::kEngine, fmt::format("no llama.cpp RPC server answers at {}", server),
+                  "start one there with rpc-server; both must be of the same llama.cpp");
+    ggml_backend_register(added);
+  }
+  return {};
+}
+
 Result<std::unique_ptr<Engine>> LlamaEngine::open(const EngineOptions& options) {
   start_backend();
-  auto engine = std::make_unique<LlamaEngine>();
+  COE_TRY_STATUS(add_rpc_servers(options.rpc_servers));
   llama_model_params model_params = llama_model_default_params();
   model_params.n_gpu_layers = options.n_gpu_layers;
+  // As llama.cpp's own --n-cpu-moe has it. Patterns must outlive the loading.
+  std::vector<std::string> patterns;
+  for (std::uint32_t i = 0; i < options.n_cpu_moe; ++i)
+    patterns.push_back(fmt::format("blk\\.{}\\.ffn_(up|down|gate|gate_up)_(ch|)exps", i));
+  std::vector<llama_model_tensor_buft_override> overrides;
+  for (const auto& pattern : patterns)
+    overrides.push_back({pattern.c_str(), ggml_backend_cpu_buffer_type()});
+  overrides.push_back({nullptr, nullptr});
+  if (!patterns.empty()) model_params.tensor_buft_overrides = overrides.data();
   take_last_error();
-  engine->model_.reset(llama_model_load_from_file(options.model.c_str(), model_params));
-  if (!engine->model_)
+  std::shared_ptr<llama_model> model(
+      llama_model_load_from_file(options.model.c_str(), model_params), ModelDeleter());
+  if (!model)
     return fail(
         Code::kEngine,
         fmt::format("{}: llama.cpp cannot load it: {}", options.model.string(), take_last_error()),
         "run again with -v to see the engine's log");
+  return make(std::move(model), options);
+}
+
+Result<std::unique_ptr<Engine>> LlamaEngine::fork() { return make(model_, options_); }
+
+Result<std::unique_ptr<LlamaEngine>> LlamaEngine::make(std::shared_ptr<llama_model> shared,
+                                                       const EngineOptions& options) {
+  auto engine = std::make_unique<LlamaEngine>();
+  engine->options_ = options;
+  engine->model_ = std::move(shared);
   const llama_model* model = engine->model_.get();
   const llama_vocab* vocab = llama_model_get_vocab(model);
 
@@ -163,7 +219,12 @@ Result<std::unique_ptr<Engine>> LlamaEngine::open(const EngineOptions& options) 
   engine->n_batch_ = std::min(options.n_batch, params.n_ctx);
   params.n_batch = engine->n_batch_;
   params.n_ubatch = engine->n_batch_;
-  params.n_seq_max = 1;
+  // Recurrent state is kept for each sequence, and its batches are reordered.
+  const bool one_sequence = llama_model_is_recurrent(model) || llama_model_is_hybrid(model);
+  const bool on_gpu = options.n_gpu_layers != 0 && llama_supports_gpu_offload();
+  const std::uint32_t n_seq = options.n_seq != 0 ? options.n_seq : on_gpu ? kMaxSequences : 1;
+  params.n_seq_max = one_sequence ? 1 : std::min(n_seq, engine->n_batch_);
+  params.kv_unified = true;  // batches are cut in the order of their tokens
   const int n_threads = options.n_threads > 0
                             ? options.n_threads
                             : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
@@ -180,13 +241,16 @@ Result<std::unique_ptr<Engine>> LlamaEngine::open(const EngineOptions& options) 
                 fmt::format("{}: llama.cpp cannot make a context of {} tokens: {}",
                             options.model.string(), params.n_ctx, take_last_error()),
                 "a smaller -c needs less memory");
-  engine->batch_ = std::make_unique<Batch>(static_cast<std::int32_t>(engine->n_batch_));
+  engine->batch_ = std::make_unique<Batch>(engine->n_batch_);
 
   auto& info = engine->info_;
   info.engine = engine_name(options.n_gpu_layers);
   info.architecture = metadata(model, "general.architecture");
   info.n_vocab = static_cast<std::uint32_t>(llama_vocab_n_tokens(vocab));
   info.n_ctx = params.n_ctx;
+  info.n_batch = engine->n_batch_;
+  info.n_seq = params.n_seq_max;
+  info.on_gpu = on_gpu;
   if (llama_vocab_get_add_bos(vocab)) info.bos_token = llama_vocab_bos(vocab);
   engine->n_batch_logits_ = static_cast<std::uint32_t>(std::clamp<std::size_t>(
       kMaxLogitsBytes / (sizeof(float) * info.n_vocab), 1, engine->n_batch_));
@@ -200,7 +264,10 @@ Status LlamaEngine::probe() {
   const llama_token bos = std::max(llama_vocab_bos(vocab), 0);
   const std::array<std::int32_t, 2> tokens = {bos, bos};
   graph_.begin_census();
-  const auto status = run_batch(tokens, 0, false);
+  DecodeRequest request;
+  request.tokens = tokens;
+  const std::array runs = {BatchRun{&request, 0, 2}};
+  const auto status = run_batch(runs, false);
   const Census census = graph_.end_census();
   COE_TRY_STATUS(status);
   COE_TRY(auto plans, plan_layers(census, info_.architecture));
@@ -271,10 +338,13 @@ Result<std::vector<std::int32_t>> LlamaEngine::tokenize(std::string_view text) {
   return tokens;
 }
 
-Status LlamaEngine::run_batch(std::span<const std::int32_t> tokens, std::uint32_t first,
-                              bool all_logits) {
-  if (first == 0) llama_memory_clear(llama_get_memory(context_.get()), false);
-  batch_->fill(tokens, first, all_logits);
+Status LlamaEngine::run_batch(std::span<const BatchRun> runs, bool all_logits) {
+  if (runs.front().first_token == 0) llama_memory_clear(llama_get_memory(context_.get()), false);
+  batch_->clear();
+  std::uint32_t sequence = 0;
+  for (const BatchRun& run : runs)
+    batch_->add(run.request->tokens.subspan(run.first_token, run.n_token), run.first_token,
+                sequence++, all_logits);
   take_last_error();
   const int result = llama_decode(context_.get(), batch_->get());
   if (result != 0)
@@ -306,15 +376,17 @@ Status LlamaEngine::decode(const DecodeRequest& request) {
   // With a filter too: the logits of smallthinker's last router are of all tokens in any case.
   const bool watches = request.routing != nullptr || request.filter != nullptr;
   const bool all_logits = request.logits != nullptr || (watches && routing_needs_logits_);
-  const std::size_t step = all_logits ? n_batch_logits_ : n_batch_;
+  const std::size_t step = batch_tokens(all_logits);
   for (std::size_t first = 0; first < request.tokens.size(); first += step) {
     if (request.observer != nullptr && request.observer->cancelled())
       return fail(Code::kCancelled, "interrupted");
     const auto tokens =
         request.tokens.subspan(first, std::min(step, request.tokens.size() - first));
     const auto position = static_cast<std::uint32_t>(first);
-    graph_.begin_batch(request, position, static_cast<std::uint32_t>(tokens.size()));
-    const auto ran = run_batch(tokens, position, all_logits);
+    const std::array runs = {
+        BatchRun{&request, position, static_cast<std::uint32_t>(tokens.size())}};
+    graph_.begin_batch(runs);
+    const auto ran = run_batch(runs, all_logits);
     const auto watched = graph_.end_batch();
     COE_TRY_STATUS(ran);
     COE_TRY_STATUS(watched);
@@ -326,6 +398,42 @@ Status LlamaEngine::decode(const DecodeRequest& request) {
     }
   }
   return {};
+}
+
+Status LlamaEngine::decode_all(std::span<const DecodeRequest> requests) {
+  const std::size_t room = batch_tokens(routing_needs_logits_);
+  for (std::size_t first = 0; first < requests.size();) {
+    std::size_t n = 0;
+    std::size_t n_token = 0;
+    while (first + n < requests.size() && n < info_.n_seq &&
+           n_token + requests[first + n].tokens.size() <= room)
+      n_token += requests[first + n++].tokens.size();
+    if (n < 2) {
+      n = 1;
+      COE_TRY_STATUS(decode(requests[first]));
+    } else {
+      COE_TRY_STATUS(decode_pack(requests.subspan(first, n)));
+    }
+    first += n;
+  }
+  return {};
+}
+
+Status LlamaEngine::decode_pack(std::span<const DecodeRequest> requests) {
+  std::vector<BatchRun> runs;
+  for (const auto& request : requests) {
+    COE_CHECK(request.routing != nullptr && request.logits == nullptr &&
+              request.filter == nullptr && request.outputs == requests.front().outputs);
+    if (request.tokens.empty()) return fail(Code::kInvalidArgument, "nothing to decode");
+    if (request.observer != nullptr && request.observer->cancelled())
+      return fail(Code::kCancelled, "interrupted");
+    runs.push_back({&request, 0, static_cast<std::uint32_t>(request.tokens.size())});
+  }
+  graph_.begin_batch(runs);
+  const auto ran = run_batch(runs, routing_needs_logits_);
+  const auto watched = graph_.end_batch();
+  COE_TRY_STATUS(ran);
+  return watched;
 }
 
 }  // namespace

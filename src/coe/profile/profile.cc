@@ -2,6 +2,7 @@
 
 #include "coe/base/text.h"
 #include "coe/corpus/window.h"
+#include "coe/profile/pipeline.h"
 
 #include <fmt/format.h>
 
@@ -124,7 +125,8 @@ Status check_same_layers(const EngineInfo& info, const MoeModel& parent) {
 
 struct Sample {
   std::size_t domain = 0;
-  std::vector<std::vector<std::int32_t>> windows;
+  std::size_t n_window = 0;
+  std::size_t n_token = 0;
 };
 
 }  // namespace
@@ -156,6 +158,7 @@ Result<RoutingStats> run_profile(Engine& engine, const MoeModel& parent, const C
 
   // Tokenising first costs little and gives the progress a total.
   std::vector<Sample> samples;
+  std::vector<Window> windows;  // of all samples, in order
   std::uint64_t n_total = 0;
   std::uint64_t index = 0;
   for (std::size_t d = 0; d < corpus.domains.size(); ++d) {
@@ -167,8 +170,14 @@ Result<RoutingStats> run_profile(Engine& engine, const MoeModel& parent, const C
       if (observer.cancelled()) return fail(Code::kCancelled, "interrupted");
       auto tokens = engine.tokenize(record.text);
       if (!tokens) return tl::unexpected(std::move(tokens).error().context(record.where));
-      samples.push_back({d, split_windows(*tokens, max_tokens, info.bos_token)});
-      for (const auto& window : samples.back().windows) n_total += window.size();
+      Sample sample{d};
+      for (auto& window : split_windows(*tokens, max_tokens, info.bos_token)) {
+        ++sample.n_window;
+        sample.n_token += window.size();
+        windows.push_back(std::move(window));
+      }
+      n_total += sample.n_token;
+      samples.push_back(sample);
     }
   }
   if (n_total == 0)
@@ -176,23 +185,26 @@ Result<RoutingStats> run_profile(Engine& engine, const MoeModel& parent, const C
                 "use fewer shards or a larger corpus");
 
   Collector collector(stats.shape, parent.n_block);
+  const auto packs = plan_packs(windows, info);
+  PipelineOptions pipeline;
+  pipeline.outputs = options.outputs;
   std::uint64_t n_done = 0;
-  for (const auto& sample : samples) {
-    collector.begin_sample(stats.domains[sample.domain]);
-    std::size_t n_sample = 0;
-    for (const auto& window : sample.windows) {
-      DecodeRequest request;
-      request.tokens = window;
-      request.routing = &collector;
-      request.outputs = options.outputs;
-      request.observer = &observer;
-      COE_TRY_STATUS(engine.decode(request));
-      n_sample += window.size();
-      n_done += window.size();
-      observer.progress("profile", n_done, n_total, "tokens");
+  std::size_t sample = 0;  // of the next window
+  std::size_t in_sample = 0;
+  const auto deliver = [&](std::size_t first, std::span<const RoutingTrace> traces) -> Status {
+    for (std::size_t i = 0; i < traces.size(); ++i) {
+      if (in_sample == 0) collector.begin_sample(stats.domains[samples[sample].domain]);
+      traces[i].replay(collector);
+      n_done += windows[first + i].size();
+      if (++in_sample < samples[sample].n_window) continue;
+      COE_TRY_STATUS(collector.end_sample(samples[sample].n_token));
+      in_sample = 0;
+      ++sample;
     }
-    COE_TRY_STATUS(collector.end_sample(n_sample));
-  }
+    observer.progress("profile", n_done, n_total, "tokens");
+    return {};
+  };
+  COE_TRY_STATUS(run_windows(engine, windows, packs, pipeline, observer, deliver));
   // A shard may hold no record of a sub-domain: an empty one would break the mean of nothing.
   std::erase_if(stats.domains, [](const DomainStats& d) { return d.n_tokens == 0; });
   COE_TRY_STATUS(check_invariants(stats));
