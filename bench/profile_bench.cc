@@ -50,6 +50,7 @@ struct Options {
   std::size_t n_record = 0;
   std::uint32_t max_tokens = 1024;
   unsigned n_run = 5;
+  std::uint32_t n_engine = 0;
   bool memory = false;
 };
 
@@ -186,6 +187,7 @@ class Bench {
     doc["engine"] = engine_->info().engine;
     doc["n_batch"] = options_.engine.n_batch;
     doc["max_tokens"] = options_.max_tokens;
+    doc["n_context"] = options_.n_engine;
     for (const auto& [step, rates] : rates_) doc["tokens_per_s"][step_name(step)] = rates;
     if (!imatrix_.empty()) doc["tokens_per_s"]["llama_imatrix_with_loading"] = imatrix_;
     for (const auto& [step, rates] : rates_)
@@ -232,6 +234,7 @@ class Bench {
     }
     ProfileOptions profile;
     profile.max_tokens = options_.max_tokens;
+    profile.n_engine = options_.n_engine;
     profile.outputs = step == Step::kOutputs;
     Observer observer;
     COE_TRY(const auto stats, run_profile(*engine_, model_, corpus_, profile, observer));
@@ -275,6 +278,7 @@ int run_cli(int argc, char** argv) {
   app.add_option("-t,--threads", options.engine.n_threads, "CPU threads");
   app.add_option("--ngl,--n-gpu-layers", options.engine.n_gpu_layers, "Layers on the GPU");
   app.add_flag("--flash-attn", options.engine.flash_attn, "Use flash attention");
+  app.add_option("--contexts", options.n_engine, "Contexts that take turns (0: as coe does)");
   app.add_option("-n,--runs", options.n_run, "Rounds after the first")->capture_default_str();
   app.add_option("--imatrix", options.imatrix, "llama-imatrix, to be timed on the same text");
   app.add_flag("--memory", options.memory, "Measure each step's peak memory, too");

@@ -188,6 +188,7 @@ Result<RoutingStats> run_profile(Engine& engine, const MoeModel& parent, const C
   const auto packs = plan_packs(windows, info);
   PipelineOptions pipeline;
   pipeline.outputs = options.outputs;
+  pipeline.n_engine = options.n_engine;
   std::uint64_t n_done = 0;
   std::size_t sample = 0;  // of the next window
   std::size_t in_sample = 0;
