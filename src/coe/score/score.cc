@@ -214,7 +214,8 @@ Status check_has_tokens(std::int64_t n_tokens, std::string_view what) {
 }
 
 DomainStats pool(const std::vector<Chosen>& chosen, const RoutingShape& shape) {
-  auto sum = DomainStats::zero({}, 1.0, shape, chosen.front().domain->has_outputs());
+  const auto& first = *chosen.front().domain;
+  auto sum = DomainStats::zero({}, 1.0, shape, first.has_outputs(), first.has_coactivation());
   for (const auto& item : chosen) sum.add(*item.domain);
   return sum;
 }
