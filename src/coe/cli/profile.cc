@@ -157,6 +157,17 @@ std::string engine_settings(const EngineOptions& options) {
                      options.n_batch, options.n_gpu_layers, options.flash_attn ? 1 : 0);
 }
 
+// Without --resume, so that a profile does not tell how often its run was stopped.
+std::string recorded_command(const Session& session) {
+  constexpr std::string_view kResume = " --resume";
+  std::string command = session.command_line;
+  const auto at = command.find(kResume);
+  const auto end = at + kResume.size();
+  if (at != std::string::npos && (end == command.size() || command[end] == ' '))
+    command.erase(at, kResume.size());
+  return command;
+}
+
 Result<int> profile(Options options, Session& session) {
   if (!options.shard.empty()) COE_TRY_STATUS(parse_shard(options.shard, options.profile));
   options.profile.outputs = !options.no_outputs;
@@ -180,7 +191,7 @@ Result<int> profile(Options options, Session& session) {
                                      engine_settings(options.engine)};
   const auto start = std::chrono::steady_clock::now();
   COE_TRY(const auto run, run_profile(*engine, model.moe, corpus, options.profile, checkpoint,
-                                      session.command_line, session.console));
+                                      recorded_command(session), session.console));
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (run.stability) COE_TRY_STATUS(write_stability(run, options, session));
