@@ -26,9 +26,9 @@ constexpr std::size_t kAhead = 2;
 
 class Pipeline {
  public:
-  Pipeline(std::span<const Window> windows, std::span<const std::size_t> packs,
+  Pipeline(std::span<const WorkItem> items, std::span<const std::size_t> packs,
            const PipelineOptions& options, std::size_t n_engine, Observer& observer)
-      : windows_(windows),
+      : items_(items),
         packs_(packs),
         outputs_(options.outputs),
         n_ahead_(kAhead * n_engine),
@@ -58,7 +58,8 @@ class Pipeline {
       auto pack = std::move(done_.extract(delivered_).mapped());
       lock.unlock();
       COE_TRY_STATUS(pack.status);
-      COE_TRY_STATUS(deliver(packs_[delivered_], pack.traces));
+      COE_TRY(const auto next, deliver(packs_[delivered_], pack.traces));
+      if (next == Next::kStop) return {};
       lock.lock();
       ++delivered_;
       changed_.notify_all();
@@ -74,27 +75,32 @@ class Pipeline {
 
  private:
   struct Pack {
-    std::vector<RoutingTrace> traces;
+    std::vector<std::vector<RoutingTrace>> traces;
     Status status;
   };
 
   Pack decode(Engine& engine, std::size_t pack) {
     const std::size_t first = packs_[pack];
-    const std::size_t end = pack + 1 < packs_.size() ? packs_[pack + 1] : windows_.size();
+    const std::size_t end = pack + 1 < packs_.size() ? packs_[pack + 1] : items_.size();
     Pack done;
     done.traces.resize(end - first);
-    std::vector<DecodeRequest> requests(end - first);
-    for (std::size_t i = 0; i < requests.size(); ++i) {
-      requests[i].tokens = windows_[first + i];
-      requests[i].routing = &done.traces[i];
-      requests[i].outputs = outputs_;
-      requests[i].observer = &observer_;
+    std::vector<DecodeRequest> requests;
+    for (std::size_t i = 0; i < done.traces.size(); ++i) {
+      const auto& windows = items_[first + i].windows;
+      done.traces[i].resize(windows.size());
+      for (std::size_t w = 0; w < windows.size(); ++w) {
+        auto& request = requests.emplace_back();
+        request.tokens = windows[w];
+        request.routing = &done.traces[i][w];
+        request.outputs = outputs_;
+        request.observer = &observer_;
+      }
     }
     done.status = engine.decode_all(requests);
     return done;
   }
 
-  std::span<const Window> windows_;
+  std::span<const WorkItem> items_;
   std::span<const std::size_t> packs_;
   bool outputs_ = false;
   std::size_t n_ahead_;
@@ -123,25 +129,27 @@ void RoutingTrace::replay(RoutingObserver& observer) const {
                          report.residual_norms});
 }
 
-std::vector<std::size_t> plan_packs(std::span<const Window> windows, const EngineInfo& info) {
+std::vector<std::size_t> plan_packs(std::span<const WorkItem> items, const EngineInfo& info) {
   std::vector<std::size_t> packs;
   std::size_t n_window = 0;
-  std::size_t n_token = 0;
-  for (std::size_t i = 0; i < windows.size(); ++i) {
-    const std::size_t n = windows[i].size();
-    if (packs.empty() || n_window == info.n_seq || n_token + n > info.n_batch) {
+  std::uint64_t n_token = 0;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    const WorkItem& item = items[i];
+    if (packs.empty() || n_window + item.windows.size() > info.n_seq ||
+        n_token + item.n_token > info.n_batch) {
       packs.push_back(i);
-      n_window = n_token = 0;
+      n_window = 0;
+      n_token = 0;
     }
-    ++n_window;
-    n_token += n;
+    n_window += item.windows.size();
+    n_token += item.n_token;
   }
   return packs;
 }
 
-Status run_windows(Engine& engine, std::span<const Window> windows,
-                   std::span<const std::size_t> packs, const PipelineOptions& options,
-                   Observer& observer, const DeliverPack& deliver) {
+Status run_items(Engine& engine, std::span<const WorkItem> items,
+                 std::span<const std::size_t> packs, const PipelineOptions& options,
+                 Observer& observer, const DeliverPack& deliver) {
   std::size_t n_engine = options.n_engine;
   if (n_engine == 0) n_engine = engine.info().on_gpu ? 2 : 1;
   std::vector<std::unique_ptr<Engine>> forks;
@@ -154,7 +162,7 @@ Status run_windows(Engine& engine, std::span<const Window> windows,
     }
     forks.push_back(*std::move(fork));
   }
-  Pipeline pipeline(windows, packs, options, forks.size() + 1, observer);
+  Pipeline pipeline(items, packs, options, forks.size() + 1, observer);
   std::vector<std::thread> threads;
   Status status;
   try {

@@ -1,113 +1,29 @@
 #include "coe/profile/profile.h"
 
 #include "coe/base/text.h"
-#include "coe/corpus/window.h"
+#include "coe/profile/checkpoint.h"
+#include "coe/profile/collector.h"
 #include "coe/profile/pipeline.h"
+#include "coe/profile/plan.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
+#include <cmath>
 #include <cstddef>
-#include <string>
+#include <span>
+#include <string_view>
 #include <utility>
-#include <vector>
 
 namespace coe {
 
 namespace {
 
-// Adds the engine's reports of one sample to a sub-domain.
-class Collector : public RoutingObserver {
- public:
-  Collector(const RoutingShape& shape, std::uint32_t n_block)
-      : shape_(shape), row_of_block_(n_block, kNoRow) {
-    for (std::size_t row = 0; row < shape.n_layer(); ++row)
-      row_of_block_[shape.layers[row].value] = row;
-    sample_counts_.resize(shape.n_ranked());
-    sample_weights_.resize(shape.n_ranked());
-  }
+using Clock = std::chrono::steady_clock;
 
-  void begin_sample(DomainStats& domain) {
-    domain_ = &domain;
-    std::fill(sample_counts_.begin(), sample_counts_.end(), 0);
-    std::fill(sample_weights_.begin(), sample_weights_.end(), 0.0);
-  }
-
-  void on_routing(const RoutingView& view) override {
-    if (view.layer >= row_of_block_.size() || row_of_block_[view.layer] == kNoRow ||
-        view.n_used != shape_.n_expert_used) {
-      note(fmt::format("layer {}: the engine routes to {} experts where the file says {}",
-                       view.layer, view.n_used, shape_.n_expert_used));
-      return;
-    }
-    const std::size_t row = row_of_block_[view.layer];
-    for (std::size_t t = 0; t < view.n_token; ++t) add_token(view, row, t);
-  }
-
-  // The sample had `n_token` tokens over all its windows.
-  Status end_sample(std::size_t n_token) {
-    if (!problem_.empty()) return fail(Code::kEngine, problem_);
-    const auto n = static_cast<double>(n_token);
-    for (std::size_t i = 0; i < sample_counts_.size(); ++i) {
-      const auto count = sample_counts_[i];
-      if (count == 0) continue;
-      domain_->histograms[i] += count;
-      domain_->weight_sum[i] += sample_weights_[i];
-      domain_->freq_by_sample[i] += static_cast<double>(count) / n;
-      domain_->weight_mean_by_sample[i] += sample_weights_[i] / static_cast<double>(count);
-    }
-    domain_->n_samples += 1;
-    domain_->n_tokens += static_cast<std::int64_t>(n_token);
-    return {};
-  }
-
- private:
-  static constexpr std::size_t kNoRow = static_cast<std::size_t>(-1);
-
-  void note(std::string problem) {
-    if (problem_.empty()) problem_ = std::move(problem);
-  }
-
-  void add_token(const RoutingView& view, std::size_t row, std::size_t t) {
-    const std::size_t n_used = view.n_used;
-    const auto ids = view.ids.subspan(t * n_used, n_used);
-    const auto weights = view.weights.subspan(t * n_used, n_used);
-    const double margin = static_cast<double>(weights.front()) - weights.back();
-    double gated_total = 0.0;
-    if (!view.output_norms.empty()) {
-      for (std::size_t k = 0; k < n_used; ++k)
-        gated_total += static_cast<double>(weights[k]) * view.output_norms[t * n_used + k];
-    }
-    for (std::size_t k = 0; k < n_used; ++k) {
-      if (ids[k] < 0 || static_cast<std::uint32_t>(ids[k]) >= shape_.n_expert) {
-        note(fmt::format("layer {}: the engine chose expert {} of {}", view.layer, ids[k],
-                         shape_.n_expert));
-        return;
-      }
-      const auto expert = static_cast<std::size_t>(ids[k]);
-      const std::size_t at = shape_.at(row, expert, k);
-      const double weight = weights[k];
-      sample_counts_[at] += 1;
-      sample_weights_[at] += weight;
-      domain_->decisive[at] += margin * weight;
-      if (view.output_norms.empty()) continue;
-      const std::size_t flat = row * shape_.n_expert + expert;
-      const double norm = view.output_norms[t * n_used + k];
-      domain_->output_norm[flat] += norm;
-      domain_->gated_norm[flat] += weight * norm;
-      if (gated_total > 0) domain_->output_share[flat] += weight * norm / gated_total;
-    }
-    if (!view.moe_norms.empty() && !view.residual_norms.empty() && view.residual_norms[t] > 0)
-      domain_->moe_ratio[row] += static_cast<double>(view.moe_norms[t]) / view.residual_norms[t];
-  }
-
-  const RoutingShape& shape_;
-  std::vector<std::size_t> row_of_block_;
-  DomainStats* domain_ = nullptr;
-  std::vector<std::int64_t> sample_counts_;
-  std::vector<double> sample_weights_;
-  std::string problem_;
-};
+constexpr std::string_view kOtherRunHint =
+    "resume with the command that began it, or start again with --force";
 
 Status check_same_layers(const EngineInfo& info, const MoeModel& parent) {
   bool same = info.n_expert == parent.n_expert && info.n_expert_used == parent.n_expert_used &&
@@ -123,93 +39,245 @@ Status check_same_layers(const EngineInfo& info, const MoeModel& parent) {
                   parent.layers.size(), parent.n_expert, parent.n_expert_used));
 }
 
-struct Sample {
-  std::size_t domain = 0;
-  std::size_t n_window = 0;
-  std::size_t n_token = 0;
-};
-
-}  // namespace
-
-std::string profile_settings(const ProfileOptions& options) {
-  return fmt::format("max_tokens={} outputs={} shard={}/{}", options.max_tokens,
-                     options.outputs ? 1 : 0, options.shard + 1, options.n_shard);
+Status check_temperature(double temperature) {
+  if (std::isfinite(temperature) && temperature > 0.0) return {};
+  return fail(Code::kInvalidArgument,
+              fmt::format("a router temperature of {} is not above 0", temperature),
+              "1 is the model's own; below 1 sharpens, above 1 flattens");
 }
 
-Result<RoutingStats> run_profile(Engine& engine, const MoeModel& parent, const Corpus& corpus,
-                                 const ProfileOptions& options, Observer& observer) {
-  const EngineInfo& info = engine.info();
-  COE_TRY_STATUS(check_same_layers(info, parent));
-  COE_CHECK(options.n_shard > 0 && options.shard < options.n_shard);
-  const std::size_t max_tokens =
-      options.max_tokens == 0 ? info.n_ctx : std::min<std::size_t>(options.max_tokens, info.n_ctx);
-
+// Sums of nothing yet.
+RoutingStats begin_stats(const EngineInfo& info, const MoeModel& parent, const Corpus& corpus,
+                         const ProfileOptions& options) {
   RoutingStats stats;
   stats.parent = parent.id;
   stats.tool_version = tool_version();
   stats.engine = info.engine;
   stats.corpus_digest = corpus.digest;
   stats.settings = profile_settings(options);
+  stats.router_temperature = options.router_temperature;
   stats.n_expert_group = parent.n_expert_group;
   stats.n_chunk_expert = parent.n_chunk_expert;
   stats.shape.n_expert = parent.n_expert;
   stats.shape.n_expert_used = parent.n_expert_used;
   for (const auto& layer : parent.layers) stats.shape.layers.push_back(layer.id);
-
-  // Tokenising first costs little and gives the progress a total.
-  std::vector<Sample> samples;
-  std::vector<Window> windows;  // of all samples, in order
-  std::uint64_t n_total = 0;
-  std::uint64_t index = 0;
-  for (std::size_t d = 0; d < corpus.domains.size(); ++d) {
-    const auto& domain = corpus.domains[d];
-    stats.domains.push_back(
-        DomainStats::zero(domain.name, domain.weight, stats.shape, options.outputs));
-    for (const auto& record : domain.records) {
-      if (index++ % options.n_shard != options.shard) continue;
-      if (observer.cancelled()) return fail(Code::kCancelled, "interrupted");
-      auto tokens = engine.tokenize(record.text);
-      if (!tokens) return tl::unexpected(std::move(tokens).error().context(record.where));
-      Sample sample{d};
-      for (auto& window : split_windows(*tokens, max_tokens, info.bos_token)) {
-        ++sample.n_window;
-        sample.n_token += window.size();
-        windows.push_back(std::move(window));
-      }
-      n_total += sample.n_token;
-      samples.push_back(sample);
-    }
-  }
-  if (n_total == 0)
-    return fail(Code::kCorrupt, "the corpus has no token in this shard",
-                "use fewer shards or a larger corpus");
-
-  Collector collector(stats.shape, parent.n_block);
-  const auto packs = plan_packs(windows, info);
-  PipelineOptions pipeline;
-  pipeline.outputs = options.outputs;
-  pipeline.n_engine = options.n_engine;
-  std::uint64_t n_done = 0;
-  std::size_t sample = 0;  // of the next window
-  std::size_t in_sample = 0;
-  const auto deliver = [&](std::size_t first, std::span<const RoutingTrace> traces) -> Status {
-    for (std::size_t i = 0; i < traces.size(); ++i) {
-      if (in_sample == 0) collector.begin_sample(stats.domains[samples[sample].domain]);
-      traces[i].replay(collector);
-      n_done += windows[first + i].size();
-      if (++in_sample < samples[sample].n_window) continue;
-      COE_TRY_STATUS(collector.end_sample(samples[sample].n_token));
-      in_sample = 0;
-      ++sample;
-    }
-    observer.progress("profile", n_done, n_total, "tokens");
-    return {};
-  };
-  COE_TRY_STATUS(run_windows(engine, windows, packs, pipeline, observer, deliver));
-  // A shard may hold no record of a sub-domain: an empty one would break the mean of nothing.
-  std::erase_if(stats.domains, [](const DomainStats& d) { return d.n_tokens == 0; });
-  COE_TRY_STATUS(check_invariants(stats));
+  for (const auto& domain : corpus.domains)
+    stats.domains.push_back(DomainStats::zero(domain.name, domain.weight, stats.shape,
+                                              options.outputs, options.coactivation));
   return stats;
+}
+
+Status check_same(std::string_view what, const std::string& found, const std::string& expected) {
+  if (found == expected) return {};
+  return fail(Code::kMismatch,
+              fmt::format("was begun with another {} (`{}` vs `{}`)", what, found, expected),
+              std::string(kOtherRunHint));
+}
+
+// Whether sums of one can go on in the other.
+bool same_form(const RoutingStats& a, const RoutingStats& b) {
+  return a.shape == b.shape && a.router_temperature == b.router_temperature &&
+         a.n_expert_group == b.n_expert_group && a.n_chunk_expert == b.n_chunk_expert &&
+         std::equal(a.domains.begin(), a.domains.end(), b.domains.begin(), b.domains.end(),
+                    [](const DomainStats& x, const DomainStats& y) {
+                      return x.name == y.name && x.weight == y.weight &&
+                             x.has_outputs() == y.has_outputs() &&
+                             x.has_coactivation() == y.has_coactivation();
+                    });
+}
+
+std::size_t first_pack_at(const std::vector<std::size_t>& packs, std::size_t item) {
+  return static_cast<std::size_t>(std::ranges::lower_bound(packs, item) - packs.begin());
+}
+
+// One run from plan to finished profile.
+class Recorder {
+ public:
+  Recorder(Engine& engine, const ProfileOptions& options, const CheckpointOptions& checkpoint,
+           Observer& observer)
+      : engine_(engine), options_(options), checkpoint_(checkpoint), observer_(observer) {}
+
+  Result<ProfileRun> run(const MoeModel& parent, const Corpus& corpus,
+                         const std::string& command_line);
+
+ private:
+  bool checkpoints() const { return !checkpoint_.file.empty() && checkpoint_.seconds > 0.0; }
+  std::string checkpoint_settings() const;
+  Status resume();
+  Status take_over(Checkpoint found);
+  Status count(const WorkItem& item, std::span<const RoutingTrace> traces, Collector& collector);
+  Status record_items(Collector& collector);
+  Status save() const;
+  Error stopped(Error error) const;
+  void show_progress() const;
+
+  Engine& engine_;
+  const ProfileOptions& options_;
+  const CheckpointOptions& checkpoint_;
+  Observer& observer_;
+  WorkPlan plan_;
+  RoutingStats stats_;
+  std::optional<Stability> stability_;
+  std::size_t n_done_ = 0;       // items
+  std::int64_t n_resumed_ = 0;   // tokens
+  std::uint64_t n_decoded_ = 0;  // tokens of this run
+};
+
+std::string Recorder::checkpoint_settings() const {
+  std::string text = checkpoint_.settings;
+  if (stability_) text += fmt::format(" stability_keep={}", stability_->n_keep());
+  return text;
+}
+
+Status Recorder::take_over(Checkpoint found) {
+  COE_TRY_STATUS(check_same("model", found.stats.parent.digest, stats_.parent.digest));
+  COE_TRY_STATUS(check_same("corpus", found.stats.corpus_digest, stats_.corpus_digest));
+  COE_TRY_STATUS(check_same("setting", found.stats.settings, stats_.settings));
+  COE_TRY_STATUS(check_same("setting", found.head.settings, checkpoint_settings()));
+  COE_TRY_STATUS(check_same("engine", found.stats.engine, stats_.engine));
+  COE_TRY_STATUS(check_same("version of coe", found.stats.tool_version, stats_.tool_version));
+  if (!same_form(found.stats, stats_) || found.stability.has_value() != stability_.has_value() ||
+      found.head.n_item != plan_.items.size() || found.head.n_done > plan_.items.size())
+    return fail(Code::kCorrupt, "does not have the form that its settings call for");
+  // Between packs, or what is left would share forward passes with other samples than before.
+  const auto packs = plan_packs(plan_.items, engine_.info());
+  if (found.head.n_done < plan_.items.size() &&
+      !std::ranges::binary_search(packs, static_cast<std::size_t>(found.head.n_done)))
+    return fail(Code::kMismatch, "was begun with another size of batches",
+                std::string(kOtherRunHint));
+  if (stability_) COE_TRY_STATUS(stability_->restore(*std::move(found.stability)));
+  stats_ = std::move(found.stats);
+  n_done_ = found.head.n_done;
+  n_resumed_ = stats_.n_tokens();
+  return {};
+}
+
+Status Recorder::resume() {
+  auto found = read_checkpoint(checkpoint_.file);
+  if (!found && found.error().code == Code::kNotFound) return {};  // killed before the first
+  if (!found) return tl::unexpected(std::move(found).error());
+  if (auto status = take_over(*std::move(found)); !status)
+    return tl::unexpected(std::move(status).error().context(checkpoint_.file.string()));
+  return {};
+}
+
+Status Recorder::save() const {
+  const CheckpointHead head{n_done_, plan_.items.size(), checkpoint_settings()};
+  return write_checkpoint(checkpoint_.file, head, stats_,
+                          stability_ ? &stability_->state() : nullptr);
+}
+
+// Keeps what is done before the work ends with an error.
+Error Recorder::stopped(Error error) const {
+  if (!checkpoints() || n_done_ == 0) return error;
+  if (const auto saved = save(); !saved) {
+    observer_.warning(saved.error().message);
+    return error;
+  }
+  if (error.code == Code::kCancelled)
+    error.hint = "what is done is kept: run the same command with --resume to go on";
+  return error;
+}
+
+void Recorder::show_progress() const {
+  // Only the tokens of this run, so that speed and time left are right after a resume.
+  std::string unit = "tokens";
+  const auto* point = stability_ ? stability_->last_point() : nullptr;
+  if (point != nullptr) unit += fmt::format(" (Jaccard {:.3f})", point->jaccard);
+  observer_.progress("profile", n_decoded_, plan_.n_token - static_cast<std::uint64_t>(n_resumed_),
+                     unit);
+}
+
+Status Recorder::count(const WorkItem& item, std::span<const RoutingTrace> traces,
+                       Collector& collector) {
+  collector.begin_sample();
+  for (const auto& trace : traces) trace.replay(collector);
+  COE_TRY_STATUS(collector.end_sample(item.n_token, stats_.domains[item.domain]));
+  if (stability_)
+    stability_->add_sample(item.sample, static_cast<std::int64_t>(item.n_token),
+                           collector.utility());
+  ++n_done_;
+  n_decoded_ += item.n_token;
+  return {};
+}
+
+Status Recorder::record_items(Collector& collector) {
+  const auto packs = plan_packs(plan_.items, engine_.info());
+  PipelineOptions pipeline;
+  pipeline.outputs = options_.outputs;
+  pipeline.n_engine = options_.n_engine;
+  pipeline.first_pack = first_pack_at(packs, n_done_);
+  auto saved_at = Clock::now();
+  const auto deliver = [&](std::size_t first,
+                           std::span<const std::vector<RoutingTrace>> traces) -> Result<Next> {
+    for (std::size_t i = 0; i < traces.size(); ++i) {
+      COE_TRY_STATUS(count(plan_.items[first + i], traces[i], collector));
+      if (stability_ && stability_->is_stable()) return Next::kStop;
+    }
+    show_progress();
+    if (checkpoints() &&
+        Clock::now() - saved_at >= std::chrono::duration<double>(checkpoint_.seconds)) {
+      if (const auto status = save(); !status) observer_.warning(status.error().message);
+      saved_at = Clock::now();
+    }
+    return Next::kGoOn;
+  };
+  if (stability_ && stability_->is_stable()) return {};
+  auto status = run_items(engine_, plan_.items, packs, pipeline, observer_, deliver);
+  if (!status) return tl::unexpected(stopped(std::move(status).error()));
+  return {};
+}
+
+Result<ProfileRun> Recorder::run(const MoeModel& parent, const Corpus& corpus,
+                                 const std::string& command_line) {
+  COE_TRY_STATUS(check_same_layers(engine_.info(), parent));
+  COE_TRY_STATUS(check_temperature(options_.router_temperature));
+  stats_ = begin_stats(engine_.info(), parent, corpus, options_);
+  stats_.command_line = command_line;
+  if (options_.stability) {
+    COE_TRY(stability_, Stability::create(stats_.shape, parent.n_expert_group,
+                                          parent.n_chunk_expert, *options_.stability));
+  }
+  COE_TRY(plan_, plan_work(engine_, corpus, options_, observer_));
+  if (checkpoint_.resume) COE_TRY_STATUS(resume());
+  Collector collector(stats_.shape, parent.n_block,
+                      {options_.outputs, options_.coactivation, options_.router_temperature});
+  COE_TRY_STATUS(record_items(collector));
+  // A shard may hold no record of a sub-domain: an empty one would break the mean of nothing.
+  std::erase_if(stats_.domains, [](const DomainStats& d) { return d.n_tokens == 0; });
+  COE_TRY_STATUS(check_invariants(stats_));
+  ProfileRun out;
+  if (stability_) out.stability = stability_->report(n_done_ < plan_.items.size());
+  out.stats = std::move(stats_);
+  out.n_resumed = n_resumed_;
+  return out;
+}
+
+}  // namespace
+
+std::string profile_settings(const ProfileOptions& options) {
+  auto text = fmt::format("max_tokens={} outputs={} shard={}/{}", options.max_tokens,
+                          options.outputs ? 1 : 0, options.shard + 1, options.n_shard);
+  if (options.coactivation) text += " coactivation=1";
+  if (options.router_temperature != 1.0)
+    text += fmt::format(" router_temperature={}", options.router_temperature);
+  if (options.stability && options.stability->stop_at)
+    text += fmt::format(" until_stable={} stability_keep={}", *options.stability->stop_at,
+                        options.stability->n_keep);
+  return text;
+}
+
+Result<RoutingStats> run_profile(Engine& engine, const MoeModel& parent, const Corpus& corpus,
+                                 const ProfileOptions& options, Observer& observer) {
+  COE_TRY(auto run,
+          run_profile(engine, parent, corpus, options, CheckpointOptions{}, {}, observer));
+  return std::move(run.stats);
+}
+
+Result<ProfileRun> run_profile(Engine& engine, const MoeModel& parent, const Corpus& corpus,
+                               const ProfileOptions& options, const CheckpointOptions& checkpoint,
+                               const std::string& command_line, Observer& observer) {
+  return Recorder(engine, options, checkpoint, observer).run(parent, corpus, command_line);
 }
 
 }  // namespace coe
