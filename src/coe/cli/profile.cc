@@ -8,6 +8,7 @@
 
 #include <charconv>
 #include <chrono>
+#include <optional>
 
 namespace coe::cli {
 
@@ -57,16 +58,38 @@ std::string domains_text(const RoutingStats& stats) {
   return format_table(rows);
 }
 
+// Under MPI each rank takes a shard, and its part of the cores.
+Status take_rank(const Ranks& ranks, Options& options) {
+  if (ranks.size() == 1) return {};
+  if (!options.shard.empty())
+    return fail(Code::kInvalidArgument, "--shard: MPI ranks share the records by themselves",
+                "leave --shard out, or start a single process");
+  options.profile.shard = ranks.rank();
+  options.profile.n_shard = ranks.size();
+  if (options.engine.n_threads == 0) options.engine.n_threads = static_cast<int>(ranks.n_core());
+  return {};
+}
+
 Result<int> profile(Options options, Session& session) {
   COE_TRY_STATUS(check_output(options.output, session.overwrite()));
   if (!options.shard.empty()) COE_TRY_STATUS(parse_shard(options.shard, options.profile));
   options.profile.outputs = !options.no_outputs;
+  const auto whole = profile_settings(options.profile);
+  COE_TRY_STATUS(take_rank(session.ranks, options));
   COE_TRY(const auto corpus, load_corpus(options.corpus));
-  COE_TRY(const auto model, open_model(options.engine.model, session));
-  COE_TRY(const auto engine, open_engine(options.engine));
-
-  const auto start = std::chrono::steady_clock::now();
-  COE_TRY(auto stats, run_profile(*engine, model.moe, corpus, options.profile, session.console));
+  auto start = std::chrono::steady_clock::now();
+  std::optional<RoutingStats> share;
+  if (session.ranks.is_first() || session.ranks.rank() < corpus.n_records()) {
+    COE_TRY(const auto model, open_model(options.engine.model, session));
+    COE_TRY(const auto engine, open_engine(options.engine));
+    start = std::chrono::steady_clock::now();
+    RankObserver observer(session.ranks, session.console);
+    COE_TRY(share, run_profile(*engine, model.moe, corpus, options.profile, observer));
+  }
+  COE_TRY(auto sum, session.ranks.add_up(std::move(share)));
+  if (!sum) return kExitDone;  // rank 0 has it
+  auto& stats = *sum;
+  if (session.ranks.size() > 1) stats.settings = whole;
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   stats.command_line = session.command_line;
