@@ -17,6 +17,7 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <functional>
 #include <mutex>
 #include <optional>
@@ -89,6 +90,7 @@ std::vector<Outcome> run_ranks(std::uint32_t n, const std::function<Outcome(Rank
   Hub hub(n);
   std::vector<Outcome> outcomes(n, fail(Code::kInternal, "not run"));
   std::vector<std::thread> threads;
+  threads.reserve(n);
   for (std::uint32_t rank = 0; rank < n; ++rank)
     threads.emplace_back([&, rank] {
       ThreadRank communicator(hub, rank);
@@ -116,7 +118,7 @@ Corpus five_records() {
   Corpus corpus;
   corpus.digest = "xxh3:corpus";
   corpus.domains = {{"alpha", 1.0, {}}, {"beta", 2.0, {}}};
-  for (int i = 0; i < 4; ++i)
+  for (std::size_t i = 0; i < 4; ++i)
     corpus.domains[0].records.push_back(
         {fmt::format("alpha {}{}", std::string(i * 9, 'a'), i), ""});
   corpus.domains[1].records.push_back({"beta alone", ""});
@@ -209,6 +211,14 @@ TEST(Ranks, WithoutAnyShareThereIsNoProfile) {
   const auto outcomes = run_ranks(2, [](Ranks& ranks) { return ranks.add_up(std::nullopt); });
   EXPECT_FALSE(outcomes[0]);
   EXPECT_FALSE(outcomes[1]);
+}
+
+TEST(Ranks, SharesNeedATemporaryFolder) {
+  ::setenv("TMPDIR", "/nowhere", 1);
+  const auto outcomes = run_ranks(
+      2, [](Ranks& ranks) { return ranks.add_up(profile_share(ranks, silent_observer())); });
+  ::unsetenv("TMPDIR");
+  expect_error(outcomes[0], Code::kIo, "no folder for temporary files");
 }
 
 // The last word of rank 0's console is the sum over ranks.

@@ -181,6 +181,7 @@ TokenRouting route_token(const RouterRule& rule, const RouterTensors& tensors,
                          std::span<const float> logits, std::int32_t token,
                          std::span<const std::int32_t> multiplied) {
   std::vector<Approx> exact;
+  exact.reserve(logits.size());
   for (const float x : logits) exact.push_back({static_cast<double>(x), 0.0});
   const auto biased = plus(exact, tensors.logit_bias);
   const auto probs = probabilities(rule.gating, biased);

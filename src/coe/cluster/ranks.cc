@@ -6,14 +6,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
+#include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <span>
 #include <string>
 #include <system_error>
-#include <unistd.h>
 #include <utility>
 #include <vector>
 
@@ -46,42 +43,52 @@ Error decode_error(std::span<const std::byte> bytes) {
   return {static_cast<Code>(bytes[1]), text.substr(0, end), text.substr(end + 1)};
 }
 
-// A file that goes away with its owner: profiles travel in the form they have on disk.
-class ScratchFile {
+// A private folder that goes away with its owner. Profiles travel in the form they have on disk.
+class ScratchFolder {
  public:
-  ScratchFile()
-      : path_(std::filesystem::temp_directory_path() /
-              fmt::format("coe-rank-{}-{}.profile.gguf", ::getpid(), next_++)) {}
-  ScratchFile(const ScratchFile&) = delete;
-  ScratchFile& operator=(const ScratchFile&) = delete;
-  ~ScratchFile() {
-    std::error_code ignored;
-    std::filesystem::remove(path_, ignored);
+  static Result<ScratchFolder> create() {
+    std::error_code error;
+    const auto parent = std::filesystem::temp_directory_path(error);
+    std::string name = (parent / "coe-rank-XXXXXX").string();
+    if (error || ::mkdtemp(name.data()) == nullptr)
+      return fail(Code::kIo,
+                  fmt::format("no folder for temporary files ({})",
+                              error ? error.message() : "cannot make one in " + parent.string()),
+                  "TMPDIR names another");
+    ScratchFolder folder;
+    folder.path_ = name;
+    return folder;
   }
-  const Path& path() const { return path_; }
+  ScratchFolder(ScratchFolder&& other) noexcept : path_(std::exchange(other.path_, {})) {}
+  ScratchFolder& operator=(ScratchFolder&&) = delete;
+  ScratchFolder(const ScratchFolder&) = delete;
+  ScratchFolder& operator=(const ScratchFolder&) = delete;
+  ~ScratchFolder() {
+    std::error_code leftover;  // nothing to be done about one
+    if (!path_.empty()) std::filesystem::remove_all(path_, leftover);
+  }
+  Path profile() const { return path_ / "share.profile.gguf"; }
 
  private:
-  static inline std::atomic<unsigned> next_ = 0;  // tests run ranks as threads
+  ScratchFolder() = default;
   Path path_;
 };
 
 Result<Bytes> encode(const RoutingStats& stats) {
-  const ScratchFile file;
-  COE_TRY_STATUS(write_profile(file.path(), stats, Overwrite::kAllow));
-  std::ifstream in(file.path(), std::ios::binary);
-  const std::string text((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
-  if (!in) return tl::unexpected(io_error(file.path(), "read"));
+  COE_TRY(const auto folder, ScratchFolder::create());
+  COE_TRY_STATUS(write_profile(folder.profile(), stats, Overwrite::kRefuse));
+  COE_TRY(const auto file, MappedFile::open(folder.profile()));
   Bytes bytes = {static_cast<std::byte>(Kind::kProfile)};
-  append(bytes, text);
+  bytes.insert(bytes.end(), file.bytes().begin(), file.bytes().end());
   return bytes;
 }
 
 Result<RoutingStats> decode_profile(std::span<const std::byte> bytes) {
-  const ScratchFile file;
-  COE_TRY(auto out, AtomicFile::create(file.path(), Overwrite::kAllow));
+  COE_TRY(const auto folder, ScratchFolder::create());
+  COE_TRY(auto out, AtomicFile::create(folder.profile(), Overwrite::kRefuse));
   COE_TRY_STATUS(out.write(bytes.subspan(1)));
   COE_TRY_STATUS(out.commit());
-  return read_profile(file.path());
+  return read_profile(folder.profile());
 }
 
 // What rank 0 makes of the contributions, one after the other.
@@ -113,14 +120,15 @@ class Sum {
  private:
   void note(std::uint32_t rank, Error error) {
     // A rank that stopped because another failed says "interrupted", which explains nothing.
-    const bool is_first =
+    const bool replaces =
         !error_ || (error_->code == Code::kCancelled && error.code != Code::kCancelled);
-    if (is_first) {
-      n_same_ = 0;
+    if (replaces) {
+      n_same_ = 1;
       error_rank_ = rank;
       error_ = std::move(error);
+    } else if (error.message == error_->message) {
+      ++n_same_;
     }
-    if (is_first || error.message == error_->message) ++n_same_;
   }
 
   std::optional<RoutingStats> stats_;
