@@ -31,8 +31,10 @@ struct Options {
   std::uint32_t stability_keep = 0;
   std::optional<double> until_stable;
 
-  Path partial() const { return beside(".partial"); }
-  Path beside(const char* suffix) const { return output.string() + suffix; }
+  std::string rank;  // under MPI: of a state of its own
+
+  Path partial() const { return beside(rank + ".partial"); }
+  Path beside(const std::string& suffix) const { return output.string() + suffix; }
 };
 
 // "2/8": the second of eight.
@@ -102,6 +104,22 @@ std::optional<RoutingStats> finished_profile(const Options& options, const Corpu
   return std::nullopt;
 }
 
+// Under MPI each rank takes a shard, and its part of the cores.
+Status take_rank(const Ranks& ranks, Options& options) {
+  if (ranks.size() == 1) return {};
+  if (!options.shard.empty())
+    return fail(Code::kInvalidArgument, "--shard: MPI ranks share the records by themselves",
+                "leave --shard out, or start a single process");
+  if (options.profile.stability)
+    return fail(Code::kInvalidArgument, "--stability: no MPI rank sees all of the text",
+                "watch the mask with a single process");
+  options.profile.shard = ranks.rank();
+  options.profile.n_shard = ranks.size();
+  options.rank = fmt::format(".{}-of-{}", ranks.rank() + 1, ranks.size());
+  if (options.engine.n_threads == 0) options.engine.n_threads = static_cast<int>(ranks.n_core());
+  return {};
+}
+
 Json stability_summary(const StabilityReport& report, const Options& options) {
   const auto optional = [](const auto& value) { return value ? Json(*value) : Json(nullptr); };
   Json json = {{"n_keep", report.n_keep}, {"stopped", report.stopped}};
@@ -153,8 +171,9 @@ Status emit_profile(const ProfileRun& run, const Options& options, std::optional
 // What decides the bits of a profile besides its own settings. Not the number of threads: each of
 // ggml's sums is one thread's.
 std::string engine_settings(const EngineOptions& options) {
-  return fmt::format("n_ctx={} n_batch={} n_gpu_layers={} flash_attn={}", options.n_ctx,
-                     options.n_batch, options.n_gpu_layers, options.flash_attn ? 1 : 0);
+  return fmt::format("n_ctx={} n_batch={} n_seq={} n_gpu_layers={} flash_attn={}", options.n_ctx,
+                     options.n_batch, options.n_seq, options.n_gpu_layers,
+                     options.flash_attn ? 1 : 0);
 }
 
 // Without --resume, so that a profile does not tell how often its run was stopped.
@@ -173,6 +192,8 @@ Result<int> profile(Options options, Session& session) {
   options.profile.outputs = !options.no_outputs;
   if (options.stability || options.stability_keep > 0 || options.until_stable)
     options.profile.stability = StabilityOptions{options.stability_keep, options.until_stable};
+  const auto whole = profile_settings(options.profile);
+  COE_TRY_STATUS(take_rank(session.ranks, options));
   if (!options.resume) COE_TRY_STATUS(check_outputs(options, session));
   COE_TRY(const auto corpus, load_corpus(options.corpus));
   COE_TRY(const auto model, open_model(options.engine.model, session));
@@ -185,13 +206,26 @@ Result<int> profile(Options options, Session& session) {
     }
   }
   COE_TRY_STATUS(check_outputs(options, session));
-  COE_TRY(const auto engine, open_engine(options.engine));
 
   const CheckpointOptions checkpoint{options.partial(), options.checkpoint_seconds, options.resume,
                                      engine_settings(options.engine)};
   const auto start = std::chrono::steady_clock::now();
-  COE_TRY(const auto run, run_profile(*engine, model.moe, corpus, options.profile, checkpoint,
-                                      recorded_command(session), session.console));
+  ProfileRun run;
+  std::optional<RoutingStats> share;
+  if (session.ranks.is_first() || session.ranks.rank() < corpus.n_records()) {
+    COE_TRY(const auto engine, open_engine(options.engine));
+    RankObserver observer(session.ranks, session.console);
+    COE_TRY(run, run_profile(*engine, model.moe, corpus, options.profile, checkpoint,
+                             recorded_command(session), observer));
+    share = std::move(run.stats);
+  }
+  COE_TRY(auto sum, session.ranks.add_up(std::move(share)));
+  if (!sum) {  // rank 0 has it
+    remove_checkpoint(options.partial());
+    return kExitDone;
+  }
+  run.stats = *std::move(sum);
+  if (session.ranks.size() > 1) run.stats.settings = whole;
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (run.stability) COE_TRY_STATUS(write_stability(run, options, session));

@@ -7,6 +7,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <map>
@@ -23,6 +25,18 @@ namespace {
 
 // Packs decoded ahead of the one that is delivered, for each engine. Bounds the memory.
 constexpr std::size_t kAhead = 2;
+
+// Stands in for the run's observer in the engines' threads: observers are for one thread.
+class StopFlag : public Observer {
+ public:
+  bool cancelled() override { return stop_; }
+  void set() { stop_ = true; }
+
+ private:
+  std::atomic<bool> stop_ = false;
+};
+
+constexpr auto kPollEvery = std::chrono::milliseconds(50);
 
 class Pipeline {
  public:
@@ -54,9 +68,11 @@ class Pipeline {
   Status deliver_all(const DeliverPack& deliver) {
     while (delivered_ < packs_.size()) {
       std::unique_lock lock(mutex_);
-      changed_.wait(lock, [&] { return done_.contains(delivered_); });
+      while (!changed_.wait_for(lock, kPollEvery, [&] { return done_.contains(delivered_); }))
+        if (observer_.cancelled()) stop_flag_.set();
       auto pack = std::move(done_.extract(delivered_).mapped());
       lock.unlock();
+      if (observer_.cancelled()) stop_flag_.set();  // at the latest before the next pack
       COE_TRY_STATUS(pack.status);
       COE_TRY(const auto next, deliver(packs_[delivered_], pack.traces));
       if (next == Next::kStop) return {};
@@ -70,6 +86,7 @@ class Pipeline {
   void stop() {
     const std::lock_guard lock(mutex_);
     stop_ = true;
+    stop_flag_.set();  // what is being decoded is not wanted any more
     changed_.notify_all();
   }
 
@@ -93,7 +110,7 @@ class Pipeline {
         request.tokens = windows[w];
         request.routing = &done.traces[i][w];
         request.outputs = outputs_;
-        request.observer = &observer_;
+        request.observer = &stop_flag_;
       }
     }
     done.status = engine.decode_all(requests);
@@ -105,6 +122,7 @@ class Pipeline {
   bool outputs_ = false;
   std::size_t n_ahead_;
   Observer& observer_;
+  StopFlag stop_flag_;
   std::mutex mutex_;  // guards the rest
   std::condition_variable changed_;
   std::size_t next_;       // to be decoded
