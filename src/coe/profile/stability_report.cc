@@ -185,6 +185,7 @@ class Picture {
                                  report_.membership.row(l).end());
       std::sort(shares.rbegin(), shares.rend());
       std::vector<long> shades;
+      shades.reserve(shares.size());
       for (const double share : shares) shades.push_back(std::lround(share * kShades));
       for (std::size_t e = 0; e < n_expert;) {
         const std::size_t first = e;

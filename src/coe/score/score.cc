@@ -390,6 +390,7 @@ Result<std::vector<std::pair<std::string, double>>> maxmin_weights(const Routing
   COE_TRY(const auto tables, normalised_tables(options.score, chosen, stats.shape));
   const auto weights = solve_maxmin(tables, weights_of(chosen), rule);
   std::vector<std::pair<std::string, double>> out;
+  out.reserve(chosen.size());
   for (std::size_t d = 0; d < chosen.size(); ++d)
     out.emplace_back(chosen[d].domain->name, weights[d]);
   return out;
