@@ -185,9 +185,11 @@ Result<std::unique_ptr<Engine>> LlamaEngine::open(const EngineOptions& options) 
   model_params.n_gpu_layers = options.n_gpu_layers;
   // As llama.cpp's own --n-cpu-moe has it. Patterns must outlive the loading.
   std::vector<std::string> patterns;
+  patterns.reserve(options.n_cpu_moe);
   for (std::uint32_t i = 0; i < options.n_cpu_moe; ++i)
     patterns.push_back(fmt::format("blk\\.{}\\.ffn_(up|down|gate|gate_up)_(ch|)exps", i));
   std::vector<llama_model_tensor_buft_override> overrides;
+  overrides.reserve(patterns.size() + 1);
   for (const auto& pattern : patterns)
     overrides.push_back({pattern.c_str(), ggml_backend_cpu_buffer_type()});
   overrides.push_back({nullptr, nullptr});
@@ -431,7 +433,7 @@ Status LlamaEngine::decode_pack(std::span<const DecodeRequest> requests) {
   }
   graph_.begin_batch(runs);
   const auto ran = run_batch(runs, routing_needs_logits_);
-  const auto watched = graph_.end_batch();
+  auto watched = graph_.end_batch();
   COE_TRY_STATUS(ran);
   return watched;
 }
