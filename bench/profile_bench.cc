@@ -156,7 +156,7 @@ class Bench {
                          "-ub", fmt::format("{}", options_.engine.n_batch), "-ngl",
                          fmt::format("{}", options_.engine.n_gpu_layers)}));
       if (run.exit_code != 0) return fail(Code::kCheckFailed, "llama-imatrix failed");
-      imatrix_.push_back(static_cast<double>(tokens.size() / chunk * chunk) / run.seconds);
+      imatrix_.push_back(static_cast<double>(tokens.size() - tokens.size() % chunk) / run.seconds);
       fmt::print(stderr, "{} imatrix (with loading): {:.1f} tokens/s\n", i + 1, imatrix_.back());
     }
     std::filesystem::remove(text);
