@@ -22,6 +22,35 @@ struct Options {
   bool no_outputs = false;
 };
 
+// What the records of a run with roles were like.
+struct ChatCounts {
+  std::uint64_t n_record = 0;
+  std::uint64_t n_turn = 0;
+  std::uint64_t n_thinking = 0;
+  std::uint64_t n_thinking_open = 0;
+  std::uint64_t n_answer_empty = 0;
+
+  void add(const ChatSample& sample) {
+    ++n_record;
+    n_turn += sample.segments.n_turn;
+    n_thinking += sample.segments.n_thinking;
+    n_thinking_open += sample.segments.n_thinking_open;
+    n_answer_empty += sample.segments.n_answer_empty;
+  }
+  Json json() const {
+    return {{"n_record", n_record},
+            {"n_turn", n_turn},
+            {"n_thinking", n_thinking},
+            {"n_thinking_open", n_thinking_open},
+            {"n_answer_empty", n_answer_empty}};
+  }
+  std::string text() const {
+    return fmt::format(
+        "turns of the model: {}, thinking blocks: {} ({} never end), empty answers: {}\n", n_turn,
+        n_thinking, n_thinking_open, n_answer_empty);
+  }
+};
+
 // "2/8": the second of eight.
 Status parse_shard(const std::string& text, ProfileOptions& options) {
   const char* end = text.data() + text.size();
@@ -61,6 +90,9 @@ Result<int> profile(Options options, Session& session) {
   COE_TRY_STATUS(check_output(options.output, session.overwrite()));
   if (!options.shard.empty()) COE_TRY_STATUS(parse_shard(options.shard, options.profile));
   options.profile.outputs = !options.no_outputs;
+  ChatCounts chats;
+  if (options.profile.roles)
+    options.profile.on_chat = [&](const ChatSample& sample) { chats.add(sample); };
   COE_TRY(const auto corpus, load_corpus(options.corpus));
   COE_TRY(const auto model, open_model(options.engine.model, session));
   COE_TRY(const auto engine, open_engine(options.engine));
@@ -73,16 +105,21 @@ Result<int> profile(Options options, Session& session) {
   COE_TRY_STATUS(write_profile(options.output, stats, session.overwrite()));
 
   const double rate = static_cast<double>(stats.n_tokens()) / seconds;
+  // With roles a record is a sample of several sub-domains.
+  const auto n_sample =
+      options.profile.roles ? static_cast<std::int64_t>(chats.n_record) : stats.n_samples();
   auto doc = document("profile");
   doc["output"] = options.output.string();
   doc["parent"] = {{"name", stats.parent.name}, {"digest", stats.parent.digest}};
   doc["n_token"] = stats.n_tokens();
-  doc["n_sample"] = stats.n_samples();
+  doc["n_sample"] = n_sample;
   doc["tokens_per_s"] = rate;
   doc["domains"] = domains_json(stats);
+  if (options.profile.roles) doc["chats"] = chats.json();
   COE_TRY_STATUS(session.emit(
-      doc, fmt::format("{}: {} tokens in {} samples, {:.0f} tokens/s\n{}", options.output.string(),
-                       stats.n_tokens(), stats.n_samples(), rate, domains_text(stats))));
+      doc, fmt::format("{}: {} tokens in {} samples, {:.0f} tokens/s\n{}{}",
+                       options.output.string(), stats.n_tokens(), n_sample, rate,
+                       domains_text(stats), options.profile.roles ? chats.text() : "")));
   return kExitDone;
 }
 
@@ -134,6 +171,14 @@ void add_profile(CLI::App& app, Run& run) {
   verb->add_flag(
       "--no-outputs", options->no_outputs,
       "Routing only: cheaper, but no score that needs expert output norms (reap, share, …)");
+  auto* roles = verb->add_flag(
+      "--roles", options->profile.roles,
+      "Records are chats in the markup of the model's template: a sub-domain for each role, "
+      "NAME/prompt, NAME/thinking, NAME/closing (the end of thinking), NAME/answer");
+  verb->add_option("--closing-window", options->profile.closing_window,
+                   "Tokens before the end of thinking that are NAME/closing")
+      ->capture_default_str()
+      ->needs(roles);
   verb->add_option("--shard", options->shard, "Only the i-th of n shares of the records, as i/n");
   add_engine_options(*verb, options->engine);
   verb->callback([options, &run] {

@@ -6,6 +6,20 @@
 
 namespace coe {
 
+namespace {
+
+auto no_chat(const Engine& engine) {
+  return fail(Code::kUnsupported, fmt::format("{}: has no chat template", engine.info().engine));
+}
+
+}  // namespace
+
+Result<ChatMarkup> Engine::chat_markup() { return no_chat(*this); }
+
+Result<std::vector<TokenText>> Engine::spell(std::span<const std::int32_t> /*tokens*/) {
+  return no_chat(*this);
+}
+
 Status check_filter(const EngineInfo& info, const ExpertFilter& filter) {
   for (const auto& [layer, kept] : filter.kept) {
     if (std::find(info.moe_layers.begin(), info.moe_layers.end(), layer) == info.moe_layers.end())

@@ -6,6 +6,7 @@
 #include "coe/base/file.h"
 #include "coe/base/observer.h"
 #include "coe/base/result.h"
+#include "coe/engine/chat.h"
 
 #include <cstdint>
 #include <map>
@@ -91,6 +92,12 @@ class Engine {
   // or expert the model lacks; kUnsupported where the router cannot be filtered, or where logits
   // are wanted of a model that gives embeddings; kEngine; kCancelled.
   virtual Status decode(const DecodeRequest& request) = 0;
+
+  // Chats. Errors of all: kUnsupported where the model has no chat template, or one that the engine
+  // cannot run. An engine that does not override these has none.
+  virtual Result<ChatMarkup> chat_markup();
+  // What each token spells; joined, the text. Shape: [tokens].
+  virtual Result<std::vector<TokenText>> spell(std::span<const std::int32_t> tokens);
 };
 
 struct EngineOptions {

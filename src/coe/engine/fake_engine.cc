@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <string>
 
 namespace coe {
 
@@ -104,6 +105,24 @@ Status FakeEngine::decode(const DecodeRequest& request) {
     }
   }
   return {};
+}
+
+Result<ChatMarkup> FakeEngine::chat_markup() {
+  if (!options_.has_chat) return Engine::chat_markup();
+  ChatMarkup markup;
+  markup.model_turns = {"<model>"};
+  markup.other_turns = {"<user>"};
+  markup.thinking_start = "<think>";
+  markup.thinking_ends = {"</think>"};
+  return markup;
+}
+
+Result<std::vector<TokenText>> FakeEngine::spell(std::span<const std::int32_t> tokens) {
+  std::vector<TokenText> texts;
+  texts.reserve(tokens.size());
+  for (const auto token : tokens)
+    texts.push_back({std::string(1, static_cast<char>(token)), token == kFakeEnd});
+  return texts;
 }
 
 }  // namespace coe

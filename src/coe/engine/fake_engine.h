@@ -1,6 +1,7 @@
 // FakeEngine: a seeded stand-in for inference in tests. Routing depends on layer and token only, so
 // that batches, shards and repeated runs must agree exactly; logits depend on the experts chosen,
-// so that a filter changes them.
+// so that a filter changes them. Tokens are bytes. Its chats look like this, with the byte
+// kFakeEnd where a turn ends: <user>…<model><think>…</think>…
 #pragma once
 
 #include "coe/engine/engine.h"
@@ -9,6 +10,8 @@
 #include <vector>
 
 namespace coe {
+
+inline constexpr char kFakeEnd = '\3';
 
 struct FakeEngineOptions {
   std::uint64_t seed = 1;
@@ -20,6 +23,7 @@ struct FakeEngineOptions {
   std::uint32_t n_batch = 16;
   std::uint32_t fail_at_decode = 0;  // the n-th decode (1-based) returns kEngine; 0: never
   ExpertFilter kept = {};  // what a sliced model has left: applied where a request has no filter
+  bool has_chat = true;    // false: no chat template
 };
 
 class FakeEngine : public Engine {
@@ -29,6 +33,8 @@ class FakeEngine : public Engine {
   const EngineInfo& info() const override { return info_; }
   Result<std::vector<std::int32_t>> tokenize(std::string_view text) override;
   Status decode(const DecodeRequest& request) override;
+  Result<ChatMarkup> chat_markup() override;
+  Result<std::vector<TokenText>> spell(std::span<const std::int32_t> tokens) override;
   std::uint32_t n_decode() const { return n_decode_; }
 
  private:

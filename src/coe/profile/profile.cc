@@ -1,12 +1,14 @@
 #include "coe/profile/profile.h"
 
 #include "coe/base/text.h"
+#include "coe/corpus/json_line.h"
 #include "coe/corpus/window.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cstddef>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -123,15 +125,47 @@ Status check_same_layers(const EngineInfo& info, const MoeModel& parent) {
 }
 
 struct Sample {
-  std::size_t domain = 0;
+  std::size_t domain = 0;  // index of its sub-domain; with roles of the first of its roles
+  const Record* record = nullptr;
   std::vector<std::vector<std::int32_t>> windows;
+  Segments segments;  // with roles: of the windows' tokens
 };
+
+// Segments of a record, with the tokens that its windows begin with anew as prompt.
+Segments segment_windows(std::span<const TokenText> texts, const ChatMarkup& markup,
+                         const SegmentOptions& options,
+                         std::span<const std::vector<std::int32_t>> windows) {
+  Segments segments = segment_roles(texts, markup, options);
+  std::size_t n_windowed = 0;
+  for (const auto& window : windows) n_windowed += window.size();
+  if (n_windowed == texts.size()) return segments;
+  for (std::size_t at = windows.front().size(), w = 1; w < windows.size(); ++w) {
+    segments.roles.insert(segments.roles.begin() + static_cast<std::ptrdiff_t>(at), Role::kPrompt);
+    at += windows[w].size();
+  }
+  return segments;
+}
+
+// Adds a sample to the sub-domains of its roles. Shape: domains [kRoles].
+Status add_roles(const RoutingTape& tape, const Segments& segments, Collector& collector,
+                 std::span<DomainStats> domains) {
+  for (std::size_t r = 0; r < kRoles.size(); ++r) {
+    const std::size_t n_token = segments.count(kRoles[r]);
+    if (n_token == 0) continue;
+    collector.begin_sample(domains[r]);
+    tape.replay(segments.roles, kRoles[r], collector);
+    COE_TRY_STATUS(collector.end_sample(n_token));
+  }
+  return {};
+}
 
 }  // namespace
 
 std::string profile_settings(const ProfileOptions& options) {
-  return fmt::format("max_tokens={} outputs={} shard={}/{}", options.max_tokens,
-                     options.outputs ? 1 : 0, options.shard + 1, options.n_shard);
+  auto settings = fmt::format("max_tokens={} outputs={} shard={}/{}", options.max_tokens,
+                              options.outputs ? 1 : 0, options.shard + 1, options.n_shard);
+  if (options.roles) settings += fmt::format(" roles=1 closing={}", options.closing_window);
+  return settings;
 }
 
 Result<RoutingStats> run_profile(Engine& engine, const MoeModel& parent, const Corpus& corpus,
@@ -154,20 +188,43 @@ Result<RoutingStats> run_profile(Engine& engine, const MoeModel& parent, const C
   stats.shape.n_expert_used = parent.n_expert_used;
   for (const auto& layer : parent.layers) stats.shape.layers.push_back(layer.id);
 
+  ChatMarkup markup;
+  if (options.roles) {
+    COE_TRY(markup, engine.chat_markup());
+  }
   // Tokenising first costs little and gives the progress a total.
   std::vector<Sample> samples;
   std::uint64_t n_total = 0;
   std::uint64_t index = 0;
   for (std::size_t d = 0; d < corpus.domains.size(); ++d) {
     const auto& domain = corpus.domains[d];
-    stats.domains.push_back(
-        DomainStats::zero(domain.name, domain.weight, stats.shape, options.outputs));
+    const std::size_t first = stats.domains.size();
+    const auto add_domain = [&](std::string name) {
+      stats.domains.push_back(
+          DomainStats::zero(std::move(name), domain.weight, stats.shape, options.outputs));
+    };
+    if (options.roles) {
+      for (const auto role : kRoles) add_domain(fmt::format("{}/{}", domain.name, role_name(role)));
+    } else {
+      add_domain(domain.name);
+    }
     for (const auto& record : domain.records) {
       if (index++ % options.n_shard != options.shard) continue;
       if (observer.cancelled()) return fail(Code::kCancelled, "interrupted");
       auto tokens = engine.tokenize(record.text);
       if (!tokens) return tl::unexpected(std::move(tokens).error().context(record.where));
-      samples.push_back({d, split_windows(*tokens, max_tokens, info.bos_token)});
+      samples.push_back({first, &record, split_windows(*tokens, max_tokens, info.bos_token), {}});
+      if (options.roles) {
+        COE_TRY(const auto texts, engine.spell(*tokens));
+        samples.back().segments = segment_windows(
+            texts, markup, {.closing_window = options.closing_window}, samples.back().windows);
+        if (samples.back().segments.n_turn == 0)
+          return fail(Code::kCorrupt,
+                      fmt::format("{}: no turn of the model in the text (nothing opens one with "
+                                  "`{}`)",
+                                  record.where, printable(markup.model_turns.front())),
+                      "roles need text in the markup of the model's chat template");
+      }
       for (const auto& window : samples.back().windows) n_total += window.size();
     }
   }
@@ -178,12 +235,14 @@ Result<RoutingStats> run_profile(Engine& engine, const MoeModel& parent, const C
   Collector collector(stats.shape, parent.n_block);
   std::uint64_t n_done = 0;
   for (const auto& sample : samples) {
-    collector.begin_sample(stats.domains[sample.domain]);
+    RoutingTape tape;  // with roles
+    if (!options.roles) collector.begin_sample(stats.domains[sample.domain]);
     std::size_t n_sample = 0;
     for (const auto& window : sample.windows) {
+      tape.begin_sequence(n_sample);
       DecodeRequest request;
       request.tokens = window;
-      request.routing = &collector;
+      request.routing = options.roles ? static_cast<RoutingObserver*>(&tape) : &collector;
       request.outputs = options.outputs;
       request.observer = &observer;
       COE_TRY_STATUS(engine.decode(request));
@@ -191,10 +250,20 @@ Result<RoutingStats> run_profile(Engine& engine, const MoeModel& parent, const C
       n_done += window.size();
       observer.progress("profile", n_done, n_total, "tokens");
     }
-    COE_TRY_STATUS(collector.end_sample(n_sample));
+    if (!options.roles) {
+      COE_TRY_STATUS(collector.end_sample(n_sample));
+      continue;
+    }
+    COE_TRY_STATUS(add_roles(tape, sample.segments, collector,
+                             std::span(stats.domains).subspan(sample.domain, kRoles.size())));
+    if (options.on_chat) {
+      const auto& name = corpus.domains[sample.domain / kRoles.size()].name;
+      options.on_chat({name, sample.record->where, sample.segments});
+    }
   }
   // A shard may hold no record of a sub-domain: an empty one would break the mean of nothing.
   std::erase_if(stats.domains, [](const DomainStats& d) { return d.n_tokens == 0; });
+  std::ranges::sort(stats.domains, {}, &DomainStats::name);
   COE_TRY_STATUS(check_invariants(stats));
   return stats;
 }

@@ -1,6 +1,5 @@
 // The profiler: runs a corpus through an Engine and fills RoutingStats. Source: method sections 2.1
-// and 2.3 (forward mode). Routing is what the engine's own router nodes say; nothing is recomputed
-// here.
+// and 2.3. Routing is what the engine's own router nodes say; nothing is recomputed here.
 #pragma once
 
 #include "coe/base/observer.h"
@@ -8,12 +7,22 @@
 #include "coe/corpus/corpus.h"
 #include "coe/engine/engine.h"
 #include "coe/moe/model.h"
+#include "coe/profile/roles.h"
 #include "coe/routing/stats.h"
 
 #include <cstdint>
+#include <functional>
 #include <string>
+#include <string_view>
 
 namespace coe {
+
+// What became of one record of a run with roles. Views are valid only during the call.
+struct ChatSample {
+  std::string_view domain;
+  std::string_view where;
+  const Segments& segments;
+};
 
 struct ProfileOptions {
   std::uint32_t max_tokens =
@@ -23,6 +32,13 @@ struct ProfileOptions {
   // all shards merge to the profile of the whole.
   std::uint32_t shard = 0;
   std::uint32_t n_shard = 1;
+  // Each record is a chat in the markup of the model's template; a sub-domain becomes one for each
+  // role that occurs: `web` becomes `web/prompt`, `web/thinking`, `web/closing`, `web/answer`, all
+  // with its weight. A record's tokens of a role are a sample of that role's sub-domain.
+  bool roles = false;
+  std::uint32_t closing_window = 32;  // tokens; see Role::kClosing
+  // With roles: called after each record that was run.
+  std::function<void(const ChatSample&)> on_chat = nullptr;
 };
 
 // What of the options decides the numbers, as text: kept in the profile, so that a later run can
@@ -31,7 +47,8 @@ std::string profile_settings(const ProfileOptions& options);
 
 // `parent` names the model that `engine` runs. The result's tool_version, engine and corpus digest
 // are filled in; its command line is the caller's. Errors: kMismatch when engine and model disagree
-// on layers or experts; kCorrupt when a sub-domain has no token; kEngine; kCancelled.
+// on layers or experts; kCorrupt when a sub-domain has no token, or with roles a record has no turn
+// of the model; with roles kUnsupported when the model has no chat template; kEngine; kCancelled.
 Result<RoutingStats> run_profile(Engine& engine, const MoeModel& parent, const Corpus& corpus,
                                  const ProfileOptions& options, Observer& observer);
 

@@ -1,0 +1,233 @@
+#include "coe/profile/roles.h"
+
+#include "coe/base/result.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace coe {
+
+namespace {
+
+constexpr std::size_t kNone = std::string_view::npos;
+
+bool blank(std::string_view text) { return text.find_first_not_of(" \t\r\n") == kNone; }
+
+struct Marker {
+  std::size_t begin = kNone;
+  std::size_t end = kNone;
+};
+
+// The first of the markers from `from` on; of several there the longest.
+Marker find_marker(std::string_view text, std::size_t from, std::span<const std::string> markers) {
+  Marker found;
+  for (const auto& marker : markers) {
+    if (marker.empty()) continue;
+    const std::size_t at = text.find(marker, from);
+    if (at == kNone) continue;
+    const std::size_t end = at + marker.size();
+    if (found.begin == kNone || at < found.begin || (at == found.begin && end > found.end))
+      found = {at, end};
+  }
+  return found;
+}
+
+class Segmenter {
+ public:
+  Segmenter(std::span<const TokenText> tokens, const ChatMarkup& markup,
+            const SegmentOptions& options)
+      : tokens_(tokens), markup_(markup), options_(options) {
+    begins_.reserve(tokens.size());
+    for (const auto& token : tokens) {
+      begins_.push_back(text_.size());
+      text_ += token.text;
+    }
+    if (options.first_generated < tokens.size()) generated_ = begins_[options.first_generated];
+  }
+
+  Segments run() {
+    out_.roles.assign(tokens_.size(), Role::kPrompt);
+    Marker opening = find_marker(text_, 0, markup_.model_turns);
+    while (opening.begin != kNone) {
+      ++out_.n_turn;
+      const auto [turn_end, resumed] = end_of_turn(opening.end);
+      segment_turn(opening.end, turn_end);
+      opening = find_marker(text_, turn_end, markup_.model_turns);
+      if (resumed) paint(opening.begin, opening.end, Role::kAnswer);
+    }
+    if (options_.first_generated <= tokens_.size()) {
+      const auto generated =
+          out_.roles.begin() + static_cast<std::ptrdiff_t>(options_.first_generated);
+      std::fill(out_.roles.begin(), generated, Role::kPrompt);
+      std::replace(generated, out_.roles.end(), Role::kPrompt, Role::kAnswer);
+    }
+    return std::move(out_);
+  }
+
+ private:
+  struct TurnEnd {
+    std::size_t at = 0;
+    bool resumed = false;  // by another turn of the model, nothing between
+  };
+
+  // Index of the first token that begins at `at` or later.
+  std::size_t token_at(std::size_t at) const {
+    return static_cast<std::size_t>(std::ranges::lower_bound(begins_, at) - begins_.begin());
+  }
+
+  TurnEnd end_of_turn(std::size_t begin) const {
+    const std::size_t again = find_marker(text_, begin, markup_.model_turns).begin;
+    const std::size_t other = find_marker(text_, begin, markup_.other_turns).begin;
+    const std::size_t next = std::min({again, other, text_.size()});
+    for (std::size_t i = token_at(begin); i < tokens_.size() && begins_[i] < next; ++i) {
+      if (tokens_[i].ends_turn) return {begins_[i] + tokens_[i].text.size(), false};
+    }
+    return {next, again < other};
+  }
+
+  void paint(std::size_t begin, std::size_t end, Role role) {
+    const std::size_t last = token_at(end);
+    for (std::size_t i = token_at(begin); i < last; ++i) out_.roles[i] = role;
+  }
+
+  void segment_turn(std::size_t begin, std::size_t end) {
+    const std::string_view turn = std::string_view(text_).substr(0, end);
+    bool answered = false;
+    std::size_t at = begin;
+    paint(begin, end, Role::kAnswer);
+    if (!markup_.thinking_ends.empty()) {
+      while (at < end) {
+        const Marker start = start_of_thinking(turn, at, begin);
+        if (start.begin == kNone) break;
+        answered = answered || !blank(turn.substr(at, start.begin - at));
+        at = segment_block(turn, start);
+      }
+    }
+    // The token that ends the turn is no text of an answer.
+    std::size_t text_end = end;
+    const std::size_t last = token_at(end);
+    if (last > 0 && tokens_[last - 1].ends_turn) text_end = begins_[last - 1];
+    answered = answered || (at < text_end && !blank(turn.substr(at, text_end - at)));
+    if (!answered) ++out_.n_answer_empty;
+  }
+
+  Marker start_of_thinking(std::string_view turn, std::size_t at, std::size_t turn_begin) const {
+    if (!markup_.thinking_start.empty()) return find_marker(turn, at, {&markup_.thinking_start, 1});
+    const bool ends = find_marker(turn, at, markup_.thinking_ends).begin != kNone;
+    return at == turn_begin && ends ? Marker{at, at} : Marker{};
+  }
+
+  // Returns where the block ends.
+  std::size_t segment_block(std::string_view turn, Marker start) {
+    const Marker stop = find_marker(turn, start.end, markup_.thinking_ends);
+    if (stop.begin == kNone) {
+      paint(start.begin, turn.size(), Role::kThinking);
+      ++out_.n_thinking;
+      ++out_.n_thinking_open;
+      return turn.size();
+    }
+    if (blank(turn.substr(start.end, stop.begin - start.end))) {
+      const bool given = generated_ == kNone || start.begin < generated_;
+      paint(start.begin, stop.end, given ? Role::kPrompt : Role::kThinking);
+      return stop.end;
+    }
+    paint(start.begin, stop.end, Role::kThinking);
+    const std::size_t last = token_at(stop.begin);
+    const std::size_t first = token_at(start.end);
+    const std::size_t n = std::min<std::size_t>(options_.closing_window, last - first);
+    std::fill_n(out_.roles.begin() + static_cast<std::ptrdiff_t>(last - n), n, Role::kClosing);
+    ++out_.n_thinking;
+    return stop.end;
+  }
+
+  std::span<const TokenText> tokens_;
+  const ChatMarkup& markup_;
+  const SegmentOptions& options_;
+  std::string text_;
+  std::vector<std::size_t> begins_;  // where each token's text begins
+  std::size_t generated_ = kNone;    // where the model's own text begins
+  Segments out_;
+};
+
+// Tokens [first, first + count) of a view's values, `per_token` each.
+template <class T>
+std::span<const T> cut(const std::vector<T>& values, std::size_t first, std::size_t count,
+                       std::size_t per_token) {
+  if (values.empty()) return {};
+  return std::span(values).subspan(first * per_token, count * per_token);
+}
+
+}  // namespace
+
+std::string_view role_name(Role role) {
+  switch (role) {
+    case Role::kPrompt:
+      return "prompt";
+    case Role::kThinking:
+      return "thinking";
+    case Role::kClosing:
+      return "closing";
+    case Role::kAnswer:
+      break;
+  }
+  return "answer";
+}
+
+std::size_t Segments::count(Role role) const {
+  return static_cast<std::size_t>(std::ranges::count(roles, role));
+}
+
+Segments segment_roles(std::span<const TokenText> tokens, const ChatMarkup& markup,
+                       const SegmentOptions& options) {
+  return Segmenter(tokens, markup, options).run();
+}
+
+void RoutingTape::on_routing(const RoutingView& view) {
+  Entry entry;
+  entry.view = view;
+  entry.view.ids = {};
+  entry.view.weights = entry.view.output_norms = {};
+  entry.view.moe_norms = entry.view.residual_norms = {};
+  entry.offset = offset_;
+  entry.ids.assign(view.ids.begin(), view.ids.end());
+  entry.weights.assign(view.weights.begin(), view.weights.end());
+  entry.output_norms.assign(view.output_norms.begin(), view.output_norms.end());
+  entry.moe_norms.assign(view.moe_norms.begin(), view.moe_norms.end());
+  entry.residual_norms.assign(view.residual_norms.begin(), view.residual_norms.end());
+  entries_.push_back(std::move(entry));
+}
+
+void RoutingTape::replay(std::span<const Role> roles, Role role, RoutingObserver& to) const {
+  for (const auto& entry : entries_) {
+    const std::size_t base = entry.offset + entry.view.first_token;
+    COE_CHECK(base + entry.view.n_token <= roles.size());
+    const auto of_view = roles.subspan(base, entry.view.n_token);
+    for (std::size_t first = 0; first < of_view.size();) {
+      std::size_t end = first;
+      while (end < of_view.size() && of_view[end] == role) ++end;
+      if (end == first) {
+        ++first;
+        continue;
+      }
+      const std::size_t n = end - first;
+      RoutingView view = entry.view;
+      view.first_token += static_cast<std::uint32_t>(first);
+      view.n_token = static_cast<std::uint32_t>(n);
+      view.ids = cut(entry.ids, first, n, view.n_used);
+      view.weights = cut(entry.weights, first, n, view.n_used);
+      view.output_norms = cut(entry.output_norms, first, n, view.n_used);
+      view.moe_norms = cut(entry.moe_norms, first, n, 1);
+      view.residual_norms = cut(entry.residual_norms, first, n, 1);
+      to.on_routing(view);
+      first = end;
+    }
+  }
+}
+
+}  // namespace coe
