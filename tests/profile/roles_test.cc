@@ -217,9 +217,11 @@ TEST(Profile, RolesAddUpToTheWhole) {
     options.roles = true;
     options.closing_window = 4;
     options.on_chat = [&](const ChatSample& sample) {
-      EXPECT_EQ(sample.segments.n_thinking, 1U) << sample.where;
-      EXPECT_EQ(sample.segments.count(Role::kClosing), 4U) << sample.domain;
+      EXPECT_EQ(sample.segments.n_thinking, 1U) << sample.record.where;
+      EXPECT_EQ(sample.segments.count(Role::kClosing), 4U) << sample.domain.name;
+      EXPECT_EQ(sample.generated, nullptr);
       ++n_seen;
+      return Status();
     };
     const auto roles = run_profile(engine, model, chats(), options, silent_observer());
     ASSERT_TRUE(roles) << roles.error().message;

@@ -92,7 +92,10 @@ Result<int> profile(Options options, Session& session) {
   options.profile.outputs = !options.no_outputs;
   ChatCounts chats;
   if (options.profile.roles)
-    options.profile.on_chat = [&](const ChatSample& sample) { chats.add(sample); };
+    options.profile.on_chat = [&](const ChatSample& sample) {
+      chats.add(sample);
+      return Status();
+    };
   COE_TRY(const auto corpus, load_corpus(options.corpus));
   COE_TRY(const auto model, open_model(options.engine.model, session));
   COE_TRY(const auto engine, open_engine(options.engine));

@@ -16,6 +16,13 @@ auto no_chat(const Engine& engine) {
 
 Result<ChatMarkup> Engine::chat_markup() { return no_chat(*this); }
 
+Result<std::string> Engine::render_chat(std::span<const ChatMessage> /*messages*/,
+                                        bool /*thinking*/) {
+  return no_chat(*this);
+}
+
+Result<Generation> Engine::generate(const GenerateRequest& /*request*/) { return no_chat(*this); }
+
 Result<std::vector<TokenText>> Engine::spell(std::span<const std::int32_t> /*tokens*/) {
   return no_chat(*this);
 }

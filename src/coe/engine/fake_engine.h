@@ -7,6 +7,9 @@
 #include "coe/engine/engine.h"
 
 #include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
 #include <vector>
 
 namespace coe {
@@ -24,6 +27,8 @@ struct FakeEngineOptions {
   std::uint32_t fail_at_decode = 0;  // the n-th decode (1-based) returns kEngine; 0: never
   ExpertFilter kept = {};  // what a sliced model has left: applied where a request has no filter
   bool has_chat = true;    // false: no chat template
+  // What generate() goes on with, one of these by the seed, whatever was asked.
+  std::vector<std::string> replies = {"<think>hm</think>yes"};
 };
 
 class FakeEngine : public Engine {
@@ -34,7 +39,9 @@ class FakeEngine : public Engine {
   Result<std::vector<std::int32_t>> tokenize(std::string_view text) override;
   Status decode(const DecodeRequest& request) override;
   Result<ChatMarkup> chat_markup() override;
+  Result<std::string> render_chat(std::span<const ChatMessage> messages, bool thinking) override;
   Result<std::vector<TokenText>> spell(std::span<const std::int32_t> tokens) override;
+  Result<Generation> generate(const GenerateRequest& request) override;
   std::uint32_t n_decode() const { return n_decode_; }
 
  private:

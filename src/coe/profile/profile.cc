@@ -1,13 +1,14 @@
 #include "coe/profile/profile.h"
 
 #include "coe/base/text.h"
-#include "coe/corpus/json_line.h"
 #include "coe/corpus/window.h"
+#include "coe/profile/chat.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <utility>
@@ -125,38 +126,102 @@ Status check_same_layers(const EngineInfo& info, const MoeModel& parent) {
 }
 
 struct Sample {
-  std::size_t domain = 0;  // index of its sub-domain; with roles of the first of its roles
-  const Record* record = nullptr;
-  std::vector<std::vector<std::int32_t>> windows;
-  Segments segments;  // with roles: of the windows' tokens
+  std::size_t domain = 0;
+  std::size_t record = 0;
+  std::uint64_t index = 0;  // over the whole corpus
+  ChatTask task;            // without roles only its windows
 };
 
-// Segments of a record, with the tokens that its windows begin with anew as prompt.
-Segments segment_windows(std::span<const TokenText> texts, const ChatMarkup& markup,
-                         const SegmentOptions& options,
-                         std::span<const std::vector<std::int32_t>> windows) {
-  Segments segments = segment_roles(texts, markup, options);
-  std::size_t n_windowed = 0;
-  for (const auto& window : windows) n_windowed += window.size();
-  if (n_windowed == texts.size()) return segments;
-  for (std::size_t at = windows.front().size(), w = 1; w < windows.size(); ++w) {
-    segments.roles.insert(segments.roles.begin() + static_cast<std::ptrdiff_t>(at), Role::kPrompt);
-    at += windows[w].size();
-  }
-  return segments;
-}
+// One run over samples that are planned already.
+class Recorder {
+ public:
+  Recorder(Engine& engine, const ProfileOptions& options, const Corpus& corpus,
+           const ChatMarkup& markup, Collector& collector, RoutingStats& stats, Observer& observer)
+      : engine_(engine),
+        options_(options),
+        corpus_(corpus),
+        markup_(markup),
+        collector_(collector),
+        stats_(stats),
+        observer_(observer) {}
 
-// Adds a sample to the sub-domains of its roles. Shape: domains [kRoles].
-Status add_roles(const RoutingTape& tape, const Segments& segments, Collector& collector,
-                 std::span<DomainStats> domains) {
-  for (std::size_t r = 0; r < kRoles.size(); ++r) {
-    const std::size_t n_token = segments.count(kRoles[r]);
-    if (n_token == 0) continue;
-    collector.begin_sample(domains[r]);
-    tape.replay(segments.roles, kRoles[r], collector);
-    COE_TRY_STATUS(collector.end_sample(n_token));
+  Status run(std::span<const Sample> samples) {
+    std::uint64_t n_total = 0;
+    for (const auto& sample : samples) n_total += n_units(sample);
+    std::uint64_t n_done = 0;
+    for (const auto& sample : samples) {
+      COE_TRY_STATUS(options_.roles ? run_roles(sample) : run_plain(sample));
+      n_done += n_units(sample);
+      observer_.progress("profile", n_done, n_total, options_.generate ? "answers" : "tokens");
+    }
+    return {};
   }
-  return {};
+
+ private:
+  // For the progress: how much will be generated is not known before.
+  std::uint64_t n_units(const Sample& sample) const {
+    if (options_.generate) return 1;
+    std::uint64_t n = 0;
+    for (const auto& window : sample.task.windows) n += window.size();
+    return n;
+  }
+
+  Status run_plain(const Sample& sample) {
+    collector_.begin_sample(stats_.domains[sample.domain]);
+    std::size_t n_sample = 0;
+    for (const auto& window : sample.task.windows) {
+      DecodeRequest request;
+      request.tokens = window;
+      request.routing = &collector_;
+      request.outputs = options_.outputs;
+      request.observer = &observer_;
+      COE_TRY_STATUS(engine_.decode(request));
+      n_sample += window.size();
+    }
+    return collector_.end_sample(n_sample);
+  }
+
+  Status run_roles(const Sample& sample) {
+    const auto& domain = corpus_.domains[sample.domain];
+    const auto& record = domain.records[sample.record];
+    RoutingTape tape;
+    COE_TRY(const auto run,
+            run_chat(engine_, markup_, sample.task, sample.index, options_, tape, observer_));
+    for (std::size_t r = 0; r < kRoles.size(); ++r) {
+      const std::size_t n_token = run.segments.count(kRoles[r]);
+      if (n_token == 0) continue;
+      collector_.begin_sample(stats_.domains[sample.domain * kRoles.size() + r]);
+      tape.replay(run.segments.roles, kRoles[r], collector_);
+      COE_TRY_STATUS(collector_.end_sample(n_token));
+    }
+    if (!options_.on_chat) return {};
+    return options_.on_chat(
+        {domain, record, run.segments, options_.generate ? &run.generated : nullptr});
+  }
+
+  Engine& engine_;
+  const ProfileOptions& options_;
+  const Corpus& corpus_;
+  const ChatMarkup& markup_;
+  Collector& collector_;
+  RoutingStats& stats_;
+  Observer& observer_;
+};
+
+// The sub-domains of the run: those of the corpus, or one for each role of each of them.
+void add_domains(RoutingStats& stats, const Corpus& corpus, const ProfileOptions& options) {
+  const auto add = [&](std::string name, double weight) {
+    stats.domains.push_back(
+        DomainStats::zero(std::move(name), weight, stats.shape, options.outputs));
+  };
+  for (const auto& domain : corpus.domains) {
+    if (!options.roles) {
+      add(domain.name, domain.weight);
+      continue;
+    }
+    for (const auto role : kRoles)
+      add(fmt::format("{}/{}", domain.name, role_name(role)), domain.weight);
+  }
 }
 
 }  // namespace
@@ -164,7 +229,14 @@ Status add_roles(const RoutingTape& tape, const Segments& segments, Collector& c
 std::string profile_settings(const ProfileOptions& options) {
   auto settings = fmt::format("max_tokens={} outputs={} shard={}/{}", options.max_tokens,
                               options.outputs ? 1 : 0, options.shard + 1, options.n_shard);
-  if (options.roles) settings += fmt::format(" roles=1 closing={}", options.closing_window);
+  if (options.roles) settings += fmt::format(" roles=1 closing_window={}", options.closing_window);
+  if (options.generate) {
+    const auto& sampling = options.generate->sampling;
+    settings += fmt::format(
+        " generate=1 think={} temperature={} top_k={} top_p={} seed={} max_new_tokens={}",
+        options.generate->thinking ? "on" : "off", sampling.temperature, sampling.top_k,
+        sampling.top_p, sampling.seed, options.generate->max_new_tokens);
+  }
   return settings;
 }
 
@@ -188,82 +260,43 @@ Result<RoutingStats> run_profile(Engine& engine, const MoeModel& parent, const C
   stats.shape.n_expert_used = parent.n_expert_used;
   for (const auto& layer : parent.layers) stats.shape.layers.push_back(layer.id);
 
+  add_domains(stats, corpus, options);
   ChatMarkup markup;
   if (options.roles) {
     COE_TRY(markup, engine.chat_markup());
   }
+
   // Tokenising first costs little and gives the progress a total.
   std::vector<Sample> samples;
-  std::uint64_t n_total = 0;
   std::uint64_t index = 0;
   for (std::size_t d = 0; d < corpus.domains.size(); ++d) {
     const auto& domain = corpus.domains[d];
-    const std::size_t first = stats.domains.size();
-    const auto add_domain = [&](std::string name) {
-      stats.domains.push_back(
-          DomainStats::zero(std::move(name), domain.weight, stats.shape, options.outputs));
-    };
-    if (options.roles) {
-      for (const auto role : kRoles) add_domain(fmt::format("{}/{}", domain.name, role_name(role)));
-    } else {
-      add_domain(domain.name);
-    }
-    for (const auto& record : domain.records) {
-      if (index++ % options.n_shard != options.shard) continue;
+    for (std::size_t r = 0; r < domain.records.size(); ++r) {
+      const auto& record = domain.records[r];
+      const std::uint64_t sample = index++;
+      if (sample % options.n_shard != options.shard) continue;
       if (observer.cancelled()) return fail(Code::kCancelled, "interrupted");
+      if (options.roles) {
+        COE_TRY(auto task, plan_chat(engine, markup, record, options));
+        samples.push_back({d, r, sample, std::move(task)});
+        continue;
+      }
       auto tokens = engine.tokenize(record.text);
       if (!tokens) return tl::unexpected(std::move(tokens).error().context(record.where));
-      samples.push_back({first, &record, split_windows(*tokens, max_tokens, info.bos_token), {}});
-      if (options.roles) {
-        COE_TRY(const auto texts, engine.spell(*tokens));
-        samples.back().segments = segment_windows(
-            texts, markup, {.closing_window = options.closing_window}, samples.back().windows);
-        if (samples.back().segments.n_turn == 0)
-          return fail(Code::kCorrupt,
-                      fmt::format("{}: no turn of the model in the text (nothing opens one with "
-                                  "`{}`)",
-                                  record.where, printable(markup.model_turns.front())),
-                      "roles need text in the markup of the model's chat template");
-      }
-      for (const auto& window : samples.back().windows) n_total += window.size();
+      samples.push_back(
+          {d, r, sample, {split_windows(*tokens, max_tokens, info.bos_token), {}, {}}});
     }
   }
-  if (n_total == 0)
+  if (std::ranges::all_of(samples, [](const Sample& s) { return s.task.windows.empty(); }))
     return fail(Code::kCorrupt, "the corpus has no token in this shard",
                 "use fewer shards or a larger corpus");
 
   Collector collector(stats.shape, parent.n_block);
-  std::uint64_t n_done = 0;
-  for (const auto& sample : samples) {
-    RoutingTape tape;  // with roles
-    if (!options.roles) collector.begin_sample(stats.domains[sample.domain]);
-    std::size_t n_sample = 0;
-    for (const auto& window : sample.windows) {
-      tape.begin_sequence(n_sample);
-      DecodeRequest request;
-      request.tokens = window;
-      request.routing = options.roles ? static_cast<RoutingObserver*>(&tape) : &collector;
-      request.outputs = options.outputs;
-      request.observer = &observer;
-      COE_TRY_STATUS(engine.decode(request));
-      n_sample += window.size();
-      n_done += window.size();
-      observer.progress("profile", n_done, n_total, "tokens");
-    }
-    if (!options.roles) {
-      COE_TRY_STATUS(collector.end_sample(n_sample));
-      continue;
-    }
-    COE_TRY_STATUS(add_roles(tape, sample.segments, collector,
-                             std::span(stats.domains).subspan(sample.domain, kRoles.size())));
-    if (options.on_chat) {
-      const auto& name = corpus.domains[sample.domain / kRoles.size()].name;
-      options.on_chat({name, sample.record->where, sample.segments});
-    }
-  }
+  COE_TRY_STATUS(
+      Recorder(engine, options, corpus, markup, collector, stats, observer).run(samples));
   // A shard may hold no record of a sub-domain: an empty one would break the mean of nothing.
   std::erase_if(stats.domains, [](const DomainStats& d) { return d.n_tokens == 0; });
-  std::ranges::sort(stats.domains, {}, &DomainStats::name);
+  std::ranges::sort(stats.domains, {}, &DomainStats::name);  // `a/prompt` comes after `a-b/prompt`
   COE_TRY_STATUS(check_invariants(stats));
   return stats;
 }

@@ -5,23 +5,39 @@
 #include "coe/base/observer.h"
 #include "coe/base/result.h"
 #include "coe/corpus/corpus.h"
+#include "coe/engine/chat.h"
 #include "coe/engine/engine.h"
 #include "coe/moe/model.h"
 #include "coe/profile/roles.h"
 #include "coe/routing/stats.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
-#include <string_view>
 
 namespace coe {
 
-// What became of one record of a run with roles. Views are valid only during the call.
+struct GenerateOptions {
+  Sampling sampling;  // each record has a seed of its own, made of this one and its index
+  std::uint32_t max_new_tokens = 1024;
+  bool thinking = true;  // off: as the model's template switches it off
+};
+
+struct Generated {
+  std::string text;          // prompt, what the model wrote, and the token that ended it if any
+  bool ended = false;        // false: cut off by max_new_tokens or the context
+  std::size_t n_prompt = 0;  // tokens
+  std::size_t n_new = 0;     // tokens that the model wrote, without the one that ended it
+};
+
+// What became of one record of a run with roles. References are valid only during the call.
 struct ChatSample {
-  std::string_view domain;
-  std::string_view where;
+  const SubDomain& domain;
+  const Record& record;
   const Segments& segments;
+  const Generated* generated;  // null unless the run generates
 };
 
 struct ProfileOptions {
@@ -37,8 +53,11 @@ struct ProfileOptions {
   // with its weight. A record's tokens of a role are a sample of that role's sub-domain.
   bool roles = false;
   std::uint32_t closing_window = 32;  // tokens; see Role::kClosing
-  // With roles: called after each record that was run.
-  std::function<void(const ChatSample&)> on_chat = nullptr;
+  // With roles: each record is a question that the model answers, in its template; routing is
+  // recorded while it does. Instead of windows: a question and its answer share the context.
+  std::optional<GenerateOptions> generate = std::nullopt;
+  // With roles: called after each record that was run; an error ends the run.
+  std::function<Status(const ChatSample&)> on_chat = nullptr;
 };
 
 // What of the options decides the numbers, as text: kept in the profile, so that a later run can

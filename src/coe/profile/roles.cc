@@ -16,8 +16,15 @@ namespace coe {
 namespace {
 
 constexpr std::size_t kNone = std::string_view::npos;
+constexpr std::string_view kWhiteSpace = " \t\r\n";
 
-bool blank(std::string_view text) { return text.find_first_not_of(" \t\r\n") == kNone; }
+bool blank(std::string_view text) { return text.find_first_not_of(kWhiteSpace) == kNone; }
+
+std::string_view trim(std::string_view text) {
+  if (blank(text)) return {};
+  const std::size_t first = text.find_first_not_of(kWhiteSpace);
+  return text.substr(first, text.find_last_not_of(kWhiteSpace) + 1 - first);
+}
 
 struct Marker {
   std::size_t begin = kNone;
@@ -96,24 +103,39 @@ class Segmenter {
     for (std::size_t i = token_at(begin); i < last; ++i) out_.roles[i] = role;
   }
 
+  // Keeps what the model wrote of [begin, end).
+  void keep(std::size_t begin, std::size_t end, std::string& kept) const {
+    if (generated_ == kNone || end <= std::max(begin, generated_)) return;
+    begin = std::max(begin, generated_);
+    const auto part = trim(std::string_view(text_).substr(begin, end - begin));
+    if (part.empty()) return;
+    if (!kept.empty()) kept += '\n';
+    kept += part;
+  }
+
   void segment_turn(std::size_t begin, std::size_t end) {
     const std::string_view turn = std::string_view(text_).substr(0, end);
+    // The token that ends the turn is no text of an answer.
+    std::size_t text_end = end;
+    const std::size_t last = token_at(end);
+    if (last > 0 && tokens_[last - 1].ends_turn) text_end = begins_[last - 1];
     bool answered = false;
     std::size_t at = begin;
+    const auto answer = [&](std::size_t to) {
+      if (to <= at) return;
+      answered = answered || !blank(turn.substr(at, to - at));
+      keep(at, to, out_.answer);
+    };
     paint(begin, end, Role::kAnswer);
     if (!markup_.thinking_ends.empty()) {
       while (at < end) {
         const Marker start = start_of_thinking(turn, at, begin);
         if (start.begin == kNone) break;
-        answered = answered || !blank(turn.substr(at, start.begin - at));
+        answer(start.begin);
         at = segment_block(turn, start);
       }
     }
-    // The token that ends the turn is no text of an answer.
-    std::size_t text_end = end;
-    const std::size_t last = token_at(end);
-    if (last > 0 && tokens_[last - 1].ends_turn) text_end = begins_[last - 1];
-    answered = answered || (at < text_end && !blank(turn.substr(at, text_end - at)));
+    answer(text_end);
     if (!answered) ++out_.n_answer_empty;
   }
 
@@ -126,6 +148,7 @@ class Segmenter {
   // Returns where the block ends.
   std::size_t segment_block(std::string_view turn, Marker start) {
     const Marker stop = find_marker(turn, start.end, markup_.thinking_ends);
+    keep(start.end, std::min(stop.begin, turn.size()), out_.thinking);
     if (stop.begin == kNone) {
       paint(start.begin, turn.size(), Role::kThinking);
       ++out_.n_thinking;

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -28,11 +29,16 @@ inline constexpr std::array kRoles = {Role::kPrompt, Role::kThinking, Role::kClo
 std::string_view role_name(Role role);
 
 struct Segments {
-  std::vector<Role> roles;             // [n_token]
-  std::uint32_t n_turn = 0;            // turns of the model
-  std::uint32_t n_thinking = 0;        // thinking blocks that are not empty
-  std::uint32_t n_thinking_open = 0;   // of them those that nothing ends
-  std::uint32_t n_answer_empty = 0;    // turns with nothing but white space outside thinking
+  std::vector<Role> roles;            // [n_token]
+  std::uint32_t n_turn = 0;           // turns of the model
+  std::uint32_t n_thinking = 0;       // thinking blocks that are not empty
+  std::uint32_t n_thinking_open = 0;  // of them those that nothing ends
+  std::uint32_t n_answer_empty = 0;   // turns with nothing but white space outside thinking
+  // With SegmentOptions::first_generated: what the model wrote, without markers; parts of one kind
+  // are joined by a newline.
+  std::string thinking;
+  std::string answer;
+
   std::size_t count(Role role) const;  // tokens of that role
 };
 
