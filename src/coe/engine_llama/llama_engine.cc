@@ -1,7 +1,9 @@
 #include "coe/engine_llama/llama_engine.h"
 
+#include "coe/engine_llama/chat_template.h"
 #include "coe/engine_llama/graph_observer.h"
 #include "coe/engine_llama/graph_plan.h"
+#include "coe/engine_llama/sampler.h"
 
 #include <fmt/format.h>
 #include <ggml-backend.h>
@@ -15,6 +17,7 @@
 #include <cstdint>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -117,9 +120,17 @@ class LlamaEngine : public Engine {
   const EngineInfo& info() const override { return info_; }
   Result<std::vector<std::int32_t>> tokenize(std::string_view text) override;
   Status decode(const DecodeRequest& request) override;
+  Result<ChatMarkup> chat_markup() override;
+  Result<std::string> render_chat(std::span<const ChatMessage> messages, bool thinking) override;
+  Result<std::vector<TokenText>> spell(std::span<const std::int32_t> tokens) override;
+  Result<Generation> generate(const GenerateRequest& request) override;
 
  private:
   Status probe();
+  Result<const ChatTemplate*> chat_template();
+  Result<std::string> respell(const std::string& marker);
+  Status observe_batch(const DecodeRequest& request, std::uint32_t first, bool all_logits,
+                       std::span<const std::int32_t> tokens);
   void plan_chunks(std::map<std::uint32_t, LayerPlan>& plans);
   bool has_substitutes(const ExpertFilter& filter, std::uint32_t layer) const;
   Status check_chunks(const ExpertFilter& filter) const;
@@ -135,8 +146,9 @@ class LlamaEngine : public Engine {
   // Most architectures drop tokens without logits before the last MoE layer; found out by probe().
   bool routing_needs_logits_ = false;
   bool has_logits_ = false;
-  std::uint32_t experts_per_chunk_ = 0;  // grovemoe, else 0
-  std::vector<std::uint32_t> by_table_;  // layers that choose experts by a table of tokens
+  std::uint32_t experts_per_chunk_ = 0;        // grovemoe, else 0
+  std::vector<std::uint32_t> by_table_;        // layers that choose experts by a table of tokens
+  std::optional<ChatTemplate> chat_template_;  // once asked for
 };
 
 // Logits of one batch stay below this.
@@ -283,6 +295,16 @@ Status LlamaEngine::run_batch(std::span<const std::int32_t> tokens, std::uint32_
   return {};
 }
 
+// A batch with its observers.
+Status LlamaEngine::observe_batch(const DecodeRequest& request, std::uint32_t first,
+                                  bool all_logits, std::span<const std::int32_t> tokens) {
+  graph_.begin_batch(request, first, static_cast<std::uint32_t>(tokens.size()));
+  const auto ran = run_batch(tokens, first, all_logits);
+  const auto watched = graph_.end_batch();
+  COE_TRY_STATUS(ran);
+  return watched;
+}
+
 Status LlamaEngine::decode(const DecodeRequest& request) {
   if (request.tokens.empty()) return fail(Code::kInvalidArgument, "nothing to decode");
   if (request.tokens.size() > info_.n_ctx)
@@ -313,11 +335,7 @@ Status LlamaEngine::decode(const DecodeRequest& request) {
     const auto tokens =
         request.tokens.subspan(first, std::min(step, request.tokens.size() - first));
     const auto position = static_cast<std::uint32_t>(first);
-    graph_.begin_batch(request, position, static_cast<std::uint32_t>(tokens.size()));
-    const auto ran = run_batch(tokens, position, all_logits);
-    const auto watched = graph_.end_batch();
-    COE_TRY_STATUS(ran);
-    COE_TRY_STATUS(watched);
+    COE_TRY_STATUS(observe_batch(request, position, all_logits, tokens));
     if (request.logits == nullptr) continue;
     for (std::size_t i = 0; i < tokens.size(); ++i) {
       const float* logits = llama_get_logits_ith(context_.get(), static_cast<std::int32_t>(i));
@@ -326,6 +344,97 @@ Status LlamaEngine::decode(const DecodeRequest& request) {
     }
   }
   return {};
+}
+
+Result<const ChatTemplate*> LlamaEngine::chat_template() {
+  if (!chat_template_) {
+    COE_TRY(auto loaded, ChatTemplate::load(model_.get()));
+    chat_template_.emplace(std::move(loaded));
+  }
+  return &*chat_template_;
+}
+
+Result<std::string> LlamaEngine::render_chat(std::span<const ChatMessage> messages, bool thinking) {
+  COE_TRY(const auto* chat, chat_template());
+  return chat->render(messages, thinking);
+}
+
+// A marker as its tokens spell it: some tokenizers put a space before what follows a special token.
+Result<std::string> LlamaEngine::respell(const std::string& marker) {
+  COE_TRY(const auto tokens, tokenize(marker));
+  COE_TRY(const auto texts, spell(tokens));
+  std::string text;
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    if (i > 0 || tokens[i] != info_.bos_token) text += texts[i].text;
+  }
+  if (!text.empty() && text.front() == ' ' && marker.front() != ' ') text.erase(0, 1);
+  return text;
+}
+
+Result<ChatMarkup> LlamaEngine::chat_markup() {
+  COE_TRY(const auto* chat, chat_template());
+  COE_TRY(auto markup, chat->markup());
+  for (auto* markers : {&markup.model_turns, &markup.other_turns, &markup.thinking_ends}) {
+    for (auto& marker : *markers) {
+      COE_TRY(marker, respell(marker));
+    }
+  }
+  if (!markup.thinking_start.empty()) {
+    COE_TRY(markup.thinking_start, respell(markup.thinking_start));
+  }
+  return markup;
+}
+
+Result<std::vector<TokenText>> LlamaEngine::spell(std::span<const std::int32_t> tokens) {
+  const llama_vocab* vocab = llama_model_get_vocab(model_.get());
+  std::vector<TokenText> texts;
+  texts.reserve(tokens.size());
+  std::string piece(64, '\0');
+  for (const auto token : tokens) {
+    const auto run = [&] {
+      return llama_token_to_piece(vocab, token, piece.data(),
+                                  static_cast<std::int32_t>(piece.size()), 0, true);
+    };
+    std::int32_t n = run();
+    if (n < 0) {
+      piece.resize(static_cast<std::size_t>(-n));
+      n = run();
+    }
+    if (n < 0) return fail(Code::kEngine, fmt::format("llama.cpp cannot spell token {}", token));
+    texts.push_back(
+        {piece.substr(0, static_cast<std::size_t>(n)), llama_vocab_is_eog(vocab, token)});
+  }
+  return texts;
+}
+
+Result<Generation> LlamaEngine::generate(const GenerateRequest& request) {
+  if (!has_logits_)
+    return fail(Code::kUnsupported,
+                fmt::format("architecture {} gives embeddings, no text", info_.architecture));
+  DecodeRequest decoded;
+  decoded.tokens = request.prompt;
+  decoded.routing = request.routing;
+  decoded.outputs = request.outputs;
+  decoded.observer = request.observer;
+  COE_TRY_STATUS(decode(decoded));
+
+  const auto sampler = make_sampler(request.sampling);
+  const llama_vocab* vocab = llama_model_get_vocab(model_.get());
+  const std::size_t n_room = info_.n_ctx - request.prompt.size();
+  Generation out;
+  while (out.tokens.size() < std::min<std::size_t>(request.max_new_tokens, n_room)) {
+    if (request.observer != nullptr && request.observer->cancelled())
+      return fail(Code::kCancelled, "interrupted");
+    const std::int32_t token = llama_sampler_sample(sampler.get(), context_.get(), -1);
+    if (llama_vocab_is_eog(vocab, token)) {
+      out.end_token = token;
+      break;
+    }
+    const auto position = static_cast<std::uint32_t>(request.prompt.size() + out.tokens.size());
+    out.tokens.push_back(token);
+    COE_TRY_STATUS(observe_batch(decoded, position, true, {&token, 1}));
+  }
+  return out;
 }
 
 }  // namespace
