@@ -80,22 +80,30 @@ Result<std::string> ChatTemplate::render(std::span<const ChatMessage> messages,
 }
 
 Result<ChatMarkup> ChatTemplate::markup() const {
-  const ChatMessage question = {"user", "?"};
+  const ChatMessage question = {"user", "coe-question"};
   COE_TRY(const auto params, apply(templates_.get(), {&question, 1}, true));
   ChatMarkup markup;
-  if (params.supports_thinking) {
-    markup.thinking_start = params.thinking_start_tag;
-    markup.thinking_ends = params.thinking_end_tags;
-  }
   for (const auto& delimiter : params.message_delimiters.delimiters)
     add(delimiter.role == COMMON_CHAT_ROLE_ASSISTANT ? markup.model_turns : markup.other_turns,
         delimiter.delimiter);
-  // What the template ends a prompt with is the whole opening, to which some add the start marker
-  // of thinking.
+  if (params.supports_thinking) {
+    // Where what opens a turn opens thinking as well, thinking begins with the turn.
+    if (std::ranges::find(markup.model_turns, params.thinking_start_tag) ==
+        markup.model_turns.end())
+      markup.thinking_start = params.thinking_start_tag;
+    markup.thinking_ends = params.thinking_end_tags;
+  }
+  // What the template ends a prompt with is the whole opening (the library's delimiters may be
+  // shorter), to which some add the start marker of thinking.
   std::string opening = params.generation_prompt;
+  if (opening.empty()) {
+    const std::size_t at = params.prompt.rfind(question.content);
+    if (at != std::string::npos) opening = params.prompt.substr(at + question.content.size());
+  }
   if (!markup.thinking_start.empty())
     opening = opening.substr(0, opening.find(markup.thinking_start));
-  add(markup.model_turns, opening);
+  if (markup.model_turns.empty() || opening.starts_with(markup.model_turns.front()))
+    add(markup.model_turns, opening);
   if (markup.model_turns.empty()) return template_error("nothing in it opens a turn of the model");
   return markup;
 }

@@ -55,25 +55,15 @@ class Segmenter {
       begins_.push_back(text_.size());
       text_ += token.text;
     }
-    if (options.first_generated < tokens.size()) generated_ = begins_[options.first_generated];
+    generates_ = options.first_generated <= tokens.size();
   }
 
   Segments run() {
     out_.roles.assign(tokens_.size(), Role::kPrompt);
-    Marker opening = find_marker(text_, 0, markup_.model_turns);
-    while (opening.begin != kNone) {
-      ++out_.n_turn;
-      const auto [turn_end, resumed] = end_of_turn(opening.end);
-      segment_turn(opening.end, turn_end);
-      opening = find_marker(text_, turn_end, markup_.model_turns);
-      if (resumed) paint(opening.begin, opening.end, Role::kAnswer);
-    }
-    if (options_.first_generated <= tokens_.size()) {
-      const auto generated =
-          out_.roles.begin() + static_cast<std::ptrdiff_t>(options_.first_generated);
-      std::fill(out_.roles.begin(), generated, Role::kPrompt);
-      std::replace(generated, out_.roles.end(), Role::kPrompt, Role::kAnswer);
-    }
+    if (generates_)
+      segment_generated();
+    else
+      segment_chat();
     return std::move(out_);
   }
 
@@ -98,51 +88,90 @@ class Segmenter {
     return {next, again < other};
   }
 
+  void segment_chat() {
+    Marker opening = find_marker(text_, 0, markup_.model_turns);
+    bool resumes = false;
+    bool answered = false;
+    while (opening.begin != kNone) {
+      const auto [turn_end, resumed] = end_of_turn(opening.end);
+      if (resumes) paint(opening.begin, opening.end, Role::kAnswer);
+      answered = segment_turn(opening.end, turn_end) || (resumes && answered);
+      if (!resumed) {
+        ++out_.n_turn;
+        if (!answered) ++out_.n_answer_empty;
+      }
+      resumes = resumed;
+      opening = find_marker(text_, turn_end, markup_.model_turns);
+    }
+  }
+
+  // All that the model wrote is one turn. A template may have opened a thinking block for it.
+  void segment_generated() {
+    const std::size_t generated = options_.first_generated < tokens_.size()
+                                      ? begins_[options_.first_generated]
+                                      : text_.size();
+    const auto prompt = std::string_view(text_).substr(0, generated);
+    const auto opened = prompt.substr(0, prompt.find_last_not_of(kWhiteSpace) + 1);
+    const bool thinks = !markup_.thinking_start.empty() && opened.ends_with(markup_.thinking_start);
+    const std::size_t begin = thinks ? opened.size() - markup_.thinking_start.size() : generated;
+    out_.n_turn = 1;
+    if (!segment_turn(begin, text_.size())) ++out_.n_answer_empty;
+    std::fill_n(out_.roles.begin(), options_.first_generated, Role::kPrompt);
+  }
+
   void paint(std::size_t begin, std::size_t end, Role role) {
     const std::size_t last = token_at(end);
     for (std::size_t i = token_at(begin); i < last; ++i) out_.roles[i] = role;
   }
 
-  // Keeps what the model wrote of [begin, end).
+  // What the model wrote in [begin, end).
   void keep(std::size_t begin, std::size_t end, std::string& kept) const {
-    if (generated_ == kNone || end <= std::max(begin, generated_)) return;
-    begin = std::max(begin, generated_);
     const auto part = trim(std::string_view(text_).substr(begin, end - begin));
-    if (part.empty()) return;
+    if (!generates_ || part.empty()) return;
     if (!kept.empty()) kept += '\n';
     kept += part;
   }
 
-  void segment_turn(std::size_t begin, std::size_t end) {
+  // Returns whether there is an answer in it.
+  bool segment_turn(std::size_t begin, std::size_t end) {
     const std::string_view turn = std::string_view(text_).substr(0, end);
+    paint(begin, end, Role::kAnswer);
     // The token that ends the turn is no text of an answer.
     std::size_t text_end = end;
     const std::size_t last = token_at(end);
     if (last > 0 && tokens_[last - 1].ends_turn) text_end = begins_[last - 1];
     bool answered = false;
-    std::size_t at = begin;
+    std::size_t at = skip_closed_block(turn, begin);
     const auto answer = [&](std::size_t to) {
       if (to <= at) return;
       answered = answered || !blank(turn.substr(at, to - at));
       keep(at, to, out_.answer);
     };
-    paint(begin, end, Role::kAnswer);
-    if (!markup_.thinking_ends.empty()) {
-      while (at < end) {
-        const Marker start = start_of_thinking(turn, at, begin);
-        if (start.begin == kNone) break;
-        answer(start.begin);
-        at = segment_block(turn, start);
-      }
+    while (at < end) {
+      const Marker start = start_of_thinking(turn, at, begin);
+      if (start.begin == kNone) break;
+      answer(start.begin);
+      at = segment_block(turn, start);
     }
     answer(text_end);
-    if (!answered) ++out_.n_answer_empty;
+    return answered;
+  }
+
+  // Some templates switch thinking off with a lone end marker. Returns where the turn goes on.
+  std::size_t skip_closed_block(std::string_view turn, std::size_t begin) {
+    if (generates_ || markup_.thinking_ends.empty()) return begin;
+    const Marker stop = find_marker(turn, begin, {markup_.thinking_ends.data(), 1});
+    if (stop.begin == kNone || !blank(turn.substr(begin, stop.begin - begin))) return begin;
+    paint(begin, stop.end, Role::kPrompt);
+    return stop.end;
   }
 
   Marker start_of_thinking(std::string_view turn, std::size_t at, std::size_t turn_begin) const {
+    if (markup_.thinking_ends.empty()) return {};
     if (!markup_.thinking_start.empty()) return find_marker(turn, at, {&markup_.thinking_start, 1});
+    if (at != turn_begin) return {};
     const bool ends = find_marker(turn, at, markup_.thinking_ends).begin != kNone;
-    return at == turn_begin && ends ? Marker{at, at} : Marker{};
+    return ends || generates_ ? Marker{at, at} : Marker{};
   }
 
   // Returns where the block ends.
@@ -156,8 +185,7 @@ class Segmenter {
       return turn.size();
     }
     if (blank(turn.substr(start.end, stop.begin - start.end))) {
-      const bool given = generated_ == kNone || start.begin < generated_;
-      paint(start.begin, stop.end, given ? Role::kPrompt : Role::kThinking);
+      paint(start.begin, stop.end, generates_ ? Role::kThinking : Role::kPrompt);
       return stop.end;
     }
     paint(start.begin, stop.end, Role::kThinking);
@@ -174,7 +202,7 @@ class Segmenter {
   const SegmentOptions& options_;
   std::string text_;
   std::vector<std::size_t> begins_;  // where each token's text begins
-  std::size_t generated_ = kNone;    // where the model's own text begins
+  bool generates_ = false;
   Segments out_;
 };
 

@@ -18,7 +18,7 @@ namespace coe {
 
 enum class Role : std::uint8_t {
   kPrompt,    // all that the model does not write: other turns, what opens its own, and an empty
-              // thinking block, by which templates switch thinking off
+              // thinking block or a lone end of one, by which templates switch thinking off
   kThinking,  // from the start marker to the end marker, both included, but for the closing window
   kClosing,   // the last tokens before the end marker of a thinking block; none without an end
   kAnswer,    // the rest of the model's turns, up to and including the token that ends one
@@ -44,8 +44,8 @@ struct Segments {
 
 struct SegmentOptions {
   std::uint32_t closing_window = 32;  // tokens
-  // From this token on the model wrote the text itself: nothing there is prompt, an empty thinking
-  // block is thinking, and what opens a turn is answer. Default: all of the text was given.
+  // From this token on the model wrote the text itself, as one turn: all before it is prompt,
+  // nothing after it is, not even an empty thinking block. Default: all of the text was given.
   std::size_t first_generated = static_cast<std::size_t>(-1);
 };
 
