@@ -151,6 +151,8 @@ class LlamaEngine : public Engine {
   std::optional<ChatTemplate> chat_template_;  // once asked for
 };
 
+// One with logits and one without: whether the last layer sees both tells what routing needs.
+constexpr std::uint32_t kProbeTokens = 2;
 // Logits of one batch stay below this.
 constexpr std::size_t kMaxLogitsBytes = std::size_t{128} << 20;
 
@@ -173,8 +175,9 @@ Result<std::unique_ptr<Engine>> LlamaEngine::open(const EngineOptions& options) 
   params.n_ctx =
       std::min(options.n_ctx, static_cast<std::uint32_t>(llama_model_n_ctx_train(model)));
   engine->n_batch_ = std::min(options.n_batch, params.n_ctx);
-  params.n_batch = engine->n_batch_;
-  params.n_ubatch = engine->n_batch_;
+  const std::uint32_t n_room = std::max(engine->n_batch_, kProbeTokens);
+  params.n_batch = n_room;
+  params.n_ubatch = n_room;
   params.n_seq_max = 1;
   const int n_threads = options.n_threads > 0
                             ? options.n_threads
@@ -192,7 +195,7 @@ Result<std::unique_ptr<Engine>> LlamaEngine::open(const EngineOptions& options) 
                 fmt::format("{}: llama.cpp cannot make a context of {} tokens: {}",
                             options.model.string(), params.n_ctx, take_last_error()),
                 "a smaller -c needs less memory");
-  engine->batch_ = std::make_unique<Batch>(static_cast<std::int32_t>(engine->n_batch_));
+  engine->batch_ = std::make_unique<Batch>(static_cast<std::int32_t>(n_room));
 
   auto& info = engine->info_;
   info.engine = engine_name(options.n_gpu_layers);
@@ -210,7 +213,7 @@ Result<std::unique_ptr<Engine>> LlamaEngine::open(const EngineOptions& options) 
 Status LlamaEngine::probe() {
   const llama_vocab* vocab = llama_model_get_vocab(model_.get());
   const llama_token bos = std::max(llama_vocab_bos(vocab), 0);
-  const std::array<std::int32_t, 2> tokens = {bos, bos};
+  const std::array<std::int32_t, kProbeTokens> tokens = {bos, bos};
   graph_.begin_census();
   const auto status = run_batch(tokens, 0, false);
   const Census census = graph_.end_census();
