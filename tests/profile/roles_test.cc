@@ -5,6 +5,8 @@
 #include "coe/routing/accumulators.h"
 #include "coe/routing/stats.h"
 
+#include "support/fake_model.h"
+
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -18,7 +20,8 @@
 namespace coe {
 namespace {
 
-using testing::HasSubstr;
+using coe::testing::fake_model;
+using ::testing::HasSubstr;
 
 const std::string kEnd(1, kFakeEnd);
 
@@ -129,11 +132,20 @@ TEST(SegmentRoles, SeesEveryTurnAndNoneInPlainText) {
   EXPECT_EQ(check({{'p', "a story of <think>thoughts</think>"}}).n_turn, 0U);
 }
 
+// Some templates switch thinking off with the end of a block that nothing began.
+TEST(SegmentRoles, CountsALoneEndOfThinkingAsPrompt) {
+  const auto segments = check({{'p', "<user>q<model></think>"}, {'a', "yes"}});
+  EXPECT_EQ(segments.n_thinking, 0U);
+  check({{'p', "<model>"}, {'a', "x</think>yes"}});
+}
+
 // What the model wrote is never prompt: not an empty block, not the opening of a turn.
 TEST(SegmentRoles, KnowsWhatTheModelWrote) {
   const std::string prompt = "<user>q<model>";
-  check({{'p', prompt}, {'t', "<think></think>"}, {'a', "a<user>b"}},
-        {.closing_window = 2, .first_generated = prompt.size()});
+  const auto turn = check({{'p', prompt}, {'t', "<think></think>"}, {'a', "a<user>b<model>c"}},
+                          {.closing_window = 2, .first_generated = prompt.size()});
+  EXPECT_EQ(turn.n_turn, 1U);
+  EXPECT_EQ(turn.answer, "a<user>b<model>c");
   // A template may open the block itself.
   const std::string opened = prompt + "<think>\n";
   const SegmentOptions options = {.closing_window = 9, .first_generated = opened.size()};
@@ -156,8 +168,10 @@ TEST(SegmentRoles, FollowsTheMarkup) {
   // gpt-oss: the model opens another turn itself to answer.
   markup.thinking_start = "<a>";
   markup.thinking_ends = {"."};
-  check({{'p', "<m>"}, {'t', "<a>x"}, {'c', "y"}, {'t', "."}, {'a', "<m>z"}}, {.closing_window = 1},
-        markup);
+  const auto resumed = check({{'p', "<m>"}, {'t', "<a>x"}, {'c', "y"}, {'t', "."}, {'a', "<m>z"}},
+                             {.closing_window = 1}, markup);
+  EXPECT_EQ(resumed.n_turn, 1U);
+  EXPECT_EQ(resumed.n_answer_empty, 0U);
 }
 
 // Tokens of several bytes belong to where they begin.
@@ -171,22 +185,8 @@ TEST(SegmentRoles, PlacesTokensByTheirFirstByte) {
                                          {"", false},   {"z", false}};
   const auto segments = segment_roles(tokens, markup, {.closing_window = 2});
   using enum Role;
-  EXPECT_THAT(segments.roles, testing::ElementsAre(kPrompt, kPrompt, kThinking, kClosing, kClosing,
-                                                   kThinking, kAnswer, kAnswer));
-}
-
-MoeModel model_of(const FakeEngine& engine) {
-  const auto& info = engine.info();
-  MoeModel model;
-  model.id = {"fake", "fake", "xxh3:0"};
-  model.n_block = static_cast<std::uint32_t>(info.moe_layers.size());
-  model.n_expert = info.n_expert;
-  model.n_expert_used = info.n_expert_used;
-  for (const auto id : info.moe_layers) {
-    model.layers.emplace_back();
-    model.layers.back().id = LayerId{id};
-  }
-  return model;
+  EXPECT_THAT(segments.roles, ::testing::ElementsAre(kPrompt, kPrompt, kThinking, kClosing,
+                                                     kClosing, kThinking, kAnswer, kAnswer));
 }
 
 Corpus chats() {
@@ -207,7 +207,7 @@ Corpus chats() {
 TEST(Profile, RolesAddUpToTheWhole) {
   for (const std::uint32_t max_tokens : {0U, 20U}) {
     FakeEngine engine({.n_ctx = 256});
-    const auto model = model_of(engine);
+    const auto model = fake_model(engine);
     const auto whole =
         run_profile(engine, model, chats(), {.max_tokens = max_tokens}, silent_observer());
     ASSERT_TRUE(whole);
@@ -228,9 +228,9 @@ TEST(Profile, RolesAddUpToTheWhole) {
     EXPECT_EQ(n_seen, 10U);
     std::vector<std::string> names;
     for (const auto& d : roles->domains) names.push_back(d.name);
-    EXPECT_THAT(names, testing::ElementsAre("web-2/answer", "web-2/closing", "web-2/prompt",
-                                            "web-2/thinking", "web/answer", "web/closing",
-                                            "web/prompt", "web/thinking"));
+    EXPECT_THAT(names, ::testing::ElementsAre("web-2/answer", "web-2/closing", "web-2/prompt",
+                                              "web-2/thinking", "web/answer", "web/closing",
+                                              "web/prompt", "web/thinking"));
     for (const auto& domain : whole->domains) {
       auto sum = DomainStats::zero(domain.name, 0.5, whole->shape, true);
       for (const auto role : kRoles) {
@@ -258,7 +258,7 @@ TEST(Profile, RolesAddUpToTheWhole) {
 
 TEST(Profile, ShardsOfRolesMergeToTheWhole) {
   FakeEngine engine({.n_ctx = 256});
-  const auto model = model_of(engine);
+  const auto model = fake_model(engine);
   ProfileOptions options;
   options.roles = true;
   const auto whole = run_profile(engine, model, chats(), options, silent_observer());
@@ -280,12 +280,12 @@ TEST(Profile, RefusesRolesOfPlainTextAndOfModelsWithoutTemplate) {
   FakeEngine engine({.n_ctx = 256});
   ProfileOptions options;
   options.roles = true;
-  const auto plain = run_profile(engine, model_of(engine), corpus, options, silent_observer());
+  const auto plain = run_profile(engine, fake_model(engine), corpus, options, silent_observer());
   ASSERT_FALSE(plain);
   EXPECT_EQ(plain.error().code, Code::kCorrupt);
   EXPECT_THAT(plain.error().message, HasSubstr("web-2.jsonl:3: no turn of the model"));
   FakeEngine mute({.n_ctx = 256, .has_chat = false});
-  const auto refused = run_profile(mute, model_of(mute), chats(), options, silent_observer());
+  const auto refused = run_profile(mute, fake_model(mute), chats(), options, silent_observer());
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Code::kUnsupported);
 }
