@@ -129,8 +129,8 @@ class LlamaEngine : public Engine {
   Status probe();
   Result<const ChatTemplate*> chat_template();
   Result<std::string> respell(const std::string& marker);
-  Status observe_batch(const DecodeRequest& request, std::uint32_t first, bool all_logits,
-                       std::span<const std::int32_t> tokens);
+  Status observe_batch(const DecodeRequest& request, std::uint32_t first, std::uint32_t n_token,
+                       bool all_logits);
   void plan_chunks(std::map<std::uint32_t, LayerPlan>& plans);
   bool has_substitutes(const ExpertFilter& filter, std::uint32_t layer) const;
   Status check_chunks(const ExpertFilter& filter) const;
@@ -298,11 +298,11 @@ Status LlamaEngine::run_batch(std::span<const std::int32_t> tokens, std::uint32_
   return {};
 }
 
-// A batch with its observers.
+// A batch of the request's tokens with its observers.
 Status LlamaEngine::observe_batch(const DecodeRequest& request, std::uint32_t first,
-                                  bool all_logits, std::span<const std::int32_t> tokens) {
-  graph_.begin_batch(request, first, static_cast<std::uint32_t>(tokens.size()));
-  const auto ran = run_batch(tokens, first, all_logits);
+                                  std::uint32_t n_token, bool all_logits) {
+  graph_.begin_batch(request, first, n_token);
+  const auto ran = run_batch(request.tokens.subspan(first, n_token), first, all_logits);
   const auto watched = graph_.end_batch();
   COE_TRY_STATUS(ran);
   return watched;
@@ -335,15 +335,14 @@ Status LlamaEngine::decode(const DecodeRequest& request) {
   for (std::size_t first = 0; first < request.tokens.size(); first += step) {
     if (request.observer != nullptr && request.observer->cancelled())
       return fail(Code::kCancelled, "interrupted");
-    const auto tokens =
-        request.tokens.subspan(first, std::min(step, request.tokens.size() - first));
+    const auto n_token = static_cast<std::uint32_t>(std::min(step, request.tokens.size() - first));
     const auto position = static_cast<std::uint32_t>(first);
-    COE_TRY_STATUS(observe_batch(request, position, all_logits, tokens));
+    COE_TRY_STATUS(observe_batch(request, position, n_token, all_logits));
     if (request.logits == nullptr) continue;
-    for (std::size_t i = 0; i < tokens.size(); ++i) {
+    for (std::uint32_t i = 0; i < n_token; ++i) {
       const float* logits = llama_get_logits_ith(context_.get(), static_cast<std::int32_t>(i));
       if (logits == nullptr) return fail(Code::kEngine, "llama.cpp returned no logits");
-      request.logits->on_logits(position + static_cast<std::uint32_t>(i), {logits, info_.n_vocab});
+      request.logits->on_logits(position + i, {logits, info_.n_vocab});
     }
   }
   return {};
@@ -414,8 +413,9 @@ Result<Generation> LlamaEngine::generate(const GenerateRequest& request) {
   if (!has_logits_)
     return fail(Code::kUnsupported,
                 fmt::format("architecture {} gives embeddings, no text", info_.architecture));
+  std::vector<std::int32_t> tokens(request.prompt.begin(), request.prompt.end());
   DecodeRequest decoded;
-  decoded.tokens = request.prompt;
+  decoded.tokens = tokens;
   decoded.routing = request.routing;
   decoded.outputs = request.outputs;
   decoded.observer = request.observer;
@@ -423,9 +423,10 @@ Result<Generation> LlamaEngine::generate(const GenerateRequest& request) {
 
   const auto sampler = make_sampler(request.sampling);
   const llama_vocab* vocab = llama_model_get_vocab(model_.get());
-  const std::size_t n_room = info_.n_ctx - request.prompt.size();
   Generation out;
-  while (out.tokens.size() < std::min<std::size_t>(request.max_new_tokens, n_room)) {
+  const std::size_t n_most =
+      std::min<std::size_t>(info_.n_ctx, tokens.size() + request.max_new_tokens);
+  while (tokens.size() < n_most) {
     if (request.observer != nullptr && request.observer->cancelled())
       return fail(Code::kCancelled, "interrupted");
     const std::int32_t token = llama_sampler_sample(sampler.get(), context_.get(), -1);
@@ -433,10 +434,12 @@ Result<Generation> LlamaEngine::generate(const GenerateRequest& request) {
       out.end_token = token;
       break;
     }
-    const auto position = static_cast<std::uint32_t>(request.prompt.size() + out.tokens.size());
-    out.tokens.push_back(token);
-    COE_TRY_STATUS(observe_batch(decoded, position, true, {&token, 1}));
+    tokens.push_back(token);
+    decoded.tokens = tokens;
+    COE_TRY_STATUS(observe_batch(decoded, static_cast<std::uint32_t>(tokens.size() - 1), 1, true));
   }
+  out.tokens.assign(tokens.begin() + static_cast<std::ptrdiff_t>(request.prompt.size()),
+                    tokens.end());
   return out;
 }
 

@@ -67,7 +67,7 @@ Status decode_windows(Engine& engine, const ChatTask& task, const ProfileOptions
                       RoutingTape& tape, Observer& observer) {
   std::size_t n_done = 0;
   for (const auto& window : task.windows) {
-    tape.begin_sequence(n_done);
+    tape.begin_sequence(static_cast<std::uint32_t>(n_done));
     DecodeRequest request;
     request.tokens = window;
     request.routing = &tape;

@@ -9,6 +9,7 @@
 #include "coe/engine/engine.h"
 #include "coe/profile/profile.h"
 #include "coe/profile/roles.h"
+#include "coe/profile/tape.h"
 
 #include <cstddef>
 #include <cstdint>

@@ -191,7 +191,8 @@ class Recorder {
       const std::size_t n_token = run.segments.count(kRoles[r]);
       if (n_token == 0) continue;
       collector_.begin_sample(stats_.domains[sample.domain * kRoles.size() + r]);
-      tape.replay(run.segments.roles, kRoles[r], collector_);
+      RoleFilter filter(run.segments.roles, kRoles[r], collector_);
+      tape.replay(filter);
       COE_TRY_STATUS(collector_.end_sample(n_token));
     }
     if (!options_.on_chat) return {};

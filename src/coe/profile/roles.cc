@@ -208,10 +208,10 @@ class Segmenter {
 
 // Tokens [first, first + count) of a view's values, `per_token` each.
 template <class T>
-std::span<const T> cut(const std::vector<T>& values, std::size_t first, std::size_t count,
+std::span<const T> cut(std::span<const T> values, std::size_t first, std::size_t count,
                        std::size_t per_token) {
   if (values.empty()) return {};
-  return std::span(values).subspan(first * per_token, count * per_token);
+  return values.subspan(first * per_token, count * per_token);
 }
 
 }  // namespace
@@ -239,45 +239,24 @@ Segments segment_roles(std::span<const TokenText> tokens, const ChatMarkup& mark
   return Segmenter(tokens, markup, options).run();
 }
 
-void RoutingTape::on_routing(const RoutingView& view) {
-  Entry entry;
-  entry.view = view;
-  entry.view.ids = {};
-  entry.view.weights = entry.view.output_norms = {};
-  entry.view.moe_norms = entry.view.residual_norms = {};
-  entry.offset = offset_;
-  entry.ids.assign(view.ids.begin(), view.ids.end());
-  entry.weights.assign(view.weights.begin(), view.weights.end());
-  entry.output_norms.assign(view.output_norms.begin(), view.output_norms.end());
-  entry.moe_norms.assign(view.moe_norms.begin(), view.moe_norms.end());
-  entry.residual_norms.assign(view.residual_norms.begin(), view.residual_norms.end());
-  entries_.push_back(std::move(entry));
-}
-
-void RoutingTape::replay(std::span<const Role> roles, Role role, RoutingObserver& to) const {
-  for (const auto& entry : entries_) {
-    const std::size_t base = entry.offset + entry.view.first_token;
-    COE_CHECK(base + entry.view.n_token <= roles.size());
-    const auto of_view = roles.subspan(base, entry.view.n_token);
-    for (std::size_t first = 0; first < of_view.size();) {
-      std::size_t end = first;
-      while (end < of_view.size() && of_view[end] == role) ++end;
-      if (end == first) {
-        ++first;
-        continue;
-      }
-      const std::size_t n = end - first;
-      RoutingView view = entry.view;
-      view.first_token += static_cast<std::uint32_t>(first);
-      view.n_token = static_cast<std::uint32_t>(n);
-      view.ids = cut(entry.ids, first, n, view.n_used);
-      view.weights = cut(entry.weights, first, n, view.n_used);
-      view.output_norms = cut(entry.output_norms, first, n, view.n_used);
-      view.moe_norms = cut(entry.moe_norms, first, n, 1);
-      view.residual_norms = cut(entry.residual_norms, first, n, 1);
-      to.on_routing(view);
-      first = end;
-    }
+void RoleFilter::on_routing(const RoutingView& view) {
+  COE_CHECK(std::size_t{view.first_token} + view.n_token <= roles_.size());
+  const auto roles = roles_.subspan(view.first_token, view.n_token);
+  for (std::size_t first = 0; first < roles.size(); ++first) {
+    std::size_t end = first;
+    while (end < roles.size() && roles[end] == role_) ++end;
+    const std::size_t n = end - first;
+    if (n == 0) continue;
+    RoutingView part = view;
+    part.first_token += static_cast<std::uint32_t>(first);
+    part.n_token = static_cast<std::uint32_t>(n);
+    part.ids = cut(view.ids, first, n, view.n_used);
+    part.weights = cut(view.weights, first, n, view.n_used);
+    part.output_norms = cut(view.output_norms, first, n, view.n_used);
+    part.moe_norms = cut(view.moe_norms, first, n, 1);
+    part.residual_norms = cut(view.residual_norms, first, n, 1);
+    to_.on_routing(part);
+    first = end;
   }
 }
 

@@ -57,29 +57,18 @@ struct SegmentOptions {
 Segments segment_roles(std::span<const TokenText> tokens, const ChatMarkup& markup,
                        const SegmentOptions& options);
 
-// A sample's routing, kept until the roles of its tokens are known. Memory: 12 bytes for each
-// choice and token (8 without expert outputs).
-class RoutingTape : public RoutingObserver {
+// Passes on what it is told of the tokens of one role, in views of consecutive ones.
+class RoleFilter : public RoutingObserver {
  public:
-  // Views from here on are of a sequence whose first token is the sample's token `offset`.
-  void begin_sequence(std::size_t offset) { offset_ = offset; }
+  // `roles`: of all tokens, by RoutingView::first_token; must outlive it, as must `to`.
+  RoleFilter(std::span<const Role> roles, Role role, RoutingObserver& to)
+      : roles_(roles), role_(role), to_(to) {}
   void on_routing(const RoutingView& view) override;
-  // Plays what was recorded of the tokens of `role` to `to`, in the order of recording. Positions
-  // are those of the views. `roles` covers all tokens of the sample.
-  void replay(std::span<const Role> roles, Role role, RoutingObserver& to) const;
 
  private:
-  struct Entry {
-    RoutingView view;  // its spans are empty
-    std::size_t offset = 0;
-    std::vector<std::int32_t> ids;
-    std::vector<float> weights;
-    std::vector<float> output_norms;
-    std::vector<float> moe_norms;
-    std::vector<float> residual_norms;
-  };
-  std::size_t offset_ = 0;
-  std::vector<Entry> entries_;
+  std::span<const Role> roles_;
+  Role role_;
+  RoutingObserver& to_;
 };
 
 }  // namespace coe
