@@ -303,7 +303,7 @@ Status LlamaEngine::observe_batch(const DecodeRequest& request, std::uint32_t fi
                                   std::uint32_t n_token, bool all_logits) {
   graph_.begin_batch(request, first, n_token);
   const auto ran = run_batch(request.tokens.subspan(first, n_token), first, all_logits);
-  const auto watched = graph_.end_batch();
+  auto watched = graph_.end_batch();
   COE_TRY_STATUS(ran);
   return watched;
 }
