@@ -12,11 +12,12 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-LayerCensus layer(std::set<std::string, std::less<>> extra, RouterOp op) {
+LayerCensus layer(const std::vector<std::string>& extra, RouterOp op) {
   LayerCensus census;
-  census.nodes = {"ffn_moe_topk", "ffn_moe_weights", "ffn_moe_probs", "ffn_moe_argsort",
-                  "ffn_moe_down", "ffn_moe_out",     "ffn_moe_logits"};
-  census.nodes.merge(extra);
+  for (const auto* name : {"ffn_moe_topk", "ffn_moe_weights", "ffn_moe_probs", "ffn_moe_argsort",
+                           "ffn_moe_down", "ffn_moe_out", "ffn_moe_logits"})
+    census.nodes[name];
+  for (const auto& name : extra) census.nodes[name];
   census.probs_op = op;
   return census;
 }
@@ -44,20 +45,20 @@ TEST(PlanLayers, TakesTheLastOfDerivedNodes) {
   const auto gemma = plan_one(
       layer({"ffn_moe_weights_norm", "ffn_moe_down_scaled", "attn_out"}, RouterOp::kSoftmax),
       "gemma4");
-  EXPECT_EQ(gemma.weights, "ffn_moe_weights_norm");
-  EXPECT_EQ(gemma.outputs, "ffn_moe_down_scaled");
-  EXPECT_EQ(gemma.residual, "attn_out");
+  EXPECT_EQ(gemma.weights.node, "ffn_moe_weights_norm");
+  EXPECT_EQ(gemma.outputs.node, "ffn_moe_down_scaled");
+  EXPECT_EQ(gemma.residual.node, "attn_out");
   const auto scaled = plan_one(
       layer({"ffn_moe_weights_norm", "ffn_moe_weights_scaled", "ffn_moe_down_biased", "ffn_inp"},
             RouterOp::kSigmoid),
       "glm4moe");
-  EXPECT_EQ(scaled.weights, "ffn_moe_weights_scaled");
-  EXPECT_EQ(scaled.outputs, "ffn_moe_down_biased");
-  EXPECT_EQ(scaled.residual, "ffn_inp");
+  EXPECT_EQ(scaled.weights.node, "ffn_moe_weights_scaled");
+  EXPECT_EQ(scaled.outputs.node, "ffn_moe_down_biased");
+  EXPECT_EQ(scaled.residual.node, "ffn_inp");
 }
 
 TEST(PlanLayers, AttnOutIsTheResidualInGemma4Only) {
-  EXPECT_THAT(plan_one(layer({"attn_out"}, RouterOp::kSoftmax), "llama").residual, IsEmpty());
+  EXPECT_THAT(plan_one(layer({"attn_out"}, RouterOp::kSoftmax), "llama").residual.node, IsEmpty());
 }
 
 // Where each router is filtered: facts section 2.5, with the exact softmax in place of -inf in its
@@ -90,6 +91,41 @@ TEST(PlanLayers, GrovemoeSelectsBySigmoidAndWeighsBySoftmax) {
       IsEmpty());
 }
 
+// A layer as gemma4 computes it: attention, router, experts, sum; the residual is added last.
+LayerCensus ordered_layer() {
+  LayerCensus census;
+  census.nodes = {
+      {"attn_out", {1, 12}},       {"ffn_moe_logits", {2, 3}}, {"ffn_moe_probs", {3, 5}},
+      {"ffn_moe_argsort", {4, 9}}, {"ffn_moe_topk", {4, 9}},   {"ffn_moe_weights", {5, 10}},
+      {"ffn_moe_gate_up", {6, 7}}, {"ffn_moe_down", {8, 9}},   {"ffn_moe_down_scaled", {9, 10}},
+      {"ffn_moe_out", {11, 12}}};
+  census.expert_products = {"ffn_moe_gate_up", "ffn_moe_down"};
+  census.probs_op = RouterOp::kSoftmax;
+  return census;
+}
+
+TEST(PlanLayers, StopsOnceForTheRouterAndTwiceForOutputs) {
+  const auto plan = plan_one(ordered_layer(), "gemma4");
+  EXPECT_EQ(plan.ids.with_routing, "ffn_moe_gate_up");
+  EXPECT_EQ(plan.weights.with_routing, "ffn_moe_gate_up");
+  for (const auto& reading : {plan.ids, plan.weights, plan.outputs, plan.residual})
+    EXPECT_EQ(reading.with_outputs, "ffn_moe_down_scaled") << reading.node;
+  EXPECT_EQ(plan.moe_out.with_outputs, "ffn_moe_out");
+}
+
+TEST(PlanLayers, ReadsANodeAtOnceWhenItsMemoryMayBeReused) {
+  auto census = ordered_layer();
+  census.nodes["ffn_moe_topk"].last_use = 8;     // not needed any more when the outputs are ready
+  census.nodes["attn_out"].last_use = 2;         // added before the experts
+  census.nodes["ffn_moe_weights"].last_use = 5;  // weighs the experts' input, as in llama4
+  const auto plan = plan_one(census, "gemma4");
+  EXPECT_EQ(plan.weights.with_routing, "ffn_moe_weights");
+  EXPECT_EQ(plan.ids.with_routing, "ffn_moe_weights");
+  EXPECT_EQ(plan.weights.with_outputs, "ffn_moe_weights");
+  EXPECT_EQ(plan.ids.with_outputs, "ffn_moe_topk");
+  EXPECT_EQ(plan.residual.with_outputs, "attn_out");
+}
+
 TEST(PlanLayers, HashLayersCannotBeFiltered) {
   auto hash = layer({}, RouterOp::kSqrtSoftplus);
   hash.nodes.erase("ffn_moe_argsort");
@@ -99,7 +135,7 @@ TEST(PlanLayers, HashLayersCannotBeFiltered) {
 
 TEST(PlanLayers, SkipsDenseLayersAndRefusesHiddenWeights) {
   LayerCensus dense;
-  dense.nodes = {"ffn_out", "attn_out"};
+  dense.nodes = {{"ffn_out", {}}, {"attn_out", {}}};
   const auto none = plan_layers({{0, dense}}, "llama");
   ASSERT_TRUE(none);
   EXPECT_THAT(*none, IsEmpty());

@@ -144,6 +144,11 @@ void add_profile(CLI::App& app, Run& run) {
   add_chat_options(*verb, options->chats);
   verb->add_option("--shard", options->shard, "Only the i-th of n shares of the records, as i/n");
   add_engine_options(*verb, options->engine);
+  verb->add_option("--contexts", options->profile.n_engine,
+                   "Contexts that take turns (0: one on the CPU, two on a GPU)")
+      ->check(CLI::Range(0U, 16U));
+  verb->add_option("--parallel", options->engine.n_seq,
+                   "Samples that share a forward pass (0: one on the CPU, many on a GPU)");
   verb->callback([options, &run] {
     run = [options](Session& session) { return profile(*options, session); };
   });

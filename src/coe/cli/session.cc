@@ -36,6 +36,10 @@ void add_engine_options(CLI::App& verb, EngineOptions& options) {
   verb.add_option("--n-gpu-layers,--ngl", options.n_gpu_layers,
                   "Layers to keep on the GPU (-1: all); also -ngl")
       ->capture_default_str();
+  verb.add_option("--n-cpu-moe", options.n_cpu_moe,
+                  "Keep the experts of the first N layers on the CPU");
+  verb.add_option("--rpc", options.rpc_servers, "llama.cpp RPC servers, host:port,…")
+      ->delimiter(',');
   verb.add_flag("--flash-attn", options.flash_attn,
                 "Use flash attention: faster on GPUs, logits move a little");
 }

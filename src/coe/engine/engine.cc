@@ -27,6 +27,15 @@ Result<std::vector<TokenText>> Engine::spell(std::span<const std::int32_t> /*tok
   return no_chat(*this);
 }
 
+Status Engine::decode_all(std::span<const DecodeRequest> requests) {
+  for (const auto& request : requests) COE_TRY_STATUS(decode(request));
+  return {};
+}
+
+Result<std::unique_ptr<Engine>> Engine::fork() {
+  return fail(Code::kUnsupported, "this engine runs in one context only");
+}
+
 Status check_filter(const EngineInfo& info, const ExpertFilter& filter) {
   for (const auto& [layer, kept] : filter.kept) {
     if (std::find(info.moe_layers.begin(), info.moe_layers.end(), layer) == info.moe_layers.end())

@@ -23,6 +23,9 @@ struct EngineInfo {
   std::string architecture;
   std::uint32_t n_vocab = 0;
   std::uint32_t n_ctx = 0;      // longest sequence one decode may have
+  std::uint32_t n_batch = 0;    // tokens per forward pass
+  std::uint32_t n_seq = 1;      // sequences that may share one
+  bool on_gpu = false;          // layers run on a device beside the CPU
   std::int32_t bos_token = -1;  // what tokenize() begins with; -1: nothing
   std::uint32_t n_expert = 0;
   std::uint32_t n_expert_used = 0;
@@ -92,6 +95,14 @@ class Engine {
   // or expert the model lacks; kUnsupported where the router cannot be filtered, or where logits
   // are wanted of a model that gives embeddings; kEngine; kCancelled.
   virtual Status decode(const DecodeRequest& request) = 0;
+  // The same for many short sequences, which may share forward passes: routing only, no logits and
+  // no filter, `outputs` alike. Each request's observer is told of its own tokens. What a
+  // sequence's routing is then may differ from decode()'s in near-ties. By default one after the
+  // other.
+  virtual Status decode_all(std::span<const DecodeRequest> requests);
+  // Another engine over the same weights, to decode in another thread meanwhile. It may outlive
+  // this one. Errors: kUnsupported, the default; kEngine.
+  virtual Result<std::unique_ptr<Engine>> fork();
 
   // Chats. Errors of all: kUnsupported where the model has no chat template, or one that the engine
   // cannot run. An engine that does not override these has none.
@@ -110,8 +121,14 @@ struct EngineOptions {
   Path model;
   std::uint32_t n_ctx = 2048;   // capped at what the model was trained for
   std::uint32_t n_batch = 512;  // tokens per forward pass
+  // Sequences that may share a forward pass. 0: many on a GPU, which short ones leave idle; one on
+  // the CPU, where it gains nothing and costs the exact repeatability over shards.
+  std::uint32_t n_seq = 0;
   int n_threads = 0;            // 0: all cores
   int n_gpu_layers = 0;         // layers on the GPU, negative: all
+  std::uint32_t n_cpu_moe = 0;  // first layers whose experts stay on the CPU all the same
+  // host:port of llama.cpp RPC servers, whose devices count as GPUs
+  std::vector<std::string> rpc_servers{};
   // Off: exact logits. On is faster on GPUs but moves logits (by up to 1.4 on the bundled model).
   bool flash_attn = false;
 };

@@ -15,6 +15,8 @@ FakeEngine::FakeEngine(const FakeEngineOptions& options) : options_(options) {
   info_.architecture = "fake";
   info_.n_vocab = options.n_vocab;
   info_.n_ctx = options.n_ctx;
+  info_.n_batch = options.n_batch;
+  info_.n_seq = options.n_seq;
   info_.n_expert = options.n_expert;
   info_.n_expert_used = options.n_expert_used;
   info_.moe_layers.resize(options.n_layer);
@@ -156,6 +158,10 @@ Result<std::vector<TokenText>> FakeEngine::spell(std::span<const std::int32_t> t
   for (const auto token : tokens)
     texts.push_back({std::string(1, static_cast<char>(token)), token == kFakeEnd});
   return texts;
+}
+
+Result<std::unique_ptr<Engine>> FakeEngine::fork() {
+  return std::make_unique<FakeEngine>(options_);
 }
 
 }  // namespace coe

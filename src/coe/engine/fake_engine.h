@@ -7,6 +7,7 @@
 #include "coe/engine/engine.h"
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -24,6 +25,7 @@ struct FakeEngineOptions {
   std::uint32_t n_vocab = 256;  // one token a byte
   std::uint32_t n_ctx = 64;
   std::uint32_t n_batch = 16;
+  std::uint32_t n_seq = 1;
   std::uint32_t fail_at_decode = 0;  // the n-th decode (1-based) returns kEngine; 0: never
   ExpertFilter kept = {};  // what a sliced model has left: applied where a request has no filter
   bool has_chat = true;    // false: no chat template
@@ -38,6 +40,7 @@ class FakeEngine : public Engine {
   const EngineInfo& info() const override { return info_; }
   Result<std::vector<std::int32_t>> tokenize(std::string_view text) override;
   Status decode(const DecodeRequest& request) override;
+  Result<std::unique_ptr<Engine>> fork() override;
   Result<ChatMarkup> chat_markup() override;
   Result<std::string> render_chat(std::span<const ChatMessage> messages, bool thinking) override;
   Result<std::vector<TokenText>> spell(std::span<const std::int32_t> tokens) override;

@@ -7,7 +7,6 @@
 #include <ggml.h>
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 #include <span>
 #include <utility>
@@ -34,28 +33,9 @@ ggml_backend_buffer_t buffer_of(const ggml_tensor* node) {
   return node->view_src != nullptr ? node->view_src->buffer : node->buffer;
 }
 
-double l2_norm(const float* values, std::int64_t n) {
-  // Four partial sums: a single double accumulator would make this latency-bound.
-  double sum[4] = {0, 0, 0, 0};
-  std::int64_t i = 0;
-  for (; i + 4 <= n; i += 4) {
-    for (int lane = 0; lane < 4; ++lane) {
-      const double v = values[i + lane];
-      sum[lane] += v * v;
-    }
-  }
-  for (; i < n; ++i) sum[0] += static_cast<double>(values[i]) * values[i];
-  return std::sqrt(sum[0] + sum[1] + sum[2] + sum[3]);
-}
-
-std::vector<float> column_norms(const float* base, const ggml_tensor* node) {
-  std::vector<float> norms(static_cast<std::size_t>(node->ne[1]));
-  for (std::int64_t t = 0; t < node->ne[1]; ++t) {
-    const auto* column = reinterpret_cast<const float*>(reinterpret_cast<const std::byte*>(base) +
-                                                        static_cast<std::size_t>(t) * node->nb[1]);
-    norms[static_cast<std::size_t>(t)] = static_cast<float>(l2_norm(column, node->ne[0]));
-  }
-  return norms;
+// What owns the memory of a node: views have none of their own.
+const ggml_tensor* owner_of(const ggml_tensor* node) {
+  return node->view_src != nullptr ? node->view_src : node;
 }
 
 // Where the probabilities of the kept experts go: to their old numbers; of chunks, see
@@ -74,6 +54,7 @@ bool GraphObserver::on_node(ggml_tensor* node, bool ask, void* self) {
   auto& observer = *static_cast<GraphObserver*>(self);
   if (!observer.census_mode_ && observer.request_ == nullptr) return !ask;
   const std::string_view full_name = ggml_get_name(node);
+  if (observer.census_mode_) observer.note_uses(node);
   if (observer.census_mode_ && full_name == "result_output") observer.saw_logits_ = true;
   const auto name = parse_node_name(full_name);
   if (!name) return !ask;
@@ -83,8 +64,11 @@ bool GraphObserver::on_node(ggml_tensor* node, bool ask, void* self) {
   }
   const auto plan = observer.plans_.find(name->layer);
   if (plan == observer.plans_.end()) return !ask;
-  if (ask) return observer.wants(plan->second, name->base);
-  observer.take(node, name->base, name->layer);
+  if (ask) {
+    observer.remember(node, plan->second, name->base, observer.layers_.at(name->layer));
+    return observer.wants(plan->second, name->base);
+  }
+  observer.stop(node, name->base, name->layer);
   return true;  // false would only break out of this split and leave garbage
 }
 
@@ -92,16 +76,35 @@ void GraphObserver::begin_census() {
   census_mode_ = true;
   saw_logits_ = false;
   census_.clear();
+  owners_.clear();
+  last_use_.clear();
+  n_seen_ = 0;
 }
 
 Census GraphObserver::end_census() {
   census_mode_ = false;
+  for (const auto& [node, owner] : owners_)
+    if (const auto use = last_use_.find(owner); use != last_use_.end())
+      node->last_use = use->second;
+  owners_.clear();
+  last_use_.clear();
   return std::exchange(census_, {});
+}
+
+void GraphObserver::note_uses(const ggml_tensor* node) {
+  ++n_seen_;
+  for (const ggml_tensor* source : node->src)
+    if (source != nullptr) last_use_[owner_of(source)] = n_seen_;
 }
 
 void GraphObserver::note(const ggml_tensor* node, std::string_view base, std::uint32_t layer) {
   auto& seen = census_[layer];
-  seen.nodes.emplace(base);
+  const auto [found, is_new] = seen.nodes.try_emplace(std::string(base));
+  if (is_new) {
+    found->second.at = n_seen_;
+    owners_.emplace_back(&found->second, owner_of(node));
+    if (node->op == GGML_OP_MUL_MAT_ID) seen.expert_products.emplace_back(base);
+  }
   if (base == "ffn_moe_probs") {
     seen.probs_op = router_op(node);
     seen.n_expert = node->ne[0];
@@ -111,25 +114,22 @@ void GraphObserver::note(const ggml_tensor* node, std::string_view base, std::ui
   }
 }
 
-void GraphObserver::begin_batch(const DecodeRequest& request, std::uint32_t first_token,
-                                std::uint32_t n_token) {
+void GraphObserver::begin_batch(std::span<const BatchRun> runs) {
   status_ = {};
   layers_.clear();
   kept_.clear();
   kept_logits_.clear();
-  first_token_ = first_token;
-  n_token_ = n_token;
+  runs_ = runs;
+  n_token_ = 0;
+  for (const auto& run : runs) n_token_ += run.n_token;
+  const DecodeRequest& request = *runs.front().request;
   const bool watches = request.routing != nullptr || request.filter != nullptr;
   request_ = watches ? &request : nullptr;
   if (!watches) return;
   for (const auto& [layer, plan] : plans_) {
-    std::size_t n = 1;  // ids: always, so that a filter is checked
-    if (request.routing != nullptr) {
-      n = 2;
-      if (request.outputs) {
-        for (const auto* node : {&plan.outputs, &plan.moe_out, &plan.residual}) n += !node->empty();
-      }
-    }
+    std::size_t n = 0;
+    for (std::size_t role = 0; role < kNoRole; ++role)
+      n += wants_role(static_cast<Role>(role)) && !(plan.*kReadings[role]).node.empty();
     layers_[layer].n_missing = n;
   }
   if (request.filter == nullptr) return;
@@ -149,23 +149,45 @@ Status GraphObserver::end_batch() {
   for (const auto& [layer, buffers] : layers_) {
     if (buffers.n_missing > 0)
       return fail(Code::kEngine,
-                  fmt::format("layer {}: the engine did not report its routing for tokens {} to {}",
-                              layer, first_token_, first_token_ + n_token_ - 1));
+                  fmt::format("layer {}: the engine did not report its routing for {} tokens from "
+                              "{} on",
+                              layer, n_token_, runs_.front().first_token));
   }
   return {};
 }
 
+bool GraphObserver::wants_role(Role role) const {
+  switch (role) {
+    case kIds:
+      return true;  // always, so that a filter is checked
+    case kWeights:
+      return request_->routing != nullptr;
+    default:
+      return request_->routing != nullptr && request_->outputs;
+  }
+}
+
+// With a filter each node is its own stop: what is overwritten must be read in the same order.
+const std::string& GraphObserver::stop_of(const Reading& reading) const {
+  if (request_->filter != nullptr) return reading.node;
+  return request_->outputs ? reading.with_outputs : reading.with_routing;
+}
+
 bool GraphObserver::wants(const LayerPlan& plan, std::string_view base) const {
-  if (base == plan.ids) return true;
-  if (request_->routing != nullptr) {
-    if (base == plan.weights) return true;
-    if (request_->outputs &&
-        (base == plan.outputs || base == plan.moe_out || base == plan.residual))
+  for (std::size_t role = 0; role < kNoRole; ++role) {
+    const Reading& reading = plan.*kReadings[role];
+    if (!reading.node.empty() && wants_role(static_cast<Role>(role)) && base == stop_of(reading))
       return true;
   }
   if (request_->filter == nullptr) return false;
   return base == plan.softmax_input || base == plan.probs ||
          std::find(plan.minus_inf.begin(), plan.minus_inf.end(), base) != plan.minus_inf.end();
+}
+
+void GraphObserver::remember(ggml_tensor* node, const LayerPlan& plan, std::string_view base,
+                             LayerBuffers& buffers) const {
+  for (std::size_t role = 0; role < kNoRole; ++role)
+    if (base == (plan.*kReadings[role]).node && !buffers.done[role]) buffers.nodes[role] = node;
 }
 
 const float* GraphObserver::floats(const ggml_tensor* node) {
@@ -245,65 +267,87 @@ void GraphObserver::filter(ggml_tensor* node, const LayerPlan& plan, std::string
   }
 }
 
-void GraphObserver::take(ggml_tensor* node, std::string_view base, std::uint32_t layer) {
+void GraphObserver::stop(ggml_tensor* node, std::string_view base, std::uint32_t layer) {
   const LayerPlan& plan = plans_.at(layer);
   if (request_->filter != nullptr) filter(node, plan, base, layer);
   auto& buffers = layers_.at(layer);
   if (buffers.n_missing == 0) return;  // grovemoe's second time, for chunks
-  const auto at = [](const void* data, std::size_t offset) {
-    return static_cast<const std::byte*>(data) + offset;
-  };
-  if (base == plan.ids) {
-    buffers.n_used = static_cast<std::uint32_t>(node->ne[0]);
-    buffers.n_token = static_cast<std::uint32_t>(node->ne[1]);
-    const void* data = floats(node);  // the ids are a strided view of the full ranking: use nb[1]
-    buffers.ids.resize(std::size_t{buffers.n_used} * buffers.n_token);
-    for (std::size_t t = 0; t < buffers.n_token; ++t) {
-      const auto* row = reinterpret_cast<const std::int32_t*>(at(data, t * node->nb[1]));
-      std::copy_n(row, buffers.n_used,
-                  buffers.ids.begin() + static_cast<std::ptrdiff_t>(t * buffers.n_used));
-    }
-    if (plan.by_table && request_->filter != nullptr) substitute(node, layer, buffers);
-    check_kept(layer, buffers.ids);
-  } else if (base == plan.weights) {
-    // [n_used, T] where the model renormalises, else [1, n_used, T]; the ids came before.
-    const std::size_t n_used = buffers.n_used;
-    const std::size_t n_token = buffers.n_token;
-    const bool matrix =
-        node->ne[2] == 1 && node->ne[0] == buffers.n_used && node->ne[1] == buffers.n_token;
-    const std::size_t rank_stride = matrix ? node->nb[0] : node->nb[1];
-    const std::size_t token_stride = matrix ? node->nb[1] : node->nb[2];
-    if (static_cast<std::size_t>(ggml_nelements(node)) != n_used * n_token) {
-      status_ =
-          fail(Code::kEngine, fmt::format("layer {}: router weights have an unknown shape", layer));
+  for (std::size_t i = 0; i < kNoRole; ++i) {
+    const auto role = static_cast<Role>(i);
+    const Reading& reading = plan.*kReadings[i];
+    if (reading.node.empty() || !wants_role(role) || buffers.done[i] || base != stop_of(reading))
+      continue;
+    if (buffers.nodes[i] == nullptr) continue;  // reported as missing at the batch's end
+    read(role, buffers.nodes[i], layer, buffers);
+    if (!status_) return;
+    buffers.done[i] = true;
+    if (--buffers.n_missing == 0) return report(layer, buffers);
+  }
+}
+
+void GraphObserver::read(Role role, ggml_tensor* node, std::uint32_t layer, LayerBuffers& buffers) {
+  switch (role) {
+    case kIds:
+      return read_ids(node, layer, buffers);
+    case kWeights:
+      return read_weights(node, layer, buffers);
+    case kOutputs:
+      buffers.output_norms = norms_of(node);
       return;
-    }
-    const void* data = floats(node);
-    buffers.weights.resize(n_used * n_token);
-    for (std::size_t t = 0; t < n_token; ++t) {
-      for (std::size_t k = 0; k < n_used; ++k)
-        buffers.weights[t * n_used + k] =
-            *reinterpret_cast<const float*>(at(data, t * token_stride + k * rank_stride));
-    }
-  } else if (base == plan.outputs && request_->outputs) {
-    const void* data = floats(node);
-    const auto n_used = static_cast<std::size_t>(node->ne[1]);
-    const auto n_token = static_cast<std::size_t>(node->ne[2]);
-    buffers.output_norms.resize(n_used * n_token);
-    for (std::size_t t = 0; t < n_token; ++t) {
-      for (std::size_t k = 0; k < n_used; ++k)
-        buffers.output_norms[t * n_used + k] = static_cast<float>(
-            l2_norm(reinterpret_cast<const float*>(at(data, t * node->nb[2] + k * node->nb[1])),
-                    node->ne[0]));
-    }
-  } else if (base == plan.moe_out && request_->outputs) {
-    buffers.moe_norms = column_norms(floats(node), node);
-  } else if (base == plan.residual && request_->outputs) {
-    buffers.residual_norms = column_norms(floats(node), node);
-  } else {
+    case kMoeOut:
+      buffers.moe_norms = norms_of(node);
+      return;
+    case kResidual:
+      buffers.residual_norms = norms_of(node);
+      return;
+    case kNoRole:
+      break;
+  }
+}
+
+std::vector<float> GraphObserver::norms_of(const ggml_tensor* node) {
+  auto norms = row_norms_.of(node);
+  if (norms) return *std::move(norms);
+  if (status_) status_ = tl::unexpected(std::move(norms).error());
+  return {};
+}
+
+void GraphObserver::read_ids(ggml_tensor* node, std::uint32_t layer, LayerBuffers& buffers) {
+  buffers.n_used = static_cast<std::uint32_t>(node->ne[0]);
+  buffers.n_token = static_cast<std::uint32_t>(node->ne[1]);
+  // The ids are a strided view of the full ranking: use nb[1].
+  const auto* data = reinterpret_cast<const std::byte*>(floats(node));
+  buffers.ids.resize(std::size_t{buffers.n_used} * buffers.n_token);
+  for (std::size_t t = 0; t < buffers.n_token; ++t) {
+    const auto* row = reinterpret_cast<const std::int32_t*>(data + t * node->nb[1]);
+    std::copy_n(row, buffers.n_used,
+                buffers.ids.begin() + static_cast<std::ptrdiff_t>(t * buffers.n_used));
+  }
+  if (plans_.at(layer).by_table && request_->filter != nullptr) substitute(node, layer, buffers);
+  check_kept(layer, buffers.ids);
+}
+
+// [n_used, T] where the model renormalises, else [1, n_used, T]; the ids came before.
+void GraphObserver::read_weights(const ggml_tensor* node, std::uint32_t layer,
+                                 LayerBuffers& buffers) {
+  const std::size_t n_used = buffers.n_used;
+  const std::size_t n_token = buffers.n_token;
+  const bool matrix =
+      node->ne[2] == 1 && node->ne[0] == buffers.n_used && node->ne[1] == buffers.n_token;
+  const std::size_t rank_stride = matrix ? node->nb[0] : node->nb[1];
+  const std::size_t token_stride = matrix ? node->nb[1] : node->nb[2];
+  if (static_cast<std::size_t>(ggml_nelements(node)) != n_used * n_token) {
+    status_ =
+        fail(Code::kEngine, fmt::format("layer {}: router weights have an unknown shape", layer));
     return;
   }
-  if (--buffers.n_missing == 0) report(layer, buffers);
+  const auto* data = reinterpret_cast<const std::byte*>(floats(node));
+  buffers.weights.resize(n_used * n_token);
+  for (std::size_t t = 0; t < n_token; ++t) {
+    for (std::size_t k = 0; k < n_used; ++k)
+      buffers.weights[t * n_used + k] =
+          *reinterpret_cast<const float*>(data + t * token_stride + k * rank_stride);
+  }
 }
 
 // Hash-routed layers: the table's ids give way to those of the sliced file's table.
@@ -343,17 +387,26 @@ void GraphObserver::report(std::uint32_t layer, LayerBuffers& buffers) {
                                               buffers.n_token, n_token_));
     return;
   }
-  RoutingView view;
-  view.layer = layer;
-  view.first_token = first_token_;
-  view.n_token = buffers.n_token;
-  view.n_used = buffers.n_used;
-  view.ids = buffers.ids;
-  view.weights = buffers.weights;
-  view.output_norms = buffers.output_norms;
-  view.moe_norms = buffers.moe_norms;
-  view.residual_norms = buffers.residual_norms;
-  request_->routing->on_routing(view);
+  std::size_t at = 0;
+  for (const BatchRun& run : runs_) {
+    const auto of_tokens = [&](const std::vector<float>& values, std::size_t width) {
+      return values.empty() ? std::span<const float>()
+                            : std::span(values).subspan(at * width, run.n_token * width);
+    };
+    const std::size_t n_used = buffers.n_used;
+    RoutingView view;
+    view.layer = layer;
+    view.first_token = run.first_token;
+    view.n_token = run.n_token;
+    view.n_used = buffers.n_used;
+    view.ids = std::span(buffers.ids).subspan(at * n_used, run.n_token * n_used);
+    view.weights = of_tokens(buffers.weights, n_used);
+    view.output_norms = of_tokens(buffers.output_norms, n_used);
+    view.moe_norms = of_tokens(buffers.moe_norms, 1);
+    view.residual_norms = of_tokens(buffers.residual_norms, 1);
+    run.request->routing->on_routing(view);
+    at += run.n_token;
+  }
   buffers = {};  // a layer's buffers are not needed while the next ones run
 }
 

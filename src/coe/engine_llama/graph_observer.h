@@ -6,18 +6,30 @@
 #include "coe/base/result.h"
 #include "coe/engine/engine.h"
 #include "coe/engine_llama/graph_plan.h"
+#include "coe/engine_llama/row_norms.h"
 #include "coe/engine_llama/softmax.h"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
+#include <utility>
 #include <vector>
 
 struct ggml_tensor;  // NOLINT(readability-identifier-naming): the engine's
 
 namespace coe {
+
+// Tokens of one request that a batch holds, in a run.
+struct BatchRun {
+  const DecodeRequest* request = nullptr;
+  std::uint32_t first_token = 0;  // position in the request's sequence
+  std::uint32_t n_token = 0;
+};
 
 class GraphObserver {
  public:
@@ -33,14 +45,23 @@ class GraphObserver {
   // Plans are needed from here on.
   void set_plans(std::map<std::uint32_t, LayerPlan> plans) { plans_ = std::move(plans); }
 
-  // Before each batch: what to watch. `first_token` and `n_token` place the batch in the sequence.
-  void begin_batch(const DecodeRequest& request, std::uint32_t first_token, std::uint32_t n_token);
+  // Before each batch: what to watch. `runs`: the batch's tokens in their order, valid until
+  // end_batch; several only when all of them want routing, alike, and none has a filter.
+  void begin_batch(std::span<const BatchRun> runs);
   // After it: the first thing that went wrong (a layer that stayed silent, a removed expert
   // selected).
   Status end_batch();
 
  private:
+  enum Role : std::uint8_t { kIds, kWeights, kOutputs, kMoeOut, kResidual, kNoRole };
+  // In the order of Role, which is the order of reading: the shape of the ids comes first.
+  static constexpr std::array<Reading LayerPlan::*, kNoRole> kReadings = {
+      &LayerPlan::ids, &LayerPlan::weights, &LayerPlan::outputs, &LayerPlan::moe_out,
+      &LayerPlan::residual};
+
   struct LayerBuffers {
+    std::array<ggml_tensor*, kNoRole> nodes{};  // seen, and to be read at a later stop
+    std::array<bool, kNoRole> done{};
     std::vector<std::int32_t> ids;
     std::vector<float> weights;
     std::vector<float> output_norms;
@@ -51,9 +72,18 @@ class GraphObserver {
     std::size_t n_missing = 0;  // nodes still to come before the layer is reported
   };
 
+  bool wants_role(Role role) const;
+  const std::string& stop_of(const Reading& reading) const;
   bool wants(const LayerPlan& plan, std::string_view base) const;
+  void remember(ggml_tensor* node, const LayerPlan& plan, std::string_view base,
+                LayerBuffers& buffers) const;
+  void note_uses(const ggml_tensor* node);
   void note(const ggml_tensor* node, std::string_view base, std::uint32_t layer);
-  void take(ggml_tensor* node, std::string_view base, std::uint32_t layer);
+  void stop(ggml_tensor* node, std::string_view base, std::uint32_t layer);
+  void read(Role role, ggml_tensor* node, std::uint32_t layer, LayerBuffers& buffers);
+  void read_ids(ggml_tensor* node, std::uint32_t layer, LayerBuffers& buffers);
+  void read_weights(const ggml_tensor* node, std::uint32_t layer, LayerBuffers& buffers);
+  std::vector<float> norms_of(const ggml_tensor* node);
   // Virtual surgery: what `node` means for it, if anything.
   void filter(ggml_tensor* node, const LayerPlan& plan, std::string_view base, std::uint32_t layer);
   void keep_logits(const ggml_tensor* node, const std::vector<bool>& kept, std::uint32_t layer);
@@ -67,10 +97,13 @@ class GraphObserver {
 
   bool census_mode_ = false;
   Census census_;
+  std::size_t n_seen_ = 0;                                          // nodes, from 1
+  std::unordered_map<const ggml_tensor*, std::size_t> last_use_;    // of what owns the memory
+  std::vector<std::pair<CensusNode*, const ggml_tensor*>> owners_;  // of the named nodes
   bool saw_logits_ = false;
   std::map<std::uint32_t, LayerPlan> plans_;
-  const DecodeRequest* request_ = nullptr;  // null between batches
-  std::uint32_t first_token_ = 0;
+  const DecodeRequest* request_ = nullptr;  // null between batches; the first of `runs_`
+  std::span<const BatchRun> runs_;
   std::uint32_t n_token_ = 0;
   std::map<std::uint32_t, LayerBuffers> layers_;
   std::map<std::uint32_t, std::vector<bool>> kept_;  // of the request's filter
@@ -78,6 +111,7 @@ class GraphObserver {
   std::uint32_t kept_logits_layer_ = 0;
   bool in_chunks_ = false;  // that layer's probabilities have been replaced once
   Softmax softmax_;
+  RowNorms row_norms_;
   std::vector<std::byte> scratch_;  // host copy of a device node
   Status status_;
 };

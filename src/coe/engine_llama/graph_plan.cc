@@ -62,6 +62,34 @@ void plan_filter(const LayerCensus& layer, std::string_view architecture, LayerP
   }
 }
 
+// Whether `node` still holds its values when the graph stops after `stop`.
+bool readable_at(const LayerCensus& layer, std::string_view node, std::string_view stop) {
+  const auto& wanted = layer.nodes.find(node)->second;
+  const std::size_t at = layer.nodes.find(stop)->second.at;
+  return wanted.at <= at && (wanted.at == at || wanted.last_use >= at);
+}
+
+void plan_stops(const LayerCensus& layer, LayerPlan& plan) {
+  // The first product with the chosen experts comes right after the router, so that a fused router
+  // kernel stays whole.
+  std::string router_stop = plan.weights.node;
+  for (const auto& product : layer.expert_products)
+    if (readable_at(layer, plan.ids.node, product) &&
+        readable_at(layer, plan.weights.node, product)) {
+      router_stop = product;
+      break;
+    }
+  const std::string& outputs = plan.outputs.node;
+  for (Reading* reading :
+       {&plan.ids, &plan.weights, &plan.outputs, &plan.moe_out, &plan.residual}) {
+    if (reading->node.empty()) continue;
+    const bool early = readable_at(layer, reading->node, router_stop);
+    reading->with_routing = early ? router_stop : reading->node;
+    const bool late = !outputs.empty() && readable_at(layer, reading->node, outputs);
+    reading->with_outputs = late ? outputs : reading->node;
+  }
+}
+
 }  // namespace
 
 Result<std::map<std::uint32_t, LayerPlan>> plan_layers(const Census& census,
@@ -70,24 +98,25 @@ Result<std::map<std::uint32_t, LayerPlan>> plan_layers(const Census& census,
   for (const auto& [id, layer] : census) {
     if (!layer.nodes.contains("ffn_moe_topk")) continue;
     LayerPlan plan;
-    plan.ids = "ffn_moe_topk";
-    plan.weights = last_present(
+    plan.ids.node = "ffn_moe_topk";
+    plan.weights.node = last_present(
         layer, std::array<std::string_view, 4>{"ffn_moe_weights", "ffn_moe_weights_softmax",
                                                "ffn_moe_weights_norm", "ffn_moe_weights_scaled"});
-    if (plan.weights.empty())
+    if (plan.weights.node.empty())
       return fail(Code::kUnsupported,
                   fmt::format("layer {}: the engine's graph shows no router weights", id));
-    plan.outputs =
+    plan.outputs.node =
         last_present(layer, std::array<std::string_view, 3>{"ffn_moe_down", "ffn_moe_down_scaled",
                                                             "ffn_moe_down_biased"});
-    if (layer.nodes.contains("ffn_moe_out")) plan.moe_out = "ffn_moe_out";
+    if (layer.nodes.contains("ffn_moe_out")) plan.moe_out.node = "ffn_moe_out";
     // Most graphs name the stream that enters the FFN `ffn_inp`. In gemma4 it is `attn_out`, which
     // elsewhere is the attention's output before the residual is added.
     if (layer.nodes.contains("ffn_inp"))
-      plan.residual = "ffn_inp";
+      plan.residual.node = "ffn_inp";
     else if (architecture == "gemma4" && layer.nodes.contains("attn_out"))
-      plan.residual = "attn_out";
+      plan.residual.node = "attn_out";
     plan_filter(layer, architecture, plan);
+    plan_stops(layer, plan);
     plans.emplace(id, std::move(plan));
   }
   return plans;

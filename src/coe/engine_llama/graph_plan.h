@@ -6,10 +6,10 @@
 
 #include "coe/base/result.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,22 +26,38 @@ std::optional<NodeName> parse_node_name(std::string_view name);
 
 enum class RouterOp { kSoftmax, kSigmoid, kSqrtSoftplus, kNone };
 
+// A named node of a layer, by its place in the graph's order.
+struct CensusNode {
+  std::size_t at = 0;        // where it is computed
+  std::size_t last_use = 0;  // the last node that reads it or a view of it; 0: none
+};
+
 // What the census saw of one layer.
 struct LayerCensus {
-  std::set<std::string, std::less<>> nodes;  // base names
+  std::map<std::string, CensusNode, std::less<>> nodes;  // by base name, the first of each
+  std::vector<std::string> expert_products;  // base names of products with chosen experts, in order
   RouterOp probs_op = RouterOp::kNone;  // how ffn_moe_probs was computed; kNone: it is the logits
   std::int64_t n_expert = 0;            // rows of the router's logits
   std::int64_t n_used = 0;              // rows of ffn_moe_topk
   std::int64_t n_token = 0;             // columns of ffn_moe_topk
 };
 
+// A node that says something of a layer's routing, and when to read it. Each stop of the graph
+// costs a synchronisation and may break a fusion, so a node is read at a later stop for another
+// one, as long as something after that stop still needs it: until then its memory is its own.
+struct Reading {
+  std::string node;            // base name; empty: the graph has none
+  std::string with_routing{};  // the stop when only routing is observed
+  std::string with_outputs{};  // the stop when expert outputs are, too
+};
+
 // Base names of the nodes to read and to overwrite in a layer; empty strings where there is none.
 struct LayerPlan {
-  std::string ids;      // [n_used, T] selected experts
-  std::string weights;  // [1, n_used, T] or [n_used, T] final router weights
-  std::string outputs;  // [n_embd, n_used, T] expert outputs before gating, scale and bias included
-  std::string moe_out;  // [n_embd, T]
-  std::string residual;  // [n_embd, T] residual stream entering the FFN
+  Reading ids;       // [n_used, T] selected experts
+  Reading weights;   // [1, n_used, T] or [n_used, T] final router weights
+  Reading outputs;   // [n_embd, n_used, T] expert outputs before gating, scale and bias included
+  Reading moe_out;   // [n_embd, T]
+  Reading residual;  // [n_embd, T] residual stream entering the FFN
   // Virtual surgery. Where `probs` is set, it gets softmax over the kept of `softmax_input`, -inf
   // elsewhere: the bits that a sliced router gives (a softmax over all with -inf in its input sums
   // in another order, and one last bit in a router weight is enough to flip quantised activations

@@ -71,22 +71,26 @@ struct ContextDeleter {
   void operator()(llama_context* context) const { llama_free(context); }
 };
 
-// A batch of one sequence. llama_batch_init's arrays are C; this frees them.
+// llama_batch_init's arrays are C; this frees them.
 class Batch {
  public:
-  explicit Batch(std::int32_t capacity) : batch_(llama_batch_init(capacity, 0, 1)) {}
+  explicit Batch(std::uint32_t capacity)
+      : batch_(llama_batch_init(static_cast<std::int32_t>(capacity), 0, 1)) {}
   ~Batch() { llama_batch_free(batch_); }
   Batch(const Batch&) = delete;
   Batch& operator=(const Batch&) = delete;
 
-  void fill(std::span<const std::int32_t> tokens, std::uint32_t first, bool all_logits) {
-    batch_.n_tokens = static_cast<std::int32_t>(tokens.size());
+  void clear() { batch_.n_tokens = 0; }
+  // Tokens of sequence `seq` from position `first` on. Logits after all of them, or the last.
+  void add(std::span<const std::int32_t> tokens, std::uint32_t first, std::uint32_t seq,
+           bool all_logits) {
     for (std::size_t i = 0; i < tokens.size(); ++i) {
-      batch_.token[i] = tokens[i];
-      batch_.pos[i] = static_cast<llama_pos>(first + i);
-      batch_.n_seq_id[i] = 1;
-      batch_.seq_id[i][0] = 0;
-      batch_.logits[i] = all_logits || i + 1 == tokens.size() ? 1 : 0;
+      const auto at = batch_.n_tokens++;
+      batch_.token[at] = tokens[i];
+      batch_.pos[at] = static_cast<llama_pos>(first + i);
+      batch_.n_seq_id[at] = 1;
+      batch_.seq_id[at][0] = static_cast<llama_seq_id>(seq);
+      batch_.logits[at] = all_logits || i + 1 == tokens.size() ? 1 : 0;
     }
   }
   const llama_batch& get() const { return batch_; }
@@ -120,23 +124,31 @@ class LlamaEngine : public Engine {
   const EngineInfo& info() const override { return info_; }
   Result<std::vector<std::int32_t>> tokenize(std::string_view text) override;
   Status decode(const DecodeRequest& request) override;
+  Status decode_all(std::span<const DecodeRequest> requests) override;
+  Result<std::unique_ptr<Engine>> fork() override;
   Result<ChatMarkup> chat_markup() override;
   Result<std::string> render_chat(std::span<const ChatMessage> messages, bool thinking) override;
   Result<std::vector<TokenText>> spell(std::span<const std::int32_t> tokens) override;
   Result<Generation> generate(const GenerateRequest& request) override;
 
  private:
+  static Result<std::unique_ptr<LlamaEngine>> make(std::shared_ptr<llama_model> model,
+                                                   const EngineOptions& options);
   Status probe();
-  Result<const ChatTemplate*> chat_template();
-  Result<std::string> respell(const std::string& marker);
-  Status observe_batch(const DecodeRequest& request, std::uint32_t first, std::uint32_t n_token,
-                       bool all_logits);
+  std::size_t batch_tokens(bool all_logits) const {
+    return all_logits ? n_batch_logits_ : n_batch_;
+  }
   void plan_chunks(std::map<std::uint32_t, LayerPlan>& plans);
   bool has_substitutes(const ExpertFilter& filter, std::uint32_t layer) const;
   Status check_chunks(const ExpertFilter& filter) const;
-  Status run_batch(std::span<const std::int32_t> tokens, std::uint32_t first, bool all_logits);
+  Status decode_pack(std::span<const DecodeRequest> requests);
+  Status observe_batch(std::span<const BatchRun> runs, bool all_logits);
+  Status run_batch(std::span<const BatchRun> runs, bool all_logits);
+  Result<const ChatTemplate*> chat_template();
+  Result<std::string> respell(const std::string& marker);
 
-  std::unique_ptr<llama_model, ModelDeleter> model_;
+  EngineOptions options_;
+  std::shared_ptr<llama_model> model_;
   GraphObserver graph_;  // outlives the context that calls it
   std::unique_ptr<llama_context, ContextDeleter> context_;
   std::unique_ptr<Batch> batch_;
@@ -153,21 +165,65 @@ class LlamaEngine : public Engine {
 
 // One with logits and one without: whether the last layer sees both tells what routing needs.
 constexpr std::uint32_t kProbeTokens = 2;
+
 // Logits of one batch stay below this.
 constexpr std::size_t kMaxLogitsBytes = std::size_t{128} << 20;
 
+// A context can have more, but each costs sliding-window cache.
+constexpr std::uint32_t kMaxSequences = 32;
+
+Status add_rpc_servers(const std::vector<std::string>& servers) {
+  if (servers.empty()) return {};
+  const ggml_backend_reg_t rpc = ggml_backend_reg_by_name("RPC");
+  if (rpc == nullptr)
+    return fail(Code::kUnsupported, "this coe is built without llama.cpp's RPC backend",
+                "configure with -DGGML_RPC=ON");
+  using AddServer = ggml_backend_reg_t (*)(const char*);
+  const auto add = reinterpret_cast<AddServer>(
+      ggml_backend_reg_get_proc_address(rpc, "ggml_backend_rpc_add_server"));
+  COE_CHECK(add != nullptr);
+  for (const auto& server : servers) {
+    const ggml_backend_reg_t added = add(server.c_str());
+    if (added == nullptr)
+      return fail(Code::kEngine, fmt::format("no llama.cpp RPC server answers at {}", server),
+                  "start one there with rpc-server; both must be of the same llama.cpp");
+    ggml_backend_register(added);
+  }
+  return {};
+}
+
 Result<std::unique_ptr<Engine>> LlamaEngine::open(const EngineOptions& options) {
   start_backend();
-  auto engine = std::make_unique<LlamaEngine>();
+  COE_TRY_STATUS(add_rpc_servers(options.rpc_servers));
   llama_model_params model_params = llama_model_default_params();
   model_params.n_gpu_layers = options.n_gpu_layers;
+  // As llama.cpp's own --n-cpu-moe has it. Patterns must outlive the loading.
+  std::vector<std::string> patterns;
+  for (std::uint32_t i = 0; i < options.n_cpu_moe; ++i)
+    patterns.push_back(fmt::format("blk\\.{}\\.ffn_(up|down|gate|gate_up)_(ch|)exps", i));
+  std::vector<llama_model_tensor_buft_override> overrides;
+  for (const auto& pattern : patterns)
+    overrides.push_back({pattern.c_str(), ggml_backend_cpu_buffer_type()});
+  overrides.push_back({nullptr, nullptr});
+  if (!patterns.empty()) model_params.tensor_buft_overrides = overrides.data();
   take_last_error();
-  engine->model_.reset(llama_model_load_from_file(options.model.c_str(), model_params));
-  if (!engine->model_)
+  std::shared_ptr<llama_model> model(
+      llama_model_load_from_file(options.model.c_str(), model_params), ModelDeleter());
+  if (!model)
     return fail(
         Code::kEngine,
         fmt::format("{}: llama.cpp cannot load it: {}", options.model.string(), take_last_error()),
         "run again with -v to see the engine's log");
+  return make(std::move(model), options);
+}
+
+Result<std::unique_ptr<Engine>> LlamaEngine::fork() { return make(model_, options_); }
+
+Result<std::unique_ptr<LlamaEngine>> LlamaEngine::make(std::shared_ptr<llama_model> shared,
+                                                       const EngineOptions& options) {
+  auto engine = std::make_unique<LlamaEngine>();
+  engine->options_ = options;
+  engine->model_ = std::move(shared);
   const llama_model* model = engine->model_.get();
   const llama_vocab* vocab = llama_model_get_vocab(model);
 
@@ -178,7 +234,12 @@ Result<std::unique_ptr<Engine>> LlamaEngine::open(const EngineOptions& options) 
   const std::uint32_t n_room = std::max(engine->n_batch_, kProbeTokens);
   params.n_batch = n_room;
   params.n_ubatch = n_room;
-  params.n_seq_max = 1;
+  // Recurrent state is kept for each sequence, and its batches are reordered.
+  const bool one_sequence = llama_model_is_recurrent(model) || llama_model_is_hybrid(model);
+  const bool on_gpu = options.n_gpu_layers != 0 && llama_supports_gpu_offload();
+  const std::uint32_t n_seq = options.n_seq != 0 ? options.n_seq : on_gpu ? kMaxSequences : 1;
+  params.n_seq_max = one_sequence ? 1 : std::min(n_seq, engine->n_batch_);
+  params.kv_unified = true;  // batches are cut in the order of their tokens
   const int n_threads = options.n_threads > 0
                             ? options.n_threads
                             : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
@@ -195,13 +256,16 @@ Result<std::unique_ptr<Engine>> LlamaEngine::open(const EngineOptions& options) 
                 fmt::format("{}: llama.cpp cannot make a context of {} tokens: {}",
                             options.model.string(), params.n_ctx, take_last_error()),
                 "a smaller -c needs less memory");
-  engine->batch_ = std::make_unique<Batch>(static_cast<std::int32_t>(n_room));
+  engine->batch_ = std::make_unique<Batch>(n_room);
 
   auto& info = engine->info_;
   info.engine = engine_name(options.n_gpu_layers);
   info.architecture = metadata(model, "general.architecture");
   info.n_vocab = static_cast<std::uint32_t>(llama_vocab_n_tokens(vocab));
   info.n_ctx = params.n_ctx;
+  info.n_batch = engine->n_batch_;
+  info.n_seq = params.n_seq_max;
+  info.on_gpu = on_gpu;
   if (llama_vocab_get_add_bos(vocab)) info.bos_token = llama_vocab_bos(vocab);
   engine->n_batch_logits_ = static_cast<std::uint32_t>(std::clamp<std::size_t>(
       kMaxLogitsBytes / (sizeof(float) * info.n_vocab), 1, engine->n_batch_));
@@ -215,7 +279,10 @@ Status LlamaEngine::probe() {
   const llama_token bos = std::max(llama_vocab_bos(vocab), 0);
   const std::array<std::int32_t, kProbeTokens> tokens = {bos, bos};
   graph_.begin_census();
-  const auto status = run_batch(tokens, 0, false);
+  DecodeRequest request;
+  request.tokens = tokens;
+  const std::array runs = {BatchRun{&request, 0, kProbeTokens}};
+  const auto status = run_batch(runs, false);
   const Census census = graph_.end_census();
   COE_TRY_STATUS(status);
   COE_TRY(auto plans, plan_layers(census, info_.architecture));
@@ -286,10 +353,13 @@ Result<std::vector<std::int32_t>> LlamaEngine::tokenize(std::string_view text) {
   return tokens;
 }
 
-Status LlamaEngine::run_batch(std::span<const std::int32_t> tokens, std::uint32_t first,
-                              bool all_logits) {
-  if (first == 0) llama_memory_clear(llama_get_memory(context_.get()), false);
-  batch_->fill(tokens, first, all_logits);
+Status LlamaEngine::run_batch(std::span<const BatchRun> runs, bool all_logits) {
+  if (runs.front().first_token == 0) llama_memory_clear(llama_get_memory(context_.get()), false);
+  batch_->clear();
+  std::uint32_t sequence = 0;
+  for (const BatchRun& run : runs)
+    batch_->add(run.request->tokens.subspan(run.first_token, run.n_token), run.first_token,
+                sequence++, all_logits);
   take_last_error();
   const int result = llama_decode(context_.get(), batch_->get());
   if (result != 0)
@@ -298,11 +368,10 @@ Status LlamaEngine::run_batch(std::span<const std::int32_t> tokens, std::uint32_
   return {};
 }
 
-// A batch of the request's tokens with its observers.
-Status LlamaEngine::observe_batch(const DecodeRequest& request, std::uint32_t first,
-                                  std::uint32_t n_token, bool all_logits) {
-  graph_.begin_batch(request, first, n_token);
-  const auto ran = run_batch(request.tokens.subspan(first, n_token), first, all_logits);
+// A batch with its observers.
+Status LlamaEngine::observe_batch(std::span<const BatchRun> runs, bool all_logits) {
+  graph_.begin_batch(runs);
+  const auto ran = run_batch(runs, all_logits);
   auto watched = graph_.end_batch();
   COE_TRY_STATUS(ran);
   return watched;
@@ -331,21 +400,56 @@ Status LlamaEngine::decode(const DecodeRequest& request) {
   // With a filter too: the logits of smallthinker's last router are of all tokens in any case.
   const bool watches = request.routing != nullptr || request.filter != nullptr;
   const bool all_logits = request.logits != nullptr || (watches && routing_needs_logits_);
-  const std::size_t step = all_logits ? n_batch_logits_ : n_batch_;
+  const std::size_t step = batch_tokens(all_logits);
   for (std::size_t first = 0; first < request.tokens.size(); first += step) {
     if (request.observer != nullptr && request.observer->cancelled())
       return fail(Code::kCancelled, "interrupted");
-    const auto n_token = static_cast<std::uint32_t>(std::min(step, request.tokens.size() - first));
+    const auto tokens =
+        request.tokens.subspan(first, std::min(step, request.tokens.size() - first));
     const auto position = static_cast<std::uint32_t>(first);
-    COE_TRY_STATUS(observe_batch(request, position, n_token, all_logits));
+    const std::array runs = {
+        BatchRun{&request, position, static_cast<std::uint32_t>(tokens.size())}};
+    COE_TRY_STATUS(observe_batch(runs, all_logits));
     if (request.logits == nullptr) continue;
-    for (std::uint32_t i = 0; i < n_token; ++i) {
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
       const float* logits = llama_get_logits_ith(context_.get(), static_cast<std::int32_t>(i));
       if (logits == nullptr) return fail(Code::kEngine, "llama.cpp returned no logits");
-      request.logits->on_logits(position + i, {logits, info_.n_vocab});
+      request.logits->on_logits(position + static_cast<std::uint32_t>(i), {logits, info_.n_vocab});
     }
   }
   return {};
+}
+
+Status LlamaEngine::decode_all(std::span<const DecodeRequest> requests) {
+  const std::size_t room = batch_tokens(routing_needs_logits_);
+  for (std::size_t first = 0; first < requests.size();) {
+    std::size_t n = 0;
+    std::size_t n_token = 0;
+    while (first + n < requests.size() && n < info_.n_seq &&
+           n_token + requests[first + n].tokens.size() <= room)
+      n_token += requests[first + n++].tokens.size();
+    if (n < 2) {
+      n = 1;
+      COE_TRY_STATUS(decode(requests[first]));
+    } else {
+      COE_TRY_STATUS(decode_pack(requests.subspan(first, n)));
+    }
+    first += n;
+  }
+  return {};
+}
+
+Status LlamaEngine::decode_pack(std::span<const DecodeRequest> requests) {
+  std::vector<BatchRun> runs;
+  for (const auto& request : requests) {
+    COE_CHECK(request.routing != nullptr && request.logits == nullptr &&
+              request.filter == nullptr && request.outputs == requests.front().outputs);
+    if (request.tokens.empty()) return fail(Code::kInvalidArgument, "nothing to decode");
+    if (request.observer != nullptr && request.observer->cancelled())
+      return fail(Code::kCancelled, "interrupted");
+    runs.push_back({&request, 0, static_cast<std::uint32_t>(request.tokens.size())});
+  }
+  return observe_batch(runs, routing_needs_logits_);
 }
 
 Result<const ChatTemplate*> LlamaEngine::chat_template() {
@@ -436,7 +540,8 @@ Result<Generation> LlamaEngine::generate(const GenerateRequest& request) {
     }
     tokens.push_back(token);
     decoded.tokens = tokens;
-    COE_TRY_STATUS(observe_batch(decoded, static_cast<std::uint32_t>(tokens.size() - 1), 1, true));
+    const std::array runs = {BatchRun{&decoded, static_cast<std::uint32_t>(tokens.size() - 1), 1}};
+    COE_TRY_STATUS(observe_batch(runs, true));
   }
   out.tokens.assign(tokens.begin() + static_cast<std::ptrdiff_t>(request.prompt.size()),
                     tokens.end());

@@ -3,6 +3,7 @@
 #include "coe/base/text.h"
 #include "coe/corpus/window.h"
 #include "coe/profile/chat.h"
+#include "coe/profile/pipeline.h"
 
 #include <fmt/format.h>
 
@@ -127,86 +128,8 @@ Status check_same_layers(const EngineInfo& info, const MoeModel& parent) {
 
 struct Sample {
   std::size_t domain = 0;
-  std::size_t record = 0;
-  std::uint64_t index = 0;  // over the whole corpus
-  ChatTask task;            // without roles only its windows
-};
-
-// One run over samples that are planned already.
-class Recorder {
- public:
-  Recorder(Engine& engine, const ProfileOptions& options, const Corpus& corpus,
-           const ChatMarkup& markup, Collector& collector, RoutingStats& stats, Observer& observer)
-      : engine_(engine),
-        options_(options),
-        corpus_(corpus),
-        markup_(markup),
-        collector_(collector),
-        stats_(stats),
-        observer_(observer) {}
-
-  Status run(std::span<const Sample> samples) {
-    std::uint64_t n_total = 0;
-    for (const auto& sample : samples) n_total += n_units(sample);
-    std::uint64_t n_done = 0;
-    for (const auto& sample : samples) {
-      COE_TRY_STATUS(options_.roles ? run_roles(sample) : run_plain(sample));
-      n_done += n_units(sample);
-      observer_.progress("profile", n_done, n_total, options_.generate ? "answers" : "tokens");
-    }
-    return {};
-  }
-
- private:
-  // For the progress: how much will be generated is not known before.
-  std::uint64_t n_units(const Sample& sample) const {
-    if (options_.generate) return 1;
-    std::uint64_t n = 0;
-    for (const auto& window : sample.task.windows) n += window.size();
-    return n;
-  }
-
-  Status run_plain(const Sample& sample) {
-    collector_.begin_sample(stats_.domains[sample.domain]);
-    std::size_t n_sample = 0;
-    for (const auto& window : sample.task.windows) {
-      DecodeRequest request;
-      request.tokens = window;
-      request.routing = &collector_;
-      request.outputs = options_.outputs;
-      request.observer = &observer_;
-      COE_TRY_STATUS(engine_.decode(request));
-      n_sample += window.size();
-    }
-    return collector_.end_sample(n_sample);
-  }
-
-  Status run_roles(const Sample& sample) {
-    const auto& domain = corpus_.domains[sample.domain];
-    const auto& record = domain.records[sample.record];
-    RoutingTape tape;
-    COE_TRY(const auto run,
-            run_chat(engine_, markup_, sample.task, sample.index, options_, tape, observer_));
-    for (std::size_t r = 0; r < kRoles.size(); ++r) {
-      const std::size_t n_token = run.segments.count(kRoles[r]);
-      if (n_token == 0) continue;
-      collector_.begin_sample(stats_.domains[sample.domain * kRoles.size() + r]);
-      RoleFilter filter(run.segments.roles, kRoles[r], collector_);
-      tape.replay(filter);
-      COE_TRY_STATUS(collector_.end_sample(n_token));
-    }
-    if (!options_.on_chat) return {};
-    return options_.on_chat(
-        {domain, record, run.segments, options_.generate ? &run.generated : nullptr});
-  }
-
-  Engine& engine_;
-  const ProfileOptions& options_;
-  const Corpus& corpus_;
-  const ChatMarkup& markup_;
-  Collector& collector_;
-  RoutingStats& stats_;
-  Observer& observer_;
+  std::size_t n_window = 0;
+  std::size_t n_token = 0;
 };
 
 // The sub-domains of the run: those of the corpus, or one for each role of each of them.
@@ -223,6 +146,112 @@ void add_domains(RoutingStats& stats, const Corpus& corpus, const ProfileOptions
     for (const auto role : kRoles)
       add(fmt::format("{}/{}", domain.name, role_name(role)), domain.weight);
   }
+}
+
+auto no_text() {
+  return fail(Code::kCorrupt, "the corpus has no token in this shard",
+              "use fewer shards or a larger corpus");
+}
+
+// The records of the shard as texts.
+Status record_texts(Engine& engine, const Corpus& corpus, const ProfileOptions& options,
+                    Collector& collector, RoutingStats& stats, Observer& observer) {
+  const EngineInfo& info = engine.info();
+  const std::size_t max_tokens =
+      options.max_tokens == 0 ? info.n_ctx : std::min<std::size_t>(options.max_tokens, info.n_ctx);
+  // Tokenising first costs little and gives the progress a total.
+  std::vector<Sample> samples;
+  std::vector<Window> windows;  // of all samples, in order
+  std::uint64_t n_total = 0;
+  std::uint64_t index = 0;
+  for (std::size_t d = 0; d < corpus.domains.size(); ++d) {
+    const auto& domain = corpus.domains[d];
+    for (const auto& record : domain.records) {
+      if (index++ % options.n_shard != options.shard) continue;
+      if (observer.cancelled()) return fail(Code::kCancelled, "interrupted");
+      auto tokens = engine.tokenize(record.text);
+      if (!tokens) return tl::unexpected(std::move(tokens).error().context(record.where));
+      Sample sample{d};
+      for (auto& window : split_windows(*tokens, max_tokens, info.bos_token)) {
+        ++sample.n_window;
+        sample.n_token += window.size();
+        windows.push_back(std::move(window));
+      }
+      n_total += sample.n_token;
+      samples.push_back(sample);
+    }
+  }
+  if (n_total == 0) return no_text();
+
+  const auto packs = plan_packs(windows, info);
+  PipelineOptions pipeline;
+  pipeline.outputs = options.outputs;
+  pipeline.n_engine = options.n_engine;
+  std::uint64_t n_done = 0;
+  std::size_t sample = 0;  // of the next window
+  std::size_t in_sample = 0;
+  const auto deliver = [&](std::size_t first, std::span<const RoutingTrace> traces) -> Status {
+    for (std::size_t i = 0; i < traces.size(); ++i) {
+      if (in_sample == 0) collector.begin_sample(stats.domains[samples[sample].domain]);
+      traces[i].replay(collector);
+      n_done += windows[first + i].size();
+      if (++in_sample < samples[sample].n_window) continue;
+      COE_TRY_STATUS(collector.end_sample(samples[sample].n_token));
+      in_sample = 0;
+      ++sample;
+    }
+    observer.progress("profile", n_done, n_total, "tokens");
+    return {};
+  };
+  return run_windows(engine, windows, packs, pipeline, observer, deliver);
+}
+
+// The records of the shard as chats, one after the other.
+Status record_chats(Engine& engine, const Corpus& corpus, const ProfileOptions& options,
+                    Collector& collector, RoutingStats& stats, Observer& observer) {
+  struct Item {
+    std::size_t domain = 0;
+    const Record* record = nullptr;
+    std::uint64_t sample = 0;  // index over the whole corpus
+    ChatTask task;
+    std::uint64_t n_unit = 0;  // of progress: how much will be generated is not known before
+  };
+  COE_TRY(const auto markup, engine.chat_markup());
+  std::vector<Item> items;
+  std::uint64_t n_total = 0;
+  std::uint64_t index = 0;
+  for (std::size_t d = 0; d < corpus.domains.size(); ++d) {
+    for (const auto& record : corpus.domains[d].records) {
+      const std::uint64_t sample = index++;
+      if (sample % options.n_shard != options.shard) continue;
+      if (observer.cancelled()) return fail(Code::kCancelled, "interrupted");
+      COE_TRY(auto task, plan_chat(engine, markup, record, options));
+      const std::uint64_t n_unit = options.generate ? 1 : task.segments.roles.size();
+      n_total += n_unit;
+      items.push_back({d, &record, sample, std::move(task), n_unit});
+    }
+  }
+  if (items.empty()) return no_text();
+  std::uint64_t n_done = 0;
+  for (const auto& item : items) {
+    RoutingTape tape;
+    COE_TRY(const auto run,
+            run_chat(engine, markup, item.task, item.sample, options, tape, observer));
+    for (std::size_t r = 0; r < kRoles.size(); ++r) {
+      const std::size_t n_token = run.segments.count(kRoles[r]);
+      if (n_token == 0) continue;
+      collector.begin_sample(stats.domains[item.domain * kRoles.size() + r]);
+      RoleFilter filter(run.segments.roles, kRoles[r], collector);
+      tape.replay(filter);
+      COE_TRY_STATUS(collector.end_sample(n_token));
+    }
+    if (options.on_chat)
+      COE_TRY_STATUS(options.on_chat({corpus.domains[item.domain], *item.record, run.segments,
+                                      options.generate ? &run.generated : nullptr}));
+    n_done += item.n_unit;
+    observer.progress("profile", n_done, n_total, options.generate ? "answers" : "tokens");
+  }
+  return {};
 }
 
 }  // namespace
@@ -246,9 +275,6 @@ Result<RoutingStats> run_profile(Engine& engine, const MoeModel& parent, const C
   const EngineInfo& info = engine.info();
   COE_TRY_STATUS(check_same_layers(info, parent));
   COE_CHECK(options.n_shard > 0 && options.shard < options.n_shard);
-  const std::size_t max_tokens =
-      options.max_tokens == 0 ? info.n_ctx : std::min<std::size_t>(options.max_tokens, info.n_ctx);
-
   RoutingStats stats;
   stats.parent = parent.id;
   stats.tool_version = tool_version();
@@ -262,39 +288,9 @@ Result<RoutingStats> run_profile(Engine& engine, const MoeModel& parent, const C
   for (const auto& layer : parent.layers) stats.shape.layers.push_back(layer.id);
 
   add_domains(stats, corpus, options);
-  ChatMarkup markup;
-  if (options.roles) {
-    COE_TRY(markup, engine.chat_markup());
-  }
-
-  // Tokenising first costs little and gives the progress a total.
-  std::vector<Sample> samples;
-  std::uint64_t index = 0;
-  for (std::size_t d = 0; d < corpus.domains.size(); ++d) {
-    const auto& domain = corpus.domains[d];
-    for (std::size_t r = 0; r < domain.records.size(); ++r) {
-      const auto& record = domain.records[r];
-      const std::uint64_t sample = index++;
-      if (sample % options.n_shard != options.shard) continue;
-      if (observer.cancelled()) return fail(Code::kCancelled, "interrupted");
-      if (options.roles) {
-        COE_TRY(auto task, plan_chat(engine, markup, record, options));
-        samples.push_back({d, r, sample, std::move(task)});
-        continue;
-      }
-      auto tokens = engine.tokenize(record.text);
-      if (!tokens) return tl::unexpected(std::move(tokens).error().context(record.where));
-      samples.push_back(
-          {d, r, sample, {split_windows(*tokens, max_tokens, info.bos_token), {}, {}}});
-    }
-  }
-  if (std::ranges::all_of(samples, [](const Sample& s) { return s.task.windows.empty(); }))
-    return fail(Code::kCorrupt, "the corpus has no token in this shard",
-                "use fewer shards or a larger corpus");
-
   Collector collector(stats.shape, parent.n_block);
-  COE_TRY_STATUS(
-      Recorder(engine, options, corpus, markup, collector, stats, observer).run(samples));
+  COE_TRY_STATUS(options.roles ? record_chats(engine, corpus, options, collector, stats, observer)
+                               : record_texts(engine, corpus, options, collector, stats, observer));
   // A shard may hold no record of a sub-domain: an empty one would break the mean of nothing.
   std::erase_if(stats.domains, [](const DomainStats& d) { return d.n_tokens == 0; });
   std::ranges::sort(stats.domains, {}, &DomainStats::name);  // `a/prompt` comes after `a-b/prompt`

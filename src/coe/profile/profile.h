@@ -44,6 +44,7 @@ struct ProfileOptions {
   std::uint32_t max_tokens =
       1024;  // longer records are cut into windows of this length; 0: the engine's context
   bool outputs = true;  // also expert output norms (scores ean, reap, reap_sum, share)
+  std::uint32_t n_engine = 0;  // contexts that take turns; 0: as suits the device
   // Takes the records whose index over the whole corpus is `shard` modulo `n_shard`: profiles of
   // all shards merge to the profile of the whole.
   std::uint32_t shard = 0;

@@ -1,0 +1,62 @@
+// Runs windows of tokens through an engine and hands their routing over in order, while the next
+// ones are being decoded: what is done with the routing does not hold up the model, and on a GPU a
+// second context fills the pauses that observing the first one makes.
+#pragma once
+
+#include "coe/base/observer.h"
+#include "coe/base/result.h"
+#include "coe/engine/engine.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <vector>
+
+namespace coe {
+
+// The reports of one window, kept.
+class RoutingTrace : public RoutingObserver {
+ public:
+  void on_routing(const RoutingView& view) override;
+  void replay(RoutingObserver& observer) const;
+
+ private:
+  struct Report {
+    std::uint32_t layer = 0;
+    std::uint32_t first_token = 0;
+    std::uint32_t n_token = 0;
+    std::uint32_t n_used = 0;
+    std::vector<std::int32_t> ids;
+    std::vector<float> weights;
+    std::vector<float> output_norms;
+    std::vector<float> moe_norms;
+    std::vector<float> residual_norms;
+  };
+  std::vector<Report> reports_;
+};
+
+using Window = std::vector<std::int32_t>;  // tokens, never empty
+
+// Where packs of consecutive windows begin, ascending from 0: windows of a pack share a forward
+// pass. It follows from the windows and the engine alone, so that a resumed run has the same packs.
+std::vector<std::size_t> plan_packs(std::span<const Window> windows, const EngineInfo& info);
+
+struct PipelineOptions {
+  bool outputs = true;         // RoutingView's norms, too
+  std::size_t first_pack = 0;  // those before it are done
+  // Engines at work: the one given and its forks. 0: as many as suit it.
+  std::size_t n_engine = 0;
+};
+
+// Called in the thread of run_windows, once for each pack in their order, with the index of its
+// first window.
+using DeliverPack = std::function<Status(std::size_t first, std::span<const RoutingTrace> traces)>;
+
+// Errors: those of Engine::decode and of `deliver`, which end the run; packs before it have been
+// delivered.
+Status run_windows(Engine& engine, std::span<const Window> windows,
+                   std::span<const std::size_t> packs, const PipelineOptions& options,
+                   Observer& observer, const DeliverPack& deliver);
+
+}  // namespace coe
