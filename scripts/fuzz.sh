@@ -49,7 +49,7 @@ run_one() {
     echo "fuzz: $name: failed; the input is in build-fuzz/crashes/"
     return 1
   fi
-  echo "fuzz: $name: $(grep number_of_executed_units "$corpus.log"), $(find "$corpus" -type f | wc -l) inputs kept"
+  echo "fuzz: $name: $(grep -a number_of_executed_units "$corpus.log"), $(find "$corpus" -type f | wc -l) inputs kept"
 }
 export -f run_one
 printf '%s\n' "${targets[@]}" | xargs -P "$jobs" -I{} bash -euo pipefail -c "run_one {} $seconds"

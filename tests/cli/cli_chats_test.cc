@@ -133,6 +133,10 @@ TEST_F(CliChats, SaysWhatIsWrong) {
   EXPECT_EQ(profile("-f questions.jsonl --seed 2 -o p.gguf").exit_code, 2);
   EXPECT_EQ(profile("-f questions.jsonl --closing-window 2 -o p.gguf").exit_code, 2);
   EXPECT_EQ(profile("-f questions.jsonl --roles --generate -o p.gguf").exit_code, 2);
+  EXPECT_EQ(profile("-f questions.jsonl --text problem --generate --save-text t.jsonl --resume "
+                    "-o p.gguf")
+                .exit_code,
+            2);
   std::ofstream(dir_ / "precious.jsonl") << "precious";
   const auto exists =
       profile("-f questions.jsonl --text problem --generate --save-text precious.jsonl -o p.gguf");

@@ -105,6 +105,46 @@ TEST_F(CliEngine, RefusesADenseModelAndAnOutputThatExists) {
   EXPECT_THAT(exists.err, HasSubstr("--force"));
 }
 
+TEST_F(CliEngine, UntilStableStopsAndReports) {
+  const std::string profile = "coe profile -t 1 -m " + model() + " -f train.jsonl ";
+  const auto stopped =
+      run_json(profile + "-o s.profile.gguf --until-stable 0.3 --stability-keep 32");
+  EXPECT_LT(stopped.at("n_sample"), 30);
+  EXPECT_GE(stopped.at("n_sample"), 20);
+  const auto& stability = stopped.at("stability");
+  EXPECT_TRUE(stability.at("stopped").get<bool>());
+  EXPECT_EQ(stability.at("n_keep"), 32);
+  EXPECT_GE(stability.at("jaccard_lower").get<double>(), 0.3);
+  std::ifstream file(dir_ / "s.profile.stability.json");
+  const auto report = Json::parse(file);
+  EXPECT_EQ(report.at("schema"), "coe.stability/1");
+  EXPECT_EQ(report.at("n_token"), stopped.at("n_token"));
+  EXPECT_TRUE(std::filesystem::exists(dir_ / "s.profile.stability.svg"));
+  // Without a number the threshold is 0.95, which so little text does not reach.
+  const auto whole = run_json(profile + "-o w.gguf --until-stable");
+  EXPECT_EQ(whole.at("n_sample"), 30);
+  EXPECT_FALSE(whole.at("stability").at("stopped").get<bool>());
+  EXPECT_EQ(whole.at("stability").at("n_keep"), 64);
+  for (const auto* aggregate : {"max", "maxmin"})
+    EXPECT_GT(run_json("coe mask -p w.gguf -k 64 --aggregate " + std::string(aggregate) + " -o " +
+                       aggregate + ".json")
+                  .at("coverage")
+                  .get<double>(),
+              0.5);
+}
+
+TEST_F(CliEngine, TemperedProfilesStandApart) {
+  const std::string profile = "coe profile -t 1 -m " + model() + " -f test.jsonl ";
+  run_json(profile + "--router-temperature 0.6 --coactivation -o cold.gguf");
+  run_json(profile + "--coactivation -o warm.gguf");
+  const auto merged = run("coe merge warm.gguf cold.gguf -o both.gguf");
+  EXPECT_EQ(merged.exit_code, 3);
+  EXPECT_THAT(merged.err, HasSubstr("another router temperature (0.6 vs 1)"));
+  const auto refused = run(profile + "--router-temperature 0 -o zero.gguf");
+  EXPECT_EQ(refused.exit_code, 2);
+  EXPECT_THAT(refused.err, HasSubstr("router temperature of 0 is not above 0"));
+}
+
 // Ctrl-C: the signal arrives while the profile runs; nothing is left under its name.
 TEST_F(CliEngine, AnInterruptLeavesNothing) {
   const auto result = run(

@@ -122,7 +122,7 @@ TEST(PlanLayers, ReadsANodeAtOnceWhenItsMemoryMayBeReused) {
   EXPECT_EQ(plan.weights.with_routing, "ffn_moe_weights");
   EXPECT_EQ(plan.ids.with_routing, "ffn_moe_weights");
   EXPECT_EQ(plan.weights.with_outputs, "ffn_moe_weights");
-  EXPECT_EQ(plan.ids.with_outputs, "ffn_moe_topk");
+  EXPECT_EQ(plan.ids.with_outputs, "ffn_moe_weights");
   EXPECT_EQ(plan.residual.with_outputs, "attn_out");
 }
 

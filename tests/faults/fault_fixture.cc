@@ -8,18 +8,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 
 namespace coe::testing {
 
 std::unique_ptr<TempDir> FaultTest::files_;
 std::uint64_t FaultTest::child_bytes_ = 0;
-
-std::uint64_t fault_setting(const char* name, std::uint64_t fallback) {
-  const char* text = std::getenv(name);
-  return text == nullptr ? fallback : std::strtoull(text, nullptr, 10);
-}
 
 void FaultTest::SetUpTestSuite() {
   constexpr std::uint64_t kLayerMb = 103;  // of 32 experts in this shape

@@ -1,12 +1,13 @@
 // A parent large enough that a cut of it takes a while, two masks, and the binary under test.
 //
-// Settings, for scripts/faults.sh: COE_FAULT_KILLS (kills of each kind, 10), COE_FAULT_MB (size of
-// the parent, 200), COE_FAULT_SEED (1). Files go where TMPDIR says.
+// Settings (faults/setting.h): COE_FAULT_KILLS (kills of each kind, 10), COE_FAULT_MB (size of the
+// parent, 200), COE_FAULT_SEED (1). Files go where TMPDIR says.
 #pragma once
 
 #include "coe/base/file.h"
 
 #include "faults/process.h"
+#include "faults/setting.h"
 #include "support/temp_dir.h"
 
 #include <gtest/gtest.h>
@@ -17,9 +18,6 @@
 #include <vector>
 
 namespace coe::testing {
-
-// The setting as a number, or `fallback`.
-std::uint64_t fault_setting(const char* name, std::uint64_t fallback);
 
 class FaultTest : public ::testing::Test {
  protected:

@@ -5,6 +5,7 @@
 #include "coe/routing/stats.h"
 
 #include "support/fake_model.h"
+#include "support/temp_dir.h"
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -169,6 +170,48 @@ TEST(Generate, SwitchesThinkingOffInThePrompt) {
   EXPECT_EQ(tokens_of(*stats, "web/prompt"), 15 + 15);
   EXPECT_EQ(tokens_of(*stats, "web/answer"), 3);
   EXPECT_EQ(stats->domains.size(), 2U);
+}
+
+// A run that dies is resumed, with roles and while generating, to the profile of one that did not.
+TEST(Generate, GoesOnWhereItStopped) {
+  const coe::testing::TempDir dir;
+  for (const bool generates : {false, true}) {
+    auto options = generating();
+    Corpus corpus = questions(7);
+    if (!generates) {
+      options.generate.reset();
+      for (auto& record : corpus.domains[0].records)
+        record.text = "<user>" + record.text + "<model><think>hm " + record.text + "</think>yes";
+    }
+    FakeEngine engine({.n_ctx = 128, .replies = {"<think>abc</think>yes", "<think>g", "no"}});
+    const auto whole = run_profile(engine, fake_model(engine), corpus, options, silent_observer());
+    ASSERT_TRUE(whole) << whole.error().message;
+
+    const CheckpointOptions first = {.file = dir / "state", .seconds = 1e-9, .settings = ""};
+    FakeEngine dies({.n_ctx = 128,
+                     .fail_at_decode = 5,
+                     .replies = {"<think>abc</think>yes", "<think>g", "no"}});
+    ASSERT_FALSE(
+        run_profile(dies, fake_model(dies), corpus, options, first, "coe", silent_observer()));
+    std::size_t n_run = 0;
+    options.on_chat = [&](const ChatSample&) {
+      ++n_run;
+      return Status();
+    };
+    auto again = first;
+    again.resume = true;
+    const auto resumed =
+        run_profile(engine, fake_model(engine), corpus, options, again, "coe", silent_observer());
+    ASSERT_TRUE(resumed) << resumed.error().message;
+    EXPECT_EQ(n_run, 3U);  // of seven, four were done
+    ASSERT_EQ(resumed->stats.domains.size(), whole->domains.size());
+    for (std::size_t d = 0; d < whole->domains.size(); ++d) {
+      EXPECT_EQ(resumed->stats.domains[d].name, whole->domains[d].name);
+      EXPECT_EQ(resumed->stats.domains[d].n_tokens, whole->domains[d].n_tokens);
+      EXPECT_EQ(resumed->stats.domains[d].histograms, whole->domains[d].histograms);
+      EXPECT_EQ(resumed->stats.domains[d].gated_norm, whole->domains[d].gated_norm);
+    }
+  }
 }
 
 TEST(Generate, SaysWhyItCannot) {

@@ -1,7 +1,12 @@
 #include "coe/profile/profile.h"
 
 #include "coe/engine/fake_engine.h"
+#include "coe/profile/collector.h"
+#include "coe/profile/plan.h"
 #include "coe/routing/stats.h"
+
+#include "profile/fake_run.h"
+#include "support/expect.h"
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -9,39 +14,19 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
+#include <limits>
 #include <string>
 #include <vector>
 
 namespace coe {
 namespace {
 
-using testing::HasSubstr;
-
-MoeModel model_of(const FakeEngine& engine) {
-  const auto& info = engine.info();
-  MoeModel model;
-  model.id = {"fake", "fake", "xxh3:0"};
-  model.n_block = static_cast<std::uint32_t>(info.moe_layers.size());
-  model.n_expert = info.n_expert;
-  model.n_expert_used = info.n_expert_used;
-  for (const auto id : info.moe_layers) {
-    model.layers.emplace_back();
-    model.layers.back().id = LayerId{id};
-  }
-  return model;
-}
-
-Corpus corpus_of(std::size_t n_record) {
-  Corpus corpus;
-  corpus.digest = "xxh3:corpus";
-  for (const auto* name : {"alpha", "beta"}) {
-    corpus.domains.push_back({name, 1.0, {}});
-    for (std::size_t i = 0; i < n_record; ++i)
-      corpus.domains.back().records.push_back(
-          {fmt::format("{} text {} of some length", name, i), "t"});
-  }
-  return corpus;
-}
+using ::coe::testing::corpus_of;
+using ::coe::testing::expect_error;
+using ::coe::testing::model_of;
+using ::coe::testing::value_of;
+using ::testing::HasSubstr;
 
 // An engine whose every answer is fixed: two tokens, one layer, four experts, two used.
 class ScriptedEngine : public Engine {
@@ -133,6 +118,67 @@ TEST(Profile, FillsEveryAccumulator) {
   EXPECT_DOUBLE_EQ(d.output_share[0], 0.4);
   EXPECT_DOUBLE_EQ(d.output_share[1], 0.75);
   EXPECT_DOUBLE_EQ(d.moe_ratio[0], 0.5 + 0.25);
+}
+
+// Token 0 chose experts 2 and 0, token 1 experts 2 and 1: each choice with those of its token.
+TEST(Profile, CountsWhatIsChosenTogether) {
+  ScriptedEngine engine;
+  const auto stats = value_of(run_profile(engine, scripted_model(), one_record(),
+                                          {.coactivation = true}, silent_observer()));
+  EXPECT_EQ(stats.domains[0].coactivation, (std::vector<std::int64_t>{1, 0, 1, 0,  //
+                                                                      0, 1, 1, 0,  //
+                                                                      1, 1, 2, 0,  //
+                                                                      0, 0, 0, 0}));
+  EXPECT_EQ(profile_settings({.coactivation = true}),
+            "max_tokens=1024 outputs=1 shard=1/1 coactivation=1");
+}
+
+// At T = 0.5 weights are squared: .75 .25 becomes .9 .1, and .5 .5 stays.
+TEST(Profile, TempersWeightsBeforeTheyAreCounted) {
+  ScriptedEngine engine;
+  const auto stats = value_of(run_profile(engine, scripted_model(), one_record(),
+                                          {.router_temperature = 0.5}, silent_observer()));
+  const auto& d = stats.domains[0];
+  const auto at = [&](std::size_t e, std::size_t k) { return stats.shape.at(0, e, k); };
+  EXPECT_EQ(stats.router_temperature, 0.5);
+  EXPECT_EQ(stats.settings, "max_tokens=1024 outputs=1 shard=1/1 router_temperature=0.5");
+  // Weights are floats, so equal to half a unit in their last place.
+  EXPECT_NEAR(d.weight_sum[at(2, 0)], 0.9 + 0.5, 0x1.0p-24);
+  EXPECT_NEAR(d.weight_sum[at(0, 1)], 0.1, 0x1.0p-27);
+  EXPECT_NEAR(d.decisive[at(2, 0)], 0.8 * 0.9, 0x1.0p-23);
+  EXPECT_NEAR(d.gated_norm[2], 0.9 * 4 + 0.5 * 2, 4 * 0x1.0p-24);
+  EXPECT_NEAR(d.output_share[0], 0.1 * 8 / (0.1 * 8 + 0.9 * 4), 0x1.0p-23);
+  EXPECT_EQ(d.output_norm, (std::vector<double>{8, 6, 6, 0}));  // no weight in it
+  EXPECT_EQ(d.histograms[at(2, 0)], 2);
+}
+
+TEST(Profile, RefusesARouterTemperatureThatIsNotAboveZero) {
+  ScriptedEngine engine;
+  for (const double t : {0.0, -1.0, std::nan(""), std::numeric_limits<double>::infinity()})
+    expect_error(run_profile(engine, scripted_model(), one_record(), {.router_temperature = t},
+                             silent_observer()),
+                 Code::kInvalidArgument, "is not above 0");
+  engine.weights[1] = -0.25F;
+  expect_error(run_profile(engine, scripted_model(), one_record(), {.router_temperature = 0.5},
+                           silent_observer()),
+               Code::kEngine, "layer 3: a router weight of -0.25 has no temperature");
+}
+
+TEST(Temper, KeepsTheSumAndTheOrderAtAnyTemperature) {
+  for (const double t : {0.01, 0.6, 1.0, 3.0, 1e6}) {
+    std::vector<float> weights = {1.75F, 0.5F, 0.25F};  // scaled, as some routers do
+    temper(weights, t);
+    EXPECT_NEAR(weights[0] + weights[1] + weights[2], 2.5, 3 * 0x1.0p-23) << t;
+    EXPECT_GE(weights[0], weights[1]) << t;
+    EXPECT_GE(weights[1], weights[2]) << t;
+  }
+  std::vector<float> sharp = {1.75F, 0.5F, 0.25F};
+  temper(sharp, 0.01);
+  EXPECT_EQ(sharp,
+            (std::vector<float>{2.5F, 0.0F, 0.0F}));  // (2/7)^100 is below a float's half unit
+  std::vector<float> none = {0.0F, 0.0F};
+  temper(none, 0.5);
+  EXPECT_EQ(none, (std::vector<float>{0.0F, 0.0F}));
 }
 
 TEST(Profile, LeavesOutputsOut_WhenNotAskedFor) {
@@ -238,6 +284,33 @@ TEST(Profile, RefusesAShardWithoutText) {
                                  silent_observer());
   ASSERT_FALSE(stats);
   EXPECT_EQ(stats.error().code, Code::kCorrupt);
+}
+
+// 60 records and 20: of any four in a row from the start, three and one.
+TEST(VisitingOrder, SpreadsSubdomainsEvenlyAndShufflesEach) {
+  Corpus corpus;
+  corpus.domains.push_back({"large", 1.0, std::vector<Record>(60)});
+  corpus.domains.push_back({"small", 1.0, std::vector<Record>(20)});
+  const auto order = visiting_order(corpus);
+  ASSERT_EQ(order.size(), 80U);
+  std::vector<std::size_t> small;
+  std::vector<bool> seen(80, false);
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    const auto& item = order[i];
+    EXPECT_EQ(item.sample, (item.domain == 0 ? 0 : 60) + item.record);
+    EXPECT_FALSE(seen[item.sample]);
+    seen[item.sample] = true;
+    if (item.domain == 1) small.push_back(item.record);
+    if (i % 4 == 3) {
+      EXPECT_EQ(small.size(), (i + 1) / 4) << "after " << i + 1;
+    }
+  }
+  EXPECT_FALSE(std::is_sorted(small.begin(), small.end()));
+  // A sub-domain is visited in the same order whatever stands beside it.
+  corpus.domains.erase(corpus.domains.begin());
+  std::vector<std::size_t> alone;
+  for (const auto& item : visiting_order(corpus)) alone.push_back(item.record);
+  EXPECT_EQ(alone, small);
 }
 
 }  // namespace

@@ -65,6 +65,24 @@ TEST(BuildMask, IsTheSameTwice_AndRandomFollowsItsSeed) {
   EXPECT_EQ(Json::parse(once->mask.passes[0].json).at("seed"), 5);
 }
 
+// The weights that maxmin finds stand in the mask, and give the same mask again.
+TEST(BuildMask, RecordsTheWeightsThatMaxMinFinds) {
+  const auto stats =
+      coe::testing::random_stats(coe::testing::shape_of(2, 8, 2), {{"css", 0.9}, {"js", 0.1}}, 4);
+  auto recipe = keep(3);
+  recipe.score.blend = Blend::kMaxMin;
+  const auto built = build_mask(stats, recipe);
+  ASSERT_TRUE(built) << built.error().message;
+  const auto pass = Json::parse(built->mask.passes[0].json);
+  EXPECT_EQ(pass.at("aggregate"), "maxmin");
+  auto again = keep(3);
+  again.score.blend = Blend::kSubdomain;
+  for (const auto& [name, weight] : pass.at("blend").items())
+    again.score.weights.emplace_back(name, weight.get<double>());
+  ASSERT_EQ(again.score.weights.size(), 2U);
+  EXPECT_EQ(build_mask(stats, again)->mask.layers(), built->mask.layers());
+}
+
 TEST(BuildMask, RefusesImpossibleK) {
   for (const auto k : {0U, 1U, 4U, 5U}) {
     const auto refused = build_mask(worked_stats(), keep(k));

@@ -44,7 +44,8 @@ bool equal(const DomainStats& a, const DomainStats& b) {
          a.weight_sum == b.weight_sum && a.freq_by_sample == b.freq_by_sample &&
          a.weight_mean_by_sample == b.weight_mean_by_sample && a.decisive == b.decisive &&
          a.output_norm == b.output_norm && a.gated_norm == b.gated_norm &&
-         a.output_share == b.output_share && a.moe_ratio == b.moe_ratio;
+         a.output_share == b.output_share && a.moe_ratio == b.moe_ratio &&
+         a.coactivation == b.coactivation;
 }
 
 bool equal(const RoutingStats& a, const RoutingStats& b) {
@@ -53,16 +54,18 @@ bool equal(const RoutingStats& a, const RoutingStats& b) {
                     [](const DomainStats& x, const DomainStats& y) { return equal(x, y); }) &&
          a.tool_version == b.tool_version && a.engine == b.engine &&
          a.corpus_digest == b.corpus_digest && a.settings == b.settings &&
-         a.command_line == b.command_line;
+         a.router_temperature == b.router_temperature && a.command_line == b.command_line;
 }
 
-RC_GTEST_PROP(ProfileFile, RoundTripsExactly, (std::uint64_t seed, bool with_outputs)) {
+RC_GTEST_PROP(ProfileFile, RoundTripsExactly,
+              (std::uint64_t seed, bool with_outputs, bool with_coactivation)) {
   const TempDir dir;
   const auto n_layer = *rc::gen::inRange<std::uint32_t>(1, 4);
   const auto n_expert = *rc::gen::inRange<std::uint32_t>(1, 7);
   const auto n_used = *rc::gen::inRange<std::uint32_t>(1, n_expert + 1);
   auto stats = random_stats(shape_of(n_layer, n_expert, n_used), {{"", 0.0}, {"web", 0.25}}, seed,
-                            with_outputs);
+                            with_outputs, with_coactivation);
+  stats.router_temperature = *rc::gen::element(1.0, 0.6);
   for (auto& layer : stats.shape.layers) layer.value = layer.value * 2 + 3;  // MoE need not be all
   stats.n_expert_group = *rc::gen::arbitrary<std::uint32_t>();
   stats.command_line = *rc::gen::arbitrary<std::string>();
@@ -78,6 +81,29 @@ TEST(ProfileFile, SameStatsGiveTheSameBytes) {
   expect_ok(write_profile(dir / "a", worked_stats(), Overwrite::kRefuse));
   expect_ok(write_profile(dir / "b", worked_stats(), Overwrite::kRefuse));
   EXPECT_EQ(value_of(read_text(dir / "a")), value_of(read_text(dir / "b")));
+}
+
+std::uint64_t version_in(const Path& path) {
+  return *value_of(gguf::GgufFile::open(path)).header().find_key("coe.profile.version")->as_uint();
+}
+
+TEST(ProfileFile, IsOfTheSecondVersionOnlyWhereItMustBe) {
+  const TempDir dir;
+  expect_ok(write_profile(dir / "first", worked_stats(), Overwrite::kRefuse));
+  EXPECT_EQ(version_in(dir / "first"), 1U);
+  auto stats = worked_stats();
+  stats.router_temperature = 0.6;
+  expect_ok(write_profile(dir / "tempered", stats, Overwrite::kRefuse));
+  EXPECT_EQ(version_in(dir / "tempered"), 2U);
+  expect_ok(write_profile(dir / "pairs",
+                          random_stats(shape_of(2, 4, 2), {{"a", 1.0}}, 1, false, true),
+                          Overwrite::kRefuse));
+  EXPECT_EQ(version_in(dir / "pairs"), 2U);
+  const auto file = value_of(gguf::GgufFile::open(dir / "pairs"));
+  const auto* pairs = file.header().find_tensor("domain.0.coactivation");
+  ASSERT_NE(pairs, nullptr);
+  EXPECT_EQ(gguf::traits(pairs->type).name, "I64");
+  EXPECT_EQ(gguf::shape_text(*pairs), "[4, 4, 2]");
 }
 
 // What docs/formats/routing-profile.md promises to other readers.
@@ -176,8 +202,9 @@ TEST_F(BrokenProfile, AnotherKindOfFile) {
 }
 
 TEST_F(BrokenProfile, AnotherVersion) {
-  expect_error(read_after([](Parts& p) { p.key("coe.profile.version") = gguf::Value::u32(2); }),
-               Code::kUnsupported, "bad: routing profile version 2 is newer");
+  expect_error(read_after([](Parts& p) { p.key("coe.profile.version") = gguf::Value::u32(3); }),
+               Code::kUnsupported,
+               "bad: routing profile version 3 is newer than this program (it reads 2)");
   expect_error(read_after([](Parts& p) { p.key("coe.profile.version") = gguf::Value::u32(0); }),
                Code::kCorrupt, "version 0 does not exist");
 }
@@ -246,6 +273,25 @@ TEST_F(BrokenProfile, StrayTensor) {
                  p.tensors.push_back(stray);
                }),
                Code::kCorrupt, "bad: tensor `domain.2.n_tokens` does not belong");
+}
+
+TEST_F(BrokenProfile, CoactivationInTheFirstVersionDoesNotBelong) {
+  expect_error(read_after([](Parts& p) {
+                 auto stray = p.tensor("domain.0.histograms");
+                 stray.info.name = "domain.0.coactivation";
+                 p.tensors.push_back(stray);
+               }),
+               Code::kCorrupt, "tensor `domain.0.coactivation` does not belong");
+}
+
+TEST_F(BrokenProfile, TheSecondVersionNeedsATemperature) {
+  expect_error(read_after([](Parts& p) { p.key("coe.profile.version") = gguf::Value::u32(2); }),
+               Code::kCorrupt, "key `coe.profile.router_temperature` is missing");
+  expect_error(read_after([](Parts& p) {
+                 p.key("coe.profile.version") = gguf::Value::u32(2);
+                 p.keys.push_back({"coe.profile.router_temperature", gguf::Value::f64(0.0)});
+               }),
+               Code::kCorrupt, "router temperature 0 is not a positive number");
 }
 
 TEST_F(BrokenProfile, BrokenInvariant) {

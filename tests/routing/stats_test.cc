@@ -148,6 +148,34 @@ TEST(CheckInvariants, RefusesSumsThatCannotBe) {
   expect_ok(check_invariants(stats));
 }
 
+// Symmetric, and each choice has R partners, itself among them.
+TEST(CheckInvariants, HoldsCoactivationToTheHistograms) {
+  const auto good = random_stats(shape_of(2, 6, 3), {{"a", 1.0}}, 3, false, true);
+  expect_ok(check_invariants(good));
+  const auto cell = [](std::size_t l, std::size_t e, std::size_t f) { return (l * 6 + e) * 6 + f; };
+  auto stats = good;
+  stats.domains[0].coactivation[cell(1, 2, 4)] += 1;
+  expect_error(check_invariants(stats), Code::kCorrupt,
+               "sub-domain `a`: layer 1: experts 2 and 4 are chosen together");
+  stats = good;
+  stats.domains[0].coactivation[cell(0, 1, 1)] = -1;
+  expect_error(check_invariants(stats), Code::kCorrupt, "layer 0: experts 1 and 1");
+  stats = good;
+  stats.domains[0].coactivation.assign(72, 0);
+  expect_error(check_invariants(stats), Code::kCorrupt, "layer 0: `coactivation` lacks");
+  stats = good;
+  stats.domains[0].coactivation.pop_back();
+  expect_error(check_invariants(stats), Code::kCorrupt, "its accumulators");
+}
+
+TEST(CheckInvariants, RefusesATemperatureThatIsNotAboveZero) {
+  auto stats = worked_stats();
+  for (const double t : {0.0, -0.6, std::nan("")}) {
+    stats.router_temperature = t;
+    expect_error(check_invariants(stats), Code::kCorrupt, "router temperature");
+  }
+}
+
 TEST(CheckInvariants, RefusesDomainsOutOfOrderTwiceOrWeightedBadly) {
   auto stats = worked_stats();
   std::swap(stats.domains[0], stats.domains[1]);

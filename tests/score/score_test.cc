@@ -2,6 +2,7 @@
 
 #include "coe/base/result.h"
 #include "coe/moe/expert_table.h"
+#include "coe/moe/top_k.h"
 #include "coe/routing/stats.h"
 
 #include "support/expect.h"
@@ -10,9 +11,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <numeric>
 #include <string>
@@ -141,6 +144,137 @@ TEST(Score, SubdomainBlendTakesOtherWeightsAndNormalisesThem) {
   expect_rows(value_of(compute_score(worked_stats(), options)), {0.25, 0.0, 0.125, 0.625});
 }
 
+// util of css: .5 .28125 .21875 0, of js: .25 0 .125 .625.
+TEST(Score, MaxBlendKeepsWhatAnySubdomainNeeds) {
+  expect_rows(value_of(compute_score(worked_stats(), options_of(Score::kUtil, Blend::kMax))),
+              {0.5, 0.28125, 0.21875, 0.625});
+  // reap is not normalised by itself: css sums to 3.625, js has .5, 0, .125 and .625.
+  const auto reap = value_of(compute_score(worked_stats(), options_of(Score::kReap, Blend::kMax)));
+  EXPECT_DOUBLE_EQ(reap.at(0, 0), std::max(1.5 / 3.625, 0.5 / 1.375));
+  auto options = options_of(Score::kUtil, Blend::kMax);
+  options.weights = {{"css", 1.0}};
+  expect_rows(value_of(compute_score(worked_stats(), options)), {0.5, 0.28125, 0.21875, 0.0});
+}
+
+// One layer, R = 1: util of a sub-domain is its histogram over its tokens, with weights of 1.
+RoutingStats stats_of(const std::vector<std::pair<std::string, std::vector<int>>>& domains,
+                      const std::vector<double>& weights) {
+  const auto n_expert = static_cast<std::uint32_t>(domains.front().second.size());
+  auto stats = ::coe::testing::empty_stats(shape_of(1, n_expert, 1));
+  for (std::size_t d = 0; d < domains.size(); ++d) {
+    auto domain = DomainStats::zero(domains[d].first, weights[d], stats.shape, false);
+    ::coe::testing::Sample sample;
+    for (std::uint32_t e = 0; e < n_expert; ++e)
+      for (int i = 0; i < domains[d].second[e]; ++i) sample.push_back({{e, 1.0}});
+    ::coe::testing::add_sample(domain, stats.shape, {sample});
+    stats.domains.push_back(std::move(domain));
+  }
+  return stats;
+}
+
+std::vector<std::uint32_t> kept(const RoutingStats& stats, const ScoreOptions& options) {
+  auto ids = top_k(value_of(compute_score(stats, options)).row(0), {options.n_keep});
+  std::sort(ids.begin(), ids.end());
+  return ids;
+}
+
+// The worst sub-domain's coverage, on the mean over layers, of the top-K mask that `options` give.
+double worst_coverage(const RoutingStats& stats, const ScoreOptions& options) {
+  const auto score = value_of(compute_score(stats, options));
+  double worst = 1.0;
+  for (const auto& domain : stats.domains) {
+    auto own = options_of(options.score, Blend::kSubdomain);
+    own.weights = {{domain.name, 1.0}};
+    const auto table = value_of(compute_score(stats, own));
+    double sum = 0;
+    for (std::size_t l = 0; l < score.n_layer(); ++l)
+      for (const auto e : top_k(score.row(l), {options.n_keep})) sum += table.at(l, e);
+    worst = std::min(worst, sum / static_cast<double>(score.n_layer()));
+  }
+  return worst;
+}
+
+// a: .6 .3 .1 0; b: 0 .1 .3 .6. At weights .9 and .1 the blend is .54 .28 .12 .06: it keeps 0 and
+// 1, which cover .9 of a and .1 of b. The best pair for the worse off is 0 and 3: .6 of each.
+TEST(MaxMin, ServesTheWorstCoveredBest) {
+  const auto stats = stats_of({{"a", {6, 3, 1, 0}}, {"b", {0, 1, 3, 6}}}, {0.9, 0.1});
+  auto options = options_of(Score::kUtil, Blend::kSubdomain);
+  options.n_keep = 2;
+  EXPECT_EQ(kept(stats, options), (std::vector<std::uint32_t>{0, 1}));
+  EXPECT_DOUBLE_EQ(worst_coverage(stats, options), 0.1);
+  options.blend = Blend::kMaxMin;
+  EXPECT_EQ(kept(stats, options), (std::vector<std::uint32_t>{0, 3}));
+  EXPECT_DOUBLE_EQ(worst_coverage(stats, options), 0.6);
+  // The weights that are found give that mask as a plain blend, too.
+  options.weights = value_of(maxmin_weights(stats, options));
+  options.blend = Blend::kSubdomain;
+  EXPECT_EQ(kept(stats, options), (std::vector<std::uint32_t>{0, 3}));
+}
+
+// Three that share nothing. At weights .8 .1 .1 the blend keeps both of a's and the first of b's,
+// and covers nothing of c; one of each covers .6 of all.
+TEST(MaxMin, FindsAWayBetweenThree) {
+  const auto stats =
+      stats_of({{"a", {6, 4, 0, 0, 0, 0}}, {"b", {0, 0, 6, 4, 0, 0}}, {"c", {0, 0, 0, 0, 6, 4}}},
+               {0.8, 0.1, 0.1});
+  auto options = options_of(Score::kUtil, Blend::kSubdomain);
+  options.n_keep = 3;
+  EXPECT_EQ(kept(stats, options), (std::vector<std::uint32_t>{0, 1, 2}));
+  options.blend = Blend::kMaxMin;
+  EXPECT_EQ(kept(stats, options), (std::vector<std::uint32_t>{0, 2, 4}));
+  EXPECT_DOUBLE_EQ(worst_coverage(stats, options), 0.6);
+}
+
+// No blend keeps {0,1,2}, which would cover .6 of each: expert 3 has .4 in any of them, and not all
+// three weights can be above 2/3. The plain blend stands.
+TEST(MaxMin, CannotReachAMaskThatNoBlendGives) {
+  const auto stats =
+      stats_of({{"a", {6, 0, 0, 4}}, {"b", {0, 6, 0, 4}}, {"c", {0, 0, 6, 4}}}, {0.8, 0.1, 0.1});
+  auto options = options_of(Score::kUtil, Blend::kMaxMin);
+  options.n_keep = 3;
+  EXPECT_EQ(kept(stats, options), (std::vector<std::uint32_t>{0, 1, 3}));
+  EXPECT_DOUBLE_EQ(worst_coverage(stats, options), 0.4);
+}
+
+TEST(MaxMin, KeepsThePlainBlendWhereNothingIsBetter) {
+  const auto stats = stats_of({{"a", {6, 3, 1, 0}}, {"b", {5, 4, 1, 0}}}, {0.75, 0.25});
+  auto options = options_of(Score::kUtil, Blend::kMaxMin);
+  options.n_keep = 2;
+  EXPECT_EQ(value_of(maxmin_weights(stats, options)),
+            (std::vector<std::pair<std::string, double>>{{"a", 0.75}, {"b", 0.25}}));
+}
+
+TEST(MaxMin, IsNeverWorseThanThePlainBlendAndOftenBetter) {
+  int n_better = 0;
+  for (std::uint64_t seed = 0; seed < 60; ++seed) {
+    const auto stats = random_stats(shape_of(3, 12, 3), {{"a", 0.6}, {"b", 0.3}, {"c", 0.1}}, seed);
+    for (const Score score : {Score::kUtil, Score::kShare}) {
+      auto options = options_of(score, Blend::kSubdomain);
+      options.n_keep = 4;
+      const double plain = worst_coverage(stats, options);
+      options.blend = Blend::kMaxMin;
+      const double best = worst_coverage(stats, options);
+      EXPECT_GE(best, plain) << seed;
+      n_better += best > plain ? 1 : 0;
+    }
+  }
+  EXPECT_GT(n_better, 40);  // of 120
+}
+
+TEST(MaxMin, NeedsAKThatAMaskCanHave) {
+  auto options = options_of(Score::kUtil, Blend::kMaxMin);
+  expect_error(compute_score(worked_stats(), options), Code::kInvalidArgument, "K = 0");
+  options.n_keep = 5;
+  expect_error(compute_score(worked_stats(), options), Code::kInvalidArgument, "K = 5 is above");
+  auto grouped = worked_stats();
+  grouped.n_expert_group = 2;
+  options.n_keep = 3;
+  expect_error(compute_score(grouped, options), Code::kInvalidArgument, "no multiple of 2");
+  options.weights = {{"css", 1.0}, {"js", 3.0}};  // a start; they need not be equal
+  options.n_keep = 2;
+  EXPECT_TRUE(compute_score(grouped, options).has_value());
+}
+
 // reap of css sums to 3.625: rows are divided by their sum first.
 TEST(Score, SubdomainBlendNormalisesRows) {
   auto options = options_of(Score::kReap, Blend::kSubdomain);
@@ -226,7 +360,7 @@ TEST(Score, RefusesBadWeights) {
   expect_error(with({{"js", std::numeric_limits<double>::infinity()}}), Code::kInvalidArgument,
                "js: weight inf");
   expect_error(with({{"js", 0.0}}), Code::kInvalidArgument, "no sub-domain has a weight above 0");
-  for (const Blend blend : {Blend::kToken, Blend::kSample})
+  for (const Blend blend : {Blend::kToken, Blend::kSample, Blend::kMax})
     expect_error(with({{"css", 1.0}, {"js", 2.0}}, blend), Code::kInvalidArgument,
                  "js: the `" + std::string(blend_name(blend)) + "` aggregate takes no weights");
 }
@@ -271,7 +405,8 @@ TEST(AverageRank, IsNExpertUsedForAnExpertNeverChosen) {
 
 TEST(ScoreName, RoundTrips) {
   for (const Score score : kAll) EXPECT_EQ(value_of(score_from_name(score_name(score))), score);
-  for (const Blend blend : {Blend::kToken, Blend::kSample, Blend::kSubdomain})
+  for (const Blend blend :
+       {Blend::kToken, Blend::kSample, Blend::kSubdomain, Blend::kMax, Blend::kMaxMin})
     EXPECT_EQ(value_of(blend_from_name(blend_name(blend))), blend);
 }
 

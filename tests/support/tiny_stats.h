@@ -45,6 +45,11 @@ inline void add_sample(DomainStats& domain, const RoutingShape& shape,
       const double margin = token.front().weight - token.back().weight;
       double gated_total = 0.0;
       for (const auto& choice : token) gated_total += choice.weight * choice.norm;
+      if (domain.has_coactivation()) {
+        for (const auto& a : token)
+          for (const auto& b : token)
+            domain.coactivation[(l * shape.n_expert + a.expert) * shape.n_expert + b.expert] += 1;
+      }
       for (std::size_t k = 0; k < token.size(); ++k) {
         const auto& [expert, weight, norm] = token[k];
         counts[shape.at(l, expert, k)] += 1;
@@ -107,11 +112,12 @@ inline RoutingStats empty_stats(const RoutingShape& shape) {
 // Sub-domains of three samples of 5 to 12 tokens each; `domains` in ascending order.
 inline RoutingStats random_stats(const RoutingShape& shape,
                                  const std::vector<std::pair<std::string, double>>& domains,
-                                 std::uint64_t seed, bool with_outputs = true) {
+                                 std::uint64_t seed, bool with_outputs = true,
+                                 bool with_coactivation = false) {
   Rng rng(seed);
   auto stats = empty_stats(shape);
   for (const auto& [name, weight] : domains) {
-    auto domain = DomainStats::zero(name, weight, shape, with_outputs);
+    auto domain = DomainStats::zero(name, weight, shape, with_outputs, with_coactivation);
     for (int sample = 0; sample < 3; ++sample)
       add_sample(domain, shape,
                  random_sample(shape, static_cast<std::size_t>(rng.between(5, 12)), rng));

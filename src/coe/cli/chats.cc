@@ -104,7 +104,12 @@ Status ChatLog::add(const ChatSample& sample) {
 Status ChatLog::commit() { return texts_ ? texts_->commit() : Status(); }
 
 std::int64_t ChatLog::n_sample(const RoutingStats& stats) const {
-  return is_on() ? static_cast<std::int64_t>(n_record_) : stats.n_samples();
+  if (!is_on()) return stats.n_samples();
+  std::int64_t n = 0;
+  for (const auto& domain : stats.domains) {
+    if (domain.name.ends_with("/prompt")) n += domain.n_samples;
+  }
+  return n;
 }
 
 void ChatLog::add_to(Json& document) const {

@@ -35,7 +35,8 @@ class ChatLog {
   // Puts the texts under their final name.
   Status commit();
 
-  // Samples of the run: with roles a record is a sample of several sub-domains.
+  // Records of a profile: with roles a record is a sample of several sub-domains, of `…/prompt` in
+  // any case.
   std::int64_t n_sample(const RoutingStats& stats) const;
   void add_to(Json& document) const;
   std::string text() const;

@@ -2,6 +2,7 @@
 #include "coe/base/text.h"
 #include "coe/cli/exit_code.h"
 #include "coe/cli/session.h"
+#include "coe/cluster/communicator.h"
 
 #include <exception>
 #include <new>
@@ -83,9 +84,9 @@ void report_usage(const CLI::App& app, const CLI::ParseError& problem,
         fmt::format("hint: run `{} --help`\n", level == &app ? "coe" : "coe " + level->get_name()));
 }
 
-int run_cli(int argc, char** argv) {
+int run_cli(int argc, char** argv, coe::Ranks& ranks) {
   coe::cli::install_interrupt_handler();
-  Session session;
+  Session session(ranks);
   for (int i = 0; i < argc; ++i) session.command_line += (i > 0 ? " " : "") + std::string(argv[i]);
 
   CLI::App app("Carve domain specialists out of Mixture-of-Experts GGUF models, without training.",
@@ -113,24 +114,36 @@ int run_cli(int argc, char** argv) {
     app.parse(arguments);  // empties them
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() == 0) return app.exit(e);  // --help, --version
-    report_usage(app, e, words);
+    if (ranks.is_first()) report_usage(app, e, words);
     return coe::cli::kExitUsage;
   }
-  session.console.configure(session.quiet, session.verbose);
+  if (ranks.size() > 1 && !app.got_subcommand("profile")) {
+    if (ranks.is_first())
+      coe::cli::print_stderr("error: only `coe profile` shares its work among MPI ranks\n");
+    return coe::cli::kExitUsage;
+  }
+  session.console.configure(session.quiet || !ranks.is_first(), session.verbose);
   if (session.verbose) coe::cli::show_engine_log();
   const auto result = run(session);
   session.console.clear();
   if (result) return *result;
-  report_error(session, result.error());
-  return coe::cli::exit_code(result.error().code);
+  const auto error = ranks.conclude(result.error());
+  if (ranks.is_first()) report_error(session, error);
+  return coe::cli::exit_code(error.code);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   coe::cli::prepare_process(argv);
+  const auto communicator = coe::open_communicator();
+  if (!communicator) {
+    coe::cli::print_error(communicator.error());
+    return coe::cli::exit_code(communicator.error().code);
+  }
   try {
-    return run_cli(argc, argv);
+    coe::Ranks ranks(**communicator);
+    return run_cli(argc, argv, ranks);
   } catch (const std::bad_alloc&) {
     coe::cli::print_stderr(
         "error: out of memory\nhint: use a smaller batch (-b) or context (-c)\n");
@@ -138,5 +151,7 @@ int main(int argc, char** argv) {
     coe::cli::print_stderr(fmt::format(
         "error: internal: {}\nhint: this is a bug in coe; please report it\n", e.what()));
   }
-  return coe::cli::exit_code(coe::Code::kInternal);
+  const int code = coe::cli::exit_code(coe::Code::kInternal);
+  (*communicator)->abort(code);  // other ranks would wait for this one
+  return code;
 }

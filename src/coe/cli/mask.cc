@@ -108,8 +108,10 @@ void add_mask(CLI::App& app, Run& run) {
   verb->add_option("--score", options->score,
                    "util, freq, rank, ean, reap, reap_sum, decisive, share or random")
       ->capture_default_str();
-  verb->add_option("--aggregate", options->aggregate,
-                   "How sub-domains combine: token (default), sample, or subdomain (by weight)");
+  verb->add_option(
+      "--aggregate", options->aggregate,
+      "How sub-domains combine: token (default), sample, subdomain (by weight), max (what any one "
+      "needs), or maxmin (weights that serve the worst covered best)");
   verb->add_option("--blend", options->blend,
                    "Sub-domains and their weights, name=w,…; implies --aggregate subdomain");
   verb->add_option("--seed", options->seed, "Seed of --score random")->capture_default_str();

@@ -5,10 +5,15 @@
 #include "coe/cli/chats.h"
 #include "coe/cli/exit_code.h"
 #include "coe/cli/session.h"
+#include "coe/profile/checkpoint.h"
+#include "coe/profile/stability_report.h"
 #include "coe/routing/file.h"
 
 #include <charconv>
 #include <chrono>
+#include <filesystem>
+#include <optional>
+#include <system_error>
 
 namespace coe::cli {
 
@@ -22,6 +27,16 @@ struct Options {
   Path output;
   std::string shard;
   bool no_outputs = false;
+  double checkpoint_seconds = 60;
+  bool resume = false;
+  bool stability = false;
+  std::uint32_t stability_keep = 0;
+  std::optional<double> until_stable;
+
+  std::string rank;  // under MPI: of a state of its own
+
+  Path partial() const { return beside(rank + ".partial"); }
+  Path beside(const std::string& suffix) const { return output.string() + suffix; }
 };
 
 // "2/8": the second of eight.
@@ -59,37 +74,188 @@ std::string domains_text(const RoutingStats& stats) {
   return format_table(rows);
 }
 
-Result<int> profile(Options options, Session& session) {
+// Where the stability report goes: beside the profile.
+Path report_path(const Options& options, const char* extension) {
+  Path path = options.output;
+  return path.replace_extension(extension);
+}
+
+// What may not be in the way, before the long work. An unfinished run is never thrown away unasked.
+Status check_outputs(const Options& options, const Session& session) {
   COE_TRY_STATUS(check_output(options.output, session.overwrite()));
-  if (!options.shard.empty()) COE_TRY_STATUS(parse_shard(options.shard, options.profile));
-  options.profile.outputs = !options.no_outputs;
-  COE_TRY(auto chats, ChatLog::create(options.chats, session.overwrite()));
-  chats.attach(options.profile);
-  COE_TRY(const auto corpus, load_corpus(options.corpus));
-  COE_TRY(const auto model, open_model(options.engine.model, session));
-  COE_TRY(const auto engine, open_engine(options.engine));
+  if (options.resume) return {};
+  if (options.profile.stability)
+    for (const char* extension : {".stability.json", ".stability.svg"})
+      COE_TRY_STATUS(check_output(report_path(options, extension), session.overwrite()));
+  std::error_code ec;
+  if (!session.force && std::filesystem::exists(options.partial(), ec))
+    return fail(Code::kExists,
+                fmt::format("{}: an unfinished run is there", options.partial().string()),
+                "add --resume to go on with it, or --force to start again");
+  return {};
+}
 
-  const auto start = std::chrono::steady_clock::now();
-  COE_TRY(auto stats, run_profile(*engine, model.moe, corpus, options.profile, session.console));
-  const double seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  stats.command_line = session.command_line;
-  COE_TRY_STATUS(write_profile(options.output, stats, session.overwrite()));
-  COE_TRY_STATUS(chats.commit());
+// The profile that this command would make, if it is there: killed after its last step, a run is
+// resumed once more.
+std::optional<RoutingStats> finished_profile(const Options& options, const Corpus& corpus,
+                                             const MoeModel& model) {
+  auto found = read_profile(options.output);
+  if (found && found->parent.digest == model.id.digest && found->corpus_digest == corpus.digest &&
+      found->settings == profile_settings(options.profile))
+    return *std::move(found);
+  return std::nullopt;
+}
 
-  const double rate = static_cast<double>(stats.n_tokens()) / seconds;
+// Under MPI each rank takes a shard, and its part of the cores.
+Status take_rank(const Ranks& ranks, Options& options) {
+  if (ranks.size() == 1) return {};
+  if (!options.shard.empty())
+    return fail(Code::kInvalidArgument, "--shard: MPI ranks share the records by themselves",
+                "leave --shard out, or start a single process");
+  if (options.profile.stability)
+    return fail(Code::kInvalidArgument, "--stability: no MPI rank sees all of the text",
+                "watch the mask with a single process");
+  options.profile.shard = ranks.rank();
+  options.profile.n_shard = ranks.size();
+  options.rank = fmt::format(".{}-of-{}", ranks.rank() + 1, ranks.size());
+  if (options.engine.n_threads == 0) options.engine.n_threads = static_cast<int>(ranks.n_core());
+  return {};
+}
+
+Json stability_summary(const StabilityReport& report, const Options& options) {
+  const auto optional = [](const auto& value) { return value ? Json(*value) : Json(nullptr); };
+  Json json = {{"n_keep", report.n_keep}, {"stopped", report.stopped}};
+  const auto* last = report.points.empty() ? nullptr : &report.points.back();
+  json["jaccard"] = last != nullptr ? Json(last->jaccard) : Json(nullptr);
+  json["jaccard_lower"] = last != nullptr ? optional(last->lower) : Json(nullptr);
+  json["entropy"] = last != nullptr ? Json(last->entropy) : Json(nullptr);
+  json["n_token_at_0.95"] = optional(tokens_at(report, 0.95, false));
+  json["n_token_at_0.99"] = optional(tokens_at(report, 0.99, false));
+  json["report"] = report_path(options, ".stability.json").string();
+  json["picture"] = report_path(options, ".stability.svg").string();
+  return json;
+}
+
+Status write_stability(const ProfileRun& run, const Options& options, const Session& session) {
+  const auto overwrite = options.resume ? Overwrite::kAllow : session.overwrite();
+  COE_TRY_STATUS(write_file(report_path(options, ".stability.json"),
+                            stability_json(*run.stability, run.stats), overwrite));
+  return write_file(report_path(options, ".stability.svg"),
+                    stability_svg(*run.stability, run.stats), overwrite);
+}
+
+Status emit_profile(const ProfileRun& run, const Options& options, const ChatLog& chats,
+                    std::optional<double> seconds, Session& session) {
+  const auto& stats = run.stats;
   auto doc = document("profile");
   doc["output"] = options.output.string();
   doc["parent"] = {{"name", stats.parent.name}, {"digest", stats.parent.digest}};
   doc["n_token"] = stats.n_tokens();
-  doc["n_sample"] = chats.n_sample(stats);
-  doc["tokens_per_s"] = rate;
+  const auto n_sample = chats.n_sample(stats);
+  doc["n_sample"] = n_sample;
+  doc["n_token_resumed"] = run.n_resumed;
+  std::string speed = "finished before";
+  doc["tokens_per_s"] = nullptr;
+  if (seconds) {
+    const double rate = static_cast<double>(stats.n_tokens() - run.n_resumed) / *seconds;
+    doc["tokens_per_s"] = rate;
+    speed = fmt::format("{:.0f} tokens/s", rate);
+  }
   doc["domains"] = domains_json(stats);
-  chats.add_to(doc);
-  COE_TRY_STATUS(session.emit(
-      doc, fmt::format("{}: {} tokens in {} samples, {:.0f} tokens/s\n{}{}",
-                       options.output.string(), stats.n_tokens(), chats.n_sample(stats), rate,
-                       domains_text(stats), chats.text())));
+  std::string text = fmt::format("{}: {} tokens in {} samples, {}\n{}", options.output.string(),
+                                 stats.n_tokens(), n_sample, speed, domains_text(stats));
+  // Of the records that this process ran.
+  if (seconds && session.ranks.size() == 1) {
+    chats.add_to(doc);
+    text += chats.text();
+  }
+  if (run.stability) {
+    doc["stability"] = stability_summary(*run.stability, options);
+    text += fmt::format("{}\n", stability_text(*run.stability));
+  }
+  return session.emit(doc, text);
+}
+
+// What decides the bits of a profile besides its own settings. Not the number of threads: each of
+// ggml's sums is one thread's.
+std::string engine_settings(const EngineOptions& options) {
+  return fmt::format("n_ctx={} n_batch={} n_seq={} n_gpu_layers={} flash_attn={}", options.n_ctx,
+                     options.n_batch, options.n_seq, options.n_gpu_layers,
+                     options.flash_attn ? 1 : 0);
+}
+
+// Without --resume, so that a profile does not tell how often its run was stopped.
+std::string recorded_command(const Session& session) {
+  constexpr std::string_view kResume = " --resume";
+  std::string command = session.command_line;
+  const auto at = command.find(kResume);
+  const auto end = at + kResume.size();
+  if (at != std::string::npos && (end == command.size() || command[end] == ' '))
+    command.erase(at, kResume.size());
+  return command;
+}
+
+// The texts of records that another process ran, or ran before, are not here to be kept.
+Status check_save_text(const Options& options, const Session& session) {
+  if (options.chats.save_text.empty()) return {};
+  if (options.resume)
+    return fail(Code::kInvalidArgument, "--save-text: the texts of a stopped run are not kept",
+                "start again with --force, or resume without --save-text");
+  if (session.ranks.size() > 1)
+    return fail(Code::kInvalidArgument, "--save-text: MPI ranks have texts of their own",
+                "use --shard, with a file for each");
+  return {};
+}
+
+Result<int> profile(Options options, Session& session) {
+  if (!options.shard.empty()) COE_TRY_STATUS(parse_shard(options.shard, options.profile));
+  options.profile.outputs = !options.no_outputs;
+  if (options.stability || options.stability_keep > 0 || options.until_stable)
+    options.profile.stability = StabilityOptions{options.stability_keep, options.until_stable};
+  COE_TRY_STATUS(check_save_text(options, session));
+  COE_TRY(auto chats, ChatLog::create(options.chats, session.overwrite()));
+  chats.attach(options.profile);
+  const auto whole = profile_settings(options.profile);
+  COE_TRY_STATUS(take_rank(session.ranks, options));
+  if (!options.resume) COE_TRY_STATUS(check_outputs(options, session));
+  COE_TRY(const auto corpus, load_corpus(options.corpus));
+  COE_TRY(const auto model, open_model(options.engine.model, session));
+  if (options.resume && !session.force) {
+    if (auto found = finished_profile(options, corpus, model.moe)) {
+      remove_checkpoint(options.partial());
+      COE_TRY_STATUS(emit_profile({*std::move(found), std::nullopt, 0}, options, chats,
+                                  std::nullopt, session));
+      return kExitDone;
+    }
+  }
+  COE_TRY_STATUS(check_outputs(options, session));
+
+  const CheckpointOptions checkpoint{options.partial(), options.checkpoint_seconds, options.resume,
+                                     engine_settings(options.engine)};
+  const auto start = std::chrono::steady_clock::now();
+  ProfileRun run;
+  std::optional<RoutingStats> share;
+  if (session.ranks.is_first() || session.ranks.rank() < corpus.n_records()) {
+    COE_TRY(const auto engine, open_engine(options.engine));
+    RankObserver observer(session.ranks, session.console);
+    COE_TRY(run, run_profile(*engine, model.moe, corpus, options.profile, checkpoint,
+                             recorded_command(session), observer));
+    share = std::move(run.stats);
+  }
+  COE_TRY(auto sum, session.ranks.add_up(std::move(share)));
+  if (!sum) {  // rank 0 has it
+    remove_checkpoint(options.partial());
+    return kExitDone;
+  }
+  run.stats = *std::move(sum);
+  if (session.ranks.size() > 1) run.stats.settings = whole;
+  const double seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  if (run.stability) COE_TRY_STATUS(write_stability(run, options, session));
+  COE_TRY_STATUS(write_profile(options.output, run.stats, session.overwrite()));
+  COE_TRY_STATUS(chats.commit());
+  remove_checkpoint(options.partial());
+  COE_TRY_STATUS(emit_profile(run, options, chats, seconds, session));
   return kExitDone;
 }
 
@@ -143,6 +309,29 @@ void add_profile(CLI::App& app, Run& run) {
       "Routing only: cheaper, but no score that needs expert output norms (reap, share, …)");
   add_chat_options(*verb, options->chats);
   verb->add_option("--shard", options->shard, "Only the i-th of n shares of the records, as i/n");
+  verb->add_flag("--coactivation", options->profile.coactivation,
+                 "Also count which experts are chosen together (8 bytes x experts² a layer)");
+  verb->add_option("--router-temperature", options->profile.router_temperature,
+                   "Count router weights as w^(1/T), with the token's sum of weights kept")
+      ->capture_default_str();
+  verb->add_flag("--stability", options->stability,
+                 "Report whether the text is enough: OUTPUT.stability.json and .svg beside the "
+                 "profile");
+  verb->add_option("--stability-keep", options->stability_keep,
+                   "K of the mask that is watched (0: half of the experts); implies --stability")
+      ->capture_default_str();
+  verb->add_option("--until-stable", options->until_stable,
+                   "Stop once the mask's Jaccard index with that of half the text, and its lower "
+                   "bound, reach this (0.95 when no number is given); implies --stability")
+      ->expected(0, 1)
+      ->default_str("0.95");
+  verb->add_option("--checkpoint", options->checkpoint_seconds,
+                   "Seconds between states kept in OUTPUT.partial (0: none are kept)")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  verb->add_flag("--resume", options->resume,
+                 "Go on from OUTPUT.partial where there is one; the profile is the same, to the "
+                 "byte, as that of a run that was never stopped");
   add_engine_options(*verb, options->engine);
   verb->add_option("--contexts", options->profile.n_engine,
                    "Contexts that take turns (0: one on the CPU, two on a GPU)")

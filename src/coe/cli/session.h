@@ -4,6 +4,7 @@
 #include "coe/base/file.h"
 #include "coe/base/result.h"
 #include "coe/cli/console.h"
+#include "coe/cluster/ranks.h"
 #include "coe/corpus/corpus.h"
 #include "coe/engine/engine.h"
 #include "coe/gguf/dequantizer.h"
@@ -25,6 +26,9 @@ namespace coe::cli {
 using Json = nlohmann::ordered_json;
 
 struct Session {
+  explicit Session(Ranks& of_process) : ranks(of_process) {}
+
+  Ranks& ranks;
   bool json = false;
   bool quiet = false;
   bool verbose = false;

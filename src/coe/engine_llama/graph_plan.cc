@@ -88,6 +88,8 @@ void plan_stops(const LayerCensus& layer, LayerPlan& plan) {
     const bool late = !outputs.empty() && readable_at(layer, reading->node, outputs);
     reading->with_outputs = late ? outputs : reading->node;
   }
+  // The ids first: they tell the shape of the weights (llama4 uses up its weights early).
+  if (plan.weights.with_outputs != outputs) plan.ids.with_outputs = plan.ids.with_routing;
 }
 
 }  // namespace

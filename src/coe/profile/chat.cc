@@ -27,107 +27,83 @@ void add_repeated_bos(Segments& segments, std::span<const std::vector<std::int32
   }
 }
 
-Result<ChatTask> plan_question(Engine& engine, const Record& record,
+Result<ChatWork> plan_question(Engine& engine, const Record& record,
                                const GenerateOptions& options) {
-  ChatTask task;
+  ChatWork work;
   const ChatMessage question = {"user", record.text};
-  COE_TRY(task.prompt, engine.render_chat({&question, 1}, options.thinking));
-  COE_TRY(auto tokens, engine.tokenize(task.prompt));
+  COE_TRY(work.prompt, engine.render_chat({&question, 1}, options.thinking));
+  COE_TRY(auto tokens, engine.tokenize(work.prompt));
   if (tokens.size() >= engine.info().n_ctx)
     return fail(Code::kInvalidArgument,
                 fmt::format("the question leaves no room in the context ({} tokens of {})",
                             tokens.size(), engine.info().n_ctx),
                 "a larger -c gives more");
-  task.windows.push_back(std::move(tokens));
-  return task;
+  work.windows.push_back(std::move(tokens));
+  return work;
 }
 
-Result<ChatTask> plan_text(Engine& engine, const ChatMarkup& markup, const Record& record,
+Result<ChatWork> plan_text(Engine& engine, const ChatMarkup& markup, const Record& record,
                            const ProfileOptions& options) {
   const EngineInfo& info = engine.info();
   const std::size_t max_tokens =
       options.max_tokens == 0 ? info.n_ctx : std::min<std::size_t>(options.max_tokens, info.n_ctx);
-  ChatTask task;
+  ChatWork work;
   COE_TRY(const auto tokens, engine.tokenize(record.text));
   COE_TRY(const auto texts, engine.spell(tokens));
-  task.segments = segment_roles(texts, markup, {.closing_window = options.closing_window});
-  if (task.segments.n_turn == 0)
+  work.segments = segment_roles(texts, markup, {.closing_window = options.closing_window});
+  if (work.segments.n_turn == 0)
     return fail(
         Code::kCorrupt,
         fmt::format("no turn of the model in the text: nothing opens one with `{}`",
                     printable(markup.model_turns.front())),
         "roles need chats in the markup of the model's template; profile other text without "
         "them, or let the model answer it with --generate");
-  task.windows = split_windows(tokens, max_tokens, info.bos_token);
-  add_repeated_bos(task.segments, task.windows);
-  return task;
-}
-
-Status decode_windows(Engine& engine, const ChatTask& task, const ProfileOptions& options,
-                      RoutingTape& tape, Observer& observer) {
-  std::size_t n_done = 0;
-  for (const auto& window : task.windows) {
-    tape.begin_sequence(static_cast<std::uint32_t>(n_done));
-    DecodeRequest request;
-    request.tokens = window;
-    request.routing = &tape;
-    request.outputs = options.outputs;
-    request.observer = &observer;
-    COE_TRY_STATUS(engine.decode(request));
-    n_done += window.size();
-  }
-  return {};
-}
-
-Result<ChatRun> generate_answer(Engine& engine, const ChatMarkup& markup, const ChatTask& task,
-                                std::uint64_t sample, const ProfileOptions& options,
-                                RoutingTape& tape, Observer& observer) {
-  const auto& prompt = task.windows.front();
-  GenerateRequest request;
-  request.prompt = prompt;
-  request.max_new_tokens = options.generate->max_new_tokens;
-  request.sampling = options.generate->sampling;
-  request.sampling.seed = Rng(Rng(request.sampling.seed).next() + sample).next();
-  request.routing = &tape;
-  request.outputs = options.outputs;
-  request.observer = &observer;
-  COE_TRY(const auto generation, engine.generate(request));
-
-  std::vector<std::int32_t> tokens = prompt;
-  tokens.insert(tokens.end(), generation.tokens.begin(), generation.tokens.end());
-  COE_TRY(const auto texts, engine.spell(tokens));
-  ChatRun run;
-  run.segments = segment_roles(
-      texts, markup, {.closing_window = options.closing_window, .first_generated = prompt.size()});
-  run.generated.text = task.prompt;
-  for (std::size_t i = prompt.size(); i < texts.size(); ++i) run.generated.text += texts[i].text;
-  run.generated.ended = generation.end_token >= 0;
-  if (run.generated.ended) {
-    COE_TRY(const auto end, engine.spell({&generation.end_token, 1}));
-    run.generated.text += end.front().text;
-  }
-  run.generated.n_prompt = prompt.size();
-  run.generated.n_new = generation.tokens.size();
-  return run;
+  work.windows = split_windows(tokens, max_tokens, info.bos_token);
+  add_repeated_bos(work.segments, work.windows);
+  return work;
 }
 
 }  // namespace
 
-Result<ChatTask> plan_chat(Engine& engine, const ChatMarkup& markup, const Record& record,
+Result<ChatWork> plan_chat(Engine& engine, const ChatMarkup& markup, const Record& record,
                            const ProfileOptions& options) {
-  auto task = options.generate ? plan_question(engine, record, *options.generate)
+  auto work = options.generate ? plan_question(engine, record, *options.generate)
                                : plan_text(engine, markup, record, options);
-  if (!task) return tl::unexpected(std::move(task).error().context(record.where));
-  return task;
+  if (!work) return tl::unexpected(std::move(work).error().context(record.where));
+  return work;
 }
 
-Result<ChatRun> run_chat(Engine& engine, const ChatMarkup& markup, const ChatTask& task,
-                         std::uint64_t sample, const ProfileOptions& options, RoutingTape& tape,
-                         Observer& observer) {
-  if (options.generate)
-    return generate_answer(engine, markup, task, sample, options, tape, observer);
-  COE_TRY_STATUS(decode_windows(engine, task, options, tape, observer));
-  return ChatRun{task.segments, {}};
+Result<Answer> answer_question(Engine& engine, const ChatMarkup& markup, const Question& question,
+                               const ProfileOptions& options, RoutingObserver& routing,
+                               Observer& observer) {
+  GenerateRequest request;
+  request.prompt = question.tokens;
+  request.max_new_tokens = options.generate->max_new_tokens;
+  request.sampling = options.generate->sampling;
+  request.sampling.seed = Rng(Rng(request.sampling.seed).next() + question.sample).next();
+  request.routing = &routing;
+  request.outputs = options.outputs;
+  request.observer = &observer;
+  COE_TRY(const auto generation, engine.generate(request));
+
+  const std::size_t n_prompt = question.tokens.size();
+  std::vector<std::int32_t> tokens(question.tokens.begin(), question.tokens.end());
+  tokens.insert(tokens.end(), generation.tokens.begin(), generation.tokens.end());
+  COE_TRY(const auto texts, engine.spell(tokens));
+  Answer answer;
+  answer.segments = segment_roles(
+      texts, markup, {.closing_window = options.closing_window, .first_generated = n_prompt});
+  auto& generated = answer.generated;
+  generated.text = question.text;
+  for (std::size_t i = n_prompt; i < texts.size(); ++i) generated.text += texts[i].text;
+  generated.ended = generation.end_token >= 0;
+  if (generated.ended) {
+    COE_TRY(const auto end, engine.spell({&generation.end_token, 1}));
+    generated.text += end.front().text;
+  }
+  generated.n_prompt = n_prompt;
+  generated.n_new = generation.tokens.size();
+  return answer;
 }
 
 }  // namespace coe

@@ -7,6 +7,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <map>
@@ -24,11 +26,23 @@ namespace {
 // Packs decoded ahead of the one that is delivered, for each engine. Bounds the memory.
 constexpr std::size_t kAhead = 2;
 
+// Stands in for the run's observer in the engines' threads: observers are for one thread.
+class StopFlag : public Observer {
+ public:
+  bool cancelled() override { return stop_; }
+  void set() { stop_ = true; }
+
+ private:
+  std::atomic<bool> stop_ = false;
+};
+
+constexpr auto kPollEvery = std::chrono::milliseconds(50);
+
 class Pipeline {
  public:
-  Pipeline(std::span<const Window> windows, std::span<const std::size_t> packs,
+  Pipeline(std::span<const WorkItem> items, std::span<const std::size_t> packs,
            const PipelineOptions& options, std::size_t n_engine, Observer& observer)
-      : windows_(windows),
+      : items_(items),
         packs_(packs),
         outputs_(options.outputs),
         n_ahead_(kAhead * n_engine),
@@ -54,11 +68,14 @@ class Pipeline {
   Status deliver_all(const DeliverPack& deliver) {
     while (delivered_ < packs_.size()) {
       std::unique_lock lock(mutex_);
-      changed_.wait(lock, [&] { return done_.contains(delivered_); });
+      while (!changed_.wait_for(lock, kPollEvery, [&] { return done_.contains(delivered_); }))
+        if (observer_.cancelled()) stop_flag_.set();
       auto pack = std::move(done_.extract(delivered_).mapped());
       lock.unlock();
+      if (observer_.cancelled()) stop_flag_.set();  // at the latest before the next pack
       COE_TRY_STATUS(pack.status);
-      COE_TRY_STATUS(deliver(packs_[delivered_], pack.traces));
+      COE_TRY(const auto next, deliver(packs_[delivered_], pack.traces));
+      if (next == Next::kStop) return {};
       lock.lock();
       ++delivered_;
       changed_.notify_all();
@@ -69,36 +86,43 @@ class Pipeline {
   void stop() {
     const std::lock_guard lock(mutex_);
     stop_ = true;
+    stop_flag_.set();  // what is being decoded is not wanted any more
     changed_.notify_all();
   }
 
  private:
   struct Pack {
-    std::vector<RoutingTrace> traces;
+    std::vector<std::vector<RoutingTrace>> traces;
     Status status;
   };
 
   Pack decode(Engine& engine, std::size_t pack) {
     const std::size_t first = packs_[pack];
-    const std::size_t end = pack + 1 < packs_.size() ? packs_[pack + 1] : windows_.size();
+    const std::size_t end = pack + 1 < packs_.size() ? packs_[pack + 1] : items_.size();
     Pack done;
     done.traces.resize(end - first);
-    std::vector<DecodeRequest> requests(end - first);
-    for (std::size_t i = 0; i < requests.size(); ++i) {
-      requests[i].tokens = windows_[first + i];
-      requests[i].routing = &done.traces[i];
-      requests[i].outputs = outputs_;
-      requests[i].observer = &observer_;
+    std::vector<DecodeRequest> requests;
+    for (std::size_t i = 0; i < done.traces.size(); ++i) {
+      const auto& windows = items_[first + i].windows;
+      done.traces[i].resize(windows.size());
+      for (std::size_t w = 0; w < windows.size(); ++w) {
+        auto& request = requests.emplace_back();
+        request.tokens = windows[w];
+        request.routing = &done.traces[i][w];
+        request.outputs = outputs_;
+        request.observer = &stop_flag_;
+      }
     }
     done.status = engine.decode_all(requests);
     return done;
   }
 
-  std::span<const Window> windows_;
+  std::span<const WorkItem> items_;
   std::span<const std::size_t> packs_;
   bool outputs_ = false;
   std::size_t n_ahead_;
   Observer& observer_;
+  StopFlag stop_flag_;
   std::mutex mutex_;  // guards the rest
   std::condition_variable changed_;
   std::size_t next_;       // to be decoded
@@ -123,25 +147,27 @@ void RoutingTrace::replay(RoutingObserver& observer) const {
                          report.residual_norms});
 }
 
-std::vector<std::size_t> plan_packs(std::span<const Window> windows, const EngineInfo& info) {
+std::vector<std::size_t> plan_packs(std::span<const WorkItem> items, const EngineInfo& info) {
   std::vector<std::size_t> packs;
   std::size_t n_window = 0;
-  std::size_t n_token = 0;
-  for (std::size_t i = 0; i < windows.size(); ++i) {
-    const std::size_t n = windows[i].size();
-    if (packs.empty() || n_window == info.n_seq || n_token + n > info.n_batch) {
+  std::uint64_t n_token = 0;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    const WorkItem& item = items[i];
+    if (packs.empty() || n_window + item.windows.size() > info.n_seq ||
+        n_token + item.n_token > info.n_batch) {
       packs.push_back(i);
-      n_window = n_token = 0;
+      n_window = 0;
+      n_token = 0;
     }
-    ++n_window;
-    n_token += n;
+    n_window += item.windows.size();
+    n_token += item.n_token;
   }
   return packs;
 }
 
-Status run_windows(Engine& engine, std::span<const Window> windows,
-                   std::span<const std::size_t> packs, const PipelineOptions& options,
-                   Observer& observer, const DeliverPack& deliver) {
+Status run_items(Engine& engine, std::span<const WorkItem> items,
+                 std::span<const std::size_t> packs, const PipelineOptions& options,
+                 Observer& observer, const DeliverPack& deliver) {
   std::size_t n_engine = options.n_engine;
   if (n_engine == 0) n_engine = engine.info().on_gpu ? 2 : 1;
   std::vector<std::unique_ptr<Engine>> forks;
@@ -154,7 +180,7 @@ Status run_windows(Engine& engine, std::span<const Window> windows,
     }
     forks.push_back(*std::move(fork));
   }
-  Pipeline pipeline(windows, packs, options, forks.size() + 1, observer);
+  Pipeline pipeline(items, packs, options, forks.size() + 1, observer);
   std::vector<std::thread> threads;
   Status status;
   try {

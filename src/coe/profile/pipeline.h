@@ -1,4 +1,4 @@
-// Runs windows of tokens through an engine and hands their routing over in order, while the next
+// Runs the items of a plan through an engine and hands their routing over in order, while the next
 // ones are being decoded: what is done with the routing does not hold up the model, and on a GPU a
 // second context fills the pauses that observing the first one makes.
 #pragma once
@@ -6,6 +6,7 @@
 #include "coe/base/observer.h"
 #include "coe/base/result.h"
 #include "coe/engine/engine.h"
+#include "coe/profile/plan.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -36,11 +37,9 @@ class RoutingTrace : public RoutingObserver {
   std::vector<Report> reports_;
 };
 
-using Window = std::vector<std::int32_t>;  // tokens, never empty
-
-// Where packs of consecutive windows begin, ascending from 0: windows of a pack share a forward
-// pass. It follows from the windows and the engine alone, so that a resumed run has the same packs.
-std::vector<std::size_t> plan_packs(std::span<const Window> windows, const EngineInfo& info);
+// Where packs of consecutive items begin, ascending from 0: items of a pack share forward passes.
+// It follows from the items and the engine alone, so that a resumed run has the same packs.
+std::vector<std::size_t> plan_packs(std::span<const WorkItem> items, const EngineInfo& info);
 
 struct PipelineOptions {
   bool outputs = true;         // RoutingView's norms, too
@@ -49,14 +48,17 @@ struct PipelineOptions {
   std::size_t n_engine = 0;
 };
 
-// Called in the thread of run_windows, once for each pack in their order, with the index of its
-// first window.
-using DeliverPack = std::function<Status(std::size_t first, std::span<const RoutingTrace> traces)>;
+enum class Next { kGoOn, kStop };
+
+// Called in the thread of run_items, once for each pack in their order, with the index of its first
+// item and the traces of each item's windows.
+using DeliverPack = std::function<Result<Next>(std::size_t first,
+                                               std::span<const std::vector<RoutingTrace>> traces)>;
 
 // Errors: those of Engine::decode and of `deliver`, which end the run; packs before it have been
 // delivered.
-Status run_windows(Engine& engine, std::span<const Window> windows,
-                   std::span<const std::size_t> packs, const PipelineOptions& options,
-                   Observer& observer, const DeliverPack& deliver);
+Status run_items(Engine& engine, std::span<const WorkItem> items,
+                 std::span<const std::size_t> packs, const PipelineOptions& options,
+                 Observer& observer, const DeliverPack& deliver);
 
 }  // namespace coe

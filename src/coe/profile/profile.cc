@@ -1,17 +1,21 @@
 #include "coe/profile/profile.h"
 
 #include "coe/base/text.h"
-#include "coe/corpus/window.h"
 #include "coe/profile/chat.h"
+#include "coe/profile/checkpoint.h"
+#include "coe/profile/collector.h"
 #include "coe/profile/pipeline.h"
+#include "coe/profile/plan.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
+#include <cmath>
 #include <cstddef>
-#include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -19,98 +23,10 @@ namespace coe {
 
 namespace {
 
-// Adds the engine's reports of one sample to a sub-domain.
-class Collector : public RoutingObserver {
- public:
-  Collector(const RoutingShape& shape, std::uint32_t n_block)
-      : shape_(shape), row_of_block_(n_block, kNoRow) {
-    for (std::size_t row = 0; row < shape.n_layer(); ++row)
-      row_of_block_[shape.layers[row].value] = row;
-    sample_counts_.resize(shape.n_ranked());
-    sample_weights_.resize(shape.n_ranked());
-  }
+using Clock = std::chrono::steady_clock;
 
-  void begin_sample(DomainStats& domain) {
-    domain_ = &domain;
-    std::fill(sample_counts_.begin(), sample_counts_.end(), 0);
-    std::fill(sample_weights_.begin(), sample_weights_.end(), 0.0);
-  }
-
-  void on_routing(const RoutingView& view) override {
-    if (view.layer >= row_of_block_.size() || row_of_block_[view.layer] == kNoRow ||
-        view.n_used != shape_.n_expert_used) {
-      note(fmt::format("layer {}: the engine routes to {} experts where the file says {}",
-                       view.layer, view.n_used, shape_.n_expert_used));
-      return;
-    }
-    const std::size_t row = row_of_block_[view.layer];
-    for (std::size_t t = 0; t < view.n_token; ++t) add_token(view, row, t);
-  }
-
-  // The sample had `n_token` tokens over all its windows.
-  Status end_sample(std::size_t n_token) {
-    if (!problem_.empty()) return fail(Code::kEngine, problem_);
-    const auto n = static_cast<double>(n_token);
-    for (std::size_t i = 0; i < sample_counts_.size(); ++i) {
-      const auto count = sample_counts_[i];
-      if (count == 0) continue;
-      domain_->histograms[i] += count;
-      domain_->weight_sum[i] += sample_weights_[i];
-      domain_->freq_by_sample[i] += static_cast<double>(count) / n;
-      domain_->weight_mean_by_sample[i] += sample_weights_[i] / static_cast<double>(count);
-    }
-    domain_->n_samples += 1;
-    domain_->n_tokens += static_cast<std::int64_t>(n_token);
-    return {};
-  }
-
- private:
-  static constexpr std::size_t kNoRow = static_cast<std::size_t>(-1);
-
-  void note(std::string problem) {
-    if (problem_.empty()) problem_ = std::move(problem);
-  }
-
-  void add_token(const RoutingView& view, std::size_t row, std::size_t t) {
-    const std::size_t n_used = view.n_used;
-    const auto ids = view.ids.subspan(t * n_used, n_used);
-    const auto weights = view.weights.subspan(t * n_used, n_used);
-    const double margin = static_cast<double>(weights.front()) - weights.back();
-    double gated_total = 0.0;
-    if (!view.output_norms.empty()) {
-      for (std::size_t k = 0; k < n_used; ++k)
-        gated_total += static_cast<double>(weights[k]) * view.output_norms[t * n_used + k];
-    }
-    for (std::size_t k = 0; k < n_used; ++k) {
-      if (ids[k] < 0 || static_cast<std::uint32_t>(ids[k]) >= shape_.n_expert) {
-        note(fmt::format("layer {}: the engine chose expert {} of {}", view.layer, ids[k],
-                         shape_.n_expert));
-        return;
-      }
-      const auto expert = static_cast<std::size_t>(ids[k]);
-      const std::size_t at = shape_.at(row, expert, k);
-      const double weight = weights[k];
-      sample_counts_[at] += 1;
-      sample_weights_[at] += weight;
-      domain_->decisive[at] += margin * weight;
-      if (view.output_norms.empty()) continue;
-      const std::size_t flat = row * shape_.n_expert + expert;
-      const double norm = view.output_norms[t * n_used + k];
-      domain_->output_norm[flat] += norm;
-      domain_->gated_norm[flat] += weight * norm;
-      if (gated_total > 0) domain_->output_share[flat] += weight * norm / gated_total;
-    }
-    if (!view.moe_norms.empty() && !view.residual_norms.empty() && view.residual_norms[t] > 0)
-      domain_->moe_ratio[row] += static_cast<double>(view.moe_norms[t]) / view.residual_norms[t];
-  }
-
-  const RoutingShape& shape_;
-  std::vector<std::size_t> row_of_block_;
-  DomainStats* domain_ = nullptr;
-  std::vector<std::int64_t> sample_counts_;
-  std::vector<double> sample_weights_;
-  std::string problem_;
-};
+constexpr std::string_view kOtherRunHint =
+    "resume with the command that began it, or start again with --force";
 
 Status check_same_layers(const EngineInfo& info, const MoeModel& parent) {
   bool same = info.n_expert == parent.n_expert && info.n_expert_used == parent.n_expert_used &&
@@ -126,176 +42,334 @@ Status check_same_layers(const EngineInfo& info, const MoeModel& parent) {
                   parent.layers.size(), parent.n_expert, parent.n_expert_used));
 }
 
-struct Sample {
-  std::size_t domain = 0;
-  std::size_t n_window = 0;
-  std::size_t n_token = 0;
-};
-
-// The sub-domains of the run: those of the corpus, or one for each role of each of them.
-void add_domains(RoutingStats& stats, const Corpus& corpus, const ProfileOptions& options) {
-  const auto add = [&](std::string name, double weight) {
-    stats.domains.push_back(
-        DomainStats::zero(std::move(name), weight, stats.shape, options.outputs));
-  };
-  for (const auto& domain : corpus.domains) {
-    if (!options.roles) {
-      add(domain.name, domain.weight);
-      continue;
-    }
-    for (const auto role : kRoles)
-      add(fmt::format("{}/{}", domain.name, role_name(role)), domain.weight);
-  }
+Status check_temperature(double temperature) {
+  if (std::isfinite(temperature) && temperature > 0.0) return {};
+  return fail(Code::kInvalidArgument,
+              fmt::format("a router temperature of {} is not above 0", temperature),
+              "1 is the model's own; below 1 sharpens, above 1 flattens");
 }
 
-auto no_text() {
-  return fail(Code::kCorrupt, "the corpus has no token in this shard",
-              "use fewer shards or a larger corpus");
+std::string role_domain(const SubDomain& domain, Role role) {
+  return fmt::format("{}/{}", domain.name, role_name(role));
 }
 
-// The records of the shard as texts.
-Status record_texts(Engine& engine, const Corpus& corpus, const ProfileOptions& options,
-                    Collector& collector, RoutingStats& stats, Observer& observer) {
-  const EngineInfo& info = engine.info();
-  const std::size_t max_tokens =
-      options.max_tokens == 0 ? info.n_ctx : std::min<std::size_t>(options.max_tokens, info.n_ctx);
-  // Tokenising first costs little and gives the progress a total.
-  std::vector<Sample> samples;
-  std::vector<Window> windows;  // of all samples, in order
-  std::uint64_t n_total = 0;
-  std::uint64_t index = 0;
-  for (std::size_t d = 0; d < corpus.domains.size(); ++d) {
-    const auto& domain = corpus.domains[d];
-    for (const auto& record : domain.records) {
-      if (index++ % options.n_shard != options.shard) continue;
-      if (observer.cancelled()) return fail(Code::kCancelled, "interrupted");
-      auto tokens = engine.tokenize(record.text);
-      if (!tokens) return tl::unexpected(std::move(tokens).error().context(record.where));
-      Sample sample{d};
-      for (auto& window : split_windows(*tokens, max_tokens, info.bos_token)) {
-        ++sample.n_window;
-        sample.n_token += window.size();
-        windows.push_back(std::move(window));
-      }
-      n_total += sample.n_token;
-      samples.push_back(sample);
-    }
-  }
-  if (n_total == 0) return no_text();
-
-  const auto packs = plan_packs(windows, info);
-  PipelineOptions pipeline;
-  pipeline.outputs = options.outputs;
-  pipeline.n_engine = options.n_engine;
-  std::uint64_t n_done = 0;
-  std::size_t sample = 0;  // of the next window
-  std::size_t in_sample = 0;
-  const auto deliver = [&](std::size_t first, std::span<const RoutingTrace> traces) -> Status {
-    for (std::size_t i = 0; i < traces.size(); ++i) {
-      if (in_sample == 0) collector.begin_sample(stats.domains[samples[sample].domain]);
-      traces[i].replay(collector);
-      n_done += windows[first + i].size();
-      if (++in_sample < samples[sample].n_window) continue;
-      COE_TRY_STATUS(collector.end_sample(samples[sample].n_token));
-      in_sample = 0;
-      ++sample;
-    }
-    observer.progress("profile", n_done, n_total, "tokens");
-    return {};
-  };
-  return run_windows(engine, windows, packs, pipeline, observer, deliver);
-}
-
-// The records of the shard as chats, one after the other.
-Status record_chats(Engine& engine, const Corpus& corpus, const ProfileOptions& options,
-                    Collector& collector, RoutingStats& stats, Observer& observer) {
-  struct Item {
-    std::size_t domain = 0;
-    const Record* record = nullptr;
-    std::uint64_t sample = 0;  // index over the whole corpus
-    ChatTask task;
-    std::uint64_t n_unit = 0;  // of progress: how much will be generated is not known before
-  };
-  COE_TRY(const auto markup, engine.chat_markup());
-  std::vector<Item> items;
-  std::uint64_t n_total = 0;
-  std::uint64_t index = 0;
-  for (std::size_t d = 0; d < corpus.domains.size(); ++d) {
-    for (const auto& record : corpus.domains[d].records) {
-      const std::uint64_t sample = index++;
-      if (sample % options.n_shard != options.shard) continue;
-      if (observer.cancelled()) return fail(Code::kCancelled, "interrupted");
-      COE_TRY(auto task, plan_chat(engine, markup, record, options));
-      const std::uint64_t n_unit = options.generate ? 1 : task.segments.roles.size();
-      n_total += n_unit;
-      items.push_back({d, &record, sample, std::move(task), n_unit});
-    }
-  }
-  if (items.empty()) return no_text();
-  std::uint64_t n_done = 0;
-  for (const auto& item : items) {
-    RoutingTape tape;
-    COE_TRY(const auto run,
-            run_chat(engine, markup, item.task, item.sample, options, tape, observer));
-    for (std::size_t r = 0; r < kRoles.size(); ++r) {
-      const std::size_t n_token = run.segments.count(kRoles[r]);
-      if (n_token == 0) continue;
-      collector.begin_sample(stats.domains[item.domain * kRoles.size() + r]);
-      RoleFilter filter(run.segments.roles, kRoles[r], collector);
-      tape.replay(filter);
-      COE_TRY_STATUS(collector.end_sample(n_token));
-    }
-    if (options.on_chat)
-      COE_TRY_STATUS(options.on_chat({corpus.domains[item.domain], *item.record, run.segments,
-                                      options.generate ? &run.generated : nullptr}));
-    n_done += item.n_unit;
-    observer.progress("profile", n_done, n_total, options.generate ? "answers" : "tokens");
-  }
-  return {};
-}
-
-}  // namespace
-
-std::string profile_settings(const ProfileOptions& options) {
-  auto settings = fmt::format("max_tokens={} outputs={} shard={}/{}", options.max_tokens,
-                              options.outputs ? 1 : 0, options.shard + 1, options.n_shard);
-  if (options.roles) settings += fmt::format(" roles=1 closing_window={}", options.closing_window);
-  if (options.generate) {
-    const auto& sampling = options.generate->sampling;
-    settings += fmt::format(
-        " generate=1 think={} temperature={} top_k={} top_p={} seed={} max_new_tokens={}",
-        options.generate->thinking ? "on" : "off", sampling.temperature, sampling.top_k,
-        sampling.top_p, sampling.seed, options.generate->max_new_tokens);
-  }
-  return settings;
-}
-
-Result<RoutingStats> run_profile(Engine& engine, const MoeModel& parent, const Corpus& corpus,
-                                 const ProfileOptions& options, Observer& observer) {
-  const EngineInfo& info = engine.info();
-  COE_TRY_STATUS(check_same_layers(info, parent));
-  COE_CHECK(options.n_shard > 0 && options.shard < options.n_shard);
+// Sums of nothing yet.
+RoutingStats begin_stats(const EngineInfo& info, const MoeModel& parent, const Corpus& corpus,
+                         const ProfileOptions& options) {
   RoutingStats stats;
   stats.parent = parent.id;
   stats.tool_version = tool_version();
   stats.engine = info.engine;
   stats.corpus_digest = corpus.digest;
   stats.settings = profile_settings(options);
+  stats.router_temperature = options.router_temperature;
   stats.n_expert_group = parent.n_expert_group;
   stats.n_chunk_expert = parent.n_chunk_expert;
   stats.shape.n_expert = parent.n_expert;
   stats.shape.n_expert_used = parent.n_expert_used;
   for (const auto& layer : parent.layers) stats.shape.layers.push_back(layer.id);
-
-  add_domains(stats, corpus, options);
-  Collector collector(stats.shape, parent.n_block);
-  COE_TRY_STATUS(options.roles ? record_chats(engine, corpus, options, collector, stats, observer)
-                               : record_texts(engine, corpus, options, collector, stats, observer));
-  // A shard may hold no record of a sub-domain: an empty one would break the mean of nothing.
-  std::erase_if(stats.domains, [](const DomainStats& d) { return d.n_tokens == 0; });
+  const auto add = [&](std::string name, double weight) {
+    stats.domains.push_back(DomainStats::zero(std::move(name), weight, stats.shape, options.outputs,
+                                              options.coactivation));
+  };
+  for (const auto& domain : corpus.domains) {
+    if (!options.roles) add(domain.name, domain.weight);
+    for (const auto role : kRoles) {
+      if (options.roles) add(role_domain(domain, role), domain.weight);
+    }
+  }
   std::ranges::sort(stats.domains, {}, &DomainStats::name);  // `a/prompt` comes after `a-b/prompt`
-  COE_TRY_STATUS(check_invariants(stats));
   return stats;
+}
+
+Status check_same(std::string_view what, const std::string& found, const std::string& expected) {
+  if (found == expected) return {};
+  return fail(Code::kMismatch,
+              fmt::format("was begun with another {} (`{}` vs `{}`)", what, found, expected),
+              std::string(kOtherRunHint));
+}
+
+// Whether sums of one can go on in the other.
+bool same_form(const RoutingStats& a, const RoutingStats& b) {
+  return a.shape == b.shape && a.router_temperature == b.router_temperature &&
+         a.n_expert_group == b.n_expert_group && a.n_chunk_expert == b.n_chunk_expert &&
+         std::equal(a.domains.begin(), a.domains.end(), b.domains.begin(), b.domains.end(),
+                    [](const DomainStats& x, const DomainStats& y) {
+                      return x.name == y.name && x.weight == y.weight &&
+                             x.has_outputs() == y.has_outputs() &&
+                             x.has_coactivation() == y.has_coactivation();
+                    });
+}
+
+std::size_t first_pack_at(const std::vector<std::size_t>& packs, std::size_t item) {
+  return static_cast<std::size_t>(std::ranges::lower_bound(packs, item) - packs.begin());
+}
+
+// One run from plan to finished profile.
+class Recorder {
+ public:
+  Recorder(Engine& engine, const Corpus& corpus, const ProfileOptions& options,
+           const CheckpointOptions& checkpoint, Observer& observer)
+      : engine_(engine),
+        corpus_(corpus),
+        options_(options),
+        checkpoint_(checkpoint),
+        observer_(observer) {}
+
+  Result<ProfileRun> run(const MoeModel& parent, const std::string& command_line);
+
+ private:
+  bool checkpoints() const { return !checkpoint_.file.empty() && checkpoint_.seconds > 0.0; }
+  std::string checkpoint_settings() const;
+  Status resume();
+  Status take_over(Checkpoint found);
+  DomainStats& domain(const std::string& name);
+  Status count(const WorkItem& item, std::span<const RoutingTrace> traces, Collector& collector);
+  Status count_roles(const WorkItem& item, const Segments& segments, const Generated* generated,
+                     std::span<const RoutingTrace> traces, Collector& collector);
+  void count_sample(const WorkItem& item, std::size_t n_token, std::span<const double> utility);
+  Status record_items(Collector& collector);
+  Status generate_answers(Collector& collector);
+  bool is_stable() const { return stability_ && stability_->is_stable(); }
+  void save_in_time();
+  Status save() const;
+  Error stopped(Error error) const;
+  void show_progress() const;
+
+  Engine& engine_;
+  const Corpus& corpus_;
+  const ProfileOptions& options_;
+  const CheckpointOptions& checkpoint_;
+  Observer& observer_;
+  WorkPlan plan_;
+  RoutingStats stats_;
+  std::optional<Stability> stability_;
+  std::size_t n_done_ = 0;       // items
+  std::size_t n_before_ = 0;     // items that an earlier run did
+  std::int64_t n_resumed_ = 0;   // their tokens
+  std::uint64_t n_decoded_ = 0;  // tokens of this run
+  Clock::time_point saved_at_;
+};
+
+std::string Recorder::checkpoint_settings() const {
+  std::string text = checkpoint_.settings;
+  if (stability_) text += fmt::format(" stability_keep={}", stability_->n_keep());
+  return text;
+}
+
+Status Recorder::take_over(Checkpoint found) {
+  COE_TRY_STATUS(check_same("model", found.stats.parent.digest, stats_.parent.digest));
+  COE_TRY_STATUS(check_same("corpus", found.stats.corpus_digest, stats_.corpus_digest));
+  COE_TRY_STATUS(check_same("setting", found.stats.settings, stats_.settings));
+  COE_TRY_STATUS(check_same("setting", found.head.settings, checkpoint_settings()));
+  COE_TRY_STATUS(check_same("engine", found.stats.engine, stats_.engine));
+  COE_TRY_STATUS(check_same("version of coe", found.stats.tool_version, stats_.tool_version));
+  if (!same_form(found.stats, stats_) || found.stability.has_value() != stability_.has_value() ||
+      found.head.n_item != plan_.items.size() || found.head.n_done > plan_.items.size())
+    return fail(Code::kCorrupt, "does not have the form that its settings call for");
+  // Between packs, or what is left would share forward passes with other samples than before.
+  const auto packs = plan_packs(plan_.items, engine_.info());
+  if (!options_.generate && found.head.n_done < plan_.items.size() &&
+      !std::ranges::binary_search(packs, static_cast<std::size_t>(found.head.n_done)))
+    return fail(Code::kMismatch, "was begun with another size of batches",
+                std::string(kOtherRunHint));
+  if (stability_) COE_TRY_STATUS(stability_->restore(*std::move(found.stability)));
+  stats_ = std::move(found.stats);
+  n_done_ = n_before_ = found.head.n_done;
+  n_resumed_ = stats_.n_tokens();
+  return {};
+}
+
+Status Recorder::resume() {
+  auto found = read_checkpoint(checkpoint_.file);
+  if (!found && found.error().code == Code::kNotFound) return {};  // killed before the first
+  if (!found) return tl::unexpected(std::move(found).error());
+  if (auto status = take_over(*std::move(found)); !status)
+    return tl::unexpected(std::move(status).error().context(checkpoint_.file.string()));
+  return {};
+}
+
+Status Recorder::save() const {
+  const CheckpointHead head{n_done_, plan_.items.size(), checkpoint_settings()};
+  return write_checkpoint(checkpoint_.file, head, stats_,
+                          stability_ ? &stability_->state() : nullptr);
+}
+
+// Keeps what is done before the work ends with an error.
+Error Recorder::stopped(Error error) const {
+  if (!checkpoints() || n_done_ == 0) return error;
+  if (const auto saved = save(); !saved) {
+    observer_.warning(saved.error().message);
+    return error;
+  }
+  if (error.code == Code::kCancelled)
+    error.hint = "what is done is kept: run the same command with --resume to go on";
+  return error;
+}
+
+void Recorder::show_progress() const {
+  // Only the tokens of this run, so that speed and time left are right after a resume.
+  std::string unit = "tokens";
+  const auto* point = stability_ ? stability_->last_point() : nullptr;
+  // How much will be generated is not known before.
+  if (options_.generate) unit = "answers";
+  if (point != nullptr) unit += fmt::format(" (Jaccard {:.3f})", point->jaccard);
+  if (options_.generate)
+    return observer_.progress("profile", n_done_ - n_before_, plan_.items.size() - n_before_, unit);
+  observer_.progress("profile", n_decoded_, plan_.n_token - static_cast<std::uint64_t>(n_resumed_),
+                     unit);
+}
+
+DomainStats& Recorder::domain(const std::string& name) {
+  const auto found = std::ranges::lower_bound(stats_.domains, name, {}, &DomainStats::name);
+  COE_CHECK(found != stats_.domains.end() && found->name == name);
+  return *found;
+}
+
+void Recorder::count_sample(const WorkItem& item, std::size_t n_token,
+                            std::span<const double> utility) {
+  if (stability_) stability_->add_sample(item.sample, static_cast<std::int64_t>(n_token), utility);
+  ++n_done_;
+  n_decoded_ += n_token;
+}
+
+Status Recorder::count(const WorkItem& item, std::span<const RoutingTrace> traces,
+                       Collector& collector) {
+  if (options_.roles) return count_roles(item, item.segments, nullptr, traces, collector);
+  collector.begin_sample();
+  for (const auto& trace : traces) trace.replay(collector);
+  COE_TRY_STATUS(collector.end_sample(item.n_token, domain(corpus_.domains[item.domain].name)));
+  count_sample(item, item.n_token, collector.utility());
+  return {};
+}
+
+// One trace for each window of the item; when generating, one for question and answer.
+Status Recorder::count_roles(const WorkItem& item, const Segments& segments,
+                             const Generated* generated, std::span<const RoutingTrace> traces,
+                             Collector& collector) {
+  const auto& sub_domain = corpus_.domains[item.domain];
+  std::vector<double> utility(stats_.shape.n_flat());
+  for (const auto role : kRoles) {
+    const std::size_t n_token = segments.count(role);
+    if (n_token == 0) continue;
+    collector.begin_sample();
+    std::size_t first = 0;
+    for (std::size_t w = 0; w < traces.size(); ++w) {
+      RoleFilter filter(std::span(segments.roles).subspan(first), role, collector);
+      traces[w].replay(filter);
+      first += item.windows[w].size();
+    }
+    COE_TRY_STATUS(collector.end_sample(n_token, domain(role_domain(sub_domain, role))));
+    for (std::size_t i = 0; i < utility.size(); ++i) utility[i] += collector.utility()[i];
+  }
+  count_sample(item, segments.roles.size(), utility);
+  if (!options_.on_chat) return {};
+  return options_.on_chat({sub_domain, sub_domain.records[item.record], segments, generated});
+}
+
+void Recorder::save_in_time() {
+  if (!checkpoints() ||
+      Clock::now() - saved_at_ < std::chrono::duration<double>(checkpoint_.seconds))
+    return;
+  if (const auto status = save(); !status) observer_.warning(status.error().message);
+  saved_at_ = Clock::now();
+}
+
+Status Recorder::generate_answers(Collector& collector) {
+  while (n_done_ < plan_.items.size() && !is_stable()) {
+    const auto& item = plan_.items[n_done_];
+    RoutingTrace trace;
+    const Question question{item.windows.front(), item.prompt, item.sample};
+    auto answer = answer_question(engine_, plan_.markup, question, options_, trace, observer_);
+    if (!answer) return tl::unexpected(stopped(std::move(answer).error()));
+    auto counted = count_roles(item, answer->segments, &answer->generated, {&trace, 1}, collector);
+    if (!counted) return tl::unexpected(stopped(std::move(counted).error()));
+    show_progress();
+    save_in_time();
+  }
+  return {};
+}
+
+Status Recorder::record_items(Collector& collector) {
+  const auto packs = plan_packs(plan_.items, engine_.info());
+  PipelineOptions pipeline;
+  pipeline.outputs = options_.outputs;
+  pipeline.n_engine = options_.n_engine;
+  pipeline.first_pack = first_pack_at(packs, n_done_);
+  const auto deliver = [&](std::size_t first,
+                           std::span<const std::vector<RoutingTrace>> traces) -> Result<Next> {
+    for (std::size_t i = 0; i < traces.size(); ++i) {
+      COE_TRY_STATUS(count(plan_.items[first + i], traces[i], collector));
+      if (is_stable()) return Next::kStop;
+    }
+    show_progress();
+    save_in_time();
+    return Next::kGoOn;
+  };
+  if (is_stable()) return {};
+  auto status = run_items(engine_, plan_.items, packs, pipeline, observer_, deliver);
+  if (!status) return tl::unexpected(stopped(std::move(status).error()));
+  return {};
+}
+
+Result<ProfileRun> Recorder::run(const MoeModel& parent, const std::string& command_line) {
+  COE_TRY_STATUS(check_same_layers(engine_.info(), parent));
+  COE_TRY_STATUS(check_temperature(options_.router_temperature));
+  stats_ = begin_stats(engine_.info(), parent, corpus_, options_);
+  stats_.command_line = command_line;
+  if (options_.stability) {
+    COE_TRY(stability_, Stability::create(stats_.shape, parent.n_expert_group,
+                                          parent.n_chunk_expert, *options_.stability));
+  }
+  COE_TRY(plan_, plan_work(engine_, corpus_, options_, observer_));
+  if (checkpoint_.resume) COE_TRY_STATUS(resume());
+  Collector collector(stats_.shape, parent.n_block,
+                      {options_.outputs, options_.coactivation, options_.router_temperature});
+  saved_at_ = Clock::now();
+  COE_TRY_STATUS(options_.generate ? generate_answers(collector) : record_items(collector));
+  // A shard may hold no record of a sub-domain: an empty one would break the mean of nothing.
+  std::erase_if(stats_.domains, [](const DomainStats& d) { return d.n_tokens == 0; });
+  COE_TRY_STATUS(check_invariants(stats_));
+  ProfileRun out;
+  if (stability_) out.stability = stability_->report(n_done_ < plan_.items.size());
+  out.stats = std::move(stats_);
+  out.n_resumed = n_resumed_;
+  return out;
+}
+
+}  // namespace
+
+std::string profile_settings(const ProfileOptions& options) {
+  auto text = fmt::format("max_tokens={} outputs={} shard={}/{}", options.max_tokens,
+                          options.outputs ? 1 : 0, options.shard + 1, options.n_shard);
+  if (options.coactivation) text += " coactivation=1";
+  if (options.router_temperature != 1.0)
+    text += fmt::format(" router_temperature={}", options.router_temperature);
+  if (options.stability && options.stability->stop_at)
+    text += fmt::format(" until_stable={} stability_keep={}", *options.stability->stop_at,
+                        options.stability->n_keep);
+  if (options.roles) text += fmt::format(" roles=1 closing_window={}", options.closing_window);
+  if (options.generate) {
+    const auto& sampling = options.generate->sampling;
+    text += fmt::format(
+        " generate=1 think={} temperature={} top_k={} top_p={} seed={} max_new_tokens={}",
+        options.generate->thinking ? "on" : "off", sampling.temperature, sampling.top_k,
+        sampling.top_p, sampling.seed, options.generate->max_new_tokens);
+  }
+  return text;
+}
+
+Result<RoutingStats> run_profile(Engine& engine, const MoeModel& parent, const Corpus& corpus,
+                                 const ProfileOptions& options, Observer& observer) {
+  COE_TRY(auto run,
+          run_profile(engine, parent, corpus, options, CheckpointOptions{}, {}, observer));
+  return std::move(run.stats);
+}
+
+Result<ProfileRun> run_profile(Engine& engine, const MoeModel& parent, const Corpus& corpus,
+                               const ProfileOptions& options, const CheckpointOptions& checkpoint,
+                               const std::string& command_line, Observer& observer) {
+  return Recorder(engine, corpus, options, checkpoint, observer).run(parent, command_line);
 }
 
 }  // namespace coe

@@ -7,10 +7,10 @@ namespace coe {
 
 namespace {
 
-MaskPass describe_pass(const RoutingStats& stats, const MaskRecipe& recipe) {
+MaskPass describe_pass(const RoutingStats& stats, const MaskRecipe& recipe, Blend asked) {
   nlohmann::ordered_json pass = {{"pass", "domain"},
                                  {"score", score_name(recipe.score.score)},
-                                 {"aggregate", blend_name(recipe.score.blend)}};
+                                 {"aggregate", blend_name(asked)}};
   if (recipe.score.score == Score::kRandom) pass["seed"] = recipe.score.seed;
   for (const auto& [name, weight] : recipe.score.weights) pass["blend"][name] = weight;
   auto& profile = pass["profile"];
@@ -37,13 +37,20 @@ Status check_keep_count(std::uint32_t n_keep, std::uint32_t n_expert, std::uint3
   return {};
 }
 
-Result<BuiltMask> build_mask(const RoutingStats& stats, const MaskRecipe& recipe) {
-  COE_TRY_STATUS(check_keep_count(recipe.n_keep, stats.shape.n_expert, stats.shape.n_expert_used));
+Result<BuiltMask> build_mask(const RoutingStats& stats, const MaskRecipe& asked) {
+  COE_TRY_STATUS(check_keep_count(asked.n_keep, stats.shape.n_expert, stats.shape.n_expert_used));
+  MaskRecipe recipe = asked;
+  // The weights that are found become those of the recipe, so that the mask tells them.
+  if (asked.score.blend == Blend::kMaxMin && asked.score.score != Score::kRandom) {
+    recipe.score.n_keep = asked.n_keep;
+    COE_TRY(recipe.score.weights, maxmin_weights(stats, recipe.score));
+    recipe.score.blend = Blend::kSubdomain;
+  }
   COE_TRY(const auto score, compute_score(stats, recipe.score));
   COE_TRY(auto mask, top_k_mask(score, stats.shape.layers, recipe.n_keep, stats.n_expert_group,
                                 stats.n_chunk_expert));
   mask.parent = stats.parent;
-  mask.passes.push_back(describe_pass(stats, recipe));
+  mask.passes.push_back(describe_pass(stats, recipe, asked.score.blend));
   auto covered = coverage(mask, score, stats.shape.layers);
   return BuiltMask{std::move(mask), std::move(covered)};
 }

@@ -28,7 +28,8 @@ struct BuiltMask {
 Status check_keep_count(std::uint32_t n_keep, std::uint32_t n_expert, std::uint32_t n_expert_used);
 
 // The same profile and recipe give the same mask, whatever order sub-domains came in. Errors: those
-// of check_keep_count, compute_score and top_k_mask.
-Result<BuiltMask> build_mask(const RoutingStats& stats, const MaskRecipe& recipe);
+// of check_keep_count, compute_score and top_k_mask. `maxmin` looks for its weights with the
+// recipe's K, and the mask's pass records them.
+Result<BuiltMask> build_mask(const RoutingStats& stats, const MaskRecipe& asked);
 
 }  // namespace coe

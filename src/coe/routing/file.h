@@ -4,7 +4,13 @@
 
 #include "coe/base/file.h"
 #include "coe/base/result.h"
+#include "coe/gguf/reader.h"
+#include "coe/gguf/value.h"
+#include "coe/gguf/writer.h"
 #include "coe/routing/stats.h"
+
+#include <string_view>
+#include <vector>
 
 namespace coe {
 
@@ -15,5 +21,16 @@ Status write_profile(const Path& path, const RoutingStats& stats, Overwrite over
 // or tensor, has one that does not belong or has another type or shape, or breaks an invariant;
 // kUnsupported for a newer format version.
 Result<RoutingStats> read_profile(const Path& path);
+
+// For files that hold a profile among other things, under a `general.type` of their own.
+struct ProfileContents {
+  std::vector<gguf::KeyValue> keys;  // without general.type
+  std::vector<gguf::TensorData> tensors;
+};
+// `stats` must keep the invariants.
+ProfileContents profile_contents(const RoutingStats& stats);
+// Errors: those of read_profile, but for general.type; tensors whose names begin with `others` are
+// the caller's.
+Result<RoutingStats> profile_from(const gguf::GgufFile& file, std::string_view others);
 
 }  // namespace coe

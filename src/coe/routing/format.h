@@ -11,7 +11,9 @@
 
 namespace coe::profile_file {
 
-inline constexpr std::uint32_t kVersion = 1;
+// What a profile needs that has nothing of the later version, and the newest.
+inline constexpr std::uint32_t kFirstVersion = 1;
+inline constexpr std::uint32_t kVersion = 2;
 
 inline constexpr std::string_view kGeneralType = "general.type";
 inline constexpr std::string_view kType = "coe-routing-profile";
@@ -28,6 +30,7 @@ inline constexpr std::string_view kDomains = "coe.profile.domains";
 inline constexpr std::string_view kWeights = "coe.profile.weights";
 inline constexpr std::string_view kCorpusDigest = "coe.profile.corpus_digest";
 inline constexpr std::string_view kSettings = "coe.profile.settings";
+inline constexpr std::string_view kRouterTemperature = "coe.profile.router_temperature";
 inline constexpr std::string_view kToolVersion = "coe.tool_version";
 inline constexpr std::string_view kEngine = "coe.engine";
 inline constexpr std::string_view kCommandLine = "coe.command_line";

@@ -79,7 +79,7 @@ Result<std::uint32_t> read_u32(const gguf::Header& header, std::string_view key)
   return static_cast<std::uint32_t>(value->as_uint().value());
 }
 
-Status check_version(const gguf::Header& header) {
+Result<std::uint32_t> read_version(const gguf::Header& header) {
   COE_TRY(const auto version, read_u32(header, names::kVersionKey));
   if (version == 0) return fail(Code::kCorrupt, "routing profile version 0 does not exist");
   if (version > names::kVersion)
@@ -87,12 +87,16 @@ Status check_version(const gguf::Header& header) {
                 fmt::format("routing profile version {} is newer than this program (it reads {})",
                             version, names::kVersion),
                 "update coe");
-  return {};
+  return version;
 }
 
 // All but the accumulators.
-Result<RoutingStats> read_keys(const gguf::Header& header) {
+Result<RoutingStats> read_keys(const gguf::Header& header, std::uint32_t version) {
   RoutingStats stats;
+  if (version > names::kFirstVersion) {
+    COE_TRY(const Value* value, find_value(header, names::kRouterTemperature, ValueType::kF64));
+    stats.router_temperature = value->as_float().value();
+  }
   COE_TRY(stats.parent.name, read_string(header, names::kParentName));
   COE_TRY(stats.parent.architecture, read_string(header, names::kParentArchitecture));
   COE_TRY(stats.parent.digest, read_string(header, names::kParentDigest));
@@ -157,8 +161,9 @@ class TensorReader {
     return {};
   }
 
-  Status check_nothing_else() const {
+  Status check_nothing_else(std::string_view others) const {
     for (const auto& tensor : file_.header().tensors) {
+      if (!others.empty() && tensor.name.starts_with(others)) continue;
       if (!seen_.contains(tensor.name))
         return fail(Code::kCorrupt,
                     fmt::format("tensor `{}` does not belong into a routing profile",
@@ -185,7 +190,7 @@ Dims dims_of(Axes axes, const RoutingShape& shape) {
 }
 
 Status read_domain(TensorReader& tensors, std::size_t index, const RoutingShape& shape,
-                   bool with_outputs, DomainStats& domain) {
+                   bool with_outputs, bool with_coactivation, DomainStats& domain) {
   const auto name = [&](std::string_view accumulator) {
     return names::tensor_name(index, accumulator);
   };
@@ -198,27 +203,33 @@ Status read_domain(TensorReader& tensors, std::size_t index, const RoutingShape&
     COE_TRY_STATUS(tensors.read(name(accumulator.name), names::kF64,
                                 dims_of(accumulator.axes, shape), domain.*accumulator.values));
   }
-  return {};
-}
-
-Result<RoutingStats> read_stats(const gguf::GgufFile& file) {
-  COE_TRY_STATUS(check_kind(file.header()));
-  COE_TRY_STATUS(check_version(file.header()));
-  COE_TRY(auto stats, read_keys(file.header()));
-  TensorReader tensors(file);
-  const bool with_outputs = tensors.has(names::tensor_name(0, "output_norm"));
-  for (std::size_t d = 0; d < stats.domains.size(); ++d)
-    COE_TRY_STATUS(read_domain(tensors, d, stats.shape, with_outputs, stats.domains[d]));
-  COE_TRY_STATUS(tensors.check_nothing_else());
-  COE_TRY_STATUS(check_invariants(stats));
-  return stats;
+  if (!with_coactivation) return {};
+  return tensors.read(name("coactivation"), names::kI64,
+                      {shape.n_expert, shape.n_expert, shape.n_layer(), 1}, domain.coactivation);
 }
 
 }  // namespace
 
+Result<RoutingStats> profile_from(const gguf::GgufFile& file, std::string_view others) {
+  COE_TRY(const auto version, read_version(file.header()));
+  COE_TRY(auto stats, read_keys(file.header(), version));
+  TensorReader tensors(file);
+  const bool with_outputs = tensors.has(names::tensor_name(0, "output_norm"));
+  const bool with_coactivation =
+      version > names::kFirstVersion && tensors.has(names::tensor_name(0, "coactivation"));
+  for (std::size_t d = 0; d < stats.domains.size(); ++d)
+    COE_TRY_STATUS(
+        read_domain(tensors, d, stats.shape, with_outputs, with_coactivation, stats.domains[d]));
+  COE_TRY_STATUS(tensors.check_nothing_else(others));
+  COE_TRY_STATUS(check_invariants(stats));
+  return stats;
+}
+
 Result<RoutingStats> read_profile(const Path& path) {
   COE_TRY(const auto file, gguf::GgufFile::open(path));
-  auto stats = read_stats(file);
+  if (auto status = check_kind(file.header()); !status)
+    return tl::unexpected<Error>(std::move(status).error().context(path.string()));
+  auto stats = profile_from(file, {});
   if (!stats) return tl::unexpected<Error>(std::move(stats).error().context(path.string()));
   return stats;
 }

@@ -1,5 +1,6 @@
 #include "coe/routing/stats.h"
 
+#include "coe/base/checked.h"
 #include "coe/base/result.h"
 #include "coe/gguf/printable.h"
 #include "coe/moe/model.h"
@@ -11,6 +12,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -62,6 +64,18 @@ Status check_mergeable(const RoutingStats& into, const RoutingStats& other) {
                 other.domains.front().has_outputs()
                     ? "the profile has expert outputs where the others have none"
                     : "the profile has no expert outputs where the others have them",
+                "profile with the same settings");
+  if (!into.domains.empty() && !other.domains.empty() &&
+      into.domains.front().has_coactivation() != other.domains.front().has_coactivation())
+    return fail(Code::kMismatch,
+                other.domains.front().has_coactivation()
+                    ? "the profile has coactivation where the others have none"
+                    : "the profile has no coactivation where the others have it",
+                "profile with the same settings");
+  if (into.router_temperature != other.router_temperature)
+    return fail(Code::kMismatch,
+                fmt::format("taken at another router temperature ({} vs {})",
+                            other.router_temperature, into.router_temperature),
                 "profile with the same settings");
   for (const auto& domain : other.domains) {
     const auto* same = into.find_domain(domain.name);
@@ -131,7 +145,40 @@ Status check_sums(const DomainStats& domain, const RoutingShape& shape) {
   return {};
 }
 
-Status check_domain(const DomainStats& domain, const RoutingShape& shape, bool with_outputs) {
+// Each choice of an expert goes with the R choices of its token, itself among them.
+Status check_coactivation(const DomainStats& domain, const RoutingShape& shape) {
+  const std::size_t n = shape.n_expert;
+  const auto n_choice = checked_mul(static_cast<std::uint64_t>(domain.n_tokens),
+                                    std::uint64_t{shape.n_expert_used} * shape.n_expert_used);
+  if (!n_choice || *n_choice > std::numeric_limits<std::int64_t>::max())
+    return fail(Code::kCorrupt, "its pairs of choices are more than can be counted");
+  for (std::size_t l = 0; l < shape.n_layer(); ++l) {
+    const auto* pairs = domain.coactivation.data() + l * n * n;
+    for (std::size_t e = 0; e < n; ++e) {
+      std::int64_t n_chosen = 0;
+      for (std::size_t k = 0; k < shape.n_expert_used; ++k)
+        n_chosen += domain.histograms[shape.at(l, e, k)];
+      std::int64_t left = n_chosen * static_cast<std::int64_t>(shape.n_expert_used);
+      for (std::size_t f = 0; f < n; ++f) {
+        const std::int64_t count = pairs[e * n + f];
+        if (count < 0 || count > left || count != pairs[f * n + e])
+          return fail(Code::kCorrupt,
+                      fmt::format("layer {}: experts {} and {} are chosen together {} times, which "
+                                  "cannot be",
+                                  shape.layers[l].value, e, f, count));
+        left -= count;
+      }
+      if (left != 0)
+        return fail(Code::kCorrupt,
+                    fmt::format("layer {}: `coactivation` lacks {} choices beside expert {}",
+                                shape.layers[l].value, left, e));
+    }
+  }
+  return {};
+}
+
+Status check_domain(const DomainStats& domain, const RoutingShape& shape, bool with_outputs,
+                    bool with_coactivation) {
   if (!std::isfinite(domain.weight) || domain.weight < 0.0)
     return fail(Code::kCorrupt,
                 fmt::format("weight {} is not a finite positive number or 0", domain.weight));
@@ -145,15 +192,17 @@ Status check_domain(const DomainStats& domain, const RoutingShape& shape, bool w
     const std::size_t size = present ? size_of(accumulator.axes, shape) : 0;
     complete = complete && (domain.*accumulator.values).size() == size;
   }
+  complete = complete && domain.coactivation.size() == (with_coactivation ? shape.n_pair() : 0);
   if (!complete) return fail(Code::kCorrupt, "its accumulators do not have the profile's shape");
   COE_TRY_STATUS(check_histograms(domain, shape));
+  if (with_coactivation) COE_TRY_STATUS(check_coactivation(domain, shape));
   return check_sums(domain, shape);
 }
 
 }  // namespace
 
 DomainStats DomainStats::zero(std::string name, double weight, const RoutingShape& shape,
-                              bool with_outputs) {
+                              bool with_outputs, bool with_coactivation) {
   DomainStats domain;
   domain.name = std::move(name);
   domain.weight = weight;
@@ -162,6 +211,7 @@ DomainStats DomainStats::zero(std::string name, double weight, const RoutingShap
     if (with_outputs || !accumulator.from_outputs)
       (domain.*accumulator.values).assign(size_of(accumulator.axes, shape), 0.0);
   }
+  if (with_coactivation) domain.coactivation.assign(shape.n_pair(), 0);
   return domain;
 }
 
@@ -169,6 +219,7 @@ void DomainStats::add(const DomainStats& other) {
   n_tokens += other.n_tokens;
   n_samples += other.n_samples;
   add_to(histograms, other.histograms);
+  add_to(coactivation, other.coactivation);
   for (const auto& accumulator : kAccumulators)
     add_to(this->*accumulator.values, other.*accumulator.values);
 }
@@ -212,14 +263,18 @@ Status merge_into(RoutingStats& into, const RoutingStats& other) {
 Status check_invariants(const RoutingStats& stats) {
   COE_TRY_STATUS(check_shape(stats));
   if (stats.domains.empty()) return fail(Code::kCorrupt, "the profile has no sub-domain");
+  if (!std::isfinite(stats.router_temperature) || stats.router_temperature <= 0.0)
+    return fail(Code::kCorrupt, fmt::format("router temperature {} is not a positive number",
+                                            stats.router_temperature));
   const bool with_outputs = stats.domains.front().has_outputs();
+  const bool with_coactivation = stats.domains.front().has_coactivation();
   std::int64_t n_tokens = 0;
   for (std::size_t i = 0; i < stats.domains.size(); ++i) {
     const auto& domain = stats.domains[i];
     if (i > 0 && stats.domains[i - 1].name >= domain.name)
       return fail(Code::kCorrupt, fmt::format("sub-domain `{}` stands out of order or twice",
                                               printable(domain.name)));
-    if (auto status = check_domain(domain, stats.shape, with_outputs); !status)
+    if (auto status = check_domain(domain, stats.shape, with_outputs, with_coactivation); !status)
       return tl::unexpected<Error>(std::move(status).error().context(
           fmt::format("sub-domain `{}`", printable(domain.name))));
     if (domain.n_tokens > kMaxCount - n_tokens)

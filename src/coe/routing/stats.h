@@ -24,6 +24,7 @@ struct RoutingShape {
   std::size_t n_layer() const { return layers.size(); }
   std::size_t n_ranked() const { return n_layer() * n_expert * n_expert_used; }  // size of [L,E,R]
   std::size_t n_flat() const { return n_layer() * n_expert; }                    // size of [L,E]
+  std::size_t n_pair() const { return n_flat() * n_expert; }                     // size of [L,E,E]
   // Index into [L,E,R].
   std::size_t at(std::size_t layer, std::size_t expert, std::size_t rank) const {
     return (layer * n_expert + expert) * n_expert_used + rank;
@@ -51,11 +52,17 @@ struct DomainStats {
   std::vector<double> output_share;  // [L,E] sum over tokens of g_e||f_e|| / sum_k g_k||f_k||
   std::vector<double> moe_ratio;     // [L] sum over tokens of ||MoE output|| / ||residual stream||
 
+  // [L,E,E] sum over tokens of n_e * n_f, where n_e is how often the token chose expert e (0 or 1,
+  // except where a table of tokens names an expert twice): both cells of a pair count it, and the
+  // diagonal is how often the expert was chosen. Empty unless asked for: it is the largest of all.
+  std::vector<std::int64_t> coactivation;
+
   static DomainStats zero(std::string name, double weight, const RoutingShape& shape,
-                          bool with_outputs);
+                          bool with_outputs, bool with_coactivation = false);
   // Adds every accumulator and count; name and weight stay. Both must have the same shape.
   void add(const DomainStats& other);
   bool has_outputs() const { return !output_norm.empty(); }
+  bool has_coactivation() const { return !coactivation.empty(); }
 };
 
 struct RoutingStats {
@@ -63,6 +70,8 @@ struct RoutingStats {
   RoutingShape shape;
   std::uint32_t n_expert_group = 0;  // of the parent; 0 or 1: no groups
   std::uint32_t n_chunk_expert = 1;  // of the parent: experts that are kept or removed as one
+  // Router weights entered the sums as w^(1/T), scaled to the token's own sum of weights.
+  double router_temperature = 1.0;
   std::vector<DomainStats> domains;  // sorted by name
   std::string tool_version;          // that wrote it
   std::string engine;                // engine and its version
@@ -79,14 +88,15 @@ struct RoutingStats {
 // check_invariants. Of engine, corpus digest and settings only what both agree on is kept, else
 // they become empty; tool version and command line are those of `into`, for the caller to replace.
 // Up to rounding of sums, the order of merging does not matter. Errors, which leave `into` as it
-// was: kMismatch when parent, shape, expert groups, presence of expert outputs, or the weight of a
-// shared sub-domain differ.
+// was: kMismatch when parent, shape, expert groups, router temperature, presence of expert outputs
+// or coactivation, or the weight of a shared sub-domain differ.
 Status merge_into(RoutingStats& into, const RoutingStats& other);
 
 // Layers ascend, sub-domains ascend by name, every accumulator has the profile's shape; at every
 // layer of every sub-domain the histograms of each rank sum to n_tokens (so over experts and ranks
-// to n_tokens * R); sums are finite and, but for `decisive`, not negative. Errors: kCorrupt, naming
-// sub-domain and layer.
+// to n_tokens * R); sums are finite and, but for `decisive`, not negative; coactivation is
+// symmetric and the row of an expert sums to R times how often it was chosen. Errors: kCorrupt,
+// naming sub-domain and layer.
 Status check_invariants(const RoutingStats& stats);
 
 }  // namespace coe

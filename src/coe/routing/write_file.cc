@@ -26,6 +26,13 @@ using gguf::KeyValue;
 using gguf::Value;
 namespace names = profile_file;
 
+// Readers that know the first version only must not take what it has no word for.
+std::uint32_t version_of(const RoutingStats& stats) {
+  const bool plain = stats.router_temperature == 1.0 &&
+                     (stats.domains.empty() || !stats.domains.front().has_coactivation());
+  return plain ? names::kFirstVersion : names::kVersion;
+}
+
 std::vector<KeyValue> profile_keys(const RoutingStats& stats) {
   std::vector<std::uint32_t> layers;
   layers.reserve(stats.shape.n_layer());
@@ -40,8 +47,8 @@ std::vector<KeyValue> profile_keys(const RoutingStats& stats) {
   const auto add = [&](std::string_view key, Value value) {
     keys.push_back(KeyValue{std::string(key), std::move(value)});
   };
-  add(names::kGeneralType, Value::string(names::kType));
-  add(names::kVersionKey, Value::u32(names::kVersion));
+  const auto version = version_of(stats);
+  add(names::kVersionKey, Value::u32(version));
   add(names::kParentName, Value::string(stats.parent.name));
   add(names::kParentArchitecture, Value::string(stats.parent.architecture));
   add(names::kParentDigest, Value::string(stats.parent.digest));
@@ -54,6 +61,8 @@ std::vector<KeyValue> profile_keys(const RoutingStats& stats) {
   add(names::kWeights, Value::array_f64(weights));
   add(names::kCorpusDigest, Value::string(stats.corpus_digest));
   add(names::kSettings, Value::string(stats.settings));
+  if (version > names::kFirstVersion)
+    add(names::kRouterTemperature, Value::f64(stats.router_temperature));
   add(names::kToolVersion, Value::string(stats.tool_version));
   add(names::kEngine, Value::string(stats.engine));
   add(names::kCommandLine, Value::string(stats.command_line));
@@ -88,8 +97,7 @@ gguf::TensorData sum_tensor(std::string name, Axes axes, const RoutingShape& sha
 
 }  // namespace
 
-Status write_profile(const Path& path, const RoutingStats& stats, Overwrite overwrite) {
-  COE_TRY_STATUS(check_invariants(stats));
+ProfileContents profile_contents(const RoutingStats& stats) {
   const auto& shape = stats.shape;
   std::vector<gguf::TensorData> tensors;
   for (std::size_t d = 0; d < stats.domains.size(); ++d) {
@@ -107,8 +115,19 @@ Status write_profile(const Path& path, const RoutingStats& stats, Overwrite over
       tensors.push_back(sum_tensor(names::tensor_name(d, accumulator.name), accumulator.axes, shape,
                                    domain.*accumulator.values));
     }
+    if (domain.has_coactivation())
+      add_counts("coactivation", {shape.n_expert, shape.n_expert, shape.n_layer()},
+                 domain.coactivation);
   }
-  return gguf::write_gguf(path, profile_keys(stats), tensors, overwrite);
+  return {profile_keys(stats), std::move(tensors)};
+}
+
+Status write_profile(const Path& path, const RoutingStats& stats, Overwrite overwrite) {
+  COE_TRY_STATUS(check_invariants(stats));
+  auto contents = profile_contents(stats);
+  contents.keys.insert(contents.keys.begin(),
+                       KeyValue{std::string(names::kGeneralType), Value::string(names::kType)});
+  return gguf::write_gguf(path, std::move(contents.keys), contents.tensors, overwrite);
 }
 
 }  // namespace coe

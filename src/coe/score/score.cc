@@ -4,6 +4,7 @@
 #include "coe/base/rng.h"
 #include "coe/base/text.h"
 #include "coe/moe/expert_table.h"
+#include "coe/moe/top_k.h"
 #include "coe/routing/stats.h"
 
 #include <fmt/format.h>
@@ -14,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <numeric>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -28,7 +30,9 @@ using Table = ExpertTable<double>;
 // In the order of the enumerators.
 constexpr std::array<std::string_view, 9> kScoreNames = {
     "util", "freq", "rank", "ean", "reap", "reap_sum", "decisive", "share", "random"};
-constexpr std::array<std::string_view, 3> kBlendNames = {"token", "sample", "subdomain"};
+constexpr std::array<std::string_view, 5> kBlendNames = {"token", "sample", "subdomain", "max",
+                                                         "maxmin"};
+constexpr int kMaxMinMasks = 500;
 
 template <class Enum, std::size_t kCount>
 Result<Enum> from_name(std::string_view noun, std::string_view name,
@@ -140,6 +144,8 @@ Table random_table(const RoutingShape& shape, std::uint64_t seed) {
   return table;
 }
 
+bool is_weighted(Blend blend) { return blend == Blend::kSubdomain || blend == Blend::kMaxMin; }
+
 struct Chosen {
   const DomainStats* domain;
   double weight;
@@ -166,7 +172,7 @@ Status check_weights(const RoutingStats& stats, const ScoreOptions& options) {
       return fail(Code::kInvalidArgument,
                   fmt::format("{}: weight {} is not a positive number", name, weight));
     if (positive == 0.0) positive = weight;
-    if (options.blend != Blend::kSubdomain && weight != 0.0 && weight != positive)
+    if (!is_weighted(options.blend) && weight != 0.0 && weight != positive)
       return fail(Code::kInvalidArgument,
                   fmt::format("{}: the `{}` aggregate takes no weights ({} vs {})", name,
                               blend_name(options.blend), weight, positive),
@@ -175,12 +181,12 @@ Status check_weights(const RoutingStats& stats, const ScoreOptions& options) {
   return {};
 }
 
-// In the profile's order. Own weights matter to kSubdomain only.
+// In the profile's order. Own weights matter to the weighted blends only.
 Result<std::vector<Chosen>> choose_domains(const RoutingStats& stats, const ScoreOptions& options) {
   COE_TRY_STATUS(check_weights(stats, options));
   std::vector<Chosen> chosen;
   for (const auto& domain : stats.domains) {
-    double weight = options.blend == Blend::kSubdomain ? domain.weight : 1.0;
+    double weight = is_weighted(options.blend) ? domain.weight : 1.0;
     if (!options.weights.empty()) {
       const auto item = std::find_if(options.weights.begin(), options.weights.end(),
                                      [&](const auto& w) { return w.first == domain.name; });
@@ -214,7 +220,8 @@ Status check_has_tokens(std::int64_t n_tokens, std::string_view what) {
 }
 
 DomainStats pool(const std::vector<Chosen>& chosen, const RoutingShape& shape) {
-  auto sum = DomainStats::zero({}, 1.0, shape, chosen.front().domain->has_outputs());
+  const auto& first = *chosen.front().domain;
+  auto sum = DomainStats::zero({}, 1.0, shape, first.has_outputs(), first.has_coactivation());
   for (const auto& item : chosen) sum.add(*item.domain);
   return sum;
 }
@@ -241,28 +248,98 @@ Result<Table> by_sample(Score score, const std::vector<Chosen>& chosen, const Ro
   });
 }
 
-Result<Table> by_subdomain(Score score, const std::vector<Chosen>& chosen,
-                           const RoutingShape& shape) {
-  const double total_weight =
-      std::accumulate(chosen.begin(), chosen.end(), 0.0,
-                      [](double sum, const Chosen& item) { return sum + item.weight; });
-  Table blend(shape.n_layer(), shape.n_expert);
-  for (const auto& [domain, weight] : chosen) {
-    COE_TRY_STATUS(check_has_tokens(domain->n_tokens, domain->name));
-    const auto table = apply_formula(score, *domain, shape);
+// The formula for each sub-domain; every row sums to 1.
+Result<std::vector<Table>> normalised_tables(Score score, const std::vector<Chosen>& chosen,
+                                             const RoutingShape& shape) {
+  std::vector<Table> tables;
+  for (const auto& item : chosen) {
+    COE_TRY_STATUS(check_has_tokens(item.domain->n_tokens, item.domain->name));
+    auto& table = tables.emplace_back(apply_formula(score, *item.domain, shape));
     for (std::size_t l = 0; l < shape.n_layer(); ++l) {
       const auto row = table.row(l);
       const double total = std::accumulate(row.begin(), row.end(), 0.0);
       if (!std::isfinite(total) || total <= 0.0)
         return fail(Code::kInvalidArgument,
                     fmt::format("{}: layer {}: the scores sum to {}, so they cannot be normalised",
-                                domain->name, shape.layers[l].value, total),
+                                item.domain->name, shape.layers[l].value, total),
                     "use the `token` aggregate or another score");
-      for (std::size_t e = 0; e < row.size(); ++e)
-        blend.at(l, e) += weight / total_weight * (row[e] / total);
+      for (double& value : row) value /= total;
     }
   }
+  return tables;
+}
+
+std::vector<double> weights_of(const std::vector<Chosen>& chosen) {
+  std::vector<double> weights;
+  weights.reserve(chosen.size());
+  for (const auto& item : chosen) weights.push_back(item.weight);
+  return weights;
+}
+
+Table blend_tables(const std::vector<Table>& tables, std::vector<double> weights) {
+  const double total = std::accumulate(weights.begin(), weights.end(), 0.0);
+  for (double& weight : weights) weight /= total;
+  Table blend(tables.front().n_layer(), tables.front().n_expert());
+  for (std::size_t d = 0; d < tables.size(); ++d)
+    for (std::size_t i = 0; i < blend.values().size(); ++i)
+      blend.values()[i] += weights[d] * tables[d].values()[i];
   return blend;
+}
+
+Result<Table> by_subdomain(Score score, const std::vector<Chosen>& chosen,
+                           const RoutingShape& shape) {
+  COE_TRY(const auto tables, normalised_tables(score, chosen, shape));
+  return blend_tables(tables, weights_of(chosen));
+}
+
+Result<Table> by_max(Score score, const std::vector<Chosen>& chosen, const RoutingShape& shape) {
+  COE_TRY(const auto tables, normalised_tables(score, chosen, shape));
+  Table largest = tables.front();
+  for (const auto& table : tables)
+    for (std::size_t i = 0; i < largest.values().size(); ++i)
+      largest.values()[i] = std::max(largest.values()[i], table.values()[i]);
+  return largest;
+}
+
+// Of each table, the share that the top-K mask by `score` keeps, on the mean over layers.
+std::vector<double> coverages(const Table& score, const std::vector<Table>& tables,
+                              const KeepRule& rule) {
+  std::vector<double> out(tables.size(), 0.0);
+  for (std::size_t l = 0; l < score.n_layer(); ++l) {
+    const auto kept = top_k(score.row(l), rule);
+    for (std::size_t d = 0; d < tables.size(); ++d)
+      for (const auto expert : kept) out[d] += tables[d].at(l, expert);
+  }
+  for (double& value : out) value /= static_cast<double>(score.n_layer());
+  return out;
+}
+
+// Source: see maxmin_weights in the header.
+std::vector<double> solve_maxmin(const std::vector<Table>& tables, const std::vector<double>& plain,
+                                 const KeepRule& rule) {
+  const double scale = 8.0 * std::log(static_cast<double>(tables.size()));
+  std::vector<double> weights = plain;
+  std::vector<double> best = plain;
+  double best_worst = -1.0;
+  std::vector<double> sums(tables.size(), 0.0);
+  for (int t = 1; t <= kMaxMinMasks; ++t) {
+    const auto covered = coverages(blend_tables(tables, weights), tables, rule);
+    if (const double worst = *std::min_element(covered.begin(), covered.end());
+        worst > best_worst) {
+      best_worst = worst;
+      best = weights;
+    }
+    for (std::size_t d = 0; d < sums.size(); ++d) sums[d] += covered[d];
+    // From the least covered, whose exponent is 0, so that not all can vanish.
+    const double least = *std::min_element(sums.begin(), sums.end());
+    double total = 0.0;
+    for (std::size_t d = 0; d < sums.size(); ++d) {
+      weights[d] = plain[d] * std::exp(-std::sqrt(scale / t) * (sums[d] - least));
+      total += weights[d];
+    }
+    for (double& weight : weights) weight /= total;
+  }
+  return best;
 }
 
 }  // namespace
@@ -288,10 +365,34 @@ Result<ExpertTable<double>> compute_score(const RoutingStats& stats, const Score
       return by_token(options.score, chosen, stats.shape);
     case Blend::kSample:
       return by_sample(options.score, chosen, stats.shape);
+    case Blend::kMax:
+      return by_max(options.score, chosen, stats.shape);
+    case Blend::kMaxMin: {
+      auto blended = options;
+      blended.blend = Blend::kSubdomain;
+      COE_TRY(blended.weights, maxmin_weights(stats, options));
+      return compute_score(stats, blended);
+    }
     case Blend::kSubdomain:
       break;
   }
   return by_subdomain(options.score, chosen, stats.shape);
+}
+
+Result<std::vector<std::pair<std::string, double>>> maxmin_weights(const RoutingStats& stats,
+                                                                   const ScoreOptions& options) {
+  auto weighted = options;
+  weighted.blend = Blend::kMaxMin;
+  COE_TRY(const auto chosen, choose_domains(stats, weighted));
+  COE_TRY_STATUS(check_material(options.score, chosen, stats.shape));
+  const KeepRule rule{options.n_keep, stats.n_expert_group, stats.n_chunk_expert};
+  COE_TRY_STATUS(check_keep_rule(rule, stats.shape.n_expert));
+  COE_TRY(const auto tables, normalised_tables(options.score, chosen, stats.shape));
+  const auto weights = solve_maxmin(tables, weights_of(chosen), rule);
+  std::vector<std::pair<std::string, double>> out;
+  for (std::size_t d = 0; d < chosen.size(); ++d)
+    out.emplace_back(chosen[d].domain->name, weights[d]);
+  return out;
 }
 
 ExpertTable<double> average_rank(const RoutingStats& stats) {

@@ -44,8 +44,13 @@ enum class Blend {
   // The formula for each sub-domain, each row divided by its sum, then the weighted mean of rows:
   // every row of the result sums to 1.
   kSubdomain,
+  // The formula for each sub-domain, each row divided by its sum, then the largest over
+  // sub-domains: keeps an expert that any one of them needs. Knows no weights.
+  kMax,
+  // kSubdomain with the weights of maxmin_weights().
+  kMaxMin,
 };
-// "token", "sample", "subdomain".
+// "token", "sample", "subdomain", "max", "maxmin".
 std::string_view blend_name(Blend blend);
 // Errors: kInvalidArgument, with the closest name as hint.
 Result<Blend> blend_from_name(std::string_view name);
@@ -54,17 +59,36 @@ struct ScoreOptions {
   Score score = Score::kUtil;
   Blend blend = Blend::kToken;
   // Sub-domains to use and their weights, instead of all with the profile's own weights. Weight 0
-  // leaves a sub-domain out. kToken and kSample, which know no weights, take equal ones only.
+  // leaves a sub-domain out. kToken, kSample and kMax, which know no weights, take equal ones only.
   std::vector<std::pair<std::string, double>> weights;
-  std::uint64_t seed = 0;  // kRandom only
+  std::uint32_t n_keep = 0;  // kMaxMin only: K of the mask to be made
+  std::uint64_t seed = 0;    // kRandom only
 };
 
 // Shapes: result [n_layer, n_expert], higher keeps. Deterministic: sums run over sub-domains in the
 // profile's order, then over ranks. `stats` must satisfy check_invariants. Errors:
 // kInvalidArgument when the profile lacks what the score needs (expert outputs, tokens), for a
 // sub-domain that is unknown or named twice, a weight that is negative or not finite, no weight
-// left, a blend that the score or the weights do not go with, a row that cannot be normalised.
+// left, a blend that the score or the weights do not go with, a row that cannot be normalised, and
+// for kMaxMin a K that no mask can have.
 Result<ExpertTable<double>> compute_score(const RoutingStats& stats, const ScoreOptions& options);
+
+// The weights that a blend of sub-domains should have so that the top-K mask by it covers the worst
+// served of them best; a sub-domain's coverage being the kept share of its own score, on the mean
+// over layers. In the order of the profile; as with all weights, only their ratios count.
+//
+// Found by multiplicative weights: sub-domains that a mask covers less gain weight for the next.
+// After t masks the weight of d is proportional to its weight in the plain blend (options.weights,
+// else the profile's own) times exp(-sqrt(8 ln D / t) * sum of its coverages so far), D being the
+// number of sub-domains. 500 masks are tried, the first that of the plain blend, and the weights
+// whose mask has the highest worst coverage are kept, the earlier of equals: never worse than the
+// plain blend. The average of the masks would be within sqrt(ln D / 1000) of the best that any
+// mixture of masks can do (0.04 for 5); a single mask can fall short of that, for it cannot keep
+// half an expert. Deterministic. Source: Freund & Schapire, "Adaptive game playing using
+// multiplicative weights", Games and Economic Behavior 29 (1999), with the step size of
+// Cesa-Bianchi & Lugosi, "Prediction, Learning, and Games" (2006), theorem 2.3.
+Result<std::vector<std::pair<std::string, double>>> maxmin_weights(const RoutingStats& stats,
+                                                                   const ScoreOptions& options);
 
 // avg_rank(l,e) = sum_k k*histograms / sum_k histograms over all sub-domains; R if never chosen.
 ExpertTable<double> average_rank(const RoutingStats& stats);

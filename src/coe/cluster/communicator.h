@@ -1,0 +1,59 @@
+// Processes that work on one command together: MPI ranks. The only interface towards MPI: who am I,
+// a non-blocking exchange of states, one gathering at the end. Builds without MPI know the
+// communicator of a single process only.
+#pragma once
+
+#include "coe/base/result.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+namespace coe {
+
+// Of one rank, or the sum over all.
+struct RankState {
+  std::uint64_t n_done = 0;    // units of work, e.g. tokens
+  std::uint64_t n_total = 0;   // the same; 0 while not known
+  std::uint64_t n_failed = 0;  // ranks that will have no result
+};
+
+class Communicator {
+ public:
+  virtual ~Communicator() = default;
+  virtual std::uint32_t rank() const = 0;
+  virtual std::uint32_t size() const = 0;
+  // Cores for this rank: those it may run on, shared among the ranks of this machine that may run
+  // on the same ones; at least 1. 0: all, as it is alone.
+  virtual std::uint32_t n_core() const = 0;
+
+  // Tells the others `own` and returns the sum over what all ranks said last, which may be a while
+  // ago: states travel at the pace of the rank that calls least often. Never blocks.
+  virtual RankState exchange(const RankState& own) = 0;
+
+  // Collective, once. Waits, asleep, until all ranks are here. Then rank 0 is given the bytes of
+  // each rank, in order of ranks; one rank's at a time are in memory.
+  using Take = std::function<void(std::uint32_t rank, std::vector<std::byte> bytes)>;
+  virtual void gather(const RankState& own, std::span<const std::byte> bytes, const Take& take) = 0;
+  // Collective, after gather(): rank 0's value, on every rank.
+  virtual std::int32_t broadcast(std::int32_t value) = 0;
+
+  // Ends all ranks, for one that can no longer take part. Of a single process: does nothing.
+  virtual void abort(int exit_code) = 0;
+};
+
+std::unique_ptr<Communicator> single_process();
+
+// The ranks that an MPI launcher started this process among, else the single process. Destroying it
+// ends MPI, so it lives as long as main(). Errors: kInvalidArgument where a launcher started
+// several and this build has no MPI, so that they do not all do the same work.
+Result<std::unique_ptr<Communicator>> open_communicator();
+
+// What Open MPI and the PMI of other launchers (Slurm, MPICH) leave in the environment: number of
+// processes, 0 where no launcher says so.
+std::uint32_t n_launched();
+
+}  // namespace coe

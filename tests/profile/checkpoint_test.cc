@@ -1,0 +1,276 @@
+// Runs that are stopped and go on: nothing may show in the profile.
+#include "coe/profile/checkpoint.h"
+
+#include "coe/base/file.h"
+#include "coe/engine/fake_engine.h"
+#include "coe/profile/profile.h"
+#include "coe/routing/file.h"
+
+#include "profile/fake_run.h"
+#include "support/expect.h"
+#include "support/temp_dir.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <limits>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace coe {
+namespace {
+
+using ::coe::testing::corpus_of;
+using ::coe::testing::expect_error;
+using ::coe::testing::expect_ok;
+using ::coe::testing::model_of;
+using ::coe::testing::TempDir;
+using ::coe::testing::value_of;
+using ::testing::HasSubstr;
+
+constexpr double kAfterEachRecord = 1e-9;
+
+// An engine that stops for good after some decodes, as a kill would.
+class CheckpointTest : public ::testing::Test {
+ protected:
+  CheckpointTest() {
+    options_.coactivation = true;
+    options_.stability = StabilityOptions{.n_keep = 3};
+  }
+
+  Path partial() const { return dir_ / "p.gguf.partial"; }
+
+  Result<ProfileRun> run(std::uint32_t fail_at, bool resume, const std::string& command = "first",
+                         Observer& observer = silent_observer()) {
+    FakeEngine engine({.fail_at_decode = fail_at});
+    const CheckpointOptions checkpoint{partial(), seconds_, resume, engine_settings_};
+    return run_profile(engine, model_of(engine), corpus_, options_, checkpoint, command, observer);
+  }
+  // The bytes of the profile that comes out.
+  std::string bytes_of(const ProfileRun& run) {
+    expect_ok(write_profile(dir_ / "p.gguf", run.stats, Overwrite::kAllow));
+    return value_of(read_text(dir_ / "p.gguf"));
+  }
+  // A checkpoint of a run that broke off in the fifth record.
+  void break_off() { expect_error(run(5, false), Code::kEngine, "told to fail"); }
+
+  TempDir dir_;
+  ProfileOptions options_;
+  Corpus corpus_ = corpus_of(12);
+  double seconds_ = kAfterEachRecord;
+  std::string engine_settings_ = "n_batch=16";
+};
+
+TEST_F(CheckpointTest, StoppedAnywhereAndResumedGivesTheSameBytes) {
+  const auto whole = value_of(run(0, false));
+  const auto expected = bytes_of(whole);
+  for (const std::uint32_t at : {1U, 2U, 3U, 7U, 12U, 19U, 24U}) {
+    std::filesystem::remove(partial());
+    expect_error(run(at, false), Code::kEngine, "told to fail");
+    EXPECT_EQ(std::filesystem::exists(partial()), at > 1) << at;
+    const auto resumed = value_of(run(0, true, at > 1 ? "second" : "first"));
+    EXPECT_EQ(bytes_of(resumed), expected) << "stopped at decode " << at;
+    EXPECT_EQ(resumed.n_resumed > 0, at > 1);
+    const auto& points = resumed.stability->points;
+    ASSERT_EQ(points.size(), whole.stability->points.size()) << at;
+    for (std::size_t i = 0; i < points.size(); ++i) {
+      EXPECT_EQ(points[i].n_tokens, whole.stability->points[i].n_tokens);
+      EXPECT_EQ(points[i].jaccard, whole.stability->points[i].jaccard);
+      EXPECT_EQ(points[i].lower, whole.stability->points[i].lower);
+    }
+    EXPECT_EQ(resumed.stability->membership, whole.stability->membership) << at;
+  }
+}
+
+TEST_F(CheckpointTest, StoppedAgainAndAgainGivesTheSameBytes) {
+  const auto expected = bytes_of(value_of(run(0, false)));
+  std::filesystem::remove(partial());
+  expect_error(run(3, false), Code::kEngine, "told to fail");
+  for (int i = 0; i < 10; ++i) expect_error(run(3, true), Code::kEngine, "told to fail");
+  EXPECT_EQ(bytes_of(value_of(run(0, true))), expected);
+}
+
+// What is on disk after a kill is the last checkpoint, here that of the second record of four.
+TEST_F(CheckpointTest, AnOlderCheckpointServesAsWell) {
+  const auto expected = bytes_of(value_of(run(0, false)));
+  std::filesystem::remove(partial());
+  expect_error(run(3, false), Code::kEngine, "told to fail");
+  const auto old = value_of(read_text(partial()));
+  expect_error(run(3, true), Code::kEngine, "told to fail");
+  expect_ok(write_file(partial(), old, Overwrite::kAllow));
+  EXPECT_EQ(bytes_of(value_of(run(0, true))), expected);
+}
+
+TEST_F(CheckpointTest, WritesNoneWhenSwitchedOff) {
+  seconds_ = 0;
+  expect_error(run(5, false), Code::kEngine, "told to fail");
+  EXPECT_FALSE(std::filesystem::exists(partial()));
+}
+
+TEST_F(CheckpointTest, WaitsItsTime) {
+  seconds_ = 3600;
+  value_of(run(0, false));
+  EXPECT_FALSE(std::filesystem::exists(partial()));
+  break_off();  // an engine that fails does not wait
+  EXPECT_EQ(value_of(read_checkpoint(partial())).head.n_done, 4U);
+}
+
+TEST_F(CheckpointTest, AnInterruptKeepsWhatIsDoneAndSaysHowToGoOn) {
+  const auto expected = bytes_of(value_of(run(0, false)));
+  std::filesystem::remove(partial());
+  seconds_ = 3600;
+  struct Interrupt : Observer {
+    int polls = 0;
+    bool cancelled() override { return ++polls > 24 + 9; }  // 24 while planning
+  } interrupt;
+  const auto stopped = run(0, false, "first", interrupt);
+  expect_error(stopped, Code::kCancelled, "interrupted");
+  EXPECT_THAT(stopped.error().hint, HasSubstr("--resume"));
+  EXPECT_GT(value_of(read_checkpoint(partial())).head.n_done, 0U);
+  EXPECT_EQ(bytes_of(value_of(run(0, true))), expected);
+}
+
+TEST_F(CheckpointTest, AFullDiskIsAWarningAndNoMore) {
+  struct Warnings : Observer {
+    int n = 0;
+    void warning(std::string_view) override { ++n; }
+  } warnings;
+  FakeEngine engine({});
+  const CheckpointOptions nowhere{
+      dir_ / "no" / "folder" / "p.partial", kAfterEachRecord, false, {}};
+  const auto run = run_profile(engine, model_of(engine), corpus_, options_, nowhere, "c", warnings);
+  EXPECT_TRUE(run.has_value());
+  EXPECT_EQ(warnings.n, 24);
+  FakeEngine failing({.fail_at_decode = 5});
+  expect_error(
+      run_profile(failing, model_of(failing), corpus_, options_, nowhere, "c", silent_observer()),
+      Code::kEngine, "told to fail");
+}
+
+TEST_F(CheckpointTest, RefusesWhatBelongsToAnotherRun) {
+  const auto refuses = [&](const std::function<void()>& change, const std::string& part) {
+    const auto options = options_;
+    const auto corpus = corpus_;
+    const auto engine_settings = engine_settings_;
+    std::filesystem::remove(partial());
+    break_off();
+    change();
+    const auto resumed = run(0, true);
+    expect_error(resumed, Code::kMismatch, part);
+    EXPECT_THAT(resumed.error().message, HasSubstr("p.gguf.partial: was begun with"));
+    EXPECT_THAT(resumed.error().hint, HasSubstr("--force"));
+    options_ = options;
+    corpus_ = corpus;
+    engine_settings_ = engine_settings;
+  };
+  refuses([&] { corpus_.digest = "xxh3:other"; }, "another corpus (`xxh3:corpus` vs `xxh3:other`)");
+  refuses([&] { options_.max_tokens = 8; }, "another setting (`max_tokens=1024");
+  refuses([&] { options_.router_temperature = 0.6; }, "router_temperature=0.6");
+  refuses([&] { options_.coactivation = false; }, "coactivation=1");
+  refuses([&] { options_.stability->n_keep = 4; },
+          "another setting (`n_batch=16 stability_keep=3` vs `n_batch=16 stability_keep=4`)");
+  refuses([&] { options_.stability->stop_at = 0.9; }, "until_stable=0.9");
+  refuses([&] { options_.stability.reset(); }, "stability_keep=3");
+  refuses([&] { engine_settings_ = "n_batch=32"; }, "n_batch=32");
+}
+
+TEST_F(CheckpointTest, RefusesAnotherModelEngineOrVersion) {
+  const auto refuses = [&](const std::function<void(RoutingStats&)>& change, Code code,
+                           const std::string& part) {
+    std::filesystem::remove(partial());
+    break_off();
+    auto found = value_of(read_checkpoint(partial()));
+    change(found.stats);
+    expect_ok(write_checkpoint(partial(), found.head, found.stats, &*found.stability));
+    expect_error(run(0, true), code, part);
+  };
+  refuses([](auto& s) { s.parent.digest = "xxh3:1"; }, Code::kMismatch, "another model (`xxh3:1`");
+  refuses([](auto& s) { s.engine = "fake 2"; }, Code::kMismatch, "another engine (`fake 2`");
+  refuses([](auto& s) { s.tool_version = "0.0.1"; }, Code::kMismatch, "another version of coe");
+  refuses([](auto& s) { s.domains[1].weight = 2; }, Code::kCorrupt, "does not have the form");
+  refuses([](auto& s) { s.domains.pop_back(); }, Code::kCorrupt, "does not have the form");
+  refuses([](auto& s) { s.n_expert_group = 2; }, Code::kCorrupt, "does not have the form");
+  refuses(
+      [](auto& s) {
+        for (auto& d : s.domains) d.coactivation.clear();
+      },
+      Code::kCorrupt, "does not have the form");
+}
+
+TEST_F(CheckpointTest, RefusesAStateThatDoesNotFit) {
+  break_off();
+  const auto good = value_of(read_checkpoint(partial()));
+  const auto refuses = [&](const std::function<void(Checkpoint&)>& change,
+                           const std::string& part) {
+    auto found = good;
+    change(found);
+    expect_ok(write_checkpoint(partial(), found.head, found.stats,
+                               found.stability ? &*found.stability : nullptr));
+    expect_error(run(0, true), Code::kCorrupt, part);
+  };
+  refuses([](auto& c) { c.head.n_done = 25; }, "does not have the form");
+  refuses([](auto& c) { c.head.n_item = 23; }, "does not have the form");
+  refuses([](auto& c) { c.stability.reset(); }, "does not have the form");
+  refuses([](auto& c) { c.stability->next = std::numeric_limits<double>::quiet_NaN(); },
+          "the stability state does not have the profile's shape");
+  refuses([](auto& c) { c.stability->sums[0] = std::numeric_limits<double>::infinity(); },
+          "the stability state does not have the profile's shape");
+  refuses([](auto& c) { c.stability->snapshots.front().mask[0] = 2; },
+          "the stability state does not have the profile's shape");
+  refuses([](auto& c) { c.stats.domains[0].histograms[0] += 1; }, "sub-domain `alpha`: layer 0");
+}
+
+TEST_F(CheckpointTest, RefusesWhatIsNoCheckpoint) {
+  expect_ok(write_file(partial(), "hello, I am no GGUF file at all", Overwrite::kAllow));
+  expect_error(run(0, true), Code::kCorrupt, "p.gguf.partial");
+  bytes_of(value_of(run(0, false)));
+  std::filesystem::copy_file(dir_ / "p.gguf", partial(),
+                             std::filesystem::copy_options::overwrite_existing);
+  expect_error(run(0, true), Code::kCorrupt, "p.gguf.partial: not a checkpoint of `coe profile`");
+  std::filesystem::remove(partial());
+  break_off();
+  expect_error(read_profile(partial()), Code::kCorrupt,
+               "holds a `coe-profile-checkpoint`, not a routing profile");
+}
+
+// An error, or a checkpoint that reads: never a crash.
+TEST_F(CheckpointTest, NoTruncationOrFlippedByteCrashes) {
+  options_.coactivation = false;
+  options_.outputs = false;
+  corpus_ = corpus_of(2);
+  expect_error(run(4, false), Code::kEngine, "told to fail");
+  const auto good = value_of(read_text(partial()));
+  const auto read_bytes = [&](const std::string& bytes) {
+    std::filesystem::remove(partial());
+    std::ofstream(partial(), std::ios::binary) << bytes;
+    return run(0, true).has_value();
+  };
+  ASSERT_TRUE(read_bytes(good));
+  // The head byte by byte, the replicates' sums now and then.
+  for (std::size_t size = 0; size < good.size(); size += size < 4096 ? 7 : 997)
+    EXPECT_FALSE(read_bytes(good.substr(0, size))) << size << " bytes";
+  for (std::size_t at = 0; at < good.size(); at += at < 4096 ? 1 : 251) {
+    std::string bytes = good;
+    bytes[at] = static_cast<char>(bytes[at] ^ 0x80);
+    read_bytes(bytes);
+  }
+}
+
+TEST_F(CheckpointTest, RemovesItAndWhatAKillLeft) {
+  break_off();
+  std::ofstream(dir_ / ".p.gguf.partial.part") << "half";
+  remove_checkpoint(partial());
+  EXPECT_TRUE(std::filesystem::is_empty(dir_.path()));
+  remove_checkpoint(partial());  // where there is none
+  EXPECT_TRUE(std::filesystem::is_empty(dir_.path()));
+}
+
+}  // namespace
+}  // namespace coe
