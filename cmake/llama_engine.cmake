@@ -1,5 +1,6 @@
 # The engine: llama.cpp v0.5.0, pinned, checked by hash, built once into a cache outside the checkout and linked
-# statically (docs/architecture.md, "The engine"). Defines the imported targets `llama` and `ggml::*`.
+# statically (docs/architecture.md, "The engine"). Defines the imported targets `llama`, `ggml::*`, and `llama_common`:
+# llama.cpp's own library of chat templates, which it does not install.
 #
 # Where the source comes from, in this order:
 #   1. COE_LLAMA_DIR, a source tree given by the user (not checked: it is their own);
@@ -77,7 +78,7 @@ endif()
 
 set(engine_options
     -DCMAKE_BUILD_TYPE=Release -DBUILD_SHARED_LIBS=OFF -DCMAKE_POSITION_INDEPENDENT_CODE=ON
-    -DLLAMA_BUILD_COMMON=OFF -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_TOOLS=OFF -DLLAMA_BUILD_EXAMPLES=OFF
+    -DLLAMA_BUILD_COMMON=ON -DLLAMA_SUBPROCESS=OFF -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_TOOLS=OFF -DLLAMA_BUILD_EXAMPLES=OFF
     -DLLAMA_BUILD_SERVER=OFF -DLLAMA_BUILD_APP=OFF -DLLAMA_OPENSSL=OFF -DLLAMA_BUILD_IS_DEV=OFF)
 foreach(backend CUDA VULKAN METAL HIP BLAS RPC NATIVE)
   if(DEFINED GGML_${backend})
@@ -128,6 +129,10 @@ if(NOT EXISTS ${engine_prefix}/.coe-complete)
     message(FATAL_ERROR "engine: llama.cpp did not build; its output is above")
   endif()
   coe_engine_run("install llama.cpp" ${CMAKE_COMMAND} --install ${engine_build})
+  file(COPY ${engine_build}/common/libllama-common-base.a ${engine_build}/vendor/cpp-httplib/libcpp-httplib.a
+       DESTINATION ${engine_prefix}/lib)
+  file(COPY ${llama_source}/common/ DESTINATION ${engine_prefix}/include/llama-common
+       FILES_MATCHING PATTERN *.h PATTERN parsers EXCLUDE)
   file(REMOVE_RECURSE ${engine_build})
   file(TOUCH ${engine_prefix}/.coe-complete)
 endif()
@@ -143,3 +148,11 @@ if(TARGET ggml::ggml-cuda)
   find_package(CUDAToolkit REQUIRED)
   target_link_libraries(ggml::ggml-cuda INTERFACE CUDA::cudart_static CUDA::cublas CUDA::cublasLt CUDA::cuda_driver)
 endif()
+
+set(engine_common "")
+foreach(part llama-common llama-common-base cpp-httplib)
+  list(APPEND engine_common ${engine_prefix}/lib/lib${part}.a)
+endforeach()
+add_library(llama_common INTERFACE)
+target_include_directories(llama_common SYSTEM INTERFACE ${engine_prefix}/include/llama-common)
+target_link_libraries(llama_common INTERFACE ${engine_common} llama Threads::Threads)

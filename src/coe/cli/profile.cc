@@ -2,6 +2,7 @@
 #include "coe/profile/profile.h"
 
 #include "coe/base/text.h"
+#include "coe/cli/chats.h"
 #include "coe/cli/exit_code.h"
 #include "coe/cli/session.h"
 #include "coe/profile/checkpoint.h"
@@ -22,6 +23,7 @@ struct Options {
   CorpusOptions corpus;
   EngineOptions engine;
   ProfileOptions profile;
+  ChatOptions chats;
   Path output;
   std::string shard;
   bool no_outputs = false;
@@ -142,14 +144,15 @@ Status write_stability(const ProfileRun& run, const Options& options, const Sess
                     stability_svg(*run.stability, run.stats), overwrite);
 }
 
-Status emit_profile(const ProfileRun& run, const Options& options, std::optional<double> seconds,
-                    Session& session) {
+Status emit_profile(const ProfileRun& run, const Options& options, const ChatLog& chats,
+                    std::optional<double> seconds, Session& session) {
   const auto& stats = run.stats;
   auto doc = document("profile");
   doc["output"] = options.output.string();
   doc["parent"] = {{"name", stats.parent.name}, {"digest", stats.parent.digest}};
   doc["n_token"] = stats.n_tokens();
-  doc["n_sample"] = stats.n_samples();
+  const auto n_sample = chats.n_sample(stats);
+  doc["n_sample"] = n_sample;
   doc["n_token_resumed"] = run.n_resumed;
   std::string speed = "finished before";
   doc["tokens_per_s"] = nullptr;
@@ -160,7 +163,12 @@ Status emit_profile(const ProfileRun& run, const Options& options, std::optional
   }
   doc["domains"] = domains_json(stats);
   std::string text = fmt::format("{}: {} tokens in {} samples, {}\n{}", options.output.string(),
-                                 stats.n_tokens(), stats.n_samples(), speed, domains_text(stats));
+                                 stats.n_tokens(), n_sample, speed, domains_text(stats));
+  // Of the records that this process ran.
+  if (seconds && session.ranks.size() == 1) {
+    chats.add_to(doc);
+    text += chats.text();
+  }
   if (run.stability) {
     doc["stability"] = stability_summary(*run.stability, options);
     text += fmt::format("{}\n", stability_text(*run.stability));
@@ -187,11 +195,26 @@ std::string recorded_command(const Session& session) {
   return command;
 }
 
+// The texts of records that another process ran, or ran before, are not here to be kept.
+Status check_save_text(const Options& options, const Session& session) {
+  if (options.chats.save_text.empty()) return {};
+  if (options.resume)
+    return fail(Code::kInvalidArgument, "--save-text: the texts of a stopped run are not kept",
+                "start again with --force, or resume without --save-text");
+  if (session.ranks.size() > 1)
+    return fail(Code::kInvalidArgument, "--save-text: MPI ranks have texts of their own",
+                "use --shard, with a file for each");
+  return {};
+}
+
 Result<int> profile(Options options, Session& session) {
   if (!options.shard.empty()) COE_TRY_STATUS(parse_shard(options.shard, options.profile));
   options.profile.outputs = !options.no_outputs;
   if (options.stability || options.stability_keep > 0 || options.until_stable)
     options.profile.stability = StabilityOptions{options.stability_keep, options.until_stable};
+  COE_TRY_STATUS(check_save_text(options, session));
+  COE_TRY(auto chats, ChatLog::create(options.chats, session.overwrite()));
+  chats.attach(options.profile);
   const auto whole = profile_settings(options.profile);
   COE_TRY_STATUS(take_rank(session.ranks, options));
   if (!options.resume) COE_TRY_STATUS(check_outputs(options, session));
@@ -200,8 +223,8 @@ Result<int> profile(Options options, Session& session) {
   if (options.resume && !session.force) {
     if (auto found = finished_profile(options, corpus, model.moe)) {
       remove_checkpoint(options.partial());
-      COE_TRY_STATUS(
-          emit_profile({*std::move(found), std::nullopt, 0}, options, std::nullopt, session));
+      COE_TRY_STATUS(emit_profile({*std::move(found), std::nullopt, 0}, options, chats,
+                                  std::nullopt, session));
       return kExitDone;
     }
   }
@@ -230,8 +253,9 @@ Result<int> profile(Options options, Session& session) {
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (run.stability) COE_TRY_STATUS(write_stability(run, options, session));
   COE_TRY_STATUS(write_profile(options.output, run.stats, session.overwrite()));
+  COE_TRY_STATUS(chats.commit());
   remove_checkpoint(options.partial());
-  COE_TRY_STATUS(emit_profile(run, options, seconds, session));
+  COE_TRY_STATUS(emit_profile(run, options, chats, seconds, session));
   return kExitDone;
 }
 
@@ -283,6 +307,7 @@ void add_profile(CLI::App& app, Run& run) {
   verb->add_flag(
       "--no-outputs", options->no_outputs,
       "Routing only: cheaper, but no score that needs expert output norms (reap, share, …)");
+  add_chat_options(*verb, options->chats);
   verb->add_option("--shard", options->shard, "Only the i-th of n shares of the records, as i/n");
   verb->add_flag("--coactivation", options->profile.coactivation,
                  "Also count which experts are chosen together (8 bytes x experts² a layer)");

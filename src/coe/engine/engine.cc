@@ -6,6 +6,27 @@
 
 namespace coe {
 
+namespace {
+
+auto no_chat(const Engine& engine) {
+  return fail(Code::kUnsupported, fmt::format("{}: has no chat template", engine.info().engine));
+}
+
+}  // namespace
+
+Result<ChatMarkup> Engine::chat_markup() { return no_chat(*this); }
+
+Result<std::string> Engine::render_chat(std::span<const ChatMessage> /*messages*/,
+                                        bool /*thinking*/) {
+  return no_chat(*this);
+}
+
+Result<Generation> Engine::generate(const GenerateRequest& /*request*/) { return no_chat(*this); }
+
+Result<std::vector<TokenText>> Engine::spell(std::span<const std::int32_t> /*tokens*/) {
+  return no_chat(*this);
+}
+
 Status Engine::decode_all(std::span<const DecodeRequest> requests) {
   for (const auto& request : requests) COE_TRY_STATUS(decode(request));
   return {};

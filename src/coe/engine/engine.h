@@ -6,6 +6,7 @@
 #include "coe/base/file.h"
 #include "coe/base/observer.h"
 #include "coe/base/result.h"
+#include "coe/engine/chat.h"
 
 #include <cstdint>
 #include <map>
@@ -102,6 +103,18 @@ class Engine {
   // Another engine over the same weights, to decode in another thread meanwhile. It may outlive
   // this one. Errors: kUnsupported, the default; kEngine.
   virtual Result<std::unique_ptr<Engine>> fork();
+
+  // Chats. Errors of all: kUnsupported where the model has no chat template, or one that the engine
+  // cannot run. An engine that does not override these has none.
+  virtual Result<ChatMarkup> chat_markup();
+  // The text up to where the model's next turn begins. `thinking` off: with a closed block or
+  // whatever else the template has for it; templates without such a switch do not change.
+  virtual Result<std::string> render_chat(std::span<const ChatMessage> messages, bool thinking);
+  // What each token spells; joined, the text. Shape: [tokens].
+  virtual Result<std::vector<TokenText>> spell(std::span<const std::int32_t> tokens);
+  // Continues a sequence in a fresh KV cache until the model ends its turn. The same request gives
+  // the same tokens. Errors, besides those of chats: those of decode().
+  virtual Result<Generation> generate(const GenerateRequest& request);
 };
 
 struct EngineOptions {

@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <numeric>
+#include <string>
+#include <string_view>
+#include <utility>
 
 namespace coe {
 
@@ -106,6 +109,55 @@ Status FakeEngine::decode(const DecodeRequest& request) {
     }
   }
   return {};
+}
+
+Result<ChatMarkup> FakeEngine::chat_markup() {
+  if (!options_.has_chat) return Engine::chat_markup();
+  ChatMarkup markup;
+  markup.model_turns = {"<model>"};
+  markup.other_turns = {"<user>"};
+  markup.thinking_start = "<think>";
+  markup.thinking_ends = {"</think>"};
+  return markup;
+}
+
+Result<std::string> FakeEngine::render_chat(std::span<const ChatMessage> messages, bool thinking) {
+  if (!options_.has_chat) return Engine::render_chat(messages, thinking);
+  std::string text;
+  for (const auto& message : messages)
+    text += message.role == "assistant" ? "<model>" + message.content + kFakeEnd
+                                        : "<user>" + message.content;
+  return text + (thinking ? "<model>" : "<model><think></think>");
+}
+
+Result<Generation> FakeEngine::generate(const GenerateRequest& request) {
+  const auto& reply = options_.replies[Rng(request.sampling.seed).below(options_.replies.size())];
+  const std::size_t n_room =
+      options_.n_ctx - std::min<std::size_t>(request.prompt.size(), options_.n_ctx);
+  const std::size_t n_new = std::min({reply.size(), std::size_t{request.max_new_tokens}, n_room});
+  std::vector<std::int32_t> tokens(request.prompt.begin(), request.prompt.end());
+  DecodeRequest decoded;
+  decoded.tokens = tokens;
+  decoded.routing = request.routing;
+  decoded.outputs = request.outputs;
+  decoded.observer = request.observer;
+  COE_TRY_STATUS(decode(decoded));
+  COE_TRY(auto next, tokenize(std::string_view(reply).substr(0, n_new)));
+  for (const auto token : next) {
+    tokens.push_back(token);
+    decoded.tokens = tokens;
+    if (request.routing != nullptr)
+      report(decoded, static_cast<std::uint32_t>(tokens.size() - 1), 1);
+  }
+  return Generation{std::move(next), n_new == reply.size() ? kFakeEnd : -1};
+}
+
+Result<std::vector<TokenText>> FakeEngine::spell(std::span<const std::int32_t> tokens) {
+  std::vector<TokenText> texts;
+  texts.reserve(tokens.size());
+  for (const auto token : tokens)
+    texts.push_back({std::string(1, static_cast<char>(token)), token == kFakeEnd});
+  return texts;
 }
 
 Result<std::unique_ptr<Engine>> FakeEngine::fork() {

@@ -1,15 +1,21 @@
 // FakeEngine: a seeded stand-in for inference in tests. Routing depends on layer and token only, so
 // that batches, shards and repeated runs must agree exactly; logits depend on the experts chosen,
-// so that a filter changes them.
+// so that a filter changes them. Tokens are bytes. Its chats look like this, with the byte
+// kFakeEnd where a turn ends: <user>…<model><think>…</think>…
 #pragma once
 
 #include "coe/engine/engine.h"
 
 #include <cstdint>
 #include <memory>
+#include <span>
+#include <string>
+#include <string_view>
 #include <vector>
 
 namespace coe {
+
+inline constexpr char kFakeEnd = '\3';
 
 struct FakeEngineOptions {
   std::uint64_t seed = 1;
@@ -22,6 +28,9 @@ struct FakeEngineOptions {
   std::uint32_t n_seq = 1;
   std::uint32_t fail_at_decode = 0;  // the n-th decode (1-based) returns kEngine; 0: never
   ExpertFilter kept = {};  // what a sliced model has left: applied where a request has no filter
+  bool has_chat = true;    // false: no chat template
+  // What generate() goes on with, one of these by the seed, whatever was asked.
+  std::vector<std::string> replies = {"<think>hm</think>yes"};
 };
 
 class FakeEngine : public Engine {
@@ -32,6 +41,10 @@ class FakeEngine : public Engine {
   Result<std::vector<std::int32_t>> tokenize(std::string_view text) override;
   Status decode(const DecodeRequest& request) override;
   Result<std::unique_ptr<Engine>> fork() override;
+  Result<ChatMarkup> chat_markup() override;
+  Result<std::string> render_chat(std::span<const ChatMessage> messages, bool thinking) override;
+  Result<std::vector<TokenText>> spell(std::span<const std::int32_t> tokens) override;
+  Result<Generation> generate(const GenerateRequest& request) override;
   std::uint32_t n_decode() const { return n_decode_; }
 
  private:

@@ -1,7 +1,9 @@
 #include "coe/engine_llama/llama_engine.h"
 
+#include "coe/engine_llama/chat_template.h"
 #include "coe/engine_llama/graph_observer.h"
 #include "coe/engine_llama/graph_plan.h"
+#include "coe/engine_llama/sampler.h"
 
 #include <fmt/format.h>
 #include <ggml-backend.h>
@@ -15,6 +17,7 @@
 #include <cstdint>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -123,6 +126,10 @@ class LlamaEngine : public Engine {
   Status decode(const DecodeRequest& request) override;
   Status decode_all(std::span<const DecodeRequest> requests) override;
   Result<std::unique_ptr<Engine>> fork() override;
+  Result<ChatMarkup> chat_markup() override;
+  Result<std::string> render_chat(std::span<const ChatMessage> messages, bool thinking) override;
+  Result<std::vector<TokenText>> spell(std::span<const std::int32_t> tokens) override;
+  Result<Generation> generate(const GenerateRequest& request) override;
 
  private:
   static Result<std::unique_ptr<LlamaEngine>> make(std::shared_ptr<llama_model> model,
@@ -135,7 +142,10 @@ class LlamaEngine : public Engine {
   bool has_substitutes(const ExpertFilter& filter, std::uint32_t layer) const;
   Status check_chunks(const ExpertFilter& filter) const;
   Status decode_pack(std::span<const DecodeRequest> requests);
+  Status observe_batch(std::span<const BatchRun> runs, bool all_logits);
   Status run_batch(std::span<const BatchRun> runs, bool all_logits);
+  Result<const ChatTemplate*> chat_template();
+  Result<std::string> respell(const std::string& marker);
 
   EngineOptions options_;
   std::shared_ptr<llama_model> model_;
@@ -148,9 +158,13 @@ class LlamaEngine : public Engine {
   // Most architectures drop tokens without logits before the last MoE layer; found out by probe().
   bool routing_needs_logits_ = false;
   bool has_logits_ = false;
-  std::uint32_t experts_per_chunk_ = 0;  // grovemoe, else 0
-  std::vector<std::uint32_t> by_table_;  // layers that choose experts by a table of tokens
+  std::uint32_t experts_per_chunk_ = 0;        // grovemoe, else 0
+  std::vector<std::uint32_t> by_table_;        // layers that choose experts by a table of tokens
+  std::optional<ChatTemplate> chat_template_;  // once asked for
 };
+
+// One with logits and one without: whether the last layer sees both tells what routing needs.
+constexpr std::uint32_t kProbeTokens = 2;
 
 // Logits of one batch stay below this.
 constexpr std::size_t kMaxLogitsBytes = std::size_t{128} << 20;
@@ -219,8 +233,9 @@ Result<std::unique_ptr<LlamaEngine>> LlamaEngine::make(std::shared_ptr<llama_mod
   params.n_ctx =
       std::min(options.n_ctx, static_cast<std::uint32_t>(llama_model_n_ctx_train(model)));
   engine->n_batch_ = std::min(options.n_batch, params.n_ctx);
-  params.n_batch = engine->n_batch_;
-  params.n_ubatch = engine->n_batch_;
+  const std::uint32_t n_room = std::max(engine->n_batch_, kProbeTokens);
+  params.n_batch = n_room;
+  params.n_ubatch = n_room;
   // Recurrent state is kept for each sequence, and its batches are reordered.
   const bool one_sequence = llama_model_is_recurrent(model) || llama_model_is_hybrid(model);
   const bool on_gpu = options.n_gpu_layers != 0 && llama_supports_gpu_offload();
@@ -243,7 +258,7 @@ Result<std::unique_ptr<LlamaEngine>> LlamaEngine::make(std::shared_ptr<llama_mod
                 fmt::format("{}: llama.cpp cannot make a context of {} tokens: {}",
                             options.model.string(), params.n_ctx, take_last_error()),
                 "a smaller -c needs less memory");
-  engine->batch_ = std::make_unique<Batch>(engine->n_batch_);
+  engine->batch_ = std::make_unique<Batch>(n_room);
 
   auto& info = engine->info_;
   info.engine = engine_name(options.n_gpu_layers);
@@ -264,11 +279,11 @@ Result<std::unique_ptr<LlamaEngine>> LlamaEngine::make(std::shared_ptr<llama_mod
 Status LlamaEngine::probe() {
   const llama_vocab* vocab = llama_model_get_vocab(model_.get());
   const llama_token bos = std::max(llama_vocab_bos(vocab), 0);
-  const std::array<std::int32_t, 2> tokens = {bos, bos};
+  const std::array<std::int32_t, kProbeTokens> tokens = {bos, bos};
   graph_.begin_census();
   DecodeRequest request;
   request.tokens = tokens;
-  const std::array runs = {BatchRun{&request, 0, 2}};
+  const std::array runs = {BatchRun{&request, 0, kProbeTokens}};
   const auto status = run_batch(runs, false);
   const Census census = graph_.end_census();
   COE_TRY_STATUS(status);
@@ -355,6 +370,15 @@ Status LlamaEngine::run_batch(std::span<const BatchRun> runs, bool all_logits) {
   return {};
 }
 
+// A batch with its observers.
+Status LlamaEngine::observe_batch(std::span<const BatchRun> runs, bool all_logits) {
+  graph_.begin_batch(runs);
+  const auto ran = run_batch(runs, all_logits);
+  auto watched = graph_.end_batch();
+  COE_TRY_STATUS(ran);
+  return watched;
+}
+
 Status LlamaEngine::decode(const DecodeRequest& request) {
   if (request.tokens.empty()) return fail(Code::kInvalidArgument, "nothing to decode");
   if (request.tokens.size() > info_.n_ctx)
@@ -387,11 +411,7 @@ Status LlamaEngine::decode(const DecodeRequest& request) {
     const auto position = static_cast<std::uint32_t>(first);
     const std::array runs = {
         BatchRun{&request, position, static_cast<std::uint32_t>(tokens.size())}};
-    graph_.begin_batch(runs);
-    const auto ran = run_batch(runs, all_logits);
-    const auto watched = graph_.end_batch();
-    COE_TRY_STATUS(ran);
-    COE_TRY_STATUS(watched);
+    COE_TRY_STATUS(observe_batch(runs, all_logits));
     if (request.logits == nullptr) continue;
     for (std::size_t i = 0; i < tokens.size(); ++i) {
       const float* logits = llama_get_logits_ith(context_.get(), static_cast<std::int32_t>(i));
@@ -431,11 +451,103 @@ Status LlamaEngine::decode_pack(std::span<const DecodeRequest> requests) {
       return fail(Code::kCancelled, "interrupted");
     runs.push_back({&request, 0, static_cast<std::uint32_t>(request.tokens.size())});
   }
-  graph_.begin_batch(runs);
-  const auto ran = run_batch(runs, routing_needs_logits_);
-  auto watched = graph_.end_batch();
-  COE_TRY_STATUS(ran);
-  return watched;
+  return observe_batch(runs, routing_needs_logits_);
+}
+
+Result<const ChatTemplate*> LlamaEngine::chat_template() {
+  if (!chat_template_) {
+    COE_TRY(auto loaded, ChatTemplate::load(model_.get()));
+    chat_template_.emplace(std::move(loaded));
+  }
+  return &*chat_template_;
+}
+
+Result<std::string> LlamaEngine::render_chat(std::span<const ChatMessage> messages, bool thinking) {
+  COE_TRY(const auto* chat, chat_template());
+  return chat->render(messages, thinking);
+}
+
+// A marker as its tokens spell it: some tokenizers put a space before what follows a special token.
+Result<std::string> LlamaEngine::respell(const std::string& marker) {
+  COE_TRY(const auto tokens, tokenize(marker));
+  COE_TRY(const auto texts, spell(tokens));
+  std::string text;
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    if (i > 0 || tokens[i] != info_.bos_token) text += texts[i].text;
+  }
+  if (!text.empty() && text.front() == ' ' && marker.front() != ' ') text.erase(0, 1);
+  return text;
+}
+
+Result<ChatMarkup> LlamaEngine::chat_markup() {
+  COE_TRY(const auto* chat, chat_template());
+  COE_TRY(auto markup, chat->markup());
+  for (auto* markers : {&markup.model_turns, &markup.other_turns, &markup.thinking_ends}) {
+    for (auto& marker : *markers) {
+      COE_TRY(marker, respell(marker));
+    }
+  }
+  if (!markup.thinking_start.empty()) {
+    COE_TRY(markup.thinking_start, respell(markup.thinking_start));
+  }
+  return markup;
+}
+
+Result<std::vector<TokenText>> LlamaEngine::spell(std::span<const std::int32_t> tokens) {
+  const llama_vocab* vocab = llama_model_get_vocab(model_.get());
+  std::vector<TokenText> texts;
+  texts.reserve(tokens.size());
+  std::string piece(64, '\0');
+  for (const auto token : tokens) {
+    const auto run = [&] {
+      return llama_token_to_piece(vocab, token, piece.data(),
+                                  static_cast<std::int32_t>(piece.size()), 0, true);
+    };
+    std::int32_t n = run();
+    if (n < 0) {
+      piece.resize(static_cast<std::size_t>(-n));
+      n = run();
+    }
+    if (n < 0) return fail(Code::kEngine, fmt::format("llama.cpp cannot spell token {}", token));
+    texts.push_back(
+        {piece.substr(0, static_cast<std::size_t>(n)), llama_vocab_is_eog(vocab, token)});
+  }
+  return texts;
+}
+
+Result<Generation> LlamaEngine::generate(const GenerateRequest& request) {
+  if (!has_logits_)
+    return fail(Code::kUnsupported,
+                fmt::format("architecture {} gives embeddings, no text", info_.architecture));
+  std::vector<std::int32_t> tokens(request.prompt.begin(), request.prompt.end());
+  DecodeRequest decoded;
+  decoded.tokens = tokens;
+  decoded.routing = request.routing;
+  decoded.outputs = request.outputs;
+  decoded.observer = request.observer;
+  COE_TRY_STATUS(decode(decoded));
+
+  const auto sampler = make_sampler(request.sampling);
+  const llama_vocab* vocab = llama_model_get_vocab(model_.get());
+  Generation out;
+  const std::size_t n_most =
+      std::min<std::size_t>(info_.n_ctx, tokens.size() + request.max_new_tokens);
+  while (tokens.size() < n_most) {
+    if (request.observer != nullptr && request.observer->cancelled())
+      return fail(Code::kCancelled, "interrupted");
+    const std::int32_t token = llama_sampler_sample(sampler.get(), context_.get(), -1);
+    if (llama_vocab_is_eog(vocab, token)) {
+      out.end_token = token;
+      break;
+    }
+    tokens.push_back(token);
+    decoded.tokens = tokens;
+    const std::array runs = {BatchRun{&decoded, static_cast<std::uint32_t>(tokens.size() - 1), 1}};
+    COE_TRY_STATUS(observe_batch(runs, true));
+  }
+  out.tokens.assign(tokens.begin() + static_cast<std::ptrdiff_t>(request.prompt.size()),
+                    tokens.end());
+  return out;
 }
 
 }  // namespace

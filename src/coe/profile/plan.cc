@@ -2,6 +2,7 @@
 
 #include "coe/base/rng.h"
 #include "coe/corpus/window.h"
+#include "coe/profile/chat.h"
 
 #include <algorithm>
 #include <span>
@@ -54,13 +55,23 @@ Result<WorkPlan> plan_work(Engine& engine, const Corpus& corpus, const ProfileOp
   const std::size_t max_tokens =
       options.max_tokens == 0 ? info.n_ctx : std::min<std::size_t>(options.max_tokens, info.n_ctx);
   WorkPlan plan;
+  if (options.roles) {
+    COE_TRY(plan.markup, engine.chat_markup());
+  }
   for (auto& item : visiting_order(corpus)) {
     if (item.sample % options.n_shard != options.shard) continue;
     if (observer.cancelled()) return fail(Code::kCancelled, "interrupted");
     const auto& record = corpus.domains[item.domain].records[item.record];
-    auto tokens = engine.tokenize(record.text);
-    if (!tokens) return tl::unexpected(std::move(tokens).error().context(record.where));
-    item.windows = split_windows(*tokens, max_tokens, info.bos_token);
+    if (options.roles) {
+      COE_TRY(auto work, plan_chat(engine, plan.markup, record, options));
+      item.windows = std::move(work.windows);
+      item.segments = std::move(work.segments);
+      item.prompt = std::move(work.prompt);
+    } else {
+      auto tokens = engine.tokenize(record.text);
+      if (!tokens) return tl::unexpected(std::move(tokens).error().context(record.where));
+      item.windows = split_windows(*tokens, max_tokens, info.bos_token);
+    }
     for (const auto& window : item.windows) item.n_token += window.size();
     plan.n_token += item.n_token;
     plan.items.push_back(std::move(item));

@@ -5,11 +5,14 @@
 #include "coe/base/observer.h"
 #include "coe/base/result.h"
 #include "coe/corpus/corpus.h"
+#include "coe/engine/chat.h"
 #include "coe/engine/engine.h"
 #include "coe/profile/profile.h"
+#include "coe/profile/roles.h"
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 namespace coe {
@@ -21,6 +24,9 @@ struct WorkItem {
   std::uint64_t sample = 0;                        // index over the whole corpus
   std::vector<std::vector<std::int32_t>> windows;  // sequences of their own, in order
   std::uint64_t n_token = 0;                       // of all windows
+  // With roles: what the tokens of all windows are; when generating, the prompt's text instead.
+  Segments segments;
+  std::string prompt;
 };
 
 // Every record of the corpus, each sub-domain shuffled by itself and spread evenly over the whole:
@@ -30,11 +36,12 @@ std::vector<WorkItem> visiting_order(const Corpus& corpus);
 
 struct WorkPlan {
   std::vector<WorkItem> items;
+  ChatMarkup markup;  // with roles
   std::uint64_t n_token = 0;
 };
 
 // The items of the shard, tokenised. Errors: kCorrupt when there is no token; kCancelled; those of
-// Engine::tokenize, naming the record.
+// Engine::tokenize and plan_chat, naming the record.
 Result<WorkPlan> plan_work(Engine& engine, const Corpus& corpus, const ProfileOptions& options,
                            Observer& observer);
 

@@ -1,6 +1,7 @@
 #include "coe/profile/profile.h"
 
 #include "coe/base/text.h"
+#include "coe/profile/chat.h"
 #include "coe/profile/checkpoint.h"
 #include "coe/profile/collector.h"
 #include "coe/profile/pipeline.h"
@@ -13,8 +14,10 @@
 #include <cmath>
 #include <cstddef>
 #include <span>
+#include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace coe {
 
@@ -46,6 +49,10 @@ Status check_temperature(double temperature) {
               "1 is the model's own; below 1 sharpens, above 1 flattens");
 }
 
+std::string role_domain(const SubDomain& domain, Role role) {
+  return fmt::format("{}/{}", domain.name, role_name(role));
+}
+
 // Sums of nothing yet.
 RoutingStats begin_stats(const EngineInfo& info, const MoeModel& parent, const Corpus& corpus,
                          const ProfileOptions& options) {
@@ -61,9 +68,17 @@ RoutingStats begin_stats(const EngineInfo& info, const MoeModel& parent, const C
   stats.shape.n_expert = parent.n_expert;
   stats.shape.n_expert_used = parent.n_expert_used;
   for (const auto& layer : parent.layers) stats.shape.layers.push_back(layer.id);
-  for (const auto& domain : corpus.domains)
-    stats.domains.push_back(DomainStats::zero(domain.name, domain.weight, stats.shape,
-                                              options.outputs, options.coactivation));
+  const auto add = [&](std::string name, double weight) {
+    stats.domains.push_back(DomainStats::zero(std::move(name), weight, stats.shape, options.outputs,
+                                              options.coactivation));
+  };
+  for (const auto& domain : corpus.domains) {
+    if (!options.roles) add(domain.name, domain.weight);
+    for (const auto role : kRoles) {
+      if (options.roles) add(role_domain(domain, role), domain.weight);
+    }
+  }
+  std::ranges::sort(stats.domains, {}, &DomainStats::name);  // `a/prompt` comes after `a-b/prompt`
   return stats;
 }
 
@@ -93,25 +108,36 @@ std::size_t first_pack_at(const std::vector<std::size_t>& packs, std::size_t ite
 // One run from plan to finished profile.
 class Recorder {
  public:
-  Recorder(Engine& engine, const ProfileOptions& options, const CheckpointOptions& checkpoint,
-           Observer& observer)
-      : engine_(engine), options_(options), checkpoint_(checkpoint), observer_(observer) {}
+  Recorder(Engine& engine, const Corpus& corpus, const ProfileOptions& options,
+           const CheckpointOptions& checkpoint, Observer& observer)
+      : engine_(engine),
+        corpus_(corpus),
+        options_(options),
+        checkpoint_(checkpoint),
+        observer_(observer) {}
 
-  Result<ProfileRun> run(const MoeModel& parent, const Corpus& corpus,
-                         const std::string& command_line);
+  Result<ProfileRun> run(const MoeModel& parent, const std::string& command_line);
 
  private:
   bool checkpoints() const { return !checkpoint_.file.empty() && checkpoint_.seconds > 0.0; }
   std::string checkpoint_settings() const;
   Status resume();
   Status take_over(Checkpoint found);
+  DomainStats& domain(const std::string& name);
   Status count(const WorkItem& item, std::span<const RoutingTrace> traces, Collector& collector);
+  Status count_roles(const WorkItem& item, const Segments& segments, const Generated* generated,
+                     std::span<const RoutingTrace> traces, Collector& collector);
+  void count_sample(const WorkItem& item, std::size_t n_token, std::span<const double> utility);
   Status record_items(Collector& collector);
+  Status generate_answers(Collector& collector);
+  bool is_stable() const { return stability_ && stability_->is_stable(); }
+  void save_in_time();
   Status save() const;
   Error stopped(Error error) const;
   void show_progress() const;
 
   Engine& engine_;
+  const Corpus& corpus_;
   const ProfileOptions& options_;
   const CheckpointOptions& checkpoint_;
   Observer& observer_;
@@ -119,8 +145,10 @@ class Recorder {
   RoutingStats stats_;
   std::optional<Stability> stability_;
   std::size_t n_done_ = 0;       // items
-  std::int64_t n_resumed_ = 0;   // tokens
+  std::size_t n_before_ = 0;     // items that an earlier run did
+  std::int64_t n_resumed_ = 0;   // their tokens
   std::uint64_t n_decoded_ = 0;  // tokens of this run
+  Clock::time_point saved_at_;
 };
 
 std::string Recorder::checkpoint_settings() const {
@@ -141,13 +169,13 @@ Status Recorder::take_over(Checkpoint found) {
     return fail(Code::kCorrupt, "does not have the form that its settings call for");
   // Between packs, or what is left would share forward passes with other samples than before.
   const auto packs = plan_packs(plan_.items, engine_.info());
-  if (found.head.n_done < plan_.items.size() &&
+  if (!options_.generate && found.head.n_done < plan_.items.size() &&
       !std::ranges::binary_search(packs, static_cast<std::size_t>(found.head.n_done)))
     return fail(Code::kMismatch, "was begun with another size of batches",
                 std::string(kOtherRunHint));
   if (stability_) COE_TRY_STATUS(stability_->restore(*std::move(found.stability)));
   stats_ = std::move(found.stats);
-  n_done_ = found.head.n_done;
+  n_done_ = n_before_ = found.head.n_done;
   n_resumed_ = stats_.n_tokens();
   return {};
 }
@@ -183,21 +211,82 @@ void Recorder::show_progress() const {
   // Only the tokens of this run, so that speed and time left are right after a resume.
   std::string unit = "tokens";
   const auto* point = stability_ ? stability_->last_point() : nullptr;
+  // How much will be generated is not known before.
+  if (options_.generate) unit = "answers";
   if (point != nullptr) unit += fmt::format(" (Jaccard {:.3f})", point->jaccard);
+  if (options_.generate)
+    return observer_.progress("profile", n_done_ - n_before_, plan_.items.size() - n_before_, unit);
   observer_.progress("profile", n_decoded_, plan_.n_token - static_cast<std::uint64_t>(n_resumed_),
                      unit);
 }
 
+DomainStats& Recorder::domain(const std::string& name) {
+  const auto found = std::ranges::lower_bound(stats_.domains, name, {}, &DomainStats::name);
+  COE_CHECK(found != stats_.domains.end() && found->name == name);
+  return *found;
+}
+
+void Recorder::count_sample(const WorkItem& item, std::size_t n_token,
+                            std::span<const double> utility) {
+  if (stability_) stability_->add_sample(item.sample, static_cast<std::int64_t>(n_token), utility);
+  ++n_done_;
+  n_decoded_ += n_token;
+}
+
 Status Recorder::count(const WorkItem& item, std::span<const RoutingTrace> traces,
                        Collector& collector) {
+  if (options_.roles) return count_roles(item, item.segments, nullptr, traces, collector);
   collector.begin_sample();
   for (const auto& trace : traces) trace.replay(collector);
-  COE_TRY_STATUS(collector.end_sample(item.n_token, stats_.domains[item.domain]));
-  if (stability_)
-    stability_->add_sample(item.sample, static_cast<std::int64_t>(item.n_token),
-                           collector.utility());
-  ++n_done_;
-  n_decoded_ += item.n_token;
+  COE_TRY_STATUS(collector.end_sample(item.n_token, domain(corpus_.domains[item.domain].name)));
+  count_sample(item, item.n_token, collector.utility());
+  return {};
+}
+
+// One trace for each window of the item; when generating, one for question and answer.
+Status Recorder::count_roles(const WorkItem& item, const Segments& segments,
+                             const Generated* generated, std::span<const RoutingTrace> traces,
+                             Collector& collector) {
+  const auto& sub_domain = corpus_.domains[item.domain];
+  std::vector<double> utility(stats_.shape.n_flat());
+  for (const auto role : kRoles) {
+    const std::size_t n_token = segments.count(role);
+    if (n_token == 0) continue;
+    collector.begin_sample();
+    std::size_t first = 0;
+    for (std::size_t w = 0; w < traces.size(); ++w) {
+      RoleFilter filter(std::span(segments.roles).subspan(first), role, collector);
+      traces[w].replay(filter);
+      first += item.windows[w].size();
+    }
+    COE_TRY_STATUS(collector.end_sample(n_token, domain(role_domain(sub_domain, role))));
+    for (std::size_t i = 0; i < utility.size(); ++i) utility[i] += collector.utility()[i];
+  }
+  count_sample(item, segments.roles.size(), utility);
+  if (!options_.on_chat) return {};
+  return options_.on_chat({sub_domain, sub_domain.records[item.record], segments, generated});
+}
+
+void Recorder::save_in_time() {
+  if (!checkpoints() ||
+      Clock::now() - saved_at_ < std::chrono::duration<double>(checkpoint_.seconds))
+    return;
+  if (const auto status = save(); !status) observer_.warning(status.error().message);
+  saved_at_ = Clock::now();
+}
+
+Status Recorder::generate_answers(Collector& collector) {
+  while (n_done_ < plan_.items.size() && !is_stable()) {
+    const auto& item = plan_.items[n_done_];
+    RoutingTrace trace;
+    const Question question{item.windows.front(), item.prompt, item.sample};
+    auto answer = answer_question(engine_, plan_.markup, question, options_, trace, observer_);
+    if (!answer) return tl::unexpected(stopped(std::move(answer).error()));
+    auto counted = count_roles(item, answer->segments, &answer->generated, {&trace, 1}, collector);
+    if (!counted) return tl::unexpected(stopped(std::move(counted).error()));
+    show_progress();
+    save_in_time();
+  }
   return {};
 }
 
@@ -207,42 +296,37 @@ Status Recorder::record_items(Collector& collector) {
   pipeline.outputs = options_.outputs;
   pipeline.n_engine = options_.n_engine;
   pipeline.first_pack = first_pack_at(packs, n_done_);
-  auto saved_at = Clock::now();
   const auto deliver = [&](std::size_t first,
                            std::span<const std::vector<RoutingTrace>> traces) -> Result<Next> {
     for (std::size_t i = 0; i < traces.size(); ++i) {
       COE_TRY_STATUS(count(plan_.items[first + i], traces[i], collector));
-      if (stability_ && stability_->is_stable()) return Next::kStop;
+      if (is_stable()) return Next::kStop;
     }
     show_progress();
-    if (checkpoints() &&
-        Clock::now() - saved_at >= std::chrono::duration<double>(checkpoint_.seconds)) {
-      if (const auto status = save(); !status) observer_.warning(status.error().message);
-      saved_at = Clock::now();
-    }
+    save_in_time();
     return Next::kGoOn;
   };
-  if (stability_ && stability_->is_stable()) return {};
+  if (is_stable()) return {};
   auto status = run_items(engine_, plan_.items, packs, pipeline, observer_, deliver);
   if (!status) return tl::unexpected(stopped(std::move(status).error()));
   return {};
 }
 
-Result<ProfileRun> Recorder::run(const MoeModel& parent, const Corpus& corpus,
-                                 const std::string& command_line) {
+Result<ProfileRun> Recorder::run(const MoeModel& parent, const std::string& command_line) {
   COE_TRY_STATUS(check_same_layers(engine_.info(), parent));
   COE_TRY_STATUS(check_temperature(options_.router_temperature));
-  stats_ = begin_stats(engine_.info(), parent, corpus, options_);
+  stats_ = begin_stats(engine_.info(), parent, corpus_, options_);
   stats_.command_line = command_line;
   if (options_.stability) {
     COE_TRY(stability_, Stability::create(stats_.shape, parent.n_expert_group,
                                           parent.n_chunk_expert, *options_.stability));
   }
-  COE_TRY(plan_, plan_work(engine_, corpus, options_, observer_));
+  COE_TRY(plan_, plan_work(engine_, corpus_, options_, observer_));
   if (checkpoint_.resume) COE_TRY_STATUS(resume());
   Collector collector(stats_.shape, parent.n_block,
                       {options_.outputs, options_.coactivation, options_.router_temperature});
-  COE_TRY_STATUS(record_items(collector));
+  saved_at_ = Clock::now();
+  COE_TRY_STATUS(options_.generate ? generate_answers(collector) : record_items(collector));
   // A shard may hold no record of a sub-domain: an empty one would break the mean of nothing.
   std::erase_if(stats_.domains, [](const DomainStats& d) { return d.n_tokens == 0; });
   COE_TRY_STATUS(check_invariants(stats_));
@@ -264,6 +348,14 @@ std::string profile_settings(const ProfileOptions& options) {
   if (options.stability && options.stability->stop_at)
     text += fmt::format(" until_stable={} stability_keep={}", *options.stability->stop_at,
                         options.stability->n_keep);
+  if (options.roles) text += fmt::format(" roles=1 closing_window={}", options.closing_window);
+  if (options.generate) {
+    const auto& sampling = options.generate->sampling;
+    text += fmt::format(
+        " generate=1 think={} temperature={} top_k={} top_p={} seed={} max_new_tokens={}",
+        options.generate->thinking ? "on" : "off", sampling.temperature, sampling.top_k,
+        sampling.top_p, sampling.seed, options.generate->max_new_tokens);
+  }
   return text;
 }
 
@@ -277,7 +369,7 @@ Result<RoutingStats> run_profile(Engine& engine, const MoeModel& parent, const C
 Result<ProfileRun> run_profile(Engine& engine, const MoeModel& parent, const Corpus& corpus,
                                const ProfileOptions& options, const CheckpointOptions& checkpoint,
                                const std::string& command_line, Observer& observer) {
-  return Recorder(engine, options, checkpoint, observer).run(parent, corpus, command_line);
+  return Recorder(engine, corpus, options, checkpoint, observer).run(parent, command_line);
 }
 
 }  // namespace coe

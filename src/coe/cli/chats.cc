@@ -1,0 +1,137 @@
+#include "coe/cli/chats.h"
+
+#include <utility>
+
+namespace coe::cli {
+
+namespace {
+
+// A generated chat in the form of docs/formats/corpus.md: a corpus of its own.
+std::string record_line(const ChatSample& sample) {
+  const Json line = {{"text", sample.generated->text},
+                     {"source", sample.record.where},
+                     {"domain", sample.domain.name},
+                     {"weight", sample.domain.weight},
+                     {"format", "chat"},
+                     {"problem", sample.record.text},
+                     {"thinking", sample.segments.thinking},
+                     {"solution", sample.segments.answer},
+                     {"ended", sample.generated->ended},
+                     {"n_token_prompt", sample.generated->n_prompt},
+                     {"n_token_generated", sample.generated->n_new}};
+  // An answer that was cut off may end within a character.
+  return line.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace
+
+void add_chat_options(CLI::App& verb, ChatOptions& options) {
+  auto* roles = verb.add_flag(
+      "--roles", options.roles,
+      "Records are chats in the markup of the model's template: a sub-domain for each role, "
+      "NAME/prompt, NAME/thinking, NAME/closing (the end of thinking), NAME/answer");
+  verb.add_option("--closing-window", options.closing_window,
+                  "Roles: tokens before the end of thinking that are NAME/closing (32)");
+  auto* generate = verb.add_flag(
+      "--generate", options.generate,
+      "The text of a record is a question: record routing, by role, while the model answers it in "
+      "its own chat template");
+  generate->excludes(roles);
+  auto& sampling = options.generation.sampling;
+  verb.add_option("--temp,--temperature", sampling.temperature,
+                  "Generation: temperature (0: the likeliest token)")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str()
+      ->needs(generate);
+  verb.add_option("--top-k", sampling.top_k, "Generation: of the k likeliest tokens (0: all)")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str()
+      ->needs(generate);
+  verb.add_option("--top-p", sampling.top_p, "Generation: of the likeliest that make up p")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str()
+      ->needs(generate);
+  verb.add_option("--seed", sampling.seed, "Generation: each record has a seed made of this one")
+      ->capture_default_str()
+      ->needs(generate);
+  verb.add_option("--max-new-tokens", options.generation.max_new_tokens,
+                  "Generation: cut answers off after so many tokens")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str()
+      ->needs(generate);
+  verb.add_option("--think", options.think, "Generation: thinking, as the template switches it")
+      ->check(CLI::IsMember({"on", "off"}))
+      ->capture_default_str()
+      ->needs(generate);
+  verb.add_option("--save-text", options.save_text,
+                  "Generation: keep the chats as JSONL text, which --roles takes")
+      ->needs(generate);
+}
+
+Result<ChatLog> ChatLog::create(const ChatOptions& options, Overwrite overwrite) {
+  ChatLog log(options);
+  if (options.closing_window && !log.is_on())
+    return fail(Code::kInvalidArgument, "--closing-window needs --roles or --generate");
+  if (options.save_text.empty()) return log;
+  COE_TRY(auto file, AtomicFile::create(options.save_text, overwrite));
+  log.texts_.emplace(std::move(file));
+  return log;
+}
+
+void ChatLog::attach(ProfileOptions& options) {
+  if (!is_on()) return;
+  options.roles = true;
+  if (options_.closing_window) options.closing_window = *options_.closing_window;
+  if (options_.generate) {
+    options.generate = options_.generation;
+    options.generate->thinking = options_.think == "on";
+  }
+  options.on_chat = [this](const ChatSample& sample) { return add(sample); };
+}
+
+Status ChatLog::add(const ChatSample& sample) {
+  ++n_record_;
+  n_turn_ += sample.segments.n_turn;
+  n_thinking_ += sample.segments.n_thinking;
+  n_thinking_open_ += sample.segments.n_thinking_open;
+  n_answer_empty_ += sample.segments.n_answer_empty;
+  if (sample.generated == nullptr) return {};
+  n_new_ += sample.generated->n_new;
+  if (!sample.generated->ended) ++n_cut_;
+  return texts_ ? texts_->write(record_line(sample)) : Status();
+}
+
+Status ChatLog::commit() { return texts_ ? texts_->commit() : Status(); }
+
+std::int64_t ChatLog::n_sample(const RoutingStats& stats) const {
+  if (!is_on()) return stats.n_samples();
+  std::int64_t n = 0;
+  for (const auto& domain : stats.domains) {
+    if (domain.name.ends_with("/prompt")) n += domain.n_samples;
+  }
+  return n;
+}
+
+void ChatLog::add_to(Json& document) const {
+  if (!is_on()) return;
+  auto& chats = document["chats"];
+  chats = {{"n_record", n_record_},
+           {"n_turn", n_turn_},
+           {"n_thinking", n_thinking_},
+           {"n_thinking_open", n_thinking_open_},
+           {"n_answer_empty", n_answer_empty_}};
+  if (options_.generate) chats.update({{"n_cut", n_cut_}, {"n_token_generated", n_new_}});
+}
+
+std::string ChatLog::text() const {
+  if (!is_on()) return {};
+  auto text =
+      fmt::format("turns of the model: {}, thinking blocks: {} ({} never end), empty answers: {}\n",
+                  n_turn_, n_thinking_, n_thinking_open_, n_answer_empty_);
+  if (options_.generate)
+    text +=
+        fmt::format("tokens generated: {}, answers cut off before their end: {}\n", n_new_, n_cut_);
+  return text;
+}
+
+}  // namespace coe::cli

@@ -1,0 +1,57 @@
+// Chats and generation: the text that a model's template puts around turns and thinking, what
+// single tokens spell, and how a text is continued.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace coe {
+
+class Observer;
+class RoutingObserver;
+
+struct ChatMessage {
+  std::string role;  // "system", "user", "assistant"
+  std::string content;
+};
+
+// Where turns and thinking begin and end in a rendered chat. Each string is spelled as TokenText
+// spells the tokens that the engine makes of it.
+struct ChatMarkup {
+  std::vector<std::string> model_turns;    // what opens a turn of the model: "<|turn>model\n"
+  std::vector<std::string> other_turns;    // what opens a turn of anybody else; may be empty
+  std::string thinking_start;              // "<think>"; empty: thinking begins with the turn
+  std::vector<std::string> thinking_ends;  // "</think>", …; empty: the template has no thinking
+};
+
+struct TokenText {
+  std::string text;        // of control tokens too; may be a part of a UTF-8 sequence, or empty
+  bool ends_turn = false;  // the model ends its turn with it
+};
+
+// How the next token is chosen: the top_k likeliest, of these the likeliest that make up top_p, of
+// these one at random by softmax(logits / temperature).
+struct Sampling {
+  float temperature = 0.6F;  // 0: the likeliest token, whatever the rest says
+  std::int32_t top_k = 64;   // 0: all
+  float top_p = 0.95F;       // 1: all
+  std::uint64_t seed = 1;
+};
+
+struct GenerateRequest {
+  std::span<const std::int32_t> prompt;  // from position 0
+  std::uint32_t max_new_tokens = 0;
+  Sampling sampling;
+  RoutingObserver* routing = nullptr;  // sees each token of the prompt and of the result once
+  bool outputs = false;                // also the norms of RoutingView
+  Observer* observer = nullptr;        // its cancelled() is polled between tokens
+};
+
+struct Generation {
+  std::vector<std::int32_t> tokens;  // without the one that ended it
+  std::int32_t end_token = -1;       // -1: stopped at max_new_tokens or the end of the context
+};
+
+}  // namespace coe

@@ -1,0 +1,109 @@
+#include "coe/profile/chat.h"
+
+#include "coe/base/rng.h"
+#include "coe/corpus/json_line.h"
+#include "coe/corpus/window.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <span>
+#include <utility>
+
+namespace coe {
+
+namespace {
+
+// What the windows after the first begin with anew is prompt.
+void add_repeated_bos(Segments& segments, std::span<const std::vector<std::int32_t>> windows) {
+  std::size_t n_windowed = 0;
+  for (const auto& window : windows) n_windowed += window.size();
+  if (n_windowed == segments.roles.size()) return;
+  std::size_t at = windows.front().size();
+  for (const auto& window : windows.subspan(1)) {
+    segments.roles.insert(segments.roles.begin() + static_cast<std::ptrdiff_t>(at), Role::kPrompt);
+    at += window.size();
+  }
+}
+
+Result<ChatWork> plan_question(Engine& engine, const Record& record,
+                               const GenerateOptions& options) {
+  ChatWork work;
+  const ChatMessage question = {"user", record.text};
+  COE_TRY(work.prompt, engine.render_chat({&question, 1}, options.thinking));
+  COE_TRY(auto tokens, engine.tokenize(work.prompt));
+  if (tokens.size() >= engine.info().n_ctx)
+    return fail(Code::kInvalidArgument,
+                fmt::format("the question leaves no room in the context ({} tokens of {})",
+                            tokens.size(), engine.info().n_ctx),
+                "a larger -c gives more");
+  work.windows.push_back(std::move(tokens));
+  return work;
+}
+
+Result<ChatWork> plan_text(Engine& engine, const ChatMarkup& markup, const Record& record,
+                           const ProfileOptions& options) {
+  const EngineInfo& info = engine.info();
+  const std::size_t max_tokens =
+      options.max_tokens == 0 ? info.n_ctx : std::min<std::size_t>(options.max_tokens, info.n_ctx);
+  ChatWork work;
+  COE_TRY(const auto tokens, engine.tokenize(record.text));
+  COE_TRY(const auto texts, engine.spell(tokens));
+  work.segments = segment_roles(texts, markup, {.closing_window = options.closing_window});
+  if (work.segments.n_turn == 0)
+    return fail(
+        Code::kCorrupt,
+        fmt::format("no turn of the model in the text: nothing opens one with `{}`",
+                    printable(markup.model_turns.front())),
+        "roles need chats in the markup of the model's template; profile other text without "
+        "them, or let the model answer it with --generate");
+  work.windows = split_windows(tokens, max_tokens, info.bos_token);
+  add_repeated_bos(work.segments, work.windows);
+  return work;
+}
+
+}  // namespace
+
+Result<ChatWork> plan_chat(Engine& engine, const ChatMarkup& markup, const Record& record,
+                           const ProfileOptions& options) {
+  auto work = options.generate ? plan_question(engine, record, *options.generate)
+                               : plan_text(engine, markup, record, options);
+  if (!work) return tl::unexpected(std::move(work).error().context(record.where));
+  return work;
+}
+
+Result<Answer> answer_question(Engine& engine, const ChatMarkup& markup, const Question& question,
+                               const ProfileOptions& options, RoutingObserver& routing,
+                               Observer& observer) {
+  GenerateRequest request;
+  request.prompt = question.tokens;
+  request.max_new_tokens = options.generate->max_new_tokens;
+  request.sampling = options.generate->sampling;
+  request.sampling.seed = Rng(Rng(request.sampling.seed).next() + question.sample).next();
+  request.routing = &routing;
+  request.outputs = options.outputs;
+  request.observer = &observer;
+  COE_TRY(const auto generation, engine.generate(request));
+
+  const std::size_t n_prompt = question.tokens.size();
+  std::vector<std::int32_t> tokens(question.tokens.begin(), question.tokens.end());
+  tokens.insert(tokens.end(), generation.tokens.begin(), generation.tokens.end());
+  COE_TRY(const auto texts, engine.spell(tokens));
+  Answer answer;
+  answer.segments = segment_roles(
+      texts, markup, {.closing_window = options.closing_window, .first_generated = n_prompt});
+  auto& generated = answer.generated;
+  generated.text = question.text;
+  for (std::size_t i = n_prompt; i < texts.size(); ++i) generated.text += texts[i].text;
+  generated.ended = generation.end_token >= 0;
+  if (generated.ended) {
+    COE_TRY(const auto end, engine.spell({&generation.end_token, 1}));
+    generated.text += end.front().text;
+  }
+  generated.n_prompt = n_prompt;
+  generated.n_new = generation.tokens.size();
+  return answer;
+}
+
+}  // namespace coe

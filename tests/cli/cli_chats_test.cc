@@ -1,0 +1,148 @@
+// coe profile --roles and --generate from outside, on the bundled model.
+#include "coe/corpus/reasoning.h"
+
+#include "support/command.h"
+#include "support/temp_dir.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace coe {
+namespace {
+
+using coe::testing::CommandResult;
+using ::testing::HasSubstr;
+using Json = nlohmann::json;
+
+class CliChats : public ::testing::Test {
+ protected:
+  CliChats() {
+    std::ofstream out(dir_ / "questions.jsonl");
+    for (const auto& p : generate_reasoning(3, 5))
+      out << Json{{"domain", "reasoning"},
+                  {"problem", p.problem},
+                  {"text", "<|turn>user\n" + p.problem +
+                               "<turn|>\n<|turn>model\n<|channel>thought\n" + p.thinking +
+                               "\n<channel|>" + p.solution + "<turn|>\n"}}
+                 .dump()
+          << "\n";
+  }
+  // `coe profile` on the bundled model.
+  CommandResult profile(const std::string& options) {
+    return coe::testing::run_command(dir_.path().string(), "coe profile -t 1 -m " COE_SOURCE_DIR
+                                                           "/models/gemma4-tiny-moe-q4_k_m.gguf " +
+                                                               options);
+  }
+  Json profile_json(const std::string& options) {
+    const auto result = profile(options + " --json");
+    EXPECT_EQ(result.exit_code, 0) << options << "\n" << result.err;
+    return Json::parse(result.out);
+  }
+  static std::map<std::string, int> tokens_of(const Json& document) {
+    std::map<std::string, int> out;
+    for (const auto& domain : document.at("domains")) out[domain.at("name")] = domain.at("n_token");
+    return out;
+  }
+  std::string read(const std::string& name) const {
+    std::ifstream in(dir_ / name, std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+
+  coe::testing::TempDir dir_;
+};
+
+TEST_F(CliChats, RolesOfTextAddUpToThePlainProfile) {
+  const auto plain = profile_json("-f questions.jsonl -o plain.gguf");
+  const auto roles = profile_json("-f questions.jsonl -o roles.gguf --roles --closing-window 6");
+  EXPECT_EQ(roles.at("n_token"), plain.at("n_token"));
+  EXPECT_EQ(roles.at("n_sample"), 5);
+  const auto tokens = tokens_of(roles);
+  ASSERT_EQ(tokens.size(), 4U);
+  EXPECT_EQ(tokens.at("reasoning/closing"), 5 * 6);
+  EXPECT_GT(tokens.at("reasoning/thinking"), 100);
+  EXPECT_EQ(roles.at("chats").at("n_thinking"), 5);
+  EXPECT_EQ(roles.at("chats").at("n_thinking_open"), 0);
+  EXPECT_FALSE(plain.contains("chats"));
+}
+
+TEST_F(CliChats, GeneratedTextsAreACorpusOfTheSameRoles) {
+  const std::string command =
+      "-f questions.jsonl --text problem --generate --max-new-tokens 80 --seed 5 "
+      "--save-text chats.jsonl -o generated.gguf --force";
+  const auto generated = profile_json(command);
+  const auto& chats = generated.at("chats");
+  EXPECT_EQ(chats.at("n_record"), 5);
+  const int n_ended = 5 - chats.at("n_cut").get<int>();
+  ASSERT_GT(n_ended, 0);  // or the comparison below says little
+
+  std::ifstream lines(dir_ / "chats.jsonl");
+  int n_line = 0;
+  for (std::string line; std::getline(lines, line); ++n_line) {
+    const auto record = Json::parse(line);
+    EXPECT_EQ(record.at("domain"), "reasoning");
+    EXPECT_THAT(record.at("text").get<std::string>(),
+                HasSubstr(record.at("problem").get<std::string>()));
+    EXPECT_THAT(record.at("text").get<std::string>(),
+                HasSubstr(record.at("solution").get<std::string>()));
+    EXPECT_THAT(record.at("thinking").get<std::string>(), Not(HasSubstr("channel")));
+    EXPECT_THAT(record.at("source").get<std::string>(), HasSubstr("questions.jsonl:"));
+  }
+  EXPECT_EQ(n_line, 5);
+
+  const auto forced = profile_json("-f chats.jsonl --roles -o forced.gguf");
+  auto live = tokens_of(generated);
+  auto text = tokens_of(forced);
+  EXPECT_EQ(text["reasoning/prompt"], live["reasoning/prompt"]);
+  EXPECT_EQ(text["reasoning/closing"], live["reasoning/closing"]);
+  // The text holds the tokens that ended the answers, which the model does not run; one that ends
+  // within thinking is thinking.
+  EXPECT_EQ(text["reasoning/thinking"] + text["reasoning/answer"],
+            live["reasoning/thinking"] + live["reasoning/answer"] + n_ended);
+
+  // The same command gives the same bytes.
+  const auto texts = read("chats.jsonl");
+  const auto profile_bytes = read("generated.gguf");
+  profile_json(command);
+  EXPECT_EQ(read("chats.jsonl"), texts);
+  EXPECT_EQ(read("generated.gguf"), profile_bytes);
+}
+
+TEST_F(CliChats, ThinkingCanBeOff) {
+  const auto off = profile_json(
+      "-f questions.jsonl --text problem --generate --think off --max-new-tokens 8 -o off.gguf");
+  EXPECT_EQ(off.at("chats").at("n_thinking"), 0);
+  const auto tokens = tokens_of(off);
+  EXPECT_TRUE(tokens.contains("reasoning/answer"));
+  EXPECT_FALSE(tokens.contains("reasoning/thinking"));
+}
+
+TEST_F(CliChats, SaysWhatIsWrong) {
+  std::ofstream(dir_ / "prose.jsonl") << Json{{"text", "The road climbs slowly."}}.dump() << "\n";
+  const auto prose = profile("-f questions.jsonl -f prose.jsonl --roles -o p.gguf");
+  EXPECT_EQ(prose.exit_code, 3);
+  EXPECT_THAT(prose.err, HasSubstr("prose.jsonl:1: no turn of the model in the text"));
+  EXPECT_FALSE(std::filesystem::exists(dir_ / "p.gguf"));
+  EXPECT_EQ(profile("-f questions.jsonl --seed 2 -o p.gguf").exit_code, 2);
+  EXPECT_EQ(profile("-f questions.jsonl --closing-window 2 -o p.gguf").exit_code, 2);
+  EXPECT_EQ(profile("-f questions.jsonl --roles --generate -o p.gguf").exit_code, 2);
+  EXPECT_EQ(profile("-f questions.jsonl --text problem --generate --save-text t.jsonl --resume "
+                    "-o p.gguf")
+                .exit_code,
+            2);
+  std::ofstream(dir_ / "precious.jsonl") << "precious";
+  const auto exists =
+      profile("-f questions.jsonl --text problem --generate --save-text precious.jsonl -o p.gguf");
+  EXPECT_EQ(exists.exit_code, 2);
+  EXPECT_EQ(read("precious.jsonl"), "precious");
+}
+
+}  // namespace
+}  // namespace coe
