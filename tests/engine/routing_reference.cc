@@ -150,6 +150,25 @@ std::vector<Approx> final_weights(const RouterRule& rule, std::vector<Approx> we
   return weights;
 }
 
+// The profiler rounds what it tempers to single precision again.
+std::vector<Approx> tempered(const std::vector<Approx>& weights, double temperature) {
+  if (temperature == 1.0) return weights;
+  double sum = 0.0;
+  double powers = 0.0;
+  double worst = 0.0;
+  for (const auto& w : weights) {
+    sum += w.value;
+    powers += std::pow(w.value, 1.0 / temperature);
+    worst = std::max(worst, relative(w));
+  }
+  std::vector<Approx> out;
+  for (const auto& w : weights) {
+    const double value = sum * std::pow(w.value, 1.0 / temperature) / powers;
+    out.push_back({value, value * ((relative(w) + worst) / temperature + worst + kRound)});
+  }
+  return out;
+}
+
 // The engine's norm is of its own values, and rounded once.
 Approx norm(std::span<const Approx> values) {
   double squares = 0.0;
@@ -210,8 +229,9 @@ struct RoutingReference::Sample {
   std::vector<Approx> weights;       // [L,E,R]
 };
 
-RoutingReference::RoutingReference(RouterRule rule, std::map<std::uint32_t, RouterTensors> layers)
-    : rule_(rule), layers_(std::move(layers)) {}
+RoutingReference::RoutingReference(RouterRule rule, std::map<std::uint32_t, RouterTensors> layers,
+                                   double temperature)
+    : rule_(rule), layers_(std::move(layers)), temperature_(temperature) {}
 
 ReferenceDomain& RoutingReference::domain(const std::string& name) {
   auto& domain = domains_[name];
@@ -225,6 +245,7 @@ ReferenceDomain& RoutingReference::domain(const std::string& name) {
   for (auto* sums : {&domain.output_norm, &domain.gated_norm, &domain.output_share})
     sums->resize(flat);
   domain.moe_ratio.resize(layers_.size());
+  domain.coactivation.resize(flat * rule_.n_expert);
   return domain;
 }
 
@@ -333,19 +354,24 @@ void RoutingReference::add_token(const RouterTensors& tensors, const RawLayer& r
   tally_.n_near_tie += routing.n_near_tie;
   tally_.n_mismatch += routing.n_mismatch;
 
+  const auto weights = tempered(routing.weights, temperature_);
   const auto f = outputs(tensors, raw, t, routing);
   std::vector<Approx> norms;
   double gated_sum = 0.0;
   double worst = 0.0;  // relative error of a gated norm
   for (std::size_t k = 0; k < n_used; ++k) {
     norms.push_back(norm(f[k]));
-    gated_sum += routing.weights[k].value * norms[k].value;
-    worst = std::max(worst, relative(routing.weights[k]) + relative(norms[k]));
+    gated_sum += weights[k].value * norms[k].value;
+    worst = std::max(worst, relative(weights[k]) + relative(norms[k]));
   }
-  const auto& first = routing.weights.front();
-  const auto& last = routing.weights.back();
+  for (const auto one : routing.ids) {
+    for (const auto other : routing.ids)
+      ++domain.coactivation[(row * rule_.n_expert + one) * rule_.n_expert + other];
+  }
+  const auto& first = weights.front();
+  const auto& last = weights.back();
   for (std::size_t k = 0; k < n_used; ++k) {
-    const auto& [weight, error] = routing.weights[k];
+    const auto& [weight, error] = weights[k];
     const std::size_t flat = row * rule_.n_expert + routing.ids[k];
     const std::size_t ranked = flat * n_used + k;
     sample.counts[ranked] += 1;
@@ -354,7 +380,7 @@ void RoutingReference::add_token(const RouterTensors& tensors, const RawLayer& r
     add_to(domain.decisive[ranked], margin * weight,
            (first.error + last.error) * weight + std::abs(margin) * error);
     const double gated = weight * norms[k].value;
-    const double rel = relative(routing.weights[k]) + relative(norms[k]);
+    const double rel = relative(weights[k]) + relative(norms[k]);
     add_to(domain.output_norm[flat], norms[k].value, norms[k].error);
     add_to(domain.gated_norm[flat], gated, gated * rel);
     if (gated_sum > 0.0)

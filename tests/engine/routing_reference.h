@@ -67,6 +67,7 @@ struct ReferenceDomain {
   std::int64_t n_tokens = 0;
   std::int64_t n_samples = 0;
   std::vector<std::int64_t> histograms;
+  std::vector<std::int64_t> coactivation;  // [L,E,E]
   std::vector<Approx> weight_sum, freq_by_sample, weight_mean_by_sample, decisive;
   std::vector<Approx> output_norm, gated_norm, output_share, moe_ratio;
 };
@@ -81,7 +82,9 @@ struct ReferenceTally {
 
 class RoutingReference {
  public:
-  RoutingReference(RouterRule rule, std::map<std::uint32_t, RouterTensors> layers);
+  // `temperature`: router weights enter the sums as w^(1/T), a token's scaled to their own sum.
+  RoutingReference(RouterRule rule, std::map<std::uint32_t, RouterTensors> layers,
+                   double temperature = 1.0);
 
   // A window as decoded: its tokens and what each batch of them gave.
   struct Window {
@@ -105,6 +108,7 @@ class RoutingReference {
 
   RouterRule rule_;
   std::map<std::uint32_t, RouterTensors> layers_;
+  double temperature_;
   std::map<std::string, ReferenceDomain> domains_;
   ReferenceTally tally_;
 };

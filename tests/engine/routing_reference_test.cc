@@ -82,6 +82,7 @@ void compare_domain(const DomainStats& domain, const ReferenceDomain& reference,
   EXPECT_EQ(domain.n_tokens, reference.n_tokens);
   EXPECT_EQ(domain.n_samples, reference.n_samples);
   EXPECT_EQ(domain.histograms, reference.histograms);
+  EXPECT_EQ(domain.coactivation, reference.coactivation);
   const auto compare = [&](const char* name, std::span<const double> profile,
                            std::span<const Approx> sums, bool is_filled = true) {
     compare_sums(name, profile, sums, deviations[name]);
@@ -119,11 +120,52 @@ void compare_all(const RoutingStats& stats, const RoutingReference& reference, b
   EXPECT_LE(tally.worst_product, 1.0);
 }
 
+// Samples that share a forward pass see other rounding than alone: keys and values are stored as
+// half precision, one unit of which is 2^-10 of a value. So: no more choices differ than near ties
+// are allowed for, and sums move, all cells taken together, by no more than that unit and those
+// choices.
+void compare_loosely(const RoutingStats& stats, const RoutingReference& reference) {
+  for (const auto& domain : stats.domains) {
+    SCOPED_TRACE(domain.name);
+    const auto& expected = reference.domains().at(domain.name);
+    EXPECT_EQ(domain.n_tokens, expected.n_tokens);
+    EXPECT_EQ(domain.n_samples, expected.n_samples);
+    double n_choice = 0.0;
+    double n_moved = 0.0;  // each differing choice is missing in one cell and too many in another
+    for (std::size_t i = 0; i < expected.histograms.size(); ++i) {
+      n_choice += static_cast<double>(expected.histograms[i]);
+      n_moved += static_cast<double>(std::abs(domain.histograms[i] - expected.histograms[i])) / 2;
+    }
+    EXPECT_LE(n_moved, kMaxNearTies * n_choice);
+    const auto compare = [](const char* name, std::span<const double> profile,
+                            std::span<const Approx> sums) {
+      double moved = 0.0;
+      double total = 0.0;
+      for (std::size_t i = 0; i < sums.size(); ++i) {
+        moved += std::abs(profile[i] - sums[i].value);
+        total += std::abs(sums[i].value);
+      }
+      EXPECT_LE(moved, (0x1p-10 + 2 * kMaxNearTies) * total) << name;
+    };
+    compare("weight_sum", domain.weight_sum, expected.weight_sum);
+    compare("weight_mean_by_sample", domain.weight_mean_by_sample, expected.weight_mean_by_sample);
+    compare("decisive", domain.decisive, expected.decisive);
+    compare("output_norm", domain.output_norm, expected.output_norm);
+    compare("gated_norm", domain.gated_norm, expected.gated_norm);
+    compare("output_share", domain.output_share, expected.output_share);
+    compare("moe_ratio", domain.moe_ratio, expected.moe_ratio);
+    std::printf("  %s: %g of %g choices differ\n", domain.name.c_str(), n_moved, n_choice);
+  }
+}
+
 // --- both sides ---------------------------------------------------------------------------------
 
 struct Setting {
   std::uint32_t n_batch = 512;
   std::uint32_t max_tokens = 1024;
+  double temperature = 1.0;
+  std::uint32_t n_seq = 1;     // samples that share a forward pass
+  std::uint32_t n_engine = 1;  // contexts that take turns
 };
 
 std::unique_ptr<Engine> open_engine(const Path& model, const Setting& setting) {
@@ -131,6 +173,7 @@ std::unique_ptr<Engine> open_engine(const Path& model, const Setting& setting) {
   options.model = model;
   options.n_batch = setting.n_batch;
   options.n_threads = 1;
+  options.n_seq = setting.n_seq;
   return value_of(open_llama_engine(options));
 }
 
@@ -168,6 +211,9 @@ RoutingStats run_product(Engine& engine, const MoeModel& model, const Corpus& co
                          const Setting& setting) {
   ProfileOptions options;
   options.max_tokens = setting.max_tokens;
+  options.coactivation = true;
+  options.router_temperature = setting.temperature;
+  options.n_engine = setting.n_engine;
   return value_of(run_profile(engine, model, corpus, options, silent_observer()));
 }
 
@@ -316,6 +362,10 @@ std::vector<std::int32_t> numbers(std::string_view text) {
 class NumberEngine : public Engine {
  public:
   explicit NumberEngine(std::unique_ptr<Engine> engine) : engine_(std::move(engine)) {}
+  Status decode_all(std::span<const DecodeRequest> requests) override {
+    return engine_->decode_all(requests);
+  }
+  Result<std::unique_ptr<Engine>> fork() override { return engine_->fork(); }
   const EngineInfo& info() const override { return engine_->info(); }
   Result<std::vector<std::int32_t>> tokenize(std::string_view text) override {
     return numbers(text);
@@ -345,21 +395,38 @@ Corpus number_corpus() {
 
 class RoutingReferenceOf : public ::testing::TestWithParam<Case> {};
 
-TEST_P(RoutingReferenceOf, EveryAccumulatorAgrees) {
-  const auto& c = GetParam();
+// The reference decodes each window alone, whatever the profile does.
+void compare_arch(const Case& c, const Setting& setting) {
   const TempDir folder;
   const auto path = write_arch_model(folder / "model.gguf", c.spec);
-  const Setting setting{.n_batch = 12, .max_tokens = 32};
   const auto corpus = number_corpus();
-
   const auto model = value_of(describe_moe(value_of(gguf::GgufFile::open(path))));
   NumberEngine engine(open_engine(path, setting));
   const auto stats = run_product(engine, model, corpus, setting);
 
   RawGraph graph(path, {.n_batch = setting.n_batch, .residual = c.residual});
-  RoutingReference reference(c.rule, router_tensors(model, RawWeights(path)));
+  RoutingReference reference(c.rule, router_tensors(model, RawWeights(path)), setting.temperature);
   run_reference(graph, corpus, setting, -1, numbers, reference);
-  compare_all(stats, reference, !c.residual.empty());
+  if (setting.n_seq > 1)
+    compare_loosely(stats, reference);
+  else
+    compare_all(stats, reference, !c.residual.empty());
+}
+
+TEST_P(RoutingReferenceOf, EveryAccumulatorAgrees) {
+  compare_arch(GetParam(), {.n_batch = 12, .max_tokens = 32});
+}
+
+TEST_P(RoutingReferenceOf, EveryAccumulatorAgreesAtARouterTemperature) {
+  compare_arch(GetParam(), {.n_batch = 12, .max_tokens = 32, .temperature = 0.5});
+}
+
+TEST_P(RoutingReferenceOf, ContextsThatTakeTurnsGiveWhatOneGives) {
+  compare_arch(GetParam(), {.n_batch = 128, .max_tokens = 32, .n_engine = 2});
+}
+
+TEST_P(RoutingReferenceOf, SamplesThatShareAPassGiveWhatEachGivesAlone) {
+  compare_arch(GetParam(), {.n_batch = 128, .max_tokens = 32, .n_seq = 8});
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, RoutingReferenceOf, ::testing::ValuesIn(all_cases()),
