@@ -147,6 +147,9 @@ TEST_F(Mpi, WhatAllRanksRefuseIsSaidOnce) {
   const auto shard = run_ranks(2, profile("text.jsonl", "p.gguf") + " --shard 1/2");
   EXPECT_EQ(shard.exit_code, 2);
   EXPECT_THAT(shard.err, HasSubstr("--shard: MPI ranks share the records by themselves"));
+  const auto stable = run_ranks(2, profile("text.jsonl", "p.gguf") + " --until-stable");
+  EXPECT_EQ(stable.exit_code, 2);
+  EXPECT_THAT(stable.err, HasSubstr("need all records in one process"));
   const auto other = run_ranks(2, "'" COE_BINARY "' inspect " + std::string(kModel));
   EXPECT_EQ(other.exit_code, 2);
   EXPECT_THAT(other.err, HasSubstr("only `coe profile`"));
@@ -164,6 +167,30 @@ TEST_F(Mpi, AKilledRankLeavesNoProfile) {
              std::string(kModel) + " -f text.jsonl -o p.gguf'");
   EXPECT_NE(result.exit_code, 0);
   EXPECT_FALSE(std::filesystem::exists(dir_ / "p.gguf"));
+}
+
+// Killed at its heart, the work goes on where each rank's last state was.
+TEST_F(Mpi, KilledRanksResume) {
+  ASSERT_EQ(run("for i in 1 2 3 4 5 6 7 8; do cat text.jsonl; done > long.jsonl").exit_code, 0);
+  ASSERT_EQ(run(profile("long.jsonl", "one.gguf")).exit_code, 0);
+  const auto command = profile("long.jsonl", "p.gguf") + " --checkpoint 0.01";
+  const auto killed = run_ranks(2, command +
+                                       " & pid=$!\n"
+                                       "until [ -e p.gguf.1-of-2.partial ] && "
+                                       "[ -e p.gguf.2-of-2.partial ]; do sleep 0.02; done\n"
+                                       "kill -9 $(cat /proc/$pid/task/$pid/children)\nwait $pid");
+  ASSERT_NE(killed.exit_code, 0) << killed.err;
+  ASSERT_FALSE(std::filesystem::exists(dir_ / "p.gguf"));
+
+  const auto again = run_ranks(2, command);
+  EXPECT_EQ(again.exit_code, 2) << "an unfinished run is not thrown away";
+  EXPECT_THAT(again.err, HasSubstr("--resume"));
+  const auto resumed = run_ranks(2, command + " --resume --json");
+  ASSERT_EQ(resumed.exit_code, 0) << resumed.err;
+  EXPECT_GT(Json::parse(resumed.out).at("n_token_resumed"), 0);
+  expect_same(read("p.gguf"), read("one.gguf"));
+  EXPECT_FALSE(std::filesystem::exists(dir_ / "p.gguf.1-of-2.partial"));
+  EXPECT_FALSE(std::filesystem::exists(dir_ / "p.gguf.2-of-2.partial"));
 }
 
 }  // namespace
