@@ -56,6 +56,7 @@ class ThreadRank : public Communicator {
       sum.n_done += state.n_done;
       sum.n_total += state.n_total;
       sum.n_failed += state.n_failed;
+      sum.n_resumed += state.n_resumed;
     }
     return sum;
   }

@@ -106,22 +106,6 @@ std::optional<RoutingStats> finished_profile(const Options& options, const Corpu
   return std::nullopt;
 }
 
-// Under MPI each rank takes a shard, and its part of the cores.
-Status take_rank(const Ranks& ranks, Options& options) {
-  if (ranks.size() == 1) return {};
-  if (!options.shard.empty())
-    return fail(Code::kInvalidArgument, "--shard: MPI ranks share the records by themselves",
-                "leave --shard out, or start a single process");
-  if (options.profile.stability)
-    return fail(Code::kInvalidArgument, "--stability: no MPI rank sees all of the text",
-                "watch the mask with a single process");
-  options.profile.shard = ranks.rank();
-  options.profile.n_shard = ranks.size();
-  options.rank = fmt::format(".{}-of-{}", ranks.rank() + 1, ranks.size());
-  if (options.engine.n_threads == 0) options.engine.n_threads = static_cast<int>(ranks.n_core());
-  return {};
-}
-
 Json stability_summary(const StabilityReport& report, const Options& options) {
   const auto optional = [](const auto& value) { return value ? Json(*value) : Json(nullptr); };
   Json json = {{"n_keep", report.n_keep}, {"stopped", report.stopped}};
@@ -207,6 +191,66 @@ Status check_save_text(const Options& options, const Session& session) {
   return {};
 }
 
+// Each rank takes a shard, its part of the cores, and a state file of its own.
+Status take_rank(const Ranks& ranks, Options& options) {
+  if (!options.shard.empty())
+    return fail(Code::kInvalidArgument, "--shard: MPI ranks share the records by themselves",
+                "leave --shard out, or start a single process");
+  if (options.profile.stability)
+    return fail(Code::kInvalidArgument, "--stability: no MPI rank sees all of the text",
+                "watch the mask with a single process");
+  options.profile.shard = ranks.rank();
+  options.profile.n_shard = ranks.size();
+  options.rank = fmt::format(".{}-of-{}", ranks.rank() + 1, ranks.size());
+  if (options.engine.n_threads == 0) options.engine.n_threads = static_cast<int>(ranks.n_core());
+  return {};
+}
+
+Result<ProfileRun> profile_share(const Options& options, const Corpus& corpus, Session& session) {
+  COE_TRY(const auto model, open_model(options.engine.model, session));
+  COE_TRY(const auto engine, open_engine(options.engine));
+  const CheckpointOptions checkpoint{options.partial(), options.checkpoint_seconds, options.resume,
+                                     engine_settings(options.engine)};
+  RankObserver observer(session.ranks, session.console);
+  return run_profile(*engine, model.moe, corpus, options.profile, checkpoint,
+                     recorded_command(session), observer);
+}
+
+// Rank 0 has the sum, writes and reports it; the others are done when it has.
+Result<int> profile_on_ranks(Options options, const ChatLog& chats, Session& session) {
+  auto& ranks = session.ranks;
+  const auto whole = profile_settings(options.profile);
+  COE_TRY_STATUS(take_rank(ranks, options));
+  COE_TRY_STATUS(check_outputs(options, session));
+  COE_TRY(const auto corpus, load_corpus(options.corpus));
+  const auto start = std::chrono::steady_clock::now();
+  std::optional<RoutingStats> share;
+  std::int64_t n_resumed = 0;
+  if (ranks.rank() < corpus.n_records()) {
+    COE_TRY(auto run, profile_share(options, corpus, session));
+    n_resumed = run.n_resumed;
+    share = std::move(run.stats);
+  }
+  COE_TRY(auto sum, ranks.add_up(std::move(share), static_cast<std::uint64_t>(n_resumed)));
+  Status written;
+  if (sum) {
+    sum->settings = whole;
+    sum->command_line = recorded_command(session);
+    written = write_profile(options.output, *sum, session.overwrite());
+  }
+  const bool is_kept = ranks.agree(written.has_value());
+  COE_TRY_STATUS(written);
+  if (is_kept) remove_checkpoint(options.partial());
+  if (!sum) return kExitDone;
+  const double seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  ProfileRun run;
+  run.n_resumed = static_cast<std::int64_t>(ranks.n_resumed());
+  run.stats = *std::move(sum);
+  COE_TRY_STATUS(emit_profile(run, options, chats, seconds, session));
+  return kExitDone;
+}
+
 Result<int> profile(Options options, Session& session) {
   if (!options.shard.empty()) COE_TRY_STATUS(parse_shard(options.shard, options.profile));
   options.profile.outputs = !options.no_outputs;
@@ -215,8 +259,7 @@ Result<int> profile(Options options, Session& session) {
   COE_TRY_STATUS(check_save_text(options, session));
   COE_TRY(auto chats, ChatLog::create(options.chats, session.overwrite()));
   chats.attach(options.profile);
-  const auto whole = profile_settings(options.profile);
-  COE_TRY_STATUS(take_rank(session.ranks, options));
+  if (session.ranks.size() > 1) return profile_on_ranks(std::move(options), chats, session);
   if (!options.resume) COE_TRY_STATUS(check_outputs(options, session));
   COE_TRY(const auto corpus, load_corpus(options.corpus));
   COE_TRY(const auto model, open_model(options.engine.model, session));
@@ -229,26 +272,13 @@ Result<int> profile(Options options, Session& session) {
     }
   }
   COE_TRY_STATUS(check_outputs(options, session));
+  COE_TRY(const auto engine, open_engine(options.engine));
 
   const CheckpointOptions checkpoint{options.partial(), options.checkpoint_seconds, options.resume,
                                      engine_settings(options.engine)};
   const auto start = std::chrono::steady_clock::now();
-  ProfileRun run;
-  std::optional<RoutingStats> share;
-  if (session.ranks.is_first() || session.ranks.rank() < corpus.n_records()) {
-    COE_TRY(const auto engine, open_engine(options.engine));
-    RankObserver observer(session.ranks, session.console);
-    COE_TRY(run, run_profile(*engine, model.moe, corpus, options.profile, checkpoint,
-                             recorded_command(session), observer));
-    share = std::move(run.stats);
-  }
-  COE_TRY(auto sum, session.ranks.add_up(std::move(share)));
-  if (!sum) {  // rank 0 has it
-    remove_checkpoint(options.partial());
-    return kExitDone;
-  }
-  run.stats = *std::move(sum);
-  if (session.ranks.size() > 1) run.stats.settings = whole;
+  COE_TRY(const auto run, run_profile(*engine, model.moe, corpus, options.profile, checkpoint,
+                                      recorded_command(session), session.console));
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (run.stability) COE_TRY_STATUS(write_stability(run, options, session));

@@ -16,11 +16,13 @@ namespace coe {
 
 // Of one rank, or the sum over all.
 struct RankState {
-  std::uint64_t n_done = 0;    // units of work, e.g. tokens
-  std::uint64_t n_total = 0;   // the same; 0 while not known
-  std::uint64_t n_failed = 0;  // ranks that will have no result
+  std::uint64_t n_done = 0;     // units of work, e.g. tokens
+  std::uint64_t n_total = 0;    // the same; 0 while not known
+  std::uint64_t n_failed = 0;   // ranks that will have no result
+  std::uint64_t n_resumed = 0;  // units that an earlier run had done, not among n_total
 };
 
+// Not thread-safe, but any thread may call it, one at a time.
 class Communicator {
  public:
   virtual ~Communicator() = default;
@@ -49,7 +51,8 @@ std::unique_ptr<Communicator> single_process();
 
 // The ranks that an MPI launcher started this process among, else the single process. Destroying it
 // ends MPI, so it lives as long as main(). Errors: kInvalidArgument where a launcher started
-// several and this build has no MPI, so that they do not all do the same work.
+// several and this build has no MPI, so that they do not all do the same work; kUnsupported
+// where the MPI found serves only one thread of a process.
 Result<std::unique_ptr<Communicator>> open_communicator();
 
 // What Open MPI and the PMI of other launchers (Slurm, MPICH) leave in the environment: number of

@@ -43,8 +43,8 @@ std::uint32_t cores_of_this_rank() {
 
 class MpiCommunicator : public Communicator {
  public:
+  // After MPI_Init_thread.
   MpiCommunicator() {
-    MPI_Init(nullptr, nullptr);
     MPI_Comm_rank(MPI_COMM_WORLD, &rank_);
     MPI_Comm_size(MPI_COMM_WORLD, &size_);
     n_core_ = cores_of_this_rank();
@@ -60,7 +60,7 @@ class MpiCommunicator : public Communicator {
   RankState exchange(const RankState& own) override {
     if (size_ == 1) return own;  // and no round is under way when MPI ends
     step(own, false);
-    return {sum_[0], sum_[1], sum_[2]};
+    return {sum_[0], sum_[1], sum_[2], sum_[3]};
   }
 
   void gather(const RankState& own, std::span<const std::byte> bytes, const Take& take) override {
@@ -82,7 +82,7 @@ class MpiCommunicator : public Communicator {
   void abort(int exit_code) override { MPI_Abort(MPI_COMM_WORLD, exit_code); }
 
  private:
-  using Words = std::array<std::uint64_t, 4>;  // a RankState, and how many ranks wait in gather()
+  using Words = std::array<std::uint64_t, 5>;  // a RankState, and how many ranks wait in gather()
 
   // Rounds of a non-blocking sum. All ranks see the same results, so all stop after the same round:
   // the first in which every rank waits.
@@ -93,10 +93,10 @@ class MpiCommunicator : public Communicator {
       MPI_Test(&request_, &is_done, MPI_STATUS_IGNORE);
       if (is_done == 0) return;
       sum_ = received_;
-      all_waiting_ = sum_[3] == static_cast<std::uint64_t>(size_);
+      all_waiting_ = sum_[4] == static_cast<std::uint64_t>(size_);
       if (all_waiting_) return;
     }
-    sent_ = {own.n_done, own.n_total, own.n_failed, is_waiting ? 1U : 0U};
+    sent_ = {own.n_done, own.n_total, own.n_failed, own.n_resumed, is_waiting ? 1U : 0U};
     MPI_Iallreduce(sent_.data(), received_.data(), static_cast<int>(sent_.size()), MPI_UINT64_T,
                    MPI_SUM, MPI_COMM_WORLD, &request_);
   }
@@ -135,6 +135,13 @@ class MpiCommunicator : public Communicator {
 Result<std::unique_ptr<Communicator>> open_communicator() {
   // Without a launcher there is nobody to meet, and starting MPI would cost a quarter of a second.
   if (n_launched() == 0) return single_process();
+  // Decoding threads ask whether to go on, one at a time.
+  int provided = MPI_THREAD_SINGLE;
+  MPI_Init_thread(nullptr, nullptr, MPI_THREAD_SERIALIZED, &provided);
+  if (provided < MPI_THREAD_SERIALIZED) {
+    MPI_Finalize();
+    return fail(Code::kUnsupported, "this MPI serves only one thread of a process");
+  }
   return std::make_unique<MpiCommunicator>();
 }
 

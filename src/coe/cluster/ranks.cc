@@ -141,8 +141,10 @@ constexpr std::int32_t kNoError = -1;
 
 }  // namespace
 
-Result<std::optional<RoutingStats>> Ranks::add_up(Result<std::optional<RoutingStats>> share) {
+Result<std::optional<RoutingStats>> Ranks::add_up(Result<std::optional<RoutingStats>> share,
+                                                  std::uint64_t n_resumed) {
   is_over_ = true;
+  state_.n_resumed = n_resumed;
   if (size() == 1) return share;
   Bytes bytes = {static_cast<std::byte>(Kind::kNothing)};
   if (share && *share) {
@@ -177,15 +179,21 @@ Error Ranks::conclude(Error error) {
 
 void RankObserver::progress(std::string_view stage, std::uint64_t done, std::uint64_t total,
                             std::string_view unit) {
-  ranks_.state_.n_done = done;
-  ranks_.state_.n_total = total;
-  const auto all = ranks_.communicator_.exchange(ranks_.state_);
+  RankState all;
+  {
+    const std::scoped_lock lock(mutex_);
+    ranks_.state_.n_done = done;
+    ranks_.state_.n_total = total;
+    all = ranks_.communicator_.exchange(ranks_.state_);
+  }
   // Before the first exchange is through, what this rank knows.
   console_.progress(stage, std::max(all.n_done, done), std::max(all.n_total, total), unit);
 }
 
 bool RankObserver::cancelled() {
-  return console_.cancelled() || ranks_.communicator_.exchange(ranks_.state_).n_failed > 0;
+  if (console_.cancelled()) return true;
+  const std::scoped_lock lock(mutex_);
+  return ranks_.communicator_.exchange(ranks_.state_).n_failed > 0;
 }
 
 }  // namespace coe

@@ -8,6 +8,7 @@
 #include "coe/routing/stats.h"
 
 #include <cstdint>
+#include <mutex>
 #include <optional>
 #include <string_view>
 
@@ -27,7 +28,14 @@ class Ranks {
   // elsewhere. Errors, on every rank with the same code: that of the lowest rank which failed by
   // itself; those of merge_into; kInternal when no rank has a share. Only rank 0 has the message,
   // which names the rank, unless all say the same.
-  Result<std::optional<RoutingStats>> add_up(Result<std::optional<RoutingStats>> share);
+  // `n_resumed`: of the share's tokens those that an earlier run had seen.
+  Result<std::optional<RoutingStats>> add_up(Result<std::optional<RoutingStats>> share,
+                                             std::uint64_t n_resumed = 0);
+
+  // Collective, after add_up: what rank 0 says, on every rank.
+  bool agree(bool first) { return communicator_.broadcast(first ? 1 : 0) != 0; }
+  // After add_up: of all ranks.
+  std::uint64_t n_resumed() { return communicator_.exchange(state_).n_resumed; }
 
   // For a rank whose work ended before add_up: takes part in it with `error`, unless that is over.
   // What the rank is to report.
@@ -41,7 +49,7 @@ class Ranks {
 };
 
 // Between the work of a rank and its console. Progress counts all ranks; the console of rank 0
-// shows it. A failure anywhere cancels the work everywhere.
+// shows it. A failure anywhere cancels the work everywhere. May be called from several threads.
 class RankObserver : public Observer {
  public:
   RankObserver(Ranks& ranks, Observer& console) : ranks_(ranks), console_(console) {}
@@ -53,6 +61,7 @@ class RankObserver : public Observer {
  private:
   Ranks& ranks_;
   Observer& console_;
+  std::mutex mutex_;  // guards the communicator and this rank's state
 };
 
 }  // namespace coe
