@@ -8,6 +8,7 @@
 #include "coe/corpus/window.h"
 #include "coe/engine/engine.h"
 #include "coe/engine_llama/llama_engine.h"
+#include "coe/engine_llama/wait_policy.h"
 #include "coe/gguf/reader.h"
 #include "coe/moe/model.h"
 #include "coe/profile/profile.h"
@@ -15,6 +16,7 @@
 #include "machine.h"
 #include "plain_prefill.h"
 #include "run_child.h"
+#include "timing.h"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -25,7 +27,6 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <exception>
 #include <filesystem>
 #include <map>
@@ -72,16 +73,6 @@ std::string_view step_name(Step step) {
 }
 
 bool is_plain(Step step) { return step == Step::kPlain || step == Step::kPlainPacked; }
-
-double median(std::vector<double> values) {
-  std::ranges::sort(values);
-  const auto n = values.size();
-  return n == 0 ? 0.0 : (values[(n - 1) / 2] + values[n / 2]) / 2;
-}
-
-double seconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
 
 class Bench {
  public:
@@ -296,11 +287,7 @@ int run_cli(int argc, char** argv) {
 }  // namespace coe::bench
 
 int main(int argc, char** argv) {
-  // As coe itself does: threads that spin at barriers starve each other on a busy machine.
-  if (std::getenv("OMP_WAIT_POLICY") == nullptr) {
-    ::setenv("OMP_WAIT_POLICY", "passive", 1);
-    ::execv("/proc/self/exe", argv);
-  }
+  coe::wait_passively(argv);
   try {
     return coe::bench::run_cli(argc, argv);
   } catch (const std::exception& e) {

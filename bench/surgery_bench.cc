@@ -8,6 +8,7 @@
 #include "cache.h"
 #include "machine.h"
 #include "run_child.h"
+#include "timing.h"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -75,10 +76,6 @@ struct Measurement {
   std::uint64_t max_rss_bytes = 0;  // of child processes
   std::uint64_t max_anon_bytes = 0;
 };
-
-double seconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
 
 // As coreutils' cp copies between files of one disk that shares no extents: copy_file_range until
 // the end.
@@ -202,11 +199,7 @@ class Bench {
     std::ranges::sort(seconds);
     return seconds;
   }
-  double median_of(Step step, CacheState state) const {
-    const auto sorted = seconds_of(step, state);
-    const auto n = sorted.size();
-    return n == 0 ? 0.0 : (sorted[(n - 1) / 2] + sorted[n / 2]) / 2;
-  }
+  double median_of(Step step, CacheState state) const { return median(seconds_of(step, state)); }
   // Bytes that the step must at least read (copy, prune: and write) by definition.
   std::uint64_t bytes_of(Step step) const {
     const auto child = file_size(child_);

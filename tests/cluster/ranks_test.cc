@@ -4,11 +4,11 @@
 #include "coe/cluster/communicator.h"
 #include "coe/corpus/corpus.h"
 #include "coe/engine/fake_engine.h"
-#include "coe/moe/model.h"
 #include "coe/profile/profile.h"
 #include "coe/routing/stats.h"
 
 #include "support/expect.h"
+#include "support/fake_model.h"
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -102,19 +102,6 @@ std::vector<Outcome> run_ranks(std::uint32_t n, const std::function<Outcome(Rank
   return outcomes;
 }
 
-MoeModel model_of(const EngineInfo& info) {
-  MoeModel model;
-  model.id = {"fake", "fake", "xxh3:0"};
-  model.n_block = static_cast<std::uint32_t>(info.moe_layers.size());
-  model.n_expert = info.n_expert;
-  model.n_expert_used = info.n_expert_used;
-  for (const auto id : info.moe_layers) {
-    model.layers.emplace_back();
-    model.layers.back().id = LayerId{id};
-  }
-  return model;
-}
-
 Corpus five_records() {
   Corpus corpus;
   corpus.digest = "xxh3:corpus";
@@ -134,7 +121,7 @@ Outcome profile_share(Ranks& ranks, Observer& console) {
   options.shard = ranks.rank();
   options.n_shard = ranks.size();
   RankObserver observer(ranks, console);
-  auto stats = run_profile(engine, model_of(engine.info()), corpus, options, observer);
+  auto stats = run_profile(engine, fake_model(engine), corpus, options, observer);
   if (!stats) return tl::unexpected(std::move(stats).error());
   return *std::move(stats);
 }

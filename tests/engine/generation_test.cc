@@ -9,6 +9,7 @@
 #include "coe/profile/roles.h"
 #include "coe/routing/stats.h"
 
+#include "engine/open_engine.h"
 #include "support/temp_dir.h"
 
 #include <fmt/format.h>
@@ -29,20 +30,11 @@
 namespace coe {
 namespace {
 
+using ::coe::testing::open_single_threaded;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 constexpr const char* kModel = COE_SOURCE_DIR "/models/gemma4-tiny-moe-q4_k_m.gguf";
-
-std::unique_ptr<Engine> open(const Path& model, std::uint32_t n_batch = 512) {
-  EngineOptions options;
-  options.model = model;
-  options.n_batch = n_batch;
-  options.n_threads = 1;
-  auto engine = open_llama_engine(options);
-  if (!engine) ADD_FAILURE() << engine.error().message;
-  return engine ? *std::move(engine) : nullptr;
-}
 
 // The bundled model with another chat template, or with none.
 void copy_with_template(const Path& to, const std::optional<std::string>& source) {
@@ -97,7 +89,7 @@ struct LastLogits : LogitsObserver {
 };
 
 TEST(Chat, RendersTheBundledModelsTemplate) {
-  const auto engine = open(kModel);
+  const auto engine = open_single_threaded(kModel);
   ASSERT_NE(engine, nullptr);
   EXPECT_EQ(render(*engine, "What is 2+2?", true),
             "<|turn>system\n<|think|>\n<turn|>\n<|turn>user\nWhat is 2+2?<turn|>\n<|turn>model\n");
@@ -111,7 +103,7 @@ TEST(Chat, RendersTheBundledModelsTemplate) {
 }
 
 TEST(Chat, KnowsTheBundledModelsMarkup) {
-  const auto engine = open(kModel);
+  const auto engine = open_single_threaded(kModel);
   ASSERT_NE(engine, nullptr);
   const auto markup = engine->chat_markup();
   ASSERT_TRUE(markup) << markup.error().message;
@@ -122,7 +114,7 @@ TEST(Chat, KnowsTheBundledModelsMarkup) {
 }
 
 TEST(Chat, SpellsEveryToken) {
-  const auto engine = open(kModel);
+  const auto engine = open_single_threaded(kModel);
   ASSERT_NE(engine, nullptr);
   const std::string text =
       "<|turn>user\nZwölf  Körbe, €5 🙂<turn|>\n<|turn>model\n<|channel>thought\nx\n<channel|>y";
@@ -154,7 +146,7 @@ TEST(Chat, FollowsAnotherTemplate) {
       "{%- if add_generation_prompt %}\n<|im_start|>assistant\n<think>\n"
       "{%- if enable_thinking is defined and not enable_thinking %}\n\n</think>\n\n{% endif -%}\n"
       "{%- endif -%}");
-  const auto engine = open(dir / "other.gguf");
+  const auto engine = open_single_threaded(dir / "other.gguf");
   ASSERT_NE(engine, nullptr);
   const auto prompt = render(*engine, "q", true);
   EXPECT_THAT(prompt, HasSubstr("<|im_start|>assistant\n<think>"));
@@ -185,14 +177,14 @@ TEST(Chat, FollowsAnotherTemplate) {
 TEST(Chat, SaysThatAModelHasNoTemplateOrABrokenOne) {
   const coe::testing::TempDir dir;
   copy_with_template(dir / "none.gguf", std::nullopt);
-  const auto mute = open(dir / "none.gguf");
+  const auto mute = open_single_threaded(dir / "none.gguf");
   ASSERT_NE(mute, nullptr);
   const auto none = mute->chat_markup();
   ASSERT_FALSE(none);
   EXPECT_EQ(none.error().code, Code::kUnsupported);
   EXPECT_THAT(none.error().message, HasSubstr("has no chat template"));
   copy_with_template(dir / "broken.gguf", "{%- for message in messages %}{{ message.content }}");
-  const auto broken = open(dir / "broken.gguf");
+  const auto broken = open_single_threaded(dir / "broken.gguf");
   ASSERT_NE(broken, nullptr);
   const ChatMessage message = {"user", "q"};
   const auto refused = broken->render_chat({&message, 1}, true);
@@ -204,7 +196,7 @@ TEST(Chat, SaysThatAModelHasNoTemplateOrABrokenOne) {
 // Temperature 0 against decoding the growing text anew for each token and taking the best. One
 // token a batch on both sides, so that the same kernels run: not a bit may differ.
 TEST(Generation, IsGreedyAtTemperatureZero) {
-  const auto engine = open(kModel, 1);
+  const auto engine = open_single_threaded(kModel, 1);
   ASSERT_NE(engine, nullptr);
   for (const auto& problem : generate_reasoning(11, 3)) {
     auto tokens = prompt_of(*engine, problem.problem, true);
@@ -231,7 +223,7 @@ TEST(Generation, IsGreedyAtTemperatureZero) {
 }
 
 TEST(Generation, FollowsItsSeed) {
-  const auto engine = open(kModel);
+  const auto engine = open_single_threaded(kModel);
   ASSERT_NE(engine, nullptr);
   const auto prompt = prompt_of(*engine, "How many days are in three weeks?", true);
   const auto run = [&](std::uint64_t seed, const Sampling& base) {
@@ -262,7 +254,7 @@ struct Differences {
   double weight_total = 0.0;
 };
 Differences compare_routing(std::uint32_t n_batch, std::size_t n_problem) {
-  const auto engine = open(kModel, n_batch);
+  const auto engine = open_single_threaded(kModel, n_batch);
   const std::size_t n_used = engine->info().n_expert_used;
   Differences out;
   for (const auto& problem : generate_reasoning(5, n_problem)) {
@@ -345,7 +337,7 @@ TEST(Generation, StopsAtTheEndOfTheContext) {
 
 // Roles of chats add up to the profile without roles, to the last choice.
 TEST(Generation, RolesOfChatsAddUpToTheWhole) {
-  const auto engine = open(kModel);
+  const auto engine = open_single_threaded(kModel);
   ASSERT_NE(engine, nullptr);
   Corpus corpus;
   corpus.domains.push_back({"reasoning", 1.0, {}});

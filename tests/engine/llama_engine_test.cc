@@ -13,6 +13,8 @@
 #include "coe/surgery/apply.h"
 #include "coe/surgery/plan.h"
 
+#include "engine/open_engine.h"
+
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -27,7 +29,8 @@
 namespace coe {
 namespace {
 
-using testing::HasSubstr;
+using ::coe::testing::open_single_threaded;
+using ::testing::HasSubstr;
 
 constexpr const char* kModel = COE_SOURCE_DIR "/models/gemma4-tiny-moe-q4_k_m.gguf";
 
@@ -54,17 +57,8 @@ Corpus small_corpus() {
   return corpus;
 }
 
-class LlamaEngineTest : public testing::Test {
+class LlamaEngineTest : public ::testing::Test {
  protected:
-  static std::unique_ptr<Engine> open(const Path& model, std::uint32_t n_batch) {
-    EngineOptions options;
-    options.model = model;
-    options.n_batch = n_batch;
-    options.n_threads = 1;
-    auto engine = open_llama_engine(options);
-    if (!engine) ADD_FAILURE() << engine.error().message;
-    return engine ? *std::move(engine) : nullptr;
-  }
   static RoutingStats profile(Engine& engine, const ProfileOptions& options) {
     const auto file = gguf::GgufFile::open(kModel);
     const auto model = describe_moe(*file);
@@ -75,7 +69,7 @@ class LlamaEngineTest : public testing::Test {
 };
 
 TEST_F(LlamaEngineTest, DescribesTheBundledModel) {
-  const auto engine = open(kModel, 512);
+  const auto engine = open_single_threaded(kModel, 512);
   ASSERT_NE(engine, nullptr);
   const auto& info = engine->info();
   EXPECT_EQ(info.architecture, "gemma4");
@@ -84,11 +78,11 @@ TEST_F(LlamaEngineTest, DescribesTheBundledModel) {
   EXPECT_EQ(info.n_vocab, 8192U);
   EXPECT_EQ(info.n_ctx, 2048U);
   EXPECT_EQ(info.bos_token, 2);
-  EXPECT_THAT(info.moe_layers, testing::ElementsAre(0, 1, 2, 3, 4, 5, 6, 7));
+  EXPECT_THAT(info.moe_layers, ::testing::ElementsAre(0, 1, 2, 3, 4, 5, 6, 7));
 }
 
 TEST_F(LlamaEngineTest, TokenizesSpecialTokensAndOneBos) {
-  const auto engine = open(kModel, 512);
+  const auto engine = open_single_threaded(kModel, 512);
   const auto tokens = engine->tokenize("<|turn>user\nhello<turn|>");
   ASSERT_TRUE(tokens);
   EXPECT_EQ(tokens->front(), 2);
@@ -100,7 +94,7 @@ TEST_F(LlamaEngineTest, TokenizesSpecialTokensAndOneBos) {
 }
 
 TEST_F(LlamaEngineTest, RefusesWhatIsNoModel) {
-  const auto path = Path(testing::TempDir()) / "no-model.gguf";
+  const auto path = Path(::testing::TempDir()) / "no-model.gguf";
   std::ofstream(path) << "not a model";
   EngineOptions options;
   options.model = path;
@@ -111,7 +105,7 @@ TEST_F(LlamaEngineTest, RefusesWhatIsNoModel) {
 }
 
 TEST_F(LlamaEngineTest, EveryTokenIsRoutedAtEveryLayer) {
-  const auto engine = open(kModel, 512);
+  const auto engine = open_single_threaded(kModel, 512);
   const auto stats = profile(*engine, {});
   ASSERT_GT(stats.n_tokens(), 1000);
   for (const auto& domain : stats.domains) {
@@ -134,7 +128,7 @@ TEST_F(LlamaEngineTest, EveryTokenIsRoutedAtEveryLayer) {
 }
 
 TEST_F(LlamaEngineTest, TwoShardsMergeToTheWhole) {
-  const auto engine = open(kModel, 512);
+  const auto engine = open_single_threaded(kModel, 512);
   const auto whole = profile(*engine, {});
   auto merged = profile(*engine, {.shard = 0, .n_shard = 2});
   ASSERT_TRUE(merge_into(merged, profile(*engine, {.shard = 1, .n_shard = 2})));
@@ -149,8 +143,8 @@ TEST_F(LlamaEngineTest, TwoShardsMergeToTheWhole) {
 }
 
 TEST_F(LlamaEngineTest, BatchSizeChangesOnlyNearTies) {
-  const auto large = open(kModel, 512);
-  const auto small = open(kModel, 16);
+  const auto large = open_single_threaded(kModel, 512);
+  const auto small = open_single_threaded(kModel, 16);
   const auto a = profile(*large, {});
   const auto b = profile(*small, {});
   std::int64_t moved = 0;
@@ -167,7 +161,7 @@ TEST_F(LlamaEngineTest, BatchSizeChangesOnlyNearTies) {
 
 // The property that makes virtual surgery trustworthy, and surgery itself.
 TEST_F(LlamaEngineTest, VirtualSurgeryEqualsTheSlicedFile) {
-  auto parent = open(kModel, 512);
+  auto parent = open_single_threaded(kModel, 512);
   const auto stats = profile(*parent, {});
   MaskRecipe recipe;
   recipe.n_keep = 64;
@@ -178,10 +172,10 @@ TEST_F(LlamaEngineTest, VirtualSurgeryEqualsTheSlicedFile) {
   const auto model = describe_moe(*file);
   const auto plan = plan_surgery(*file, *model, built->mask, {});
   ASSERT_TRUE(plan) << plan.error().message;
-  const auto child_path = Path(testing::TempDir()) / "virtual-equals-sliced.gguf";
+  const auto child_path = Path(::testing::TempDir()) / "virtual-equals-sliced.gguf";
   ASSERT_TRUE(apply_plan(*file, *plan, child_path, Overwrite::kAllow, silent_observer()));
 
-  const auto child = open(child_path, 512);
+  const auto child = open_single_threaded(child_path, 512);
   ASSERT_NE(child, nullptr);
   EXPECT_EQ(child->info().n_expert, 64U);
   const ExpertFilter filter = {.kept = built->mask.as_ids(), .substitutes = {}};
@@ -203,7 +197,7 @@ TEST_F(LlamaEngineTest, VirtualSurgeryEqualsTheSlicedFile) {
 }
 
 TEST_F(LlamaEngineTest, RefusesSequencesThatDoNotFit) {
-  const auto engine = open(kModel, 512);
+  const auto engine = open_single_threaded(kModel, 512);
   DecodeRequest request;
   EXPECT_EQ(engine->decode(request).error().code, Code::kInvalidArgument);
   const std::vector<std::int32_t> tokens(2049, 5);

@@ -8,6 +8,7 @@
 
 #include "profile/fake_run.h"
 #include "support/expect.h"
+#include "support/fake_model.h"
 #include "support/temp_dir.h"
 
 #include <fmt/format.h>
@@ -30,7 +31,7 @@ namespace {
 using ::coe::testing::corpus_of;
 using ::coe::testing::expect_error;
 using ::coe::testing::expect_ok;
-using ::coe::testing::model_of;
+using ::coe::testing::fake_model;
 using ::coe::testing::TempDir;
 using ::coe::testing::value_of;
 using ::testing::HasSubstr;
@@ -51,7 +52,8 @@ class CheckpointTest : public ::testing::Test {
                          Observer& observer = silent_observer()) {
     FakeEngine engine({.fail_at_decode = fail_at});
     const CheckpointOptions checkpoint{partial(), seconds_, resume, engine_settings_};
-    return run_profile(engine, model_of(engine), corpus_, options_, checkpoint, command, observer);
+    return run_profile(engine, fake_model(engine), corpus_, options_, checkpoint, command,
+                       observer);
   }
   // The bytes of the profile that comes out.
   std::string bytes_of(const ProfileRun& run) {
@@ -145,12 +147,13 @@ TEST_F(CheckpointTest, AFullDiskIsAWarningAndNoMore) {
   FakeEngine engine({});
   const CheckpointOptions nowhere{
       dir_ / "no" / "folder" / "p.partial", kAfterEachRecord, false, {}};
-  const auto run = run_profile(engine, model_of(engine), corpus_, options_, nowhere, "c", warnings);
+  const auto run =
+      run_profile(engine, fake_model(engine), corpus_, options_, nowhere, "c", warnings);
   EXPECT_TRUE(run.has_value());
   EXPECT_EQ(warnings.n, 24);
   FakeEngine failing({.fail_at_decode = 5});
   expect_error(
-      run_profile(failing, model_of(failing), corpus_, options_, nowhere, "c", silent_observer()),
+      run_profile(failing, fake_model(failing), corpus_, options_, nowhere, "c", silent_observer()),
       Code::kEngine, "told to fail");
 }
 

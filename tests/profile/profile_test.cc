@@ -7,6 +7,7 @@
 
 #include "profile/fake_run.h"
 #include "support/expect.h"
+#include "support/fake_model.h"
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -24,7 +25,7 @@ namespace {
 
 using ::coe::testing::corpus_of;
 using ::coe::testing::expect_error;
-using ::coe::testing::model_of;
+using ::coe::testing::fake_model;
 using ::coe::testing::value_of;
 using ::testing::HasSubstr;
 
@@ -231,7 +232,7 @@ TEST(Profile, ChecksThatHistogramsAddUp) {
 
 TEST(Profile, ShardsMergeToTheWhole) {
   FakeEngine engine({});
-  const auto model = model_of(engine);
+  const auto model = fake_model(engine);
   const auto corpus = corpus_of(7);
   const auto whole = run_profile(engine, model, corpus, {}, silent_observer());
   ASSERT_TRUE(whole);
@@ -256,7 +257,7 @@ TEST(Profile, WindowsLongRecordsWithoutLosingTokens) {
   Corpus corpus = one_record();
   corpus.domains[0].records[0].text = std::string(50, 'q');
   const auto stats =
-      run_profile(engine, model_of(engine), corpus, {.max_tokens = 1024}, silent_observer());
+      run_profile(engine, fake_model(engine), corpus, {.max_tokens = 1024}, silent_observer());
   ASSERT_TRUE(stats);
   EXPECT_EQ(stats->n_tokens(), 50);
   EXPECT_EQ(stats->n_samples(), 1);
@@ -269,19 +270,20 @@ TEST(Profile, StopsWhenInterruptedAndPassesEngineErrorsOn) {
     bool cancelled() override { return ++polls > 12; }
   } interrupt;
   FakeEngine engine({});
-  const auto stopped = run_profile(engine, model_of(engine), corpus_of(5), {}, interrupt);
+  const auto stopped = run_profile(engine, fake_model(engine), corpus_of(5), {}, interrupt);
   ASSERT_FALSE(stopped);
   EXPECT_EQ(stopped.error().code, Code::kCancelled);
   FakeEngine failing({.fail_at_decode = 3});
-  const auto failed = run_profile(failing, model_of(failing), corpus_of(5), {}, silent_observer());
+  const auto failed =
+      run_profile(failing, fake_model(failing), corpus_of(5), {}, silent_observer());
   ASSERT_FALSE(failed);
   EXPECT_EQ(failed.error().code, Code::kEngine);
 }
 
 TEST(Profile, RefusesAShardWithoutText) {
   FakeEngine engine({});
-  const auto stats = run_profile(engine, model_of(engine), one_record(), {.shard = 1, .n_shard = 2},
-                                 silent_observer());
+  const auto stats = run_profile(engine, fake_model(engine), one_record(),
+                                 {.shard = 1, .n_shard = 2}, silent_observer());
   ASSERT_FALSE(stats);
   EXPECT_EQ(stats.error().code, Code::kCorrupt);
 }

@@ -8,6 +8,7 @@
 
 #include "profile/fake_run.h"
 #include "support/expect.h"
+#include "support/fake_model.h"
 #include "support/tiny_stats.h"
 
 #include <gmock/gmock.h>
@@ -26,7 +27,7 @@ namespace {
 
 using ::coe::testing::corpus_of;
 using ::coe::testing::expect_error;
-using ::coe::testing::model_of;
+using ::coe::testing::fake_model;
 using ::coe::testing::shape_of;
 using ::coe::testing::value_of;
 using ::testing::HasSubstr;
@@ -232,8 +233,8 @@ TEST(UntilStable, StopsEarlyAndSaysSo) {
   ProfileOptions options;
   options.stability = StabilityOptions{.n_keep = 4, .stop_at = 0.9};
   const auto corpus = corpus_of(300);
-  const auto run =
-      value_of(run_profile(engine, model_of(engine), corpus, options, {}, "c", silent_observer()));
+  const auto run = value_of(
+      run_profile(engine, fake_model(engine), corpus, options, {}, "c", silent_observer()));
   ASSERT_TRUE(run.stability);
   EXPECT_TRUE(run.stability->stopped);
   EXPECT_LT(run.stats.n_samples(), 600);
@@ -254,10 +255,10 @@ TEST(UntilStable, WatchingLeavesTheProfileAsItIs) {
   FakeEngine engine({});
   ProfileOptions options;
   const auto plain =
-      value_of(run_profile(engine, model_of(engine), corpus_of(20), options, silent_observer()));
+      value_of(run_profile(engine, fake_model(engine), corpus_of(20), options, silent_observer()));
   options.stability = StabilityOptions{.n_keep = 4};
   const auto watched =
-      value_of(run_profile(engine, model_of(engine), corpus_of(20), options, silent_observer()));
+      value_of(run_profile(engine, fake_model(engine), corpus_of(20), options, silent_observer()));
   EXPECT_EQ(watched.settings, plain.settings);
   for (std::size_t d = 0; d < 2; ++d) {
     EXPECT_EQ(watched.domains[d].weight_sum, plain.domains[d].weight_sum);
@@ -268,7 +269,7 @@ TEST(UntilStable, WatchingLeavesTheProfileAsItIs) {
 
 ProfileRun watched_run(std::size_t n_record) {
   FakeEngine engine({});
-  auto model = model_of(engine);
+  auto model = fake_model(engine);
   model.id.name = "a <b> & c";
   ProfileOptions options;
   options.stability = StabilityOptions{.n_keep = 4};

@@ -206,14 +206,12 @@ Status take_rank(const Ranks& ranks, Options& options) {
   return {};
 }
 
-Result<ProfileRun> profile_share(const Options& options, const Corpus& corpus, Session& session) {
-  COE_TRY(const auto model, open_model(options.engine.model, session));
-  COE_TRY(const auto engine, open_engine(options.engine));
+Result<ProfileRun> record(const Options& options, Engine& engine, const MoeModel& model,
+                          const Corpus& corpus, const Session& session, Observer& observer) {
   const CheckpointOptions checkpoint{options.partial(), options.checkpoint_seconds, options.resume,
                                      engine_settings(options.engine)};
-  RankObserver observer(session.ranks, session.console);
-  return run_profile(*engine, model.moe, corpus, options.profile, checkpoint,
-                     recorded_command(session), observer);
+  return run_profile(engine, model, corpus, options.profile, checkpoint, recorded_command(session),
+                     observer);
 }
 
 // Rank 0 has the sum, writes and reports it; the others are done when it has.
@@ -223,11 +221,15 @@ Result<int> profile_on_ranks(Options options, const ChatLog& chats, Session& ses
   COE_TRY_STATUS(take_rank(ranks, options));
   COE_TRY_STATUS(check_outputs(options, session));
   COE_TRY(const auto corpus, load_corpus(options.corpus));
-  const auto start = std::chrono::steady_clock::now();
+  auto start = std::chrono::steady_clock::now();
   std::optional<RoutingStats> share;
   std::int64_t n_resumed = 0;
   if (ranks.rank() < corpus.n_records()) {
-    COE_TRY(auto run, profile_share(options, corpus, session));
+    COE_TRY(const auto model, open_model(options.engine.model, session));
+    COE_TRY(const auto engine, open_engine(options.engine));
+    start = std::chrono::steady_clock::now();
+    RankObserver observer(ranks, session.console);
+    COE_TRY(auto run, record(options, *engine, model.moe, corpus, session, observer));
     n_resumed = run.n_resumed;
     share = std::move(run.stats);
   }
@@ -271,14 +273,10 @@ Result<int> profile(Options options, Session& session) {
       return kExitDone;
     }
   }
-  COE_TRY_STATUS(check_outputs(options, session));
+  if (options.resume) COE_TRY_STATUS(check_outputs(options, session));
   COE_TRY(const auto engine, open_engine(options.engine));
-
-  const CheckpointOptions checkpoint{options.partial(), options.checkpoint_seconds, options.resume,
-                                     engine_settings(options.engine)};
   const auto start = std::chrono::steady_clock::now();
-  COE_TRY(const auto run, run_profile(*engine, model.moe, corpus, options.profile, checkpoint,
-                                      recorded_command(session), session.console));
+  COE_TRY(const auto run, record(options, *engine, model.moe, corpus, session, session.console));
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (run.stability) COE_TRY_STATUS(write_stability(run, options, session));

@@ -22,7 +22,7 @@ struct RankState {
   std::uint64_t n_resumed = 0;  // units that an earlier run had done, not among n_total
 };
 
-// Not thread-safe, but any thread may call it, one at a time.
+// For the thread that opened it.
 class Communicator {
  public:
   virtual ~Communicator() = default;
@@ -52,7 +52,7 @@ std::unique_ptr<Communicator> single_process();
 // The ranks that an MPI launcher started this process among, else the single process. Destroying it
 // ends MPI, so it lives as long as main(). Errors: kInvalidArgument where a launcher started
 // several and this build has no MPI, so that they do not all do the same work; kUnsupported
-// where the MPI found serves only one thread of a process.
+// where the MPI found serves no process of several threads.
 Result<std::unique_ptr<Communicator>> open_communicator();
 
 // What Open MPI and the PMI of other launchers (Slurm, MPICH) leave in the environment: number of

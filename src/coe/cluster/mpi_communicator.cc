@@ -135,12 +135,12 @@ class MpiCommunicator : public Communicator {
 Result<std::unique_ptr<Communicator>> open_communicator() {
   // Without a launcher there is nobody to meet, and starting MPI would cost a quarter of a second.
   if (n_launched() == 0) return single_process();
-  // Decoding threads ask whether to go on, one at a time.
+  // Other threads decode; only this one calls MPI.
   int provided = MPI_THREAD_SINGLE;
-  MPI_Init_thread(nullptr, nullptr, MPI_THREAD_SERIALIZED, &provided);
-  if (provided < MPI_THREAD_SERIALIZED) {
+  MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided);
+  if (provided < MPI_THREAD_FUNNELED) {
     MPI_Finalize();
-    return fail(Code::kUnsupported, "this MPI serves only one thread of a process");
+    return fail(Code::kUnsupported, "this MPI serves no process of several threads");
   }
   return std::make_unique<MpiCommunicator>();
 }

@@ -179,21 +179,15 @@ Error Ranks::conclude(Error error) {
 
 void RankObserver::progress(std::string_view stage, std::uint64_t done, std::uint64_t total,
                             std::string_view unit) {
-  RankState all;
-  {
-    const std::scoped_lock lock(mutex_);
-    ranks_.state_.n_done = done;
-    ranks_.state_.n_total = total;
-    all = ranks_.communicator_.exchange(ranks_.state_);
-  }
+  ranks_.state_.n_done = done;
+  ranks_.state_.n_total = total;
+  const auto all = ranks_.communicator_.exchange(ranks_.state_);
   // Before the first exchange is through, what this rank knows.
   console_.progress(stage, std::max(all.n_done, done), std::max(all.n_total, total), unit);
 }
 
 bool RankObserver::cancelled() {
-  if (console_.cancelled()) return true;
-  const std::scoped_lock lock(mutex_);
-  return ranks_.communicator_.exchange(ranks_.state_).n_failed > 0;
+  return console_.cancelled() || ranks_.communicator_.exchange(ranks_.state_).n_failed > 0;
 }
 
 }  // namespace coe

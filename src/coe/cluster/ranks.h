@@ -8,7 +8,6 @@
 #include "coe/routing/stats.h"
 
 #include <cstdint>
-#include <mutex>
 #include <optional>
 #include <string_view>
 
@@ -49,7 +48,7 @@ class Ranks {
 };
 
 // Between the work of a rank and its console. Progress counts all ranks; the console of rank 0
-// shows it. A failure anywhere cancels the work everywhere. May be called from several threads.
+// shows it. A failure anywhere cancels the work everywhere.
 class RankObserver : public Observer {
  public:
   RankObserver(Ranks& ranks, Observer& console) : ranks_(ranks), console_(console) {}
@@ -61,7 +60,6 @@ class RankObserver : public Observer {
  private:
   Ranks& ranks_;
   Observer& console_;
-  std::mutex mutex_;  // guards the communicator and this rank's state
 };
 
 }  // namespace coe

@@ -27,6 +27,15 @@ Result<std::vector<TokenText>> Engine::spell(std::span<const std::int32_t> /*tok
   return no_chat(*this);
 }
 
+DecodeRequest decode_of(const GenerateRequest& request, std::span<const std::int32_t> tokens) {
+  DecodeRequest decoded;
+  decoded.tokens = tokens;
+  decoded.routing = request.routing;
+  decoded.outputs = request.outputs;
+  decoded.observer = request.observer;
+  return decoded;
+}
+
 Status Engine::decode_all(std::span<const DecodeRequest> requests) {
   for (const auto& request : requests) COE_TRY_STATUS(decode(request));
   return {};

@@ -81,6 +81,9 @@ struct DecodeRequest {
   Observer* observer = nullptr;          // its cancelled() is polled between batches
 };
 
+// What continuing `tokens`, which begin with the request's prompt, is as a decode.
+DecodeRequest decode_of(const GenerateRequest& request, std::span<const std::int32_t> tokens);
+
 class Engine {
  public:
   virtual ~Engine() = default;

@@ -136,11 +136,7 @@ Result<Generation> FakeEngine::generate(const GenerateRequest& request) {
       options_.n_ctx - std::min<std::size_t>(request.prompt.size(), options_.n_ctx);
   const std::size_t n_new = std::min({reply.size(), std::size_t{request.max_new_tokens}, n_room});
   std::vector<std::int32_t> tokens(request.prompt.begin(), request.prompt.end());
-  DecodeRequest decoded;
-  decoded.tokens = tokens;
-  decoded.routing = request.routing;
-  decoded.outputs = request.outputs;
-  decoded.observer = request.observer;
+  auto decoded = decode_of(request, tokens);
   COE_TRY_STATUS(decode(decoded));
   COE_TRY(auto next, tokenize(std::string_view(reply).substr(0, n_new)));
   for (const auto token : next) {

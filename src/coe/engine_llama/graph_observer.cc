@@ -1,5 +1,6 @@
 #include "coe/engine_llama/graph_observer.h"
 
+#include "coe/engine_llama/node_memory.h"
 #include "coe/moe/token_table.h"
 
 #include <fmt/format.h>
@@ -27,15 +28,6 @@ RouterOp router_op(const ggml_tensor* node) {
     default:
       return RouterOp::kNone;
   }
-}
-
-ggml_backend_buffer_t buffer_of(const ggml_tensor* node) {
-  return node->view_src != nullptr ? node->view_src->buffer : node->buffer;
-}
-
-// What owns the memory of a node: views have none of their own.
-const ggml_tensor* owner_of(const ggml_tensor* node) {
-  return node->view_src != nullptr ? node->view_src : node;
 }
 
 // Where the probabilities of the kept experts go: to their old numbers; of chunks, see

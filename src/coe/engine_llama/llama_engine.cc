@@ -520,11 +520,7 @@ Result<Generation> LlamaEngine::generate(const GenerateRequest& request) {
     return fail(Code::kUnsupported,
                 fmt::format("architecture {} gives embeddings, no text", info_.architecture));
   std::vector<std::int32_t> tokens(request.prompt.begin(), request.prompt.end());
-  DecodeRequest decoded;
-  decoded.tokens = tokens;
-  decoded.routing = request.routing;
-  decoded.outputs = request.outputs;
-  decoded.observer = request.observer;
+  auto decoded = decode_of(request, tokens);
   COE_TRY_STATUS(decode(decoded));
 
   const auto sampler = make_sampler(request.sampling);

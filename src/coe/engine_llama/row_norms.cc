@@ -1,6 +1,7 @@
 #include "coe/engine_llama/row_norms.h"
 
 #include "coe/base/result.h"
+#include "coe/engine_llama/node_memory.h"
 
 #include <fmt/format.h>
 #include <ggml-alloc.h>
@@ -19,10 +20,6 @@
 
 namespace coe {
 namespace {
-
-ggml_backend_buffer_t buffer_of(const ggml_tensor* node) {
-  return node->view_src != nullptr ? node->view_src->buffer : node->buffer;
-}
 
 // Partial sums in float over short runs keep the vector units busy; their error, some units in the
 // last place of a float, is below that of the outputs themselves.

@@ -14,6 +14,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <span>
 #include <string>
 #include <string_view>
@@ -113,6 +114,16 @@ Result<std::vector<std::byte>> encode_header(Header& header) {
   header.data_offset = *data_offset;
   header.file_bytes = *file_bytes;
   return bytes;
+}
+
+TensorData tensor_data(std::string name, TensorType type, std::initializer_list<std::uint64_t> ne,
+                       std::span<const std::byte> bytes) {
+  TensorData data;
+  data.info.name = std::move(name);
+  data.info.type = type;
+  for (const std::uint64_t n : ne) data.info.ne[data.info.n_dims++] = n;
+  data.bytes.assign(bytes.begin(), bytes.end());
+  return data;
 }
 
 Status write_gguf(const Path& path, std::vector<KeyValue> keys, std::span<const TensorData> tensors,

@@ -5,9 +5,11 @@
 #include "coe/base/file.h"
 #include "coe/base/result.h"
 #include "coe/gguf/reader.h"
+#include "coe/gguf/tensor_type.h"
 
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <span>
 #include <string>
 #include <vector>
@@ -25,6 +27,10 @@ struct TensorData {
   TensorInfo info;  // name, type, n_dims, ne
   std::vector<std::byte> bytes;
 };
+
+// `ne[0]` contiguous; `bytes`: all of its values.
+TensorData tensor_data(std::string name, TensorType type, std::initializer_list<std::uint64_t> ne,
+                       std::span<const std::byte> bytes);
 
 // Whole file from memory; same inputs give identical bytes. Errors: those of encode_header and
 // AtomicFile.

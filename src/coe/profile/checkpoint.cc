@@ -5,6 +5,7 @@
 #include "coe/gguf/value.h"
 #include "coe/gguf/writer.h"
 #include "coe/routing/file.h"
+#include "coe/routing/format.h"
 
 #include <fmt/format.h>
 
@@ -23,6 +24,8 @@ namespace {
 using gguf::KeyValue;
 using gguf::Value;
 using gguf::ValueType;
+using profile_file::kF64;
+using profile_file::kI64;
 
 constexpr std::uint32_t kVersion = 1;
 constexpr std::string_view kTypeKey = "general.type";
@@ -45,8 +48,6 @@ constexpr std::string_view kPointLayers = "stability.point_layers";
 
 constexpr gguf::TensorType kF32{0};
 constexpr gguf::TensorType kI8{24};
-constexpr gguf::TensorType kI64{27};
-constexpr gguf::TensorType kF64{28};
 
 constexpr std::size_t kPointValues = 6;
 constexpr double kNoBound = -1.0;
@@ -54,16 +55,10 @@ constexpr double kNoBound = -1.0;
 // Adds a tensor, unless there is nothing in it.
 template <class Number>
 void add_tensor(std::vector<gguf::TensorData>& tensors, std::string_view name,
-                gguf::TensorType type, std::initializer_list<std::size_t> ne,
+                gguf::TensorType type, std::initializer_list<std::uint64_t> ne,
                 std::span<const Number> values) {
   if (values.empty()) return;
-  gguf::TensorData data;
-  data.info.name = std::string(name);
-  data.info.type = type;
-  for (const std::size_t n : ne) data.info.ne[data.info.n_dims++] = n;
-  const auto bytes = std::as_bytes(values);
-  data.bytes.assign(bytes.begin(), bytes.end());
-  tensors.push_back(std::move(data));
+  tensors.push_back(gguf::tensor_data(std::string(name), type, ne, std::as_bytes(values)));
 }
 
 void add_stability(std::vector<gguf::TensorData>& tensors, const RoutingShape& shape,

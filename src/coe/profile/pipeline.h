@@ -55,8 +55,8 @@ enum class Next { kGoOn, kStop };
 using DeliverPack = std::function<Result<Next>(std::size_t first,
                                                std::span<const std::vector<RoutingTrace>> traces)>;
 
-// Errors: those of Engine::decode and of `deliver`, which end the run; packs before it have been
-// delivered.
+// `observer` is called in the calling thread only. Errors: those of Engine::decode and of
+// `deliver`, which end the run; packs before it have been delivered.
 Status run_items(Engine& engine, std::span<const WorkItem> items,
                  std::span<const std::size_t> packs, const PipelineOptions& options,
                  Observer& observer, const DeliverPack& deliver);

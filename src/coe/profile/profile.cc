@@ -142,6 +142,7 @@ class Recorder {
   const CheckpointOptions& checkpoint_;
   Observer& observer_;
   WorkPlan plan_;
+  std::vector<std::size_t> packs_;  // of its items
   RoutingStats stats_;
   std::optional<Stability> stability_;
   std::size_t n_done_ = 0;       // items
@@ -168,9 +169,8 @@ Status Recorder::take_over(Checkpoint found) {
       found.head.n_item != plan_.items.size() || found.head.n_done > plan_.items.size())
     return fail(Code::kCorrupt, "does not have the form that its settings call for");
   // Between packs, or what is left would share forward passes with other samples than before.
-  const auto packs = plan_packs(plan_.items, engine_.info());
   if (!options_.generate && found.head.n_done < plan_.items.size() &&
-      !std::ranges::binary_search(packs, static_cast<std::size_t>(found.head.n_done)))
+      !std::ranges::binary_search(packs_, static_cast<std::size_t>(found.head.n_done)))
     return fail(Code::kMismatch, "was begun with another size of batches",
                 std::string(kOtherRunHint));
   if (stability_) COE_TRY_STATUS(stability_->restore(*std::move(found.stability)));
@@ -291,11 +291,10 @@ Status Recorder::generate_answers(Collector& collector) {
 }
 
 Status Recorder::record_items(Collector& collector) {
-  const auto packs = plan_packs(plan_.items, engine_.info());
   PipelineOptions pipeline;
   pipeline.outputs = options_.outputs;
   pipeline.n_engine = options_.n_engine;
-  pipeline.first_pack = first_pack_at(packs, n_done_);
+  pipeline.first_pack = first_pack_at(packs_, n_done_);
   const auto deliver = [&](std::size_t first,
                            std::span<const std::vector<RoutingTrace>> traces) -> Result<Next> {
     for (std::size_t i = 0; i < traces.size(); ++i) {
@@ -307,7 +306,7 @@ Status Recorder::record_items(Collector& collector) {
     return Next::kGoOn;
   };
   if (is_stable()) return {};
-  auto status = run_items(engine_, plan_.items, packs, pipeline, observer_, deliver);
+  auto status = run_items(engine_, plan_.items, packs_, pipeline, observer_, deliver);
   if (!status) return tl::unexpected(stopped(std::move(status).error()));
   return {};
 }
@@ -322,6 +321,7 @@ Result<ProfileRun> Recorder::run(const MoeModel& parent, const std::string& comm
                                           parent.n_chunk_expert, *options_.stability));
   }
   COE_TRY(plan_, plan_work(engine_, corpus_, options_, observer_));
+  packs_ = plan_packs(plan_.items, engine_.info());
   if (checkpoint_.resume) COE_TRY_STATUS(resume());
   Collector collector(stats_.shape, parent.n_block,
                       {options_.outputs, options_.coactivation, options_.router_temperature});

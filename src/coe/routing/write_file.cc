@@ -69,30 +69,20 @@ std::vector<KeyValue> profile_keys(const RoutingStats& stats) {
   return keys;
 }
 
-template <class Number>
-gguf::TensorData tensor(std::string name, gguf::TensorType type,
-                        std::initializer_list<std::uint64_t> ne, std::span<const Number> values) {
-  gguf::TensorData data;
-  data.info.name = std::move(name);
-  data.info.type = type;
-  for (const std::uint64_t n : ne) data.info.ne[data.info.n_dims++] = n;
-  const auto bytes = std::as_bytes(values);
-  data.bytes.assign(bytes.begin(), bytes.end());
-  return data;
-}
-
 gguf::TensorData sum_tensor(std::string name, Axes axes, const RoutingShape& shape,
                             std::span<const double> values) {
+  const auto bytes = std::as_bytes(values);
   switch (axes) {
     case Axes::kRanked:
-      return tensor(std::move(name), names::kF64,
-                    {shape.n_expert_used, shape.n_expert, shape.n_layer()}, values);
+      return gguf::tensor_data(std::move(name), names::kF64,
+                               {shape.n_expert_used, shape.n_expert, shape.n_layer()}, bytes);
     case Axes::kFlat:
-      return tensor(std::move(name), names::kF64, {shape.n_expert, shape.n_layer()}, values);
+      return gguf::tensor_data(std::move(name), names::kF64, {shape.n_expert, shape.n_layer()},
+                               bytes);
     case Axes::kLayer:
       break;
   }
-  return tensor(std::move(name), names::kF64, {shape.n_layer()}, values);
+  return gguf::tensor_data(std::move(name), names::kF64, {shape.n_layer()}, bytes);
 }
 
 }  // namespace
@@ -104,7 +94,8 @@ ProfileContents profile_contents(const RoutingStats& stats) {
     const auto& domain = stats.domains[d];
     const auto add_counts = [&](std::string_view name, std::initializer_list<std::uint64_t> ne,
                                 std::span<const std::int64_t> values) {
-      tensors.push_back(tensor(names::tensor_name(d, name), names::kI64, ne, values));
+      tensors.push_back(
+          gguf::tensor_data(names::tensor_name(d, name), names::kI64, ne, std::as_bytes(values)));
     };
     add_counts("n_tokens", {1}, std::span(&domain.n_tokens, 1));
     add_counts("n_samples", {1}, std::span(&domain.n_samples, 1));
