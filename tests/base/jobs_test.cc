@@ -54,7 +54,9 @@ TEST(Jobs, EachIsDoneOnceByAnyNumberOfThreads) {
     EXPECT_EQ(watcher.last, 300U);
     EXPECT_GE(n_worker, 1U);
     EXPECT_LE(n_worker, 100U);
-    if (n_thread == 9) EXPECT_EQ(n_worker, 9U);
+    if (n_thread == 9) {
+      EXPECT_EQ(n_worker, 9U);
+    }
   }
 }
 

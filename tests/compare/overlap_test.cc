@@ -173,7 +173,7 @@ TEST(Overlap, RefusesWhatCannotBeCompared) {
   refuse(named_mask("b.json", 8, {{0, {0, 1}}}),
          "b.json: says nothing about layer 1, which one.json has");
   refuse(named_mask("b.json", 8, {{0, {0, 1}}, {1, {2, 3}}, {7, {0, 1}}, {9, {0, 1}}}),
-         "one.json: says nothing about layers 7 and 9, which b.json has");
+         "one.json: says nothing about layers 7, 9, which b.json has");
 }
 
 TEST(Overlap, RefusesAnotherParentWhereverItStands) {

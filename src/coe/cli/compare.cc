@@ -81,7 +81,8 @@ void add_compare(CLI::App& app, Run& run) {
                    "Their parent (GGUF): also compare the weights beyond the backbone (Agg-cos)");
   verb->add_option("-p,--profile", options->profiles,
                    "Routing profile (repeatable): also show what the masks cover, what the best K "
-                   "would, and how evenly layers route");
+                   "would, and how evenly layers route")
+      ->allow_extra_args(false);  // what follows is a mask again
   verb->add_option("--score", options->score,
                    "Of the coverage: util, freq, rank, ean, reap, reap_sum, decisive, share or "
                    "random")

@@ -154,8 +154,8 @@ std::string tolerance_text(const Comparison& found, std::size_t index) {
   }
   std::string text = fmt::format(
       "\n{}, layer by layer\n"
-      "  entropy of routing (1: all experts alike); the smallest K that covers so much of `{}`{}\n",
-      profile.name, found.score, all ? "; masks" : "");
+      "  entropy of routing (1: all experts alike), the smallest K that covers so much of `{}`{}\n",
+      profile.name, found.score, all ? ",\n  and what each mask covers" : "");
   text += format_table(rows);
   const auto by_last = [](const auto& enough) { return enough.back(); };
   const auto [least, most] = std::ranges::minmax_element(profile.enough, {}, by_last);

@@ -208,7 +208,7 @@ class Picture {
   }
 
   void draw_heat(const HeatMap& map, const std::vector<LayerId>& layers) {
-    y_ += 24;
+    y_ += 32;
     const auto [low, high] = range_of(map);
     svg_.text({16, y_}, Anchor::kStart, 14, map.title);
     svg_.text({480, y_}, Anchor::kStart, 12, map.note, kGrey);
@@ -227,7 +227,7 @@ class Picture {
         svg_.rect({x, y_}, cell - 1, height - 1, value ? hex(heat(share)) : std::string(kNothing));
         if (numbers && value)
           svg_.text({x + cell / 2 - 0.5, middle}, Anchor::kMiddle, 10, cell_text(*value),
-                    share > 0.45 ? "#fff" : "#222");
+                    share > 0.6 ? "#fff" : "#222");
       }
       svg_.text({kRight + 8, middle}, Anchor::kStart, 12, value_text(map.summary[r]));
     }
@@ -249,7 +249,7 @@ class Picture {
     svg_.text({middle, y_}, Anchor::kStart, 14, "Smallest K that covers");
     y_ += 16;
     draw_coverage(profile, {56, y_ + 8}, middle - 56 - 56);
-    draw_enough(profile, {middle + 40, y_ + 8}, kEnd - middle - 48);
+    draw_enough(profile, {middle + 40, y_ + 8}, kEnd - middle - 92);
     y_ += kPanel + 44;
   }
 
@@ -314,7 +314,8 @@ class Picture {
     }
     for (const auto k : n_keeps()) {
       svg_.line({corner.x, y_of(k)}, {corner.x + width, y_of(k)}, {kMark, 1.2, "5 4"});
-      svg_.text({corner.x + width, y_of(k) - 4}, Anchor::kEnd, 11, fmt::format("K = {}", k), kMark);
+      svg_.text({corner.x + width + 4, y_of(k) + 4}, Anchor::kStart, 11, fmt::format("K = {}", k),
+                kMark);
     }
     for (std::size_t l = 0; l < profile.layers.size(); ++l) {
       const double x = corner.x + cell * (static_cast<double>(l) + 0.5);

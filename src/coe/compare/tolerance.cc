@@ -26,8 +26,6 @@ namespace coe {
 namespace {
 
 constexpr const char* kHint = "use a profile of the model that the masks were made for";
-// Sums of the same numbers in another order: full coverage may come out a hair below 1.
-constexpr double kRounding = 1e-12;
 
 Status check_layers(const std::string& name, const RoutingStats& stats, const NamedMask& mask) {
   const auto& rows = stats.shape.layers;
@@ -73,12 +71,15 @@ void draw_curve(std::span<const double> score, KeepRule rule, Tolerance& out, st
   auto& enough = out.enough[row];
   for (std::size_t i = 0; i < out.n_keeps.size(); ++i) {
     rule.n_keep = out.n_keeps[i];
+    // In order of ids, as the total: rounding cannot make a curve fall, or end below 1.
+    auto experts = top_k(score, rule);
+    std::ranges::sort(experts);
     double kept = 0.0;
-    for (const auto expert : top_k(score, rule)) kept += score[expert];
+    for (const auto expert : experts) kept += score[expert];
     const double share = total > 0.0 ? kept / total : 0.0;
     out.curve.at(row, i) = share;
     for (std::size_t t = 0; t < enough.size(); ++t)
-      if (enough[t] == 0 && share >= kCoverTargets[t] - kRounding) enough[t] = rule.n_keep;
+      if (enough[t] == 0 && share >= kCoverTargets[t]) enough[t] = rule.n_keep;
   }
 }
 
