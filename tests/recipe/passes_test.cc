@@ -341,6 +341,7 @@ TEST(ContentDigest, IsOfWhatAProfileSays) {
   EXPECT_TRUE(differs([](RoutingStats& s) { s.n_expert_group = 2; }));
   EXPECT_TRUE(differs([](RoutingStats& s) { s.n_chunk_expert = 2; }));
   EXPECT_TRUE(differs([](RoutingStats& s) { s.router_temperature = 0.6; }));
+  EXPECT_TRUE(differs([](RoutingStats& s) { s.mask_digest = "xxh3:1"; }));
   EXPECT_TRUE(differs([](RoutingStats& s) { s.domains[0].name = "cs"; }));
   EXPECT_TRUE(differs([](RoutingStats& s) { s.domains[1].weight = 2.0; }));
   EXPECT_TRUE(differs([](RoutingStats& s) { s.domains[1].n_samples += 1; }));

@@ -98,10 +98,10 @@ class Engine {
   // or expert the model lacks; kUnsupported where the router cannot be filtered, or where logits
   // are wanted of a model that gives embeddings; kEngine; kCancelled.
   virtual Status decode(const DecodeRequest& request) = 0;
-  // The same for many short sequences, which may share forward passes: routing only, no logits and
-  // no filter, `outputs` alike. Each request's observer is told of its own tokens. What a
-  // sequence's routing is then may differ from decode()'s in near-ties. By default one after the
-  // other.
+  // The same for many short sequences, which may share forward passes unless they have a filter:
+  // routing only, no logits, `outputs` and filter alike. Each request's observer is told of its own
+  // tokens. What a sequence's routing is then may differ from decode()'s in near-ties. By default
+  // one after the other.
   virtual Status decode_all(std::span<const DecodeRequest> requests);
   // Another engine over the same weights, to decode in another thread meanwhile. It may outlive
   // this one. Errors: kUnsupported, the default; kEngine.

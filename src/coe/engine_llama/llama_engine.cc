@@ -186,7 +186,7 @@ Status add_rpc_servers(const std::vector<std::string>& servers) {
     const ggml_backend_reg_t added = add(server.c_str());
     if (added == nullptr)
       return fail(Code::kEngine, fmt::format("no llama.cpp RPC server answers at {}", server),
-                  "start one there with rpc-server; both must be of the same llama.cpp");
+                  "start one there with ggml-rpc-server; both must be of the same llama.cpp");
     ggml_backend_register(added);
   }
   return {};
@@ -428,6 +428,7 @@ Status LlamaEngine::decode_all(std::span<const DecodeRequest> requests) {
     std::size_t n = 0;
     std::size_t n_token = 0;
     while (first + n < requests.size() && n < info_.n_seq &&
+           requests[first + n].filter == nullptr &&
            n_token + requests[first + n].tokens.size() <= room)
       n_token += requests[first + n++].tokens.size();
     if (n < 2) {
@@ -537,6 +538,7 @@ Result<Generation> LlamaEngine::generate(const GenerateRequest& request) {
       break;
     }
     tokens.push_back(token);
+    if (request.written != nullptr && !request.written->on_token(token)) break;
     decoded.tokens = tokens;
     const std::array runs = {BatchRun{&decoded, static_cast<std::uint32_t>(tokens.size() - 1), 1}};
     COE_TRY_STATUS(observe_batch(runs, true));

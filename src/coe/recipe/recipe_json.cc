@@ -28,6 +28,7 @@ Json profile_json(const NamedProfile& profile) {
                {"n_token", stats.n_tokens()},
                {"engine", stats.engine}};
   if (stats.router_temperature != 1.0) json["router_temperature"] = stats.router_temperature;
+  if (!stats.mask_digest.empty()) json["mask"] = stats.mask_digest;
   json["domains"] = Json::array();
   for (const auto& domain : stats.domains) json["domains"].push_back(domain.name);
   return json;

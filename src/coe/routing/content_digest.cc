@@ -42,6 +42,7 @@ std::string content_digest(const RoutingStats& stats) {
   hasher.add(std::uint64_t{stats.n_expert_group});
   hasher.add(std::uint64_t{stats.n_chunk_expert});
   add_real(hasher, stats.router_temperature);
+  add_text(hasher, stats.mask_digest);
   for (const auto& domain : stats.domains) {
     add_text(hasher, domain.name);
     add_real(hasher, domain.weight);
