@@ -47,6 +47,7 @@ class CliMask : public ::testing::Test {
   void add(const std::string& name, const std::vector<std::pair<std::string, double>>& domains,
            std::uint64_t seed, double temperature = 1.0) {
     auto stats = random_stats(shape_of(3, 24, 4), domains, seed);
+    coe::testing::shuffle_experts(stats, name == "cold" ? 3 : seed);  // like "cot"
     stats.corpus_digest = "xxh3:" + name;
     stats.router_temperature = temperature;
     EXPECT_TRUE(write_profile(dir_ / (name + ".gguf"), stats, Overwrite::kRefuse));

@@ -56,6 +56,8 @@ class PassesReference : public ::testing::TestWithParam<std::uint32_t> {
            std::uint64_t seed, double temperature = 1.0) {
     // Seven profiles to a parameter, none of them twice.
     auto stats = random_stats(shape_of(6, 24, 4), domains, seed + 7 * GetParam());
+    // The cold profile keeps the likeness of its companion, else every swap would drop out.
+    coe::testing::shuffle_experts(stats, (name == "cold" ? 2 : seed) + 7 * GetParam());
     stats.n_expert_group = GetParam() % 3 + 1;
     stats.corpus_digest = "xxh3:" + name;
     stats.router_temperature = temperature;
@@ -117,7 +119,7 @@ TEST_P(PassesReference, EveryPassDoesSomething) {
   std::size_t n = 0;
   for (const auto& pass : value_of(build_mask(profiles_, recipe())).passes)
     n += pass.log.swaps.empty() ? 0 : 1;
-  EXPECT_GE(n, 4U);
+  EXPECT_GE(n, 5U);
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, PassesReference, ::testing::Range(0U, 12U));
