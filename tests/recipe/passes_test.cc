@@ -301,6 +301,9 @@ TEST_F(Recipe, IsRefusedWhereItCannotBeRead) {
   mask.passes = passes;
   mask.passes.push_back({R"({"pass":"magic"})"});
   expect_error(recipe_of(mask), Code::kUnsupported, "pass 9: pass `magic` is unknown");
+  mask.passes = passes;
+  mask.passes.push_back(passes[3]);
+  expect_error(recipe_of(mask), Code::kCorrupt, "pass `cot` stands twice");
   for (std::size_t i = 0; i < passes.size(); ++i) {
     // Every key that decides, taken away or of another type.
     for (const auto* key : {"score", "aggregate", "profiles", "profile", "cap", "skip", "lift",

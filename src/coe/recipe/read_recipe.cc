@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -130,6 +131,7 @@ Result<MaskRecipe> recipe_of(const KeepMask& mask) {
     return fail(Code::kInvalidArgument, "the mask does not say how it was made", kRemakeHint);
   MaskRecipe recipe;
   recipe.n_keep = mask.n_keep();
+  std::set<std::string> seen;
   for (std::size_t i = 0; i < mask.passes.size(); ++i) {
     try {
       const auto pass = Json::parse(mask.passes[i].json);
@@ -137,6 +139,9 @@ Result<MaskRecipe> recipe_of(const KeepMask& mask) {
         return fail(Code::kInvalidArgument,
                     "the mask comes from a version of coe that did not record its profiles",
                     kRemakeHint);
+      const auto kind = pass.at("pass").get<std::string>();
+      if (!seen.insert(kind).second && kind != "protect")
+        return fail(Code::kCorrupt, fmt::format("pass `{}` stands twice", printable(kind)));
       if (auto status = read_pass(pass, recipe); !status)
         return tl::unexpected<Error>(
             std::move(status).error().context(fmt::format("pass {}", i + 1)));
