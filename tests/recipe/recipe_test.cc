@@ -48,9 +48,12 @@ TEST(BuildMask, KeepsTheTopKAndSaysHow) {
   const auto pass = Json::parse(built->mask.passes[0].json);
   EXPECT_EQ(pass.at("pass"), "domain");
   EXPECT_EQ(pass.at("score"), "util");
-  EXPECT_EQ(pass.at("profile").at("corpus"), "xxh3:text");
-  EXPECT_EQ(pass.at("profile").at("n_token"), 2);
-  EXPECT_EQ(pass.at("profile").at("domains"), Json{"web"});
+  const auto& profile = pass.at("profiles").at(0);
+  EXPECT_EQ(profile.at("digest"), content_digest(worked_stats()));
+  EXPECT_EQ(profile.at("corpus"), "xxh3:text");
+  EXPECT_EQ(profile.at("n_token"), 2);
+  EXPECT_EQ(profile.at("domains"), Json{"web"});
+  EXPECT_EQ(pass.at("coverage"), 0.875);
 }
 
 TEST(BuildMask, IsTheSameTwice_AndRandomFollowsItsSeed) {
@@ -77,7 +80,7 @@ TEST(BuildMask, RecordsTheWeightsThatMaxMinFinds) {
   EXPECT_EQ(pass.at("aggregate"), "maxmin");
   auto again = keep(3);
   again.score.blend = Blend::kSubdomain;
-  for (const auto& [name, weight] : pass.at("blend").items())
+  for (const auto& [name, weight] : pass.at("profiles").at(0).at("maxmin").items())
     again.score.weights.emplace_back(name, weight.get<double>());
   ASSERT_EQ(again.score.weights.size(), 2U);
   EXPECT_EQ(build_mask(stats, again)->mask.layers(), built->mask.layers());

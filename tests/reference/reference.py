@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
-"""Works scores and pass-1 masks out from a routing profile, independently of coe.
+"""Works scores and masks out from routing profiles, independently of coe.
 
-Shares no code with the C++ side: its own GGUF reader, formulas written from the method's text.
-Standard library only.
+Shares no code with the C++ side: its own GGUF reader, formulas and passes written from the method's text (what that leaves
+open, from docs/formats/keep-mask.md), slow and straight. Standard library only.
 
   reference.py PROFILE -k 64 --score util                      prints the mask, {"0": [ids], ...}
   reference.py PROFILE -k 64 --score util --scores-out S.json  also writes the scores by layer
   reference.py PROFILE -k 64 --score util --compare MASK.json  exit 1 where the mask differs
+  reference.py PROFILE -k 64 --score util --whitelist P … --cot P … --swaps-out S.json
+                                                               the other passes; writes each swap
 
 Exit codes: 0 done, 1 the mask or the profile's own sums are wrong, 2 usage or unreadable input.
 """
@@ -91,9 +93,9 @@ def read_gguf(path):
 
 
 class Profile:
-    """A routing profile, its sub-domains summed: every token counts the same."""
+    """A routing profile, its sub-domains (those whose name ends in `suffix`) summed: every token counts the same."""
 
-    def __init__(self, path):
+    def __init__(self, path, suffix=""):
         keys, tensors = read_gguf(path)
         if keys.get("general.type") != "coe-routing-profile":
             raise BadFile("not a routing profile")
@@ -103,17 +105,18 @@ class Profile:
         self.n_group = keys["coe.profile.n_expert_group"]
         self.domains = keys["coe.profile.domains"]
         self.tensors = tensors
-        self.n_tokens = sum(self.domain(d, "n_tokens")[0] for d in range(len(self.domains)))
+        self.chosen = [d for d, name in enumerate(self.domains) if name.endswith(suffix)]
+        self.n_tokens = sum(self.domain(d, "n_tokens")[0] for d in self.chosen)
 
     def domain(self, d, name):
         return self.tensors[f"domain.{d}.{name}"][1]
 
     def total(self, name):
-        """The accumulator over all sub-domains, in the file's order: expert after expert."""
+        """The accumulator over the chosen sub-domains, in the file's order: expert after expert."""
         if f"domain.0.{name}" not in self.tensors:
             raise BadFile(f"the profile has no {name}")
         sums = None
-        for d in range(len(self.domains)):
+        for d in self.chosen:
             numbers = self.domain(d, name)
             sums = list(numbers) if sums is None else [a + b for a, b in zip(sums, numbers)]
         return sums
@@ -189,6 +192,167 @@ def top_k(row, n_keep, n_group):
     return sorted(kept)
 
 
+class Tables:
+    """What the passes look at, each [layer][expert]."""
+
+    def __init__(self, profile, score):
+        self.score = compute_score(profile, score)
+        histograms, r, e = profile.total("histograms"), profile.n_used, profile.n_expert
+        self.first, self.chosen, self.avg_rank = [], [], []
+        for row in range(len(profile.layers)):
+            ranks = [histograms[(row * e + x) * r : (row * e + x + 1) * r] for x in range(e)]
+            self.first.append([h[0] for h in ranks])
+            self.chosen.append([sum(h) for h in ranks])
+            self.avg_rank.append([sum(k * n for k, n in enumerate(h)) / sum(h) if sum(h) else r for h in ranks])
+
+
+def tier(avg_rank):
+    return 4 if avg_rank < 2 else 3 if avg_rank < 4 else 2 if avg_rank < 6 else 1
+
+
+def places(scores):
+    """1-based position of each expert by score; ties go to the lower id."""
+    order = sorted(range(len(scores)), key=lambda expert: (-scores[expert], expert))
+    return {expert: position for position, expert in enumerate(order, 1)}
+
+
+class Layer:
+    """A layer's mask on its way through the passes."""
+
+    def __init__(self, number, score, avg_rank, n_keep, n_group):
+        self.number, self.score, self.avg_rank = number, score, avg_rank
+        self.n_group, self.quota = max(n_group, 1), n_keep // max(n_group, 1)
+        self.kept = set(top_k(score, n_keep, n_group))
+        self.safe = set()
+        self.place = places(score)
+        self.swaps = []
+
+    def group(self, expert):
+        return expert // (len(self.score) // self.n_group)
+
+    def evictable(self, group):
+        """First to go first."""
+        free = [e for e in self.kept - self.safe if self.group(e) == group and tier(self.avg_rank[e]) < 4]
+        return sorted(free, key=lambda e: (tier(self.avg_rank[e]), self.score[e], e))
+
+    def swap(self, name, incoming, outgoing):
+        self.kept.remove(outgoing)
+        self.kept.add(incoming)
+        self.safe.add(incoming)
+        self.swaps.append([name, self.number, incoming, outgoing])
+
+    def whitelist(self, row, profiles):
+        listed = {
+            e
+            for e in range(len(self.score))
+            for p in profiles
+            if p.avg_rank[row][e] <= 2.0 and p.first[row][e] >= 10
+        }
+        for group in range(self.n_group):
+            mine = {e for e in listed if self.group(e) == group}
+            if len(mine) > self.quota:
+                raise BadFile(f"layer {self.number}: {len(mine)} whitelisted experts for {self.quota} places")
+            others = [e for e in range(len(self.score)) if self.group(e) == group and e not in mine]
+            others.sort(key=lambda e: self.place[e])
+            wanted = mine | set(others[: self.quota - len(mine)])
+            now = {e for e in self.kept if self.group(e) == group}
+            incoming = sorted(wanted - now, key=lambda e: self.place[e])
+            outgoing = sorted(now - wanted, key=lambda e: -self.place[e])
+            for one, other in zip(incoming, outgoing):
+                self.swap("whitelist", one, other)
+        self.safe |= listed
+
+    def beats(self, candidate, member, tables, row):
+        theirs, ours = places(tables.score[row])[candidate], self.place[member]
+        return theirs < ours or (theirs == ours and tables.avg_rank[row][candidate] < self.avg_rank[member])
+
+    def plan(self, row, tables, cap, skip):
+        """The exchanges that the arbitrage would make."""
+        place = places(tables.score[row])
+        candidates = [e for e in place if e not in self.kept and tables.chosen[row][e] > 0]
+        candidates.sort(key=lambda e: place[e])
+        queues = {group: self.evictable(group) for group in range(self.n_group)}
+        done = []
+        for candidate in candidates[skip:]:
+            queue = queues[self.group(candidate)]
+            if len(done) == cap or not queue:
+                continue
+            member = queue.pop(0)
+            if self.beats(candidate, member, tables, row):
+                done.append((candidate, member))
+            else:
+                queue.clear()
+        return done
+
+    def arbitrate(self, name, row, tables, cap, skip=0, cold=None):
+        plan = self.plan(row, tables, cap, skip)
+        if cold is not None:
+            there = {candidate for candidate, _ in self.plan(row, cold, cap, skip)}
+            plan = [(c, m) for c, m in plan if c in there and self.beats(c, m, cold, row)]
+        for candidate, member in plan:
+            self.swap(name, candidate, member)
+
+    def place_all(self, name, wanted, cap):
+        """Brings in what it can of a list; what is in already is safe."""
+        if cap == 0:
+            return
+        self.safe |= self.kept & set(wanted)
+        n = 0
+        for expert in wanted:
+            if expert in self.kept or n == cap:
+                continue
+            queue = self.evictable(self.group(expert))
+            if queue:
+                self.swap(name, expert, queue[0])
+                n += 1
+
+    def closure(self, row, one, two, cap, lift):
+        shares = []
+        for p in (one, two):
+            total = sum(p.chosen[row])
+            shares.append([n / total for n in p.chosen[row]])
+        fires = [
+            e
+            for e in range(len(self.score))
+            if all(p.chosen[row][e] * len(self.score) > lift * sum(p.chosen[row]) for p in (one, two))
+        ]
+        fires.sort(key=lambda e: (-min(shares[0][e], shares[1][e]), e))
+        self.place_all("closure", fires, cap)
+
+
+def with_cap(text):
+    path, _, cap = text.rpartition(":")
+    return path, int(cap)
+
+
+def run_passes(args, profile, rows):
+    """Layers after all passes that were asked for."""
+    ranks = Tables(profile, args.score).avg_rank
+    layers = [
+        Layer(number, row, rank, args.k, profile.n_group) for number, row, rank in zip(profile.layers, rows, ranks)
+    ]
+    listed = [Tables(Profile(path), "util") for path in args.whitelist]
+    cot = Tables(Profile(args.cot), args.score) if args.cot else None
+    cold = Tables(Profile(args.cot_t06), args.score) if args.cot_t06 else None
+    closing = [Tables(Profile(path, "/closing"), "util") for path in args.closure]
+    structural = []
+    if args.structural:
+        with open(args.structural, encoding="utf-8") as f:
+            structural = json.load(f)
+    protect = [(Tables(Profile(path), args.score), cap) for path, cap in map(with_cap, args.protect)]
+    for row, layer in enumerate(layers):
+        if listed:
+            layer.whitelist(row, listed)
+        if cot:
+            layer.arbitrate("cot", row, cot, args.cot_cap, args.cot_skip, cold)
+        if closing:
+            layer.closure(row, *closing, args.closure_cap, args.closure_lift)
+        layer.place_all("structural", [e for number, e in structural if number == layer.number], args.structural_cap)
+        for tables, cap in protect:
+            layer.arbitrate("protect", row, tables, cap)
+    return layers
+
+
 def read_mask(path):
     """Both forms: native (its "layers") and the plain one."""
     with open(path, encoding="utf-8") as f:
@@ -230,6 +394,18 @@ def main():
         required=True,
         choices=["util", "freq", "rank", "ean", "reap", "reap_sum", "decisive", "share"],
     )
+    parser.add_argument("--whitelist", nargs="+", default=[], metavar="PROFILE")
+    parser.add_argument("--cot", metavar="PROFILE")
+    parser.add_argument("--cot-cap", type=int, default=3)
+    parser.add_argument("--cot-skip", type=int, default=0)
+    parser.add_argument("--cot-t06", metavar="PROFILE")
+    parser.add_argument("--closure", nargs=2, default=[], metavar="PROFILE")
+    parser.add_argument("--closure-cap", type=int, default=3)
+    parser.add_argument("--closure-lift", type=float, default=1.0)
+    parser.add_argument("--structural", metavar="FILE.json")
+    parser.add_argument("--structural-cap", type=int, default=3)
+    parser.add_argument("--protect", nargs="+", default=[], metavar="PROFILE:CAP", help="in the order of coe's digests")
+    parser.add_argument("--swaps-out", metavar="FILE.json")
     parser.add_argument("--scores-out", metavar="FILE.json")
     parser.add_argument("--compare", metavar="MASK.json")
     args = parser.parse_args()
@@ -237,7 +413,8 @@ def main():
     try:
         profile = Profile(args.profile)
         rows = compute_score(profile, args.score)
-        masks = {layer: top_k(row, args.k, profile.n_group) for layer, row in zip(profile.layers, rows)}
+        layers = run_passes(args, profile, rows)
+        masks = {layer.number: sorted(layer.kept) for layer in layers}
         theirs = read_mask(args.compare) if args.compare else None
     except (BadFile, OSError, KeyError, ValueError, AttributeError, struct.error) as error:
         print(f"reference.py: {type(error).__name__}: {error}", file=sys.stderr)
@@ -246,6 +423,9 @@ def main():
     if args.scores_out:
         with open(args.scores_out, "w", encoding="utf-8") as f:
             json.dump(dict(zip(map(str, profile.layers), rows)), f)
+    if args.swaps_out:
+        with open(args.swaps_out, "w", encoding="utf-8") as f:
+            json.dump([swap for layer in layers for swap in layer.swaps], f)
     problems = check_histograms(profile)
     if theirs is None:
         print(json.dumps({str(layer): ids for layer, ids in masks.items()}))

@@ -2,8 +2,10 @@
 
 #include "coe/base/result.h"
 #include "coe/moe/expert_table.h"
+#include "coe/moe/ids.h"
 #include "coe/moe/top_k.h"
 #include "coe/routing/stats.h"
+#include "coe/score/choices.h"
 
 #include "support/expect.h"
 #include "support/tiny_stats.h"
@@ -30,6 +32,7 @@ using ::coe::testing::random_stats;
 using ::coe::testing::shape_of;
 using ::coe::testing::value_of;
 using ::coe::testing::worked_stats;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 constexpr std::array kAll = {Score::kUtil,     Score::kFreq,  Score::kRank,
@@ -395,12 +398,51 @@ TEST(Score, RefusesToNormaliseByNothing) {
 }
 
 // e0: ranks 0 0 1 of css and 1 of js; e1: 0 1 1; e2: 0 1 and 1; e3: 0 0 of js.
-TEST(AverageRank, IsOverAllSubdomains) {
-  expect_rows(average_rank(worked_stats()), {0.5, 2.0 / 3, 2.0 / 3, 0.0});
+TEST(CountChoices, AreOverTheNamedSubdomains) {
+  const auto both = count_choices(worked_stats(), std::vector<std::string>{"css", "js"});
+  EXPECT_EQ(both.n_tokens, 6);
+  EXPECT_THAT(both.n_chosen.row(0), ElementsAre(4, 3, 3, 2));
+  EXPECT_THAT(both.n_first.row(0), ElementsAre(2, 1, 1, 2));
+  EXPECT_THAT(both.rank_sum.row(0), ElementsAre(2, 2, 2, 0));
+  EXPECT_THAT(both.n_first.row(1), ElementsAre(2, 1, 1, 2));  // in reverse
+  const auto js = count_choices(worked_stats(), std::vector<std::string>{"js", "none"});
+  EXPECT_EQ(js.n_tokens, 2);
+  EXPECT_THAT(js.n_chosen.row(0), ElementsAre(1, 0, 1, 2));
+}
+
+TEST(AverageRank, IsTheMeanRank) {
+  const auto counts = count_choices(worked_stats(), std::vector<std::string>{"css", "js"});
+  expect_rows(average_rank(counts, 2), {0.5, 2.0 / 3, 2.0 / 3, 0.0});
 }
 
 TEST(AverageRank, IsNExpertUsedForAnExpertNeverChosen) {
-  expect_rows(average_rank(css_only()), {1.0 / 3, 2.0 / 3, 0.5, 2.0});
+  const auto counts = count_choices(css_only(), std::vector<std::string>{"css"});
+  expect_rows(average_rank(counts, 2), {1.0 / 3, 2.0 / 3, 0.5, 2.0});
+}
+
+// Expert 0: 3 of css's 4 tokens with a rank sum of 1, 1 of js's 2 with 1. At weights 3 and 1:
+// (3/4*1 + 1/2*1) / (3/4*3 + 1/2*1) = 1.25/2.75. Expert 2: (3/4 + 1/2) / (3/4*2 + 1/2) = 0.625.
+TEST(AverageRank, OfABlendWeighsEachProfilesTokensAlike) {
+  const auto stats = worked_stats();
+  const std::vector<ChoiceCounts> counts = {count_choices(stats, std::vector<std::string>{"css"}),
+                                            count_choices(stats, std::vector<std::string>{"js"})};
+  const std::vector<double> weights = {3.0, 1.0};
+  expect_rows(average_rank(counts, weights, 2), {1.25 / 2.75, 2.0 / 3, 0.625, 0.0});
+}
+
+TEST(BlendScores, IsTheWeightedMeanOfNormalisedRows) {
+  ExpertTable<double> one(1, 2);
+  one.values()[0] = 1;
+  one.values()[1] = 3;
+  ExpertTable<double> two(1, 2);
+  two.values()[0] = 8;
+  const std::vector<std::string> names = {"one", "two"};
+  const std::vector<LayerId> layers = {LayerId{5}};
+  const auto blend = value_of(blend_scores({one, two}, {3.0, 1.0}, names, layers));
+  EXPECT_THAT(blend.row(0), ElementsAre(0.75 * 0.25 + 0.25, 0.75 * 0.75));
+  two.values()[0] = 0;
+  expect_error(blend_scores({one, two}, {3.0, 1.0}, names, layers), Code::kInvalidArgument,
+               "two: layer 5: the scores sum to 0");
 }
 
 TEST(ScoreName, RoundTrips) {

@@ -4,6 +4,7 @@
 #include "coe/corpus/select.h"
 #include "coe/engine/fake_engine.h"
 #include "coe/mask/keep_mask.h"
+#include "coe/routing/file.h"
 #include "coe/verify/verify.h"
 
 #include "support/temp_dir.h"
@@ -159,6 +160,34 @@ TEST_F(SpecializeTest, RefusesTextThatProfilingHasSeen) {
   const auto refused = run();
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Code::kMismatch);
+}
+
+// The mask has the passes of the recipe, over the profile that was taken; profiles of another model
+// are refused before any work.
+TEST_F(SpecializeTest, MakesThePassesOfTheRecipe) {
+  ASSERT_TRUE(run());
+  const auto cot = read_profile(dir_ / "child.profile.gguf");
+  ASSERT_TRUE(cot);
+  options_.recipe.cot = ArbitragePass{{}, options_.profiles.add("cot.gguf", *cot), {}, {}, {}};
+  options_.overwrite = Overwrite::kAllow;
+  const auto report = run();
+  ASSERT_TRUE(report) << report.error().message;
+  const auto mask = parse_mask(*read_text(dir_ / "child.mask.json"), "mask");
+  ASSERT_EQ(mask->passes.size(), 2U);
+  EXPECT_THAT(mask->passes[1].json, HasSubstr("\"pass\":\"cot\""));
+  const auto recipe = recipe_of(*mask);
+  ASSERT_TRUE(recipe);
+  EXPECT_EQ(recipe->profiles.front().digest, content_digest(*cot));
+
+  auto foreign = *cot;
+  foreign.parent.digest = "xxh3:other";
+  options_.profiles.add("foreign.gguf", foreign);
+  n_opened_ = 0;
+  const auto refused = run();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kMismatch);
+  EXPECT_THAT(refused.error().message, HasSubstr("foreign.gguf"));
+  EXPECT_EQ(n_opened_, 0);
 }
 
 TEST_F(SpecializeTest, HoldsOutATenth_WhenNoEvaluationTextIsGiven) {

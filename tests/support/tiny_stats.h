@@ -3,6 +3,7 @@
 
 #include "coe/base/rng.h"
 #include "coe/moe/ids.h"
+#include "coe/routing/accumulators.h"
 #include "coe/routing/stats.h"
 
 #include <algorithm>
@@ -124,6 +125,30 @@ inline RoutingStats random_stats(const RoutingShape& shape,
     stats.domains.push_back(std::move(domain));
   }
   return stats;
+}
+
+// Gives the experts of each layer other ids, the same in every sub-domain: random profiles prefer
+// low ids, and so resemble each other too much for some tests. No coactivation.
+inline void shuffle_experts(RoutingStats& stats, std::uint64_t seed) {
+  Rng rng(seed);
+  const std::size_t n_expert = stats.shape.n_expert;
+  for (std::size_t l = 0; l < stats.shape.n_layer(); ++l) {
+    std::vector<std::size_t> order(n_expert);
+    std::iota(order.begin(), order.end(), 0U);
+    rng.shuffle(std::span(order));
+    const auto rearrange = [&](auto& values) {
+      if (values.size() <= stats.shape.n_layer()) return;  // [L], or absent
+      const std::size_t width = values.size() / stats.shape.n_flat();
+      const auto old = values;
+      for (std::size_t e = 0; e < n_expert; ++e)
+        for (std::size_t k = 0; k < width; ++k)
+          values[(l * n_expert + e) * width + k] = old[(l * n_expert + order[e]) * width + k];
+    };
+    for (auto& domain : stats.domains) {
+      rearrange(domain.histograms);
+      for (const auto& accumulator : kAccumulators) rearrange(domain.*accumulator.values);
+    }
+  }
 }
 
 // Two sub-domains, two layers of four experts, two used. Layer 1 does in reverse (expert 3 - e)

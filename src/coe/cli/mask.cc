@@ -1,52 +1,35 @@
-// coe mask: from a routing profile to the experts a specialist keeps.
+// coe mask: from routing profiles to the experts a specialist keeps.
 #include "coe/cli/exit_code.h"
+#include "coe/cli/mask_options.h"
+#include "coe/cli/mask_report.h"
 #include "coe/cli/session.h"
 #include "coe/mask/keep_mask.h"
+#include "coe/moe/id_list.h"
 #include "coe/recipe/recipe.h"
-#include "coe/routing/file.h"
 #include "coe/score/score.h"
-
-#include <charconv>
 
 namespace coe::cli {
 
 namespace {
 
 struct Options {
-  std::vector<Path> profiles;
+  std::vector<std::string> profiles;  // FILE or FILE:WEIGHT
   Path output;
+  Path recipe;  // a mask to rebuild
   std::uint32_t n_keep = 0;
   std::string score = "util";
   std::string aggregate;
   std::string blend;
   std::uint64_t seed = 0;
+  PassOptions passes;
   bool plain = false;
+  bool swaps = false;
 };
 
-// "web=0.7,css=0.3"
-Result<std::vector<std::pair<std::string, double>>> parse_weights(std::string_view text) {
-  std::vector<std::pair<std::string, double>> weights;
-  while (!text.empty()) {
-    const auto comma = std::min(text.find(','), text.size());
-    const auto item = text.substr(0, comma);
-    text.remove_prefix(std::min(comma + 1, text.size()));
-    const auto equals = item.find('=');
-    double weight = 0.0;
-    const bool has_value = equals != std::string_view::npos && equals > 0;
-    const char* end = item.data() + item.size();
-    const auto parsed = has_value ? std::from_chars(item.data() + equals + 1, end, weight)
-                                  : std::from_chars_result{nullptr, std::errc::invalid_argument};
-    if (parsed.ec != std::errc() || parsed.ptr != end || !(weight > 0.0))
-      return fail(Code::kInvalidArgument,
-                  fmt::format("--blend: `{}` is not of the form name=weight", item),
-                  "for example --blend web=0.7,css=0.3");
-    weights.emplace_back(item.substr(0, equals), weight);
-  }
-  return weights;
-}
-
-Result<int> mask(const Options& options, Session& session) {
-  COE_TRY_STATUS(check_output(options.output, session.overwrite()));
+Result<MaskRecipe> read_recipe(const Options& options, ProfileFiles& files) {
+  if (options.n_keep == 0)
+    return fail(Code::kInvalidArgument, "-k: how many experts to keep is not given",
+                "for example -k 64, or --recipe with a mask to rebuild");
   MaskRecipe recipe;
   recipe.n_keep = options.n_keep;
   COE_TRY(recipe.score.score, score_from_name(options.score));
@@ -57,43 +40,113 @@ Result<int> mask(const Options& options, Session& session) {
     recipe.score.blend = Blend::kSubdomain;
   }
   recipe.score.seed = options.seed;
-  COE_TRY(auto stats, read_profile(options.profiles.front()));
-  for (std::size_t i = 1; i < options.profiles.size(); ++i) {
-    COE_TRY(const auto other, read_profile(options.profiles[i]));
-    if (auto status = merge_into(stats, other); !status)
-      return tl::unexpected(std::move(status).error().context(options.profiles[i].string()));
+  for (const auto& text : options.profiles) {
+    const auto [path, weight] = parse_weighted_file(text);
+    COE_TRY(auto digest, files.load(path));
+    recipe.profiles.push_back({std::move(digest), weight});
   }
-  COE_TRY(const auto built, build_mask(stats, recipe));
-  COE_TRY_STATUS(
-      write_file(options.output, mask_to_json(built.mask, options.plain), session.overwrite()));
+  COE_TRY_STATUS(read_passes(options.passes, files, recipe));
+  return recipe;
+}
 
+Result<KeepMask> read_old_mask(const Options& options, ProfileFiles& files) {
+  for (const auto& text : options.profiles) {
+    COE_TRY_STATUS(files.load(text).map([](const auto&) {}));
+  }
+  COE_TRY(const auto text, read_text(options.recipe));
+  return parse_mask(text, options.recipe.string());
+}
+
+// The layers where the rebuilt mask is another.
+std::vector<LayerId> differing(const KeepMask& a, const KeepMask& b) {
+  std::vector<LayerId> layers;
+  for (const auto& [layer, ids] : a.layers()) {
+    const auto there = b.layers().find(layer);
+    if (there == b.layers().end() || there->second != ids) layers.push_back(layer);
+  }
+  return layers;
+}
+
+Json report_json(const Options& options, const BuiltMask& built) {
   auto doc = document("mask");
   doc["output"] = options.output.string();
-  doc["score"] = options.score;
+  doc["score"] = Json::parse(built.mask.passes.front().json).at("score");
   doc["n_expert"] = built.mask.n_expert();
   doc["n_keep"] = built.mask.n_keep();
   doc["coverage"] = built.coverage.mean;
   doc["coverage_layers"] = Json::array();
-  const auto rows = std::min(built.coverage.layers.size(), stats.shape.layers.size());
-  double lowest = 1.0;
-  std::uint32_t lowest_layer = 0;
-  for (std::size_t i = 0; i < rows; ++i) {
-    const double value = built.coverage.layers[i];
-    doc["coverage_layers"].push_back({{"layer", stats.shape.layers[i].value}, {"coverage", value}});
-    if (value < lowest) {
-      lowest = value;
-      lowest_layer = stats.shape.layers[i].value;
+  std::size_t row = 0;  // rows of a coverage are layers in ascending order, as a profile's
+  for (const auto& [layer, ids] : built.mask.layers())
+    doc["coverage_layers"].push_back(
+        {{"layer", layer.value}, {"coverage", built.coverage.layers.at(row++)}});
+  doc["passes"] = passes_json(built);
+  doc["swaps"] = swaps_json(built);
+  return doc;
+}
+
+std::string report_text(const Options& options, const BuiltMask& built, bool with_swaps) {
+  const auto& covered = built.coverage.layers;
+  const auto lowest = std::ranges::min_element(covered);
+  const auto layer = std::next(built.mask.layers().begin(), lowest - covered.begin());
+  auto text = fmt::format(
+      "{}: keeps {} of {} experts in {} layers\n"
+      "  score {} covered {:.1f} % on the mean, {:.1f} % in the worst layer ({})\n",
+      options.output.string(), built.mask.n_keep(), built.mask.n_expert(),
+      built.mask.layers().size(),
+      Json::parse(built.mask.passes.front().json).at("score").get<std::string>(),
+      100 * built.coverage.mean, 100 * *lowest, layer->first.value);
+  if (!built.passes.empty()) text += "\n" + pass_table(built);
+  if (with_swaps) text += "\n" + swap_lines(built);
+  return text;
+}
+
+Result<int> mask(const Options& options, Session& session) {
+  COE_TRY_STATUS(check_output(options.output, session.overwrite()));
+  ProfileFiles files;
+  MaskRecipe recipe;
+  std::optional<KeepMask> old;
+  if (options.recipe.empty()) {
+    COE_TRY(recipe, read_recipe(options, files));
+  } else {
+    COE_TRY(old, read_old_mask(options, files));
+    auto found = recipe_of(*old);
+    if (!found) return tl::unexpected(std::move(found).error().context(options.recipe.string()));
+    recipe = *std::move(found);
+  }
+  COE_TRY(const auto built, build_mask(files.set(), recipe));
+  COE_TRY_STATUS(
+      write_file(options.output, mask_to_json(built.mask, options.plain), session.overwrite()));
+  auto doc = report_json(options, built);
+  auto text = report_text(options, built, options.swaps || session.verbose);
+  int code = kExitDone;
+  if (old) {
+    const auto other = differing(*old, built.mask);
+    doc["identical"] = *old == built.mask;
+    if (!other.empty()) {
+      code = kExitCheckFailed;
+      text += fmt::format("  NOT the experts of {}: {} differ\n", options.recipe.string(),
+                          layer_list(other));
+    } else {
+      text += fmt::format("  the experts of {} in every layer\n", options.recipe.string());
     }
   }
-  doc["swaps"] = Json::array();
-  COE_TRY_STATUS(session.emit(
-      doc,
-      fmt::format("{}: keeps {} of {} experts in {} layers\n"
-                  "  score {} covered {:.1f} % on the mean, {:.1f} % in the worst layer ({})\n",
-                  options.output.string(), built.mask.n_keep(), built.mask.n_expert(),
-                  built.mask.layers().size(), options.score, 100 * built.coverage.mean,
-                  100 * lowest, lowest_layer)));
-  return kExitDone;
+  COE_TRY_STATUS(session.emit(doc, text));
+  return code;
+}
+
+void add_recipe_options(CLI::App& verb, Options& options) {
+  verb.add_option("-k,--keep", options.n_keep, "Experts to keep in each layer");
+  verb.add_option("--score", options.score,
+                  "util, freq, rank, ean, reap, reap_sum, decisive, share or random")
+      ->capture_default_str();
+  verb.add_option(
+      "--aggregate", options.aggregate,
+      "How sub-domains combine: token (default), sample, subdomain (by weight), max (what any one "
+      "needs), or maxmin (weights that serve the worst covered best)");
+  verb.add_option("--blend", options.blend,
+                  "Sub-domains and their weights, name=w,…; implies --aggregate subdomain");
+  verb.add_option("--seed", options.seed, "Seed of --score random")->capture_default_str();
+  add_pass_options(verb, options.passes);
 }
 
 }  // namespace
@@ -101,22 +154,20 @@ Result<int> mask(const Options& options, Session& session) {
 void add_mask(CLI::App& app, Run& run) {
   auto options = std::make_shared<Options>();
   auto* verb = app.add_subcommand("mask", "Choose the K experts a layer that a specialist keeps");
-  verb->add_option("-p,--profile", options->profiles, "Routing profile; several are added")
+  add_recipe_options(*verb, *options);
+  const auto decided = verb->get_options();  // by a recipe
+  verb->add_option("-p,--profile", options->profiles,
+                   "Routing profile of the domain; several are added, or with FILE:WEIGHT each "
+                   "their scores blended; with --recipe all profiles that it names")
       ->required();
-  verb->add_option("-k,--keep", options->n_keep, "Experts to keep in each layer")->required();
   verb->add_option("-o,--output", options->output, "Mask to write (JSON)")->required();
-  verb->add_option("--score", options->score,
-                   "util, freq, rank, ean, reap, reap_sum, decisive, share or random")
-      ->capture_default_str();
-  verb->add_option(
-      "--aggregate", options->aggregate,
-      "How sub-domains combine: token (default), sample, subdomain (by weight), max (what any one "
-      "needs), or maxmin (weights that serve the worst covered best)");
-  verb->add_option("--blend", options->blend,
-                   "Sub-domains and their weights, name=w,…; implies --aggregate subdomain");
-  verb->add_option("--seed", options->seed, "Seed of --score random")->capture_default_str();
+  auto* recipe = verb->add_option("--recipe", options->recipe,
+                                  "Mask to build again as its passes say, from the same profiles");
+  for (auto* option : decided)
+    if (option->get_name() != "--help") recipe->excludes(option);
   verb->add_flag("--plain", options->plain,
                  "Write the reference form {\"0\": [ids], …} without provenance");
+  verb->add_flag("--swaps", options->swaps, "Say each swap and its reason (so does -v)");
   verb->callback(
       [options, &run] { run = [options](Session& session) { return mask(*options, session); }; });
 }

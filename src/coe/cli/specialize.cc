@@ -3,6 +3,7 @@
 
 #include "coe/base/text.h"
 #include "coe/cli/exit_code.h"
+#include "coe/cli/mask_options.h"
 #include "coe/cli/session.h"
 
 namespace coe::cli {
@@ -14,6 +15,7 @@ struct Options {
   std::vector<Path> evaluation;
   SpecializeOptions job;
   std::string score = "util";
+  PassOptions passes;
 };
 
 double mean(const std::vector<double>& values) {
@@ -73,6 +75,9 @@ std::string report_text(const SpecializeReport& report, const Options& options) 
 Result<int> run_specialize(Options options, Session& session) {
   auto& job = options.job;
   COE_TRY(job.recipe.score.score, score_from_name(options.score));
+  ProfileFiles files;
+  COE_TRY_STATUS(read_passes(options.passes, files, job.recipe));
+  job.profiles = files.set();
   COE_TRY(job.corpus, load_corpus(options.corpus));
   if (!options.evaluation.empty()) {
     COE_TRY(job.evaluation, load_corpus({options.evaluation, options.corpus.text_spec, {}}));
@@ -126,6 +131,7 @@ void add_specialize(CLI::App& app, Run& run) {
                    "Held-out JSONL text (default: every tenth record of the corpus)");
   verb->add_option("--score", options->score, "How experts are scored (see `coe mask --help`)")
       ->capture_default_str();
+  add_pass_options(*verb, options->passes);
   verb->add_option("--random", options->job.n_random, "Random masks to compare with")
       ->check(CLI::Range(0U, 100U))
       ->capture_default_str();

@@ -17,13 +17,7 @@
 
 namespace coe {
 
-Result<KeepMask> top_k_mask(const ExpertTable<double>& score, const std::vector<LayerId>& layers,
-                            std::uint32_t n_keep, std::uint32_t n_group,
-                            std::uint32_t n_chunk_expert) {
-  COE_CHECK(layers.size() == score.n_layer() && n_chunk_expert > 0);
-  const KeepRule rule{n_keep, n_group, n_chunk_expert};
-  COE_TRY_STATUS(check_keep_rule(rule, score.n_expert()));
-  std::map<LayerId, std::vector<ExpertId>> kept;
+Status check_scores(const ExpertTable<double>& score, const std::vector<LayerId>& layers) {
   for (std::size_t i = 0; i < layers.size(); ++i) {
     const auto row = score.row(i);
     for (std::uint32_t e = 0; e < row.size(); ++e) {
@@ -32,9 +26,22 @@ Result<KeepMask> top_k_mask(const ExpertTable<double>& score, const std::vector<
                     fmt::format("layer {}: the score of expert {} is {}, not a finite number",
                                 layers[i].value, e, row[e]));
     }
+  }
+  return {};
+}
+
+Result<KeepMask> top_k_mask(const ExpertTable<double>& score, const std::vector<LayerId>& layers,
+                            std::uint32_t n_keep, std::uint32_t n_group,
+                            std::uint32_t n_chunk_expert) {
+  COE_CHECK(layers.size() == score.n_layer() && n_chunk_expert > 0);
+  const KeepRule rule{n_keep, n_group, n_chunk_expert};
+  COE_TRY_STATUS(check_keep_rule(rule, score.n_expert()));
+  COE_TRY_STATUS(check_scores(score, layers));
+  std::map<LayerId, std::vector<ExpertId>> kept;
+  for (std::size_t i = 0; i < layers.size(); ++i) {
     std::vector<ExpertId> ids;
     ids.reserve(n_keep);
-    for (const auto e : top_k(row, rule)) ids.push_back(ExpertId{e});
+    for (const auto e : top_k(score.row(i), rule)) ids.push_back(ExpertId{e});
     COE_CHECK(kept.emplace(layers[i], std::move(ids)).second);  // no layer twice
   }
   return KeepMask::create(static_cast<std::uint32_t>(score.n_expert()), std::move(kept));

@@ -1,5 +1,5 @@
-// Building masks from scores. First light has pass 1 of the method; later passes rearrange its
-// result.
+// Masks from scores: pass 1 of the method, whose result the other passes (mask/builder.h)
+// rearrange, and the coverage of any mask.
 #pragma once
 
 #include "coe/base/result.h"
@@ -10,6 +10,10 @@
 #include <vector>
 
 namespace coe {
+
+// Refuses (kInvalidArgument) a score that is not finite, naming layer and expert. `layers[i]` names
+// row i.
+Status check_scores(const ExpertTable<double>& score, const std::vector<LayerId>& layers);
 
 // Pass 1: the top K of each layer by score; ties go to the lower expert id, so the mask is
 // deterministic. Source: method section 4, pass 1. `layers[i]` names row i of `score`; with n_group

@@ -3,7 +3,7 @@
 #include "coe/base/hash.h"
 #include "coe/base/result.h"
 #include "coe/gguf/printable.h"
-#include "coe/mask/id_list.h"
+#include "coe/moe/id_list.h"
 #include "coe/moe/ids.h"
 #include "coe/moe/model.h"
 

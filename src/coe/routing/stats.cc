@@ -3,6 +3,8 @@
 #include "coe/base/checked.h"
 #include "coe/base/result.h"
 #include "coe/gguf/printable.h"
+#include "coe/moe/id_list.h"
+#include "coe/moe/ids.h"
 #include "coe/moe/model.h"
 #include "coe/routing/accumulators.h"
 
@@ -41,9 +43,12 @@ std::string_view mask_text(const std::string& digest) {
   return digest.empty() ? std::string_view("none") : digest;
 }
 
-std::string shape_text(const RoutingShape& shape) {
-  return fmt::format("{} layers of {} experts, {} used", shape.n_layer(), shape.n_expert,
-                     shape.n_expert_used);
+std::string shape_text(const RoutingStats& stats) {
+  auto text = fmt::format("{} layers of {} experts, {} used", stats.shape.n_layer(),
+                          stats.shape.n_expert, stats.shape.n_expert_used);
+  if (stats.n_expert_group > 1) text += fmt::format(", in {} groups", stats.n_expert_group);
+  if (stats.n_chunk_expert > 1) text += fmt::format(", in chunks of {}", stats.n_chunk_expert);
+  return text;
 }
 
 // Different values leave none: what holds for a part does not hold for the sum.
@@ -51,17 +56,16 @@ void keep_common(std::string& into, const std::string& other) {
   if (into != other) into.clear();
 }
 
+// The layers of `from` that `in` lacks.
+std::vector<LayerId> missing_layers(const RoutingShape& from, const RoutingShape& in) {
+  std::vector<LayerId> missing;
+  for (const LayerId layer : from.layers)
+    if (std::ranges::find(in.layers, layer) == in.layers.end()) missing.push_back(layer);
+  return missing;
+}
+
 Status check_mergeable(const RoutingStats& into, const RoutingStats& other) {
-  if (into.parent.digest != other.parent.digest ||
-      into.parent.architecture != other.parent.architecture)
-    return fail(Code::kMismatch,
-                fmt::format("taken from another model ({} vs {})", model_text(other.parent),
-                            model_text(into.parent)),
-                "merge only profiles of the same model file");
-  if (into.shape != other.shape || into.n_expert_group != other.n_expert_group ||
-      into.n_chunk_expert != other.n_chunk_expert)
-    return fail(Code::kMismatch, fmt::format("the profile has another shape ({} vs {})",
-                                             shape_text(other.shape), shape_text(into.shape)));
+  COE_TRY_STATUS(check_same_routing(into, other));
   if (!into.domains.empty() && !other.domains.empty() &&
       into.domains.front().has_outputs() != other.domains.front().has_outputs())
     return fail(Code::kMismatch,
@@ -209,6 +213,25 @@ Status check_domain(const DomainStats& domain, const RoutingShape& shape, bool w
 }
 
 }  // namespace
+
+Status check_same_routing(const RoutingStats& stats, const RoutingStats& other) {
+  if (stats.parent.digest != other.parent.digest ||
+      stats.parent.architecture != other.parent.architecture)
+    return fail(Code::kMismatch,
+                fmt::format("taken from another model ({} vs {})", model_text(other.parent),
+                            model_text(stats.parent)),
+                "use only profiles of the same model file together");
+  if (stats.shape == other.shape && stats.n_expert_group == other.n_expert_group &&
+      stats.n_chunk_expert == other.n_chunk_expert)
+    return {};
+  std::string layers;
+  if (const auto missing = missing_layers(stats.shape, other.shape); !missing.empty())
+    layers += fmt::format("; it lacks {}", layer_list(missing));
+  if (const auto extra = missing_layers(other.shape, stats.shape); !extra.empty())
+    layers += fmt::format("; only it has {}", layer_list(extra));
+  return fail(Code::kMismatch, fmt::format("the profile has another shape ({} vs {}){}",
+                                           shape_text(other), shape_text(stats), layers));
+}
 
 DomainStats DomainStats::zero(std::string name, double weight, const RoutingShape& shape,
                               bool with_outputs, bool with_coactivation) {

@@ -86,6 +86,16 @@ struct RoutingStats {
   const DomainStats* find_domain(std::string_view name) const;
 };
 
+// Identity of what a profile says: XXH3-128 over parent, shape, temperature, mask, and every
+// sub-domain with its weight, counts and accumulators. Where it came from (engine, corpus digest, settings,
+// tool version, command line) is not part of it, nor the parent's name.
+std::string content_digest(const RoutingStats& stats);
+
+// Refuses (kMismatch) `other` unless both were taken from one model with equal layers, experts,
+// experts used per token, groups and chunks: what it takes to compare their experts. Says which
+// layers one of them lacks.
+Status check_same_routing(const RoutingStats& stats, const RoutingStats& other);
+
 // Adds `other` into `into`: same-named sub-domains are summed, new ones inserted. Both must satisfy
 // check_invariants. Of engine, corpus digest and settings only what both agree on is kept, else
 // they become empty; tool version and command line are those of `into`, for the caller to replace.

@@ -4,6 +4,7 @@
 #include "coe/base/rng.h"
 #include "coe/base/text.h"
 #include "coe/moe/expert_table.h"
+#include "coe/moe/ids.h"
 #include "coe/moe/top_k.h"
 #include "coe/routing/stats.h"
 
@@ -248,6 +249,20 @@ Result<Table> by_sample(Score score, const std::vector<Chosen>& chosen, const Ro
   });
 }
 
+Status normalise_rows(Table& table, std::string_view name, std::span<const LayerId> layers) {
+  for (std::size_t l = 0; l < layers.size(); ++l) {
+    const auto row = table.row(l);
+    const double total = std::accumulate(row.begin(), row.end(), 0.0);
+    if (!std::isfinite(total) || total <= 0.0)
+      return fail(Code::kInvalidArgument,
+                  fmt::format("{}: layer {}: the scores sum to {}, so they cannot be normalised",
+                              name, layers[l].value, total),
+                  "use the `token` aggregate or another score");
+    for (double& value : row) value /= total;
+  }
+  return {};
+}
+
 // The formula for each sub-domain; every row sums to 1.
 Result<std::vector<Table>> normalised_tables(Score score, const std::vector<Chosen>& chosen,
                                              const RoutingShape& shape) {
@@ -255,16 +270,7 @@ Result<std::vector<Table>> normalised_tables(Score score, const std::vector<Chos
   for (const auto& item : chosen) {
     COE_TRY_STATUS(check_has_tokens(item.domain->n_tokens, item.domain->name));
     auto& table = tables.emplace_back(apply_formula(score, *item.domain, shape));
-    for (std::size_t l = 0; l < shape.n_layer(); ++l) {
-      const auto row = table.row(l);
-      const double total = std::accumulate(row.begin(), row.end(), 0.0);
-      if (!std::isfinite(total) || total <= 0.0)
-        return fail(Code::kInvalidArgument,
-                    fmt::format("{}: layer {}: the scores sum to {}, so they cannot be normalised",
-                                item.domain->name, shape.layers[l].value, total),
-                    "use the `token` aggregate or another score");
-      for (double& value : row) value /= total;
-    }
+    COE_TRY_STATUS(normalise_rows(table, item.domain->name, shape.layers));
   }
   return tables;
 }
@@ -396,24 +402,23 @@ Result<std::vector<std::pair<std::string, double>>> maxmin_weights(const Routing
   return out;
 }
 
-ExpertTable<double> average_rank(const RoutingStats& stats) {
-  const auto& shape = stats.shape;
-  ExpertTable<double> table(shape.n_layer(), shape.n_expert);
-  for (std::size_t l = 0; l < shape.n_layer(); ++l) {
-    for (std::size_t e = 0; e < shape.n_expert; ++e) {
-      std::int64_t n_chosen = 0;
-      double rank_sum = 0.0;
-      for (std::size_t k = 0; k < shape.n_expert_used; ++k) {
-        std::int64_t at_rank = 0;
-        for (const auto& domain : stats.domains) at_rank += domain.histograms[shape.at(l, e, k)];
-        n_chosen += at_rank;
-        rank_sum += static_cast<double>(k) * static_cast<double>(at_rank);
-      }
-      table.at(l, e) = n_chosen > 0 ? rank_sum / static_cast<double>(n_chosen)
-                                    : static_cast<double>(shape.n_expert_used);
-    }
-  }
-  return table;
+Result<std::vector<std::string>> scored_domains(const RoutingStats& stats,
+                                                const ScoreOptions& options) {
+  COE_TRY(const auto chosen, choose_domains(stats, options));
+  std::vector<std::string> names;
+  names.reserve(chosen.size());
+  for (const auto& item : chosen) names.push_back(item.domain->name);
+  return names;
+}
+
+Result<ExpertTable<double>> blend_scores(std::vector<ExpertTable<double>> tables,
+                                         const std::vector<double>& weights,
+                                         std::span<const std::string> names,
+                                         std::span<const LayerId> layers) {
+  COE_CHECK(!tables.empty() && tables.size() == weights.size() && tables.size() == names.size());
+  for (std::size_t i = 0; i < tables.size(); ++i)
+    COE_TRY_STATUS(normalise_rows(tables[i], names[i], layers));
+  return blend_tables(tables, weights);
 }
 
 }  // namespace coe

@@ -4,9 +4,11 @@
 
 #include "coe/base/result.h"
 #include "coe/moe/expert_table.h"
+#include "coe/moe/ids.h"
 #include "coe/routing/stats.h"
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -90,7 +92,18 @@ Result<ExpertTable<double>> compute_score(const RoutingStats& stats, const Score
 Result<std::vector<std::pair<std::string, double>>> maxmin_weights(const RoutingStats& stats,
                                                                    const ScoreOptions& options);
 
-// avg_rank(l,e) = sum_k k*histograms / sum_k histograms over all sub-domains; R if never chosen.
-ExpertTable<double> average_rank(const RoutingStats& stats);
+// The sub-domains that compute_score with these options looks at, in the profile's order. Errors:
+// those of compute_score that concern weights.
+Result<std::vector<std::string>> scored_domains(const RoutingStats& stats,
+                                                const ScoreOptions& options);
+
+// The weighted mean of tables, each row divided by its sum first: every row of the result sums to
+// 1. Shapes: as many weights as tables, at least one; weights positive. `names` of the tables and
+// `layers` of the rows are for messages. Errors: kInvalidArgument for a row whose sum is not
+// positive.
+Result<ExpertTable<double>> blend_scores(std::vector<ExpertTable<double>> tables,
+                                         const std::vector<double>& weights,
+                                         std::span<const std::string> names,
+                                         std::span<const LayerId> layers);
 
 }  // namespace coe

@@ -161,7 +161,10 @@ Status Pipeline::stage_profile(const MoeModel& model) {
 Status Pipeline::stage_mask() {
   const auto start = Clock::now();
   const Path file = beside("mask.json");
-  COE_TRY(auto built, build_mask(stats_, options_.recipe));
+  ProfileSet profiles = options_.profiles;
+  MaskRecipe recipe = options_.recipe;
+  recipe.profiles = {{profiles.add(beside("profile.gguf").string(), stats_), 0.0}};
+  COE_TRY(auto built, build_mask(profiles, recipe));
   mask_ = std::move(built.mask);
   report_.coverage = built.coverage.mean;
   mask_text_ = mask_to_json(mask_, false);
@@ -241,8 +244,8 @@ Result<Json> Pipeline::measure(const gguf::GgufFile& file, const MoeModel& model
     const EvalSubject parent{engine, nullptr};
     std::vector<ExpertFilter> filters = {filter};
     for (std::uint32_t seed = 1; seed <= options_.n_random; ++seed) {
-      MaskRecipe recipe = options_.recipe;
-      recipe.score = {};
+      MaskRecipe recipe;
+      recipe.n_keep = options_.recipe.n_keep;
       recipe.score.score = Score::kRandom;
       recipe.score.seed = seed;
       COE_TRY(const auto random, build_mask(stats_, recipe));
@@ -354,6 +357,8 @@ Result<SpecializeReport> Pipeline::run() {
   COE_TRY(const auto parent, gguf::GgufFile::open(options_.engine.model));
   COE_TRY(const auto model, describe_moe(parent));
   COE_TRY_STATUS(check_keep_count(options_.recipe.n_keep, model.n_expert, model.n_expert_used));
+  for (const auto& profile : options_.profiles.all())
+    COE_TRY_STATUS(check_same_model(model.id, profile.stats->parent, profile.name));
   // Whatever stands at the output that no earlier run of ours explains is refused before the long
   // work.
   std::error_code ec;

@@ -27,7 +27,9 @@ struct SpecializeOptions {
   EngineOptions engine;  // engine.model is the parent
   Corpus corpus;         // its sub-domains are the specialist's own
   Corpus evaluation;     // held-out text; empty: every tenth record of the corpus is held out
+  // Pass 1 is that of the profile to be taken; `profiles` holds those that other passes name.
   MaskRecipe recipe;
+  ProfileSet profiles;
   ProfileOptions profile;
   EvalOptions eval;
   std::uint32_t n_random = 3;  // random masks of the same size to compare with; seeds 1, 2, …
@@ -67,8 +69,9 @@ struct SpecializeReport {
 };
 
 // Stage files of output DIR/NAME.gguf: DIR/NAME.{profile.gguf,mask.json,gguf,eval.json}. Errors:
-// those of the stages; kExists when a stage's file is there but belongs to other inputs and
-// `overwrite` is kRefuse; kCheckFailed when the child fails its proof (the child is removed).
+// those of the stages; kMismatch for profiles of another model; kExists when a stage's file is
+// there but belongs to other inputs and `overwrite` is kRefuse; kCheckFailed when the child fails
+// its proof (the child is removed).
 Result<SpecializeReport> specialize(const SpecializeOptions& options, const EngineFactory& open,
                                     Observer& observer);
 

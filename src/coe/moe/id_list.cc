@@ -1,4 +1,4 @@
-#include "coe/mask/id_list.h"
+#include "coe/moe/id_list.h"
 
 #include "coe/moe/ids.h"
 

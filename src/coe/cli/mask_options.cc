@@ -1,0 +1,192 @@
+#include "coe/cli/mask_options.h"
+
+#include "coe/mask/pass.h"
+#include "coe/routing/file.h"
+#include "coe/score/score.h"
+
+#include <charconv>
+
+namespace coe::cli {
+
+namespace {
+
+// All of `text` as a number.
+template <class Number>
+bool parse_number(std::string_view text, Number& number) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc() && end == text.data() + text.size();
+}
+
+// Before and after the last colon; after is empty without one.
+std::pair<std::string_view, std::string_view> split_last(std::string_view text) {
+  const auto colon = text.rfind(':');
+  if (colon == std::string_view::npos) return {text, {}};
+  return {text.substr(0, colon), text.substr(colon + 1)};
+}
+
+// The passes after the first look at other text, of which a random score says nothing.
+Score score_of_passes(const MaskRecipe& recipe) {
+  return recipe.score.score == Score::kRandom ? Score::kUtil : recipe.score.score;
+}
+
+Result<ArbitragePass> read_cot(const PassOptions& options, ProfileFiles& files,
+                               const MaskRecipe& recipe) {
+  ArbitragePass pass;
+  pass.rule = options.cot_rule;
+  pass.domains = options.cot_domains;
+  pass.score = score_of_passes(recipe);
+  if (!options.cot_score.empty()) {
+    COE_TRY(pass.score, score_from_name(options.cot_score));
+  }
+  COE_TRY(pass.profile, files.load(options.cot));
+  if (!options.cot_t06.empty()) {
+    COE_TRY(pass.t06, files.load(options.cot_t06));
+  }
+  return pass;
+}
+
+// FILE:CAP or FILE:CAP:SCORE; a file's name may hold colons.
+Result<ArbitragePass> read_protected(std::string_view text, ProfileFiles& files,
+                                     const MaskRecipe& recipe) {
+  ArbitragePass pass;
+  pass.score = score_of_passes(recipe);
+  auto [file, cap] = split_last(text);
+  if (!parse_number(cap, pass.rule.cap)) {
+    const auto score = cap;
+    std::tie(file, cap) = split_last(file);
+    if (!parse_number(cap, pass.rule.cap))
+      return fail(Code::kInvalidArgument,
+                  fmt::format("--protect: `{}` is not of the form PROFILE:CAP", text),
+                  "for example --protect safety.profile.gguf:2");
+    COE_TRY(pass.score, score_from_name(score));
+  }
+  COE_TRY(pass.profile, files.load(Path(file)));
+  return pass;
+}
+
+Result<std::vector<LayerExpert>> read_experts(const Path& path) {
+  COE_TRY(const auto text, read_text(path));
+  return parse_layer_experts(text, path.string());
+}
+
+}  // namespace
+
+Result<std::string> ProfileFiles::load(const Path& path) {
+  if (const auto known = digests_.find(path); known != digests_.end()) return known->second;
+  COE_TRY(auto stats, read_profile(path));
+  const auto& kept = stats_.emplace_back(std::move(stats));
+  return digests_[path] = set_.add(path.string(), kept);
+}
+
+Result<std::vector<std::pair<std::string, double>>> parse_weights(std::string_view text) {
+  std::vector<std::pair<std::string, double>> weights;
+  while (!text.empty()) {
+    const auto comma = std::min(text.find(','), text.size());
+    const auto item = text.substr(0, comma);
+    text.remove_prefix(std::min(comma + 1, text.size()));
+    const auto equals = item.find('=');
+    double weight = 0.0;
+    if (equals == std::string_view::npos || equals == 0 ||
+        !parse_number(item.substr(equals + 1), weight) || !(weight > 0.0))
+      return fail(Code::kInvalidArgument,
+                  fmt::format("--blend: `{}` is not of the form name=weight", item),
+                  "for example --blend web=0.7,css=0.3");
+    weights.emplace_back(item.substr(0, equals), weight);
+  }
+  return weights;
+}
+
+std::pair<Path, double> parse_weighted_file(const std::string& text) {
+  std::error_code ec;
+  const auto [file, number] = split_last(text);
+  double weight = 0.0;
+  if (!std::filesystem::exists(text, ec) && parse_number(number, weight) && weight > 0.0)
+    return {Path(file), weight};
+  return {Path(text), 0.0};
+}
+
+void add_pass_options(CLI::App& verb, PassOptions& options) {
+  verb.add_option("--whitelist", options.whitelist,
+                  "Profiles whose leading experts are guaranteed a place whatever they score");
+  verb.add_option("--whitelist-rank", options.whitelist_rule.max_avg_rank,
+                  "Highest average rank of a guaranteed expert")
+      ->needs("--whitelist")
+      ->capture_default_str();
+  verb.add_option("--whitelist-first", options.whitelist_rule.min_first,
+                  "Tokens that a guaranteed expert must have been first in")
+      ->needs("--whitelist")
+      ->check(CLI::Range(std::int64_t{0}, std::numeric_limits<std::int64_t>::max()))
+      ->capture_default_str();
+  verb.add_option("--cot", options.cot,
+                  "Profile of reasoning (CoT): its best experts outside the mask take the place of "
+                  "the domain's least");
+  verb.add_option("--cot-cap", options.cot_rule.cap, "At most so many swaps in a layer")
+      ->needs("--cot")
+      ->capture_default_str();
+  verb.add_option("--cot-skip", options.cot_rule.skip, "Pass over the first candidates of a layer")
+      ->needs("--cot")
+      ->capture_default_str();
+  verb.add_option("--cot-t06", options.cot_t06,
+                  "The same text profiled with --router-temperature 0.6: keep only swaps that hold "
+                  "there, too")
+      ->needs("--cot");
+  verb.add_option("--cot-domain", options.cot_domains,
+                  "Sub-domains of the CoT profile to look at, `*/thinking` for a role (default: "
+                  "all)")
+      ->needs("--cot");
+  verb.add_option("--cot-score", options.cot_score, "Its score (default: that of the domain)")
+      ->needs("--cot");
+  verb.add_option("--closure", options.closure,
+                  "Two profiles with roles, of different text: experts that fire where thinking "
+                  "ends in both are brought in")
+      ->expected(2);
+  verb.add_option("--closure-cap", options.closure_rule.cap, "At most so many swaps in a layer")
+      ->needs("--closure")
+      ->capture_default_str();
+  verb.add_option(
+          "--closure-lift", options.closure_rule.lift,
+          "An expert fires when chosen more than so many times as often as by chance (0: at "
+          "all)")
+      ->needs("--closure")
+      ->check(CLI::Range(0.0, 1e6))
+      ->capture_default_str();
+  verb.add_option("--structural", options.structural,
+                  "File of experts to bring in, in order: [[layer, expert], …]");
+  verb.add_option("--structural-cap", options.structural_cap, "At most so many swaps in a layer")
+      ->needs("--structural")
+      ->capture_default_str();
+  verb.add_option("--protect", options.protect,
+                  "PROFILE:CAP[:SCORE]: as --cot, for text whose experts must survive; any number");
+  verb.add_option("--exempt", options.exempt,
+                  "File of experts that no pass may remove: [[layer, expert], …]");
+}
+
+Status read_passes(const PassOptions& options, ProfileFiles& files, MaskRecipe& recipe) {
+  if (!options.whitelist.empty()) {
+    recipe.whitelist = WhitelistPass{options.whitelist_rule, {}};
+    for (const auto& path : options.whitelist) {
+      COE_TRY(recipe.whitelist->profiles.emplace_back(), files.load(path));
+    }
+  }
+  if (!options.cot.empty()) {
+    COE_TRY(recipe.cot, read_cot(options, files, recipe));
+  }
+  if (!options.closure.empty()) {
+    recipe.closure = ClosurePass{options.closure_rule, {}, {}};
+    COE_TRY(recipe.closure->one, files.load(options.closure.front()));
+    COE_TRY(recipe.closure->two, files.load(options.closure.back()));
+  }
+  if (!options.structural.empty()) {
+    recipe.structural = StructuralPass{options.structural_cap, {}};
+    COE_TRY(recipe.structural->experts, read_experts(options.structural));
+  }
+  for (const auto& text : options.protect) {
+    COE_TRY(recipe.protect.emplace_back(), read_protected(text, files, recipe));
+  }
+  if (!options.exempt.empty()) {
+    COE_TRY(recipe.exempt, read_experts(options.exempt));
+  }
+  return {};
+}
+
+}  // namespace coe::cli

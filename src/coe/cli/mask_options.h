@@ -1,0 +1,53 @@
+// The options of a mask's passes, which `coe mask` and `coe specialize` share.
+#pragma once
+
+#include "coe/cli/session.h"
+#include "coe/recipe/recipe.h"
+
+#include <deque>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace coe::cli {
+
+// Profiles read from files, each once.
+class ProfileFiles {
+ public:
+  // The profile's digest. Errors: those of read_profile.
+  Result<std::string> load(const Path& path);
+  const ProfileSet& set() const { return set_; }
+
+ private:
+  std::deque<RoutingStats> stats_;  // a deque, for the set points into it
+  std::map<Path, std::string> digests_;
+  ProfileSet set_;
+};
+
+struct PassOptions {
+  std::vector<Path> whitelist;
+  WhitelistRule whitelist_rule;
+  Path cot;
+  ArbitrageRule cot_rule;
+  std::vector<std::string> cot_domains;
+  std::string cot_score;  // empty: that of the domain
+  Path cot_t06;
+  std::vector<Path> closure;
+  ClosureRule closure_rule;
+  Path structural;
+  std::uint32_t structural_cap = StructuralPass().cap;
+  std::vector<std::string> protect;  // FILE:CAP[:SCORE]
+  Path exempt;
+};
+void add_pass_options(CLI::App& verb, PassOptions& options);
+// Adds the passes to a recipe whose score is set. Errors: kInvalidArgument for options that make no
+// sense; those of reading the files.
+Status read_passes(const PassOptions& options, ProfileFiles& files, MaskRecipe& recipe);
+
+// "web=0.7,css=0.3". Errors: kInvalidArgument.
+Result<std::vector<std::pair<std::string, double>>> parse_weights(std::string_view text);
+// "p.gguf:0.7", or "p.gguf" with weight 0. A file of the whole name goes first.
+std::pair<Path, double> parse_weighted_file(const std::string& text);
+
+}  // namespace coe::cli

@@ -1,0 +1,96 @@
+// What the passes of a mask take and report. Source: method section 4. Tables come from outside, so
+// that masks need no scoring.
+#pragma once
+
+#include "coe/base/result.h"
+#include "coe/mask/build.h"
+#include "coe/moe/expert_table.h"
+#include "coe/moe/ids.h"
+
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace coe {
+
+// One expert of the model.
+struct LayerExpert {
+  LayerId layer;
+  ExpertId expert;
+  auto operator<=>(const LayerExpert&) const = default;
+};
+
+// Reads `[[layer, expert], …]`, the form of lists that users give. Errors: kCorrupt, naming the
+// item.
+Result<std::vector<LayerExpert>> parse_layer_experts(std::string_view json, std::string_view name);
+
+// A profile as the passes see it. Shapes: each [n_layer, n_expert].
+struct PassProfile {
+  std::string name;  // in messages
+  ExpertTable<double> score;
+  ExpertTable<double> avg_rank;        // R where never chosen
+  ExpertTable<std::int64_t> n_first;   // times chosen at rank 0
+  ExpertTable<std::int64_t> n_chosen;  // times chosen at any rank
+};
+
+// 4 (near-primary) below an average rank of 2, 3 below 4, 2 below 6, else 1 (filler).
+std::uint32_t tier_of(double avg_rank);
+
+// One exchange. Where chunks of experts live together, `in` and `out` are the first of their
+// chunks, scores are sums, and the average rank is the lowest in the chunk. Ordinals are 1-based
+// positions among all experts (chunks) of the layer by score, ties to the lower id: of `in` by the
+// other profile's scores (0: the pass has none), of `out` by the scores of pass 1. They never
+// change, whatever earlier passes did.
+struct MaskSwap {
+  LayerId layer;
+  ExpertId in;
+  ExpertId out;
+  std::uint32_t in_ordinal = 0;
+  std::uint32_t out_ordinal = 0;
+  double in_score = 0.0;
+  double out_score = 0.0;
+  double in_avg_rank = 0.0;   // in the other profile; in the domain's where the pass has none
+  double out_avg_rank = 0.0;  // in the domain's
+  std::uint32_t in_tier = 0;
+  std::uint32_t out_tier = 0;
+  std::uint32_t profile = 0;  // which of the pass's profiles `in` was seen in
+  bool operator==(const MaskSwap&) const = default;
+};
+
+// What a pass did, in ascending order of layers, within a layer in the order it was done.
+struct PassLog {
+  std::vector<MaskSwap> swaps;
+  std::vector<MaskSwap> dropped;      // by the second router temperature
+  std::size_t n_listed = 0;           // experts (chunks) that the pass asks for, kept before or not
+  std::vector<LayerExpert> left_out;  // of those, the ones without a place after it
+  Coverage before;                    // by the domain's score
+  Coverage after;
+};
+
+// Pass 2: an expert is guaranteed a place if in ANY of the profiles its average rank is at most
+// max_avg_rank and it was first at least min_first times.
+struct WhitelistRule {
+  double max_avg_rank = 2.0;
+  std::int64_t min_first = 10;
+  bool operator==(const WhitelistRule&) const = default;
+};
+
+// Passes 3 and 6.
+struct ArbitrageRule {
+  std::uint32_t cap = 3;   // swaps a layer
+  std::uint32_t skip = 0;  // candidates a layer that are passed over first
+  bool operator==(const ArbitrageRule&) const = default;
+};
+
+// Pass 4: an expert fires if it was chosen more often than `lift` times what each would be if all
+// were chosen alike (the mean over the experts of the layer); 0: if it was chosen at all.
+struct ClosureRule {
+  std::uint32_t cap = 3;  // swaps a layer
+  double lift = 1.0;
+  bool operator==(const ClosureRule&) const = default;
+};
+
+}  // namespace coe
