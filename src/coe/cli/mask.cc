@@ -3,6 +3,7 @@
 #include "coe/cli/session.h"
 #include "coe/mask/keep_mask.h"
 #include "coe/recipe/recipe.h"
+#include "coe/recipe/table_mask.h"
 #include "coe/routing/file.h"
 #include "coe/score/score.h"
 
@@ -14,6 +15,7 @@ namespace {
 
 struct Options {
   std::vector<Path> profiles;
+  Path score_table;
   Path output;
   std::uint32_t n_keep = 0;
   std::string score = "util";
@@ -45,8 +47,37 @@ Result<std::vector<std::pair<std::string, double>>> parse_weights(std::string_vi
   return weights;
 }
 
+// The mask of a score table, which tells of losses instead of coverage.
+Result<int> table_mask(const Options& options, Session& session) {
+  COE_TRY(const auto table, read_score_table(options.score_table));
+  COE_TRY(const auto built, mask_from_table(table, options.n_keep));
+  COE_TRY_STATUS(
+      write_file(options.output, mask_to_json(built.mask, options.plain), session.overwrite()));
+  auto doc = document("mask");
+  doc["output"] = options.output.string();
+  doc["score"] = table.score;
+  doc["n_expert"] = built.mask.n_expert();
+  doc["n_keep"] = built.mask.n_keep();
+  doc["loss_layers"] = Json::array();
+  double mean = 0.0;
+  for (std::size_t i = 0; i < built.loss.size(); ++i) {
+    doc["loss_layers"].push_back({{"layer", table.layers[i].value}, {"loss", built.loss[i]}});
+    mean += built.loss[i] / static_cast<double>(built.loss.size());
+  }
+  doc["loss"] = mean;
+  COE_TRY_STATUS(session.emit(
+      doc, fmt::format("{}: keeps {} of {} experts in {} layers\n"
+                       "  score {}: mean error of a layer's output {:.4f}\n",
+                       options.output.string(), built.mask.n_keep(), built.mask.n_expert(),
+                       built.mask.layers().size(), table.score, mean)));
+  return kExitDone;
+}
+
 Result<int> mask(const Options& options, Session& session) {
   COE_TRY_STATUS(check_output(options.output, session.overwrite()));
+  if (!options.score_table.empty()) return table_mask(options, session);
+  if (options.profiles.empty())
+    return fail(Code::kInvalidArgument, "coe mask needs a profile (-p) or a --score-table");
   MaskRecipe recipe;
   recipe.n_keep = options.n_keep;
   COE_TRY(recipe.score.score, score_from_name(options.score));
@@ -101,8 +132,10 @@ Result<int> mask(const Options& options, Session& session) {
 void add_mask(CLI::App& app, Run& run) {
   auto options = std::make_shared<Options>();
   auto* verb = app.add_subcommand("mask", "Choose the K experts a layer that a specialist keeps");
-  verb->add_option("-p,--profile", options->profiles, "Routing profile; several are added")
-      ->required();
+  auto* profiles =
+      verb->add_option("-p,--profile", options->profiles, "Routing profile; several are added");
+  verb->add_option("--score-table", options->score_table, "Score table of coe recon, instead")
+      ->excludes(profiles);
   verb->add_option("-k,--keep", options->n_keep, "Experts to keep in each layer")->required();
   verb->add_option("-o,--output", options->output, "Mask to write (JSON)")->required();
   verb->add_option("--score", options->score,

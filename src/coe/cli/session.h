@@ -50,6 +50,7 @@ void add_inspect(CLI::App& app, Run& run);
 void add_corpus(CLI::App& app, Run& run);
 void add_profile(CLI::App& app, Run& run);
 void add_merge(CLI::App& app, Run& run);
+void add_recon(CLI::App& app, Run& run);
 void add_mask(CLI::App& app, Run& run);
 void add_prune(CLI::App& app, Run& run);
 void add_verify(CLI::App& app, Run& run);

@@ -4,6 +4,7 @@
 #include "coe/engine_llama/graph_observer.h"
 #include "coe/engine_llama/graph_plan.h"
 #include "coe/engine_llama/sampler.h"
+#include "coe/gguf/reader.h"
 
 #include <fmt/format.h>
 #include <ggml-backend.h>
@@ -132,9 +133,13 @@ class LlamaEngine : public Engine {
   Result<Generation> generate(const GenerateRequest& request) override;
 
  private:
+  // `n_used`: the file's number of experts used, with EngineOptions::n_candidate.
   static Result<std::unique_ptr<LlamaEngine>> make(std::shared_ptr<llama_model> model,
-                                                   const EngineOptions& options);
+                                                   const EngineOptions& options,
+                                                   std::uint32_t n_used);
   Status probe();
+  Status begin_candidates(const std::map<std::uint32_t, LayerPlan>& plans, const Census& census);
+  Status check_watch(const DecodeRequest& request) const;
   std::size_t batch_tokens(bool all_logits) const {
     return all_logits ? n_batch_logits_ : n_batch_;
   }
@@ -153,6 +158,8 @@ class LlamaEngine : public Engine {
   std::unique_ptr<llama_context, ContextDeleter> context_;
   std::unique_ptr<Batch> batch_;
   EngineInfo info_;
+  std::uint32_t n_used_ = 0;  // experts that count for a token, with candidates
+  int n_threads_ = 1;
   std::uint32_t n_batch_ = 0;
   std::uint32_t n_batch_logits_ = 0;  // smaller where the vocabulary is large
   // Most architectures drop tokens without logits before the last MoE layer; found out by probe().
@@ -192,10 +199,48 @@ Status add_rpc_servers(const std::vector<std::string>& servers) {
   return {};
 }
 
+// What the file says of the experts that a token uses, before llama.cpp is told otherwise.
+struct ExpertsUsed {
+  std::string key;
+  std::uint32_t n = 0;
+};
+
+Result<ExpertsUsed> experts_used(const Path& path) {
+  COE_TRY(const auto file, gguf::GgufFile::open(path));
+  const auto* architecture = file.header().find_key("general.architecture");
+  ExpertsUsed used;
+  used.key = fmt::format("{}.expert_used_count",
+                         architecture ? architecture->as_string().value_or("") : "");
+  const auto* value = file.header().find_key(used.key);
+  const auto n = value == nullptr ? std::nullopt : value->as_uint();
+  if (!n)
+    return fail(Code::kUnsupported,
+                fmt::format("{}: `{}` is no single number, so that more experts cannot be run",
+                            path.string(), used.key),
+                "choose another score");
+  used.n = static_cast<std::uint32_t>(*n);
+  return used;
+}
+
 Result<std::unique_ptr<Engine>> LlamaEngine::open(const EngineOptions& options) {
   start_backend();
   COE_TRY_STATUS(add_rpc_servers(options.rpc_servers));
   llama_model_params model_params = llama_model_default_params();
+  std::array<llama_model_kv_override, 2> keys{};  // ends with an empty one
+  std::uint32_t n_used = 0;
+  if (options.n_candidate > 0) {
+    COE_TRY(const auto used, experts_used(options.model));
+    n_used = used.n;
+    if (options.n_candidate < n_used)
+      return fail(Code::kInvalidArgument, fmt::format("{} candidates are fewer than the {} experts "
+                                                      "that a token uses",
+                                                      options.n_candidate, n_used));
+    keys[0].tag = LLAMA_KV_OVERRIDE_TYPE_INT;
+    keys[0].val_i64 = options.n_candidate;
+    COE_CHECK(used.key.size() < sizeof(keys[0].key));
+    std::ranges::copy(used.key, keys[0].key);
+    model_params.kv_overrides = keys.data();
+  }
   model_params.n_gpu_layers = options.n_gpu_layers;
   // As llama.cpp's own --n-cpu-moe has it. Patterns must outlive the loading.
   std::vector<std::string> patterns;
@@ -215,16 +260,23 @@ Result<std::unique_ptr<Engine>> LlamaEngine::open(const EngineOptions& options) 
     return fail(
         Code::kEngine,
         fmt::format("{}: llama.cpp cannot load it: {}", options.model.string(), take_last_error()),
-        "run again with -v to see the engine's log");
-  return make(std::move(model), options);
+        options.n_candidate == 0 ? "run again with -v to see the engine's log"
+                                 : "where a file has no `expert_feed_forward_length`, llama.cpp "
+                                   "takes the experts' width "
+                                   "from how many a token uses, and cannot run more");
+  return make(std::move(model), options, n_used);
 }
 
-Result<std::unique_ptr<Engine>> LlamaEngine::fork() { return make(model_, options_); }
+Result<std::unique_ptr<Engine>> LlamaEngine::fork() {
+  return make(model_, options_, info_.n_expert_used);
+}
 
 Result<std::unique_ptr<LlamaEngine>> LlamaEngine::make(std::shared_ptr<llama_model> shared,
-                                                       const EngineOptions& options) {
+                                                       const EngineOptions& options,
+                                                       std::uint32_t n_used) {
   auto engine = std::make_unique<LlamaEngine>();
   engine->options_ = options;
+  engine->n_used_ = n_used;
   engine->model_ = std::move(shared);
   const llama_model* model = engine->model_.get();
   const llama_vocab* vocab = llama_model_get_vocab(model);
@@ -245,6 +297,7 @@ Result<std::unique_ptr<LlamaEngine>> LlamaEngine::make(std::shared_ptr<llama_mod
   const int n_threads = options.n_threads > 0
                             ? options.n_threads
                             : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  engine->n_threads_ = n_threads;
   params.n_threads = n_threads;
   params.n_threads_batch = n_threads;
   params.flash_attn_type =
@@ -298,7 +351,43 @@ Status LlamaEngine::probe() {
     if (plan.by_table) by_table_.push_back(layer);
   }
   has_logits_ = graph_.saw_logits();
+  if (options_.n_candidate > 0) COE_TRY_STATUS(begin_candidates(plans, census));
   graph_.set_plans(std::move(plans));
+  return {};
+}
+
+Status LlamaEngine::begin_candidates(const std::map<std::uint32_t, LayerPlan>& plans,
+                                     const Census& census) {
+  COE_TRY_STATUS(check_candidates(plans));
+  for (const auto& [layer, plan] : plans) {
+    const auto n_used = census.at(layer).n_used;
+    if (n_used != static_cast<std::int64_t>(options_.n_candidate))
+      return fail(
+          Code::kUnsupported,
+          fmt::format("layer {}: llama.cpp runs {} experts a token and not the {} asked for", layer,
+                      n_used, options_.n_candidate),
+          "choose another score");
+  }
+  info_.n_candidate = options_.n_candidate;
+  info_.n_expert_used = n_used_;
+  graph_.watch_candidates(n_used_, n_threads_);
+  return {};
+}
+
+Status LlamaEngine::check_watch(const DecodeRequest& request) const {
+  if (request.candidates != nullptr && info_.n_candidate == 0)
+    return fail(Code::kInvalidArgument, "the engine was not opened for candidates");
+  if (info_.n_candidate > 0 && (request.routing != nullptr || request.filter != nullptr))
+    return fail(Code::kInvalidArgument,
+                "an engine that was opened for candidates neither reports routing nor filters it");
+  if (request.candidates == nullptr) return {};
+  for (const auto& [layer, weights] : request.candidates->layers)
+    if (std::ranges::find(info_.moe_layers, layer) == info_.moe_layers.end() ||
+        (!weights.empty() &&
+         weights.size() != static_cast<std::size_t>(llama_model_n_embd(model_.get()))))
+      return fail(
+          Code::kInvalidArgument,
+          fmt::format("candidates: layer {} has no router, or channel weights do not fit", layer));
   return {};
 }
 
@@ -388,6 +477,7 @@ Status LlamaEngine::decode(const DecodeRequest& request) {
   if (request.logits != nullptr && !has_logits_)
     return fail(Code::kUnsupported,
                 fmt::format("architecture {} gives embeddings, no logits", info_.architecture));
+  COE_TRY_STATUS(check_watch(request));
   if (request.filter != nullptr) {
     COE_TRY_STATUS(check_filter(info_, *request.filter));
     COE_TRY_STATUS(check_chunks(*request.filter));
@@ -400,7 +490,8 @@ Status LlamaEngine::decode(const DecodeRequest& request) {
     }
   }
   // With a filter too: the logits of smallthinker's last router are of all tokens in any case.
-  const bool watches = request.routing != nullptr || request.filter != nullptr;
+  const bool watches =
+      request.routing != nullptr || request.filter != nullptr || request.candidates != nullptr;
   const bool all_logits = request.logits != nullptr || (watches && routing_needs_logits_);
   const std::size_t step = batch_tokens(all_logits);
   for (std::size_t first = 0; first < request.tokens.size(); first += step) {
@@ -444,8 +535,12 @@ Status LlamaEngine::decode_all(std::span<const DecodeRequest> requests) {
 Status LlamaEngine::decode_pack(std::span<const DecodeRequest> requests) {
   std::vector<BatchRun> runs;
   for (const auto& request : requests) {
-    COE_CHECK(request.routing != nullptr && request.logits == nullptr &&
-              request.filter == nullptr && request.outputs == requests.front().outputs);
+    COE_CHECK((request.routing != nullptr) == (requests.front().routing != nullptr) &&
+              (request.candidates != nullptr) == (requests.front().candidates != nullptr) &&
+              (request.routing != nullptr || request.candidates != nullptr) &&
+              request.logits == nullptr && request.filter == nullptr &&
+              request.outputs == requests.front().outputs);
+    COE_TRY_STATUS(check_watch(request));
     if (request.tokens.empty()) return fail(Code::kInvalidArgument, "nothing to decode");
     if (request.observer != nullptr && request.observer->cancelled())
       return fail(Code::kCancelled, "interrupted");
