@@ -5,7 +5,6 @@
 #include "coe/cli/session.h"
 #include "coe/score/table.h"
 
-#include <algorithm>
 #include <chrono>
 
 namespace coe::cli {
@@ -36,7 +35,6 @@ Result<int> recon(const Options& options, Session& session) {
   COE_TRY(const auto model, open_model(options.engine.model, session));
   auto engine_options = options.engine;
   COE_TRY(engine_options.n_candidate, candidate_depth(model.moe, options.n_candidate));
-  engine_options.n_ctx = std::max(options.recon.record_tokens, engine_options.n_batch);
   COE_TRY(const auto engine, open_engine(engine_options));
   auto recon_options = options.recon;
   recon_options.memory_bytes = options.memory_mb << 20;

@@ -10,9 +10,6 @@
 #include <span>
 #include <vector>
 
-struct ggml_context;  // NOLINT(readability-identifier-naming): the engine's
-struct ggml_tensor;   // NOLINT(readability-identifier-naming): the engine's
-
 namespace coe {
 
 class RouterMath {

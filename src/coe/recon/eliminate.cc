@@ -9,7 +9,6 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <span>
 #include <utility>
 #include <vector>
@@ -140,11 +139,6 @@ class Eliminator {
 };
 
 }  // namespace
-
-std::size_t LayerCandidates::n_bytes() const {
-  return ids.size() * sizeof(ids[0]) +
-         (weights.size() + gram.size() + channel_gram.size() + importance.size()) * sizeof(float);
-}
 
 Result<Elimination> eliminate(const LayerCandidates& layer, const EliminationRule& rule,
                               Observer& observer) {

@@ -40,7 +40,6 @@ struct LayerCandidates {
   std::vector<float> importance;    // [T], a factor on the token's error
 
   std::size_t n_token() const { return importance.size(); }
-  std::size_t n_bytes() const;
 };
 
 // Experts that go together, and where they may go from.

@@ -60,9 +60,8 @@ double TokenError::without(std::size_t k) {
   const bool by_mass = layer_.renormalisation == Renormalisation::kOverKept;
   if (!by_mass && std::ranges::find(current_.candidates, k) == current_.candidates.end())
     return value_;
-  Factors changed;
-  combine(k, mass_gone_ + raw(k), changed);
-  return error(changed);
+  combine(k, mass_gone_ + raw(k), changed_);
+  return error(changed_);
 }
 
 void TokenError::combine(std::size_t gone, double mass, Factors& out) const {
@@ -99,13 +98,12 @@ double TokenError::error(const Factors& factors) {
     if (k >= layer_.n_used) touched_.push_back(k);  // the parent's are the first
     difference_[k] -= factors.values[i];
   }
-  std::vector<double> values;
-  values.reserve(touched_.size());
+  values_.clear();
   for (const auto k : touched_) {
-    values.push_back(difference_[k]);
+    values_.push_back(difference_[k]);
     difference_[k] = 0.0;
   }
-  return std::max(quadratic(metric_, touched_, values), 0.0);
+  return std::max(quadratic(metric_, touched_, values_), 0.0);
 }
 
 }  // namespace coe

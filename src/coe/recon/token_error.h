@@ -39,8 +39,10 @@ class TokenError {
   std::vector<std::size_t> alive_;  // candidates left, in order
   Factors parent_;
   Factors current_;
+  Factors changed_;
   std::vector<double> difference_;  // [M]
   std::vector<std::size_t> touched_;
+  std::vector<double> values_;  // of touched_
   double mass_gone_ = 0.0;
   double value_ = 0.0;
 };

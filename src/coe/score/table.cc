@@ -136,7 +136,8 @@ Result<ScoreTable> table_from(const gguf::GgufFile& file) {
   COE_TRY(const auto* tokens, gguf::find_value(header, kTokens, ValueType::kU64));
   table.n_tokens = static_cast<std::int64_t>(tokens->as_uint().value());
   COE_TRY(const auto* layers, gguf::find_array(header, kLayers, ValueType::kU32));
-  for (const auto id : layers->as_uint_array().value())
+  const auto ids = layers->as_uint_array().value();
+  for (const auto id : ids)
     table.layers.push_back(LayerId{static_cast<std::uint32_t>(id)});
   COE_TRY(const auto n_expert, gguf::read_u32(header, kExpert));
   // Before anything is made of these sizes: the file has them.
