@@ -1,4 +1,4 @@
-// A model that runs more experts than it uses, with weight 0, is still the same model: its logits
+// A model that runs all its experts and sums up those it uses is still the same model: its logits
 // are equal to the bit. And what is told of the others is right.
 #include "coe/base/rng.h"
 #include "coe/engine/engine.h"

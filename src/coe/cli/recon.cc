@@ -71,7 +71,7 @@ Result<int> recon(const Options& options, Session& session) {
 
 void add_recon(CLI::App& app, Run& run) {
   auto options = std::make_shared<Options>();
-  options->engine.n_batch = 128;  // outputs of all candidates of a batch are in memory
+  options->engine.n_batch = 128;  // outputs of all experts for a batch are in memory
   auto* verb = app.add_subcommand(
       "recon", "Score experts by what removing them does to their layer's output");
   verb->add_option("-m,--model", options->engine.model, "Parent model")->required();
@@ -86,7 +86,7 @@ void add_recon(CLI::App& app, Run& run) {
       ->check(CLI::Range(2U, 1048576U))
       ->capture_default_str();
   verb->add_option("--candidates", options->n_candidate,
-                   "Experts to run for each token (0: eight times those it uses)")
+                   "Experts to look at for each token, best first (0: eight times those it uses)")
       ->capture_default_str();
   verb->add_option("--memory", options->memory_mb,
                    "MB for what is kept of the tokens; less runs the text several times")

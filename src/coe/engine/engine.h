@@ -175,8 +175,8 @@ struct EngineOptions {
   std::vector<std::string> rpc_servers{};
   // Off: exact logits. On is faster on GPUs but moves logits (by up to 1.4 on the bundled model).
   bool flash_attn = false;
-  // M > 0: every decode also runs the experts that the router ranks behind the chosen ones, up to M
-  // in all, with weight 0. The model computes what it always does; CandidateRequest tells the rest.
+  // M > 0: every decode runs all experts for every token, and CandidateRequest tells of the M that
+  // the router ranks best. The model computes what it always does.
   std::uint32_t n_candidate = 0;
 };
 

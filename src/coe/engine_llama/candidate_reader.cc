@@ -63,8 +63,8 @@ Status check_candidates(const std::map<std::uint32_t, LayerPlan>& plans) {
   return {};
 }
 
-CandidateReader::CandidateReader(std::uint32_t n_used, int n_threads)
-    : n_used_(n_used), gram_(n_threads) {}
+CandidateReader::CandidateReader(std::uint32_t n_used, std::uint32_t n_candidate, int n_threads)
+    : n_used_(n_used), n_candidate_(n_candidate), gram_(n_threads) {}
 
 void CandidateReader::begin_batch(std::span<const BatchRun> runs) {
   status_ = {};
@@ -123,55 +123,59 @@ Status CandidateReader::stop(ggml_tensor* node, const LayerPlan& plan, const Nod
   return {};
 }
 
-Status CandidateReader::read_choice(const ggml_tensor* node, Layer& layer) {
+Status CandidateReader::read_choice(const ggml_tensor* node, Layer& layer) const {
   const ggml_tensor* ids = layer.ids_node;
-  if (ids == nullptr || ggml_nelements(ids) != ggml_nelements(node))
+  if (ids == nullptr || ggml_nelements(ids) != ggml_nelements(node) ||
+      static_cast<std::size_t>(ids->ne[0]) < n_candidate_)
     return fail(Code::kEngine, "router weights have an unknown shape");
-  layer.n_candidate = static_cast<std::size_t>(ids->ne[0]);
+  layer.n_run = static_cast<std::size_t>(ids->ne[0]);
   layer.n_token = static_cast<std::size_t>(ids->ne[1]);
   if (layer.n_token == 0) return {};
-  layer.raw = read_values<float>(node);
-  // The ids are a strided view of the full ranking, and alive as long as experts are to be run.
+  const auto raw = read_values<float>(node);
+  // The ids may be a strided view of the full ranking; they live as long as experts are to be run.
   const auto values = read_values<std::int32_t>(ids);
   const std::size_t stride = ids->nb[1] / sizeof(std::int32_t);
-  for (std::size_t t = 0; t < layer.n_token; ++t)
-    layer.ids.insert(layer.ids.end(), values.begin() + static_cast<std::ptrdiff_t>(t * stride),
-                     values.begin() + static_cast<std::ptrdiff_t>(t * stride + layer.n_candidate));
+  const auto append = [&](auto& to, const auto& from, std::size_t at) {
+    const auto first = from.begin() + static_cast<std::ptrdiff_t>(at);
+    to.insert(to.end(), first, first + static_cast<std::ptrdiff_t>(n_candidate_));
+  };
+  for (std::size_t t = 0; t < layer.n_token; ++t) {
+    append(layer.ids, values, t * stride);
+    append(layer.raw, raw, t * layer.n_run);
+  }
   return {};
 }
 
 Status CandidateReader::weigh(ggml_tensor* node, const LayerPlan& plan, Layer& layer) {
-  const std::size_t m = layer.n_candidate;
   if (!ggml_is_contiguous(node) ||
-      static_cast<std::size_t>(ggml_nelements(node)) != m * layer.n_token || m < n_used_)
+      static_cast<std::size_t>(ggml_nelements(node)) != layer.n_run * layer.n_token)
     return fail(Code::kEngine, "router weights have an unknown shape");
   layer.weighed = true;
   if (layer.n_token == 0) return {};
-  std::vector<float> chosen;
+  std::vector<float> chosen(layer.n_token * n_used_);
   for (std::size_t t = 0; t < layer.n_token; ++t)
-    chosen.insert(chosen.end(), layer.raw.begin() + static_cast<std::ptrdiff_t>(t * m),
-                  layer.raw.begin() + static_cast<std::ptrdiff_t>(t * m + n_used_));
+    std::copy_n(layer.raw.begin() + static_cast<std::ptrdiff_t>(t * n_candidate_), n_used_,
+                chosen.begin() + static_cast<std::ptrdiff_t>(t * n_used_));
   COE_TRY(const auto final, math_.weights(chosen, n_used_, plan.weight_rule));
-  std::vector<float> weights(m * layer.n_token, 0.0F);
+  std::vector<float> weights(layer.n_run * layer.n_token, 0.0F);
   for (std::size_t t = 0; t < layer.n_token; ++t)
     std::copy_n(final.begin() + static_cast<std::ptrdiff_t>(t * n_used_), n_used_,
-                weights.begin() + static_cast<std::ptrdiff_t>(t * m));
+                weights.begin() + static_cast<std::ptrdiff_t>(t * layer.n_run));
   ggml_backend_tensor_set(node, weights.data(), 0, weights.size() * sizeof(float));
   return {};
 }
 
 Status CandidateReader::report(const ggml_tensor* outputs, const LayerPlan& plan, std::uint32_t id,
                                Layer& layer) {
-  if (layer.n_token != n_token_ || static_cast<std::size_t>(outputs->ne[1]) != layer.n_candidate ||
+  if (layer.n_token != n_token_ || static_cast<std::size_t>(outputs->ne[1]) != layer.n_run ||
       static_cast<std::size_t>(outputs->ne[2]) != n_token_)
     return fail(Code::kEngine, fmt::format("the engine ran experts for {} of {} tokens",
                                            outputs->ne[2], n_token_));
-  COE_TRY(const auto grams, gram_.of(outputs, *channel_weights_of(id)));
-  // An overflow times 0 is no 0: the model's own result would be gone.
+  COE_TRY(const auto grams, gram_.of(outputs, n_candidate_, *channel_weights_of(id)));
   for (const auto* values : {&grams.plain, &grams.weighted})
     if (!std::all_of(values->begin(), values->end(), [](float v) { return std::isfinite(v); }))
       return fail(Code::kEngine, "the output of an expert is not finite");
-  if (plan.weight_rule.softmax) exponentiate(layer.raw, layer.n_candidate);
+  if (plan.weight_rule.softmax) exponentiate(layer.raw, n_candidate_);
   std::size_t at = 0;
   for (const BatchRun& run : runs_) {
     const auto of_run = [&](const auto& values) {
@@ -182,7 +186,7 @@ Status CandidateReader::report(const ggml_tensor* outputs, const LayerPlan& plan
     view.layer = id;
     view.first_token = run.first_token;
     view.n_token = run.n_token;
-    view.n_candidate = static_cast<std::uint32_t>(layer.n_candidate);
+    view.n_candidate = static_cast<std::uint32_t>(n_candidate_);
     view.renormalisation = renormalisation_of(plan);
     view.least_sum = plan.weight_rule.least_sum;
     view.scale = plan.weight_rule.scale;

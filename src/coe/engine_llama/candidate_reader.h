@@ -1,8 +1,7 @@
-// Candidates: a model that was loaded to choose M experts a token, where its own number is less,
-// computes the outputs of all M. Here the router weights of those behind the model's own number
-// become 0, and the others what they would be without them, so that the model gives what it always
-// gives: adding 0 times a finite number changes nothing, and the engine adds experts one after the
-// other in the order of their rank.
+// Candidates: in what llama.cpp calls a warm-up, a context runs all experts for every token, in the
+// order of their rank, and sums up the first R, as many as the model uses. Only their router
+// weights are not the model's where those are normalised over the chosen. Here they become what
+// they are in the model as it is, and the model gives what it always gives, to the bit on the CPU.
 #pragma once
 
 #include "coe/base/result.h"
@@ -29,8 +28,8 @@ Status check_candidates(const std::map<std::uint32_t, LayerPlan>& plans);
 // One for each context; used from its decoding thread only.
 class CandidateReader {
  public:
-  // `n_used`: experts that count for a token.
-  CandidateReader(std::uint32_t n_used, int n_threads);
+  // `n_used`: experts that count for a token; `n_candidate`: the best of them that are told of.
+  CandidateReader(std::uint32_t n_used, std::uint32_t n_candidate, int n_threads);
 
   // What the evaluation callback returns for a node of a planned layer.
   bool on_node(ggml_tensor* node, bool ask, const LayerPlan& plan, const NodeName& name);
@@ -44,7 +43,7 @@ class CandidateReader {
     std::vector<std::int32_t> ids;  // [n_token][M]
     std::vector<float> raw;         // [n_token][M]
     std::vector<float> residual_norms;
-    std::size_t n_candidate = 0;
+    std::size_t n_run = 0;  // experts, all of the layer
     std::size_t n_token = 0;
     bool weighed = false;
     bool reported = false;
@@ -52,11 +51,12 @@ class CandidateReader {
 
   const std::vector<float>* channel_weights_of(std::uint32_t layer) const;
   Status stop(ggml_tensor* node, const LayerPlan& plan, const NodeName& name);
-  static Status read_choice(const ggml_tensor* node, Layer& layer);
+  Status read_choice(const ggml_tensor* node, Layer& layer) const;
   Status weigh(ggml_tensor* node, const LayerPlan& plan, Layer& layer);
   Status report(const ggml_tensor* outputs, const LayerPlan& plan, std::uint32_t id, Layer& layer);
 
-  std::uint32_t n_used_;
+  std::size_t n_used_;
+  std::size_t n_candidate_;
   RouterMath math_;
   RowNorms row_norms_;
   Gram gram_;

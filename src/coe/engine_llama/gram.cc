@@ -52,16 +52,19 @@ class Gram::Device {
   ggml_backend_buffer_type_t type() const { return type_; }
 
   // Appends the grams of tokens [first, first + count).
-  Status append(const ggml_tensor* node, std::int64_t first, std::int64_t count,
-                std::span<const float> channel_weights, Grams& out) {
+  Status append(const ggml_tensor* node, std::size_t n_first, std::int64_t first,
+                std::int64_t count, std::span<const float> channel_weights, Grams& out) {
     const ContextPtr context(
         ggml_init({8 * ggml_tensor_overhead() + ggml_graph_overhead(), nullptr, true}));
     ggml_cgraph* graph = ggml_new_graph(context.get());
-    ggml_tensor* rows =
-        ggml_new_tensor_3d(context.get(), GGML_TYPE_F32, node->ne[0], node->ne[1], count);
+    ggml_tensor* rows = ggml_new_tensor_3d(context.get(), GGML_TYPE_F32, node->ne[0],
+                                           static_cast<std::int64_t>(n_first), count);
     rows->data =
         static_cast<std::byte*>(node->data) + static_cast<std::size_t>(first) * node->nb[2];
     rows->buffer = buffer_of(node);
+    rows->nb[2] = node->nb[2];
+    rows->nb[3] = node->nb[3];
+    if (!ggml_is_contiguous(rows)) rows = ggml_cont(context.get(), rows);
     ggml_tensor* weights = nullptr;
     std::vector<std::pair<ggml_tensor*, std::vector<float>*>> results;
     const auto add = [&](ggml_tensor* product, std::vector<float>& values) {
@@ -84,7 +87,7 @@ class Gram::Device {
     if (weights != nullptr)
       ggml_backend_tensor_set(weights, channel_weights.data(), 0, channel_weights.size_bytes());
     if (ggml_backend_graph_compute(backend_.get(), graph) != GGML_STATUS_SUCCESS) return failed();
-    const auto n = static_cast<std::size_t>(node->ne[1]);
+    const std::size_t n = n_first;
     for (const auto& [product, values] : results) {
       matrices_.resize(static_cast<std::size_t>(count) * n * n);
       ggml_backend_tensor_get(product, matrices_.data(), 0, matrices_.size() * sizeof(float));
@@ -112,7 +115,8 @@ Result<Gram::Device*> Gram::device_of(const ggml_tensor* node) {
   return devices_.emplace_back(std::move(device)).get();
 }
 
-Result<Grams> Gram::of(const ggml_tensor* outputs, std::span<const float> channel_weights) {
+Result<Grams> Gram::of(const ggml_tensor* outputs, std::size_t n_first,
+                       std::span<const float> channel_weights) {
   Grams out;
   if (ggml_nelements(outputs) == 0) return out;
   if (!ggml_is_contiguous(outputs) || outputs->type != GGML_TYPE_F32 ||
@@ -121,15 +125,15 @@ Result<Grams> Gram::of(const ggml_tensor* outputs, std::span<const float> channe
     return fail(Code::kEngine, "expert outputs have an unknown form");
   COE_TRY(auto* const device, device_of(outputs));
   const auto n_token = outputs->ne[2];
-  const auto n = static_cast<std::size_t>(outputs->ne[1]);
+  const std::size_t n = n_first;
   const std::size_t n_value = static_cast<std::size_t>(n_token) * n * (n + 1) / 2;
   out.plain.reserve(n_value);
   if (!channel_weights.empty()) out.weighted.reserve(n_value);
-  const std::size_t each = n * (static_cast<std::size_t>(outputs->ne[0]) + 2 * n);
+  const std::size_t each = 2 * n * (static_cast<std::size_t>(outputs->ne[0]) + n);
   const auto step = static_cast<std::int64_t>(std::max<std::size_t>(1, kMaxFloats / each));
   for (std::int64_t first = 0; first < n_token; first += step)
-    COE_TRY_STATUS(
-        device->append(outputs, first, std::min(step, n_token - first), channel_weights, out));
+    COE_TRY_STATUS(device->append(outputs, n_first, first, std::min(step, n_token - first),
+                                  channel_weights, out));
   return out;
 }
 

@@ -29,9 +29,10 @@ class Gram {
   Gram(const Gram&) = delete;
   Gram& operator=(const Gram&) = delete;
 
-  // `outputs`: [n_embd, M, T], F32, computed, its backend idle. `channel_weights`: [n_embd] or
-  // empty. Errors: kEngine.
-  Result<Grams> of(const ggml_tensor* outputs, std::span<const float> channel_weights);
+  // `outputs`: [n_embd, N, T], F32, computed, its backend idle; of the first M = `n_first` of each
+  // token. `channel_weights`: [n_embd] or empty. Errors: kEngine.
+  Result<Grams> of(const ggml_tensor* outputs, std::size_t n_first,
+                   std::span<const float> channel_weights);
 
  private:
   class Device;

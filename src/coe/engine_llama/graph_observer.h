@@ -41,9 +41,9 @@ class GraphObserver {
   // Plans are needed from here on.
   void set_plans(std::map<std::uint32_t, LayerPlan> plans) { plans_ = std::move(plans); }
 
-  // From here on more experts run than the `n_used` that count; see CandidateReader.
-  void watch_candidates(std::uint32_t n_used, int n_threads) {
-    candidates_ = std::make_unique<CandidateReader>(n_used, n_threads);
+  // From here on all experts run, not only the `n_used` that count; see CandidateReader.
+  void watch_candidates(std::uint32_t n_used, std::uint32_t n_candidate, int n_threads) {
+    candidates_ = std::make_unique<CandidateReader>(n_used, n_candidate, n_threads);
   }
 
   // Before each batch: what to watch. `runs`: the batch's tokens in their order, valid until

@@ -199,47 +199,34 @@ Status add_rpc_servers(const std::vector<std::string>& servers) {
   return {};
 }
 
-// What the file says of the experts that a token uses, before llama.cpp is told otherwise.
-struct ExpertsUsed {
-  std::string key;
-  std::uint32_t n = 0;
-};
-
-Result<ExpertsUsed> experts_used(const Path& path) {
+// What the file says of the experts that a token uses: the graph of a context that runs all of them
+// does not show it.
+Result<std::uint32_t> experts_used(const Path& path) {
   COE_TRY(const auto file, gguf::GgufFile::open(path));
   const auto* architecture = file.header().find_key("general.architecture");
-  ExpertsUsed used;
-  used.key = fmt::format("{}.expert_used_count",
-                         architecture ? architecture->as_string().value_or("") : "");
-  const auto* value = file.header().find_key(used.key);
+  const auto key = fmt::format("{}.expert_used_count",
+                               architecture ? architecture->as_string().value_or("") : "");
+  const auto* value = file.header().find_key(key);
   const auto n = value == nullptr ? std::nullopt : value->as_uint();
-  if (!n)
-    return fail(Code::kUnsupported,
-                fmt::format("{}: `{}` is no single number, so that more experts cannot be run",
-                            path.string(), used.key),
-                "choose another score");
-  used.n = static_cast<std::uint32_t>(*n);
-  return used;
+  if (n) return static_cast<std::uint32_t>(*n);
+  return fail(Code::kUnsupported,
+              fmt::format("{}: `{}` is no single number, so that candidates cannot be told from "
+                          "the chosen",
+                          path.string(), key),
+              "choose another score");
 }
 
 Result<std::unique_ptr<Engine>> LlamaEngine::open(const EngineOptions& options) {
   start_backend();
   COE_TRY_STATUS(add_rpc_servers(options.rpc_servers));
   llama_model_params model_params = llama_model_default_params();
-  std::array<llama_model_kv_override, 2> keys{};  // ends with an empty one
   std::uint32_t n_used = 0;
   if (options.n_candidate > 0) {
-    COE_TRY(const auto used, experts_used(options.model));
-    n_used = used.n;
+    COE_TRY(n_used, experts_used(options.model));
     if (options.n_candidate < n_used)
       return fail(Code::kInvalidArgument, fmt::format("{} candidates are fewer than the {} experts "
                                                       "that a token uses",
                                                       options.n_candidate, n_used));
-    keys[0].tag = LLAMA_KV_OVERRIDE_TYPE_INT;
-    keys[0].val_i64 = options.n_candidate;
-    COE_CHECK(used.key.size() < sizeof(keys[0].key));
-    std::ranges::copy(used.key, keys[0].key);
-    model_params.kv_overrides = keys.data();
   }
   model_params.n_gpu_layers = options.n_gpu_layers;
   // As llama.cpp's own --n-cpu-moe has it. Patterns must outlive the loading.
@@ -260,10 +247,7 @@ Result<std::unique_ptr<Engine>> LlamaEngine::open(const EngineOptions& options) 
     return fail(
         Code::kEngine,
         fmt::format("{}: llama.cpp cannot load it: {}", options.model.string(), take_last_error()),
-        options.n_candidate == 0 ? "run again with -v to see the engine's log"
-                                 : "where a file has no `expert_feed_forward_length`, llama.cpp "
-                                   "takes the experts' width "
-                                   "from how many a token uses, and cannot run more");
+        "run again with -v to see the engine's log");
   return make(std::move(model), options, n_used);
 }
 
@@ -311,6 +295,9 @@ Result<std::unique_ptr<LlamaEngine>> LlamaEngine::make(std::shared_ptr<llama_mod
                 fmt::format("{}: llama.cpp cannot make a context of {} tokens: {}",
                             options.model.string(), params.n_ctx, take_last_error()),
                 "a smaller -c needs less memory");
+  // What llama.cpp calls a warm-up: the router chooses all experts, and the first of them, as many
+  // as the model uses, are summed up. From the first graph on, as graphs are reused.
+  if (options.n_candidate > 0) llama_set_warmup(engine->context_.get(), true);
   engine->batch_ = std::make_unique<Batch>(n_room);
 
   auto& info = engine->info_;
@@ -359,18 +346,14 @@ Status LlamaEngine::probe() {
 Status LlamaEngine::begin_candidates(const std::map<std::uint32_t, LayerPlan>& plans,
                                      const Census& census) {
   COE_TRY_STATUS(check_candidates(plans));
-  for (const auto& [layer, plan] : plans) {
-    const auto n_used = census.at(layer).n_used;
-    if (n_used != static_cast<std::int64_t>(options_.n_candidate))
-      return fail(
-          Code::kUnsupported,
-          fmt::format("layer {}: llama.cpp runs {} experts a token and not the {} asked for", layer,
-                      n_used, options_.n_candidate),
-          "choose another score");
-  }
-  info_.n_candidate = options_.n_candidate;
+  for (const auto& [layer, plan] : plans)
+    if (census.at(layer).n_used != static_cast<std::int64_t>(info_.n_expert))
+      return fail(Code::kUnsupported,
+                  fmt::format("layer {}: llama.cpp does not run all experts", layer),
+                  "choose another score");
+  info_.n_candidate = std::min(options_.n_candidate, info_.n_expert);
   info_.n_expert_used = n_used_;
-  graph_.watch_candidates(n_used_, n_threads_);
+  graph_.watch_candidates(n_used_, info_.n_candidate, n_threads_);
   return {};
 }
 

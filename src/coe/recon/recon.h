@@ -1,7 +1,7 @@
 // recon: from text and a running model to a score table by greedy elimination (recon/eliminate.h).
-// The engine runs the M best-ranked experts of each token while the stream stays the parent's
-// (EngineOptions::n_candidate); what is kept of a token is 4·M(M+1) bytes a layer at most, however
-// wide the model is.
+// The engine runs all experts for each token while the stream stays the parent's
+// (EngineOptions::n_candidate); what is kept of a token is the M best-ranked ones' products, about
+// 4·M(M+1) bytes a layer at most, however wide the model is.
 #pragma once
 
 #include "coe/base/observer.h"
@@ -25,9 +25,9 @@ struct ReconOptions {
   std::size_t memory_bytes = std::size_t{2} << 30;
 };
 
-// How many experts of each token to run: the `asked`, or with 0 eight times those it uses; at most
-// those that its router can choose from. Errors: kInvalidArgument when fewer are asked for than are
-// used; kUnsupported for models whose experts share chunks or are chosen by a table.
+// How many experts of each token to look at, M: the `asked`, or with 0 eight times those it uses;
+// at most those that its router can choose from. Errors: kInvalidArgument when fewer are asked for
+// than are used; kUnsupported for models whose experts share chunks or are chosen by a table.
 Result<std::uint32_t> candidate_depth(const MoeModel& model, std::uint32_t asked);
 
 // `engine` runs `file`, which `model` describes, with n_candidate from candidate_depth. Text is
