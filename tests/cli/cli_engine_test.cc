@@ -203,6 +203,30 @@ TEST_F(CliEngine, TemperedProfilesStandApart) {
   EXPECT_THAT(refused.err, HasSubstr("router temperature of 0 is not above 0"));
 }
 
+TEST_F(CliEngine, ReconGivesATableThatMasksAreMadeOf) {
+  const std::string recon = "coe recon -t 1 -m " + model() + " -f train.jsonl --tokens 600 ";
+  const auto made = run_json(recon + "-o r.gguf");
+  EXPECT_EQ(made.at("n_token"), 600);
+  EXPECT_EQ(made.at("n_candidate"), 64);
+  const auto& loss = made.at("loss");
+  ASSERT_EQ(loss.size(), 3U);
+  EXPECT_EQ(loss[0].at("n_keep"), 64);
+  EXPECT_GT(loss[0].at("mean").get<double>(), 0.0);
+  EXPECT_LT(loss[0].at("mean").get<double>(), loss[2].at("mean").get<double>());
+  run_json(recon + "-o s.gguf --memory 8");  // a layer at a time
+  EXPECT_EQ(run("tail -c 10000 r.gguf > r.end; tail -c 10000 s.gguf | cmp - r.end").exit_code, 0);
+  const auto mask = run_json("coe mask --score-table r.gguf -k 64 -o m.json");
+  EXPECT_EQ(mask.at("score"), "recon");
+  EXPECT_EQ(mask.at("loss_layers").size(), 8U);
+  EXPECT_DOUBLE_EQ(mask.at("loss").get<double>(), loss[0].at("mean").get<double>());
+  const auto eval =
+      run_json("coe eval -t 1 -m " + model() + " -f test.jsonl --mask m.json --max-tokens 64");
+  EXPECT_LT(eval.at("total").at("kl_mean").get<double>(), 2.0);
+  EXPECT_EQ(run("coe mask -k 64 -o n.json").exit_code, 2);
+  EXPECT_EQ(run("coe mask --score-table m.json -k 64 -o n.json").exit_code, 3);
+  EXPECT_EQ(run(recon + "-o t.gguf --candidates 7").exit_code, 2);
+}
+
 // Ctrl-C: the signal arrives while the profile runs; nothing is left under its name.
 TEST_F(CliEngine, AnInterruptLeavesNothing) {
   const auto result = run(

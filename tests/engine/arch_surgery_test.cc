@@ -3,7 +3,7 @@
 // surgery: the same choices of experts, router weights and logits.
 //
 // How equal. All that differs between the two sides is N, and only the router sees it: softmax is
-// computed over the kept experts alone on both sides (engine_llama/softmax.h), sigmoid and softplus
+// computed over the kept experts alone on both sides (engine_llama/router_math.h), sigmoid and softplus
 // element by element, and after selection everything depends on k. Each logit of the router is a
 // dot product of its own, but in which order it is summed depends on N: where N is a multiple of 4,
 // ggml's CPU backend takes the tiled product, else one dot product at a time. So:

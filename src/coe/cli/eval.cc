@@ -3,7 +3,6 @@
 
 #include "coe/cli/exit_code.h"
 #include "coe/cli/session.h"
-#include "coe/eval/bootstrap.h"
 
 #include <optional>
 
@@ -33,22 +32,6 @@ Result<std::vector<Subject>> open_subjects(const Options& options, const OpenMod
   }
   if (subjects.empty()) subjects.emplace_back();
   return subjects;
-}
-
-std::vector<double> of_records(const DomainEval& d, double RecordEval::* value) {
-  std::vector<double> values;
-  for (const auto& record : d.records) values.push_back(record.*value);
-  return values;
-}
-
-Interval kl_interval(const DomainEval& d) {
-  std::vector<double> tokens;
-  for (const auto& record : d.records) tokens.push_back(static_cast<double>(record.n_token));
-  return ratio_interval(of_records(d, &RecordEval::kl), tokens);
-}
-
-Interval kl_ratio(const DomainEval& d, const DomainEval& first) {
-  return ratio_interval(of_records(d, &RecordEval::kl), of_records(first, &RecordEval::kl));
 }
 
 Json bounds_json(const Interval& interval) {

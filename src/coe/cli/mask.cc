@@ -2,6 +2,7 @@
 #include "coe/cli/exit_code.h"
 #include "coe/cli/mask_options.h"
 #include "coe/cli/mask_report.h"
+#include "coe/cli/mask_tune.h"
 #include "coe/cli/session.h"
 #include "coe/mask/keep_mask.h"
 #include "coe/moe/id_list.h"
@@ -12,8 +13,11 @@ namespace coe::cli {
 
 namespace {
 
+constexpr std::string_view kAuto = "auto";
+
 struct Options {
   std::vector<std::string> profiles;  // FILE or FILE:WEIGHT
+  Path score_table;
   Path output;
   Path recipe;  // a mask to rebuild
   std::uint32_t n_keep = 0;
@@ -22,17 +26,20 @@ struct Options {
   std::string blend;
   std::uint64_t seed = 0;
   PassOptions passes;
+  TuneOptions tune;
   bool plain = false;
   bool swaps = false;
 };
 
 Result<MaskRecipe> read_recipe(const Options& options, ProfileFiles& files) {
-  if (options.n_keep == 0)
+  if (options.n_keep == 0 && options.tune.sweep.empty())
     return fail(Code::kInvalidArgument, "-k: how many experts to keep is not given",
                 "for example -k 64, or --recipe with a mask to rebuild");
   MaskRecipe recipe;
   recipe.n_keep = options.n_keep;
-  COE_TRY(recipe.score.score, score_from_name(options.score));
+  if (options.score != kAuto) {
+    COE_TRY(recipe.score.score, score_from_name(options.score));
+  }
   COE_TRY(recipe.score.weights, parse_weights(options.blend));
   if (!options.aggregate.empty()) {
     COE_TRY(recipe.score.blend, blend_from_name(options.aggregate));
@@ -45,6 +52,9 @@ Result<MaskRecipe> read_recipe(const Options& options, ProfileFiles& files) {
     COE_TRY(auto digest, files.load(path));
     recipe.profiles.push_back({std::move(digest), weight});
   }
+  if (!options.score_table.empty()) {
+    COE_TRY(recipe.table, files.load_table(options.score_table));
+  }
   COE_TRY_STATUS(read_passes(options.passes, files, recipe));
   return recipe;
 }
@@ -53,6 +63,8 @@ Result<KeepMask> read_old_mask(const Options& options, ProfileFiles& files) {
   for (const auto& text : options.profiles) {
     COE_TRY_STATUS(files.load(text).map([](const auto&) {}));
   }
+  if (!options.score_table.empty())
+    COE_TRY_STATUS(files.load_table(options.score_table).map([](const auto&) {}));
   COE_TRY(const auto text, read_text(options.recipe));
   return parse_mask(text, options.recipe.string());
 }
@@ -67,10 +79,20 @@ std::vector<LayerId> differing(const KeepMask& a, const KeepMask& b) {
   return layers;
 }
 
+std::string coverage_score_of(const BuiltMask& built) {
+  return Json::parse(built.mask.passes.front().json).at("score").get<std::string>();
+}
+
+// What pass 1 went by.
+std::string score_of(const BuiltMask& built) {
+  const auto pass = Json::parse(built.mask.passes.front().json);
+  return (pass.contains("table") ? pass.at("table") : pass).at("score").get<std::string>();
+}
+
 Json report_json(const Options& options, const BuiltMask& built) {
   auto doc = document("mask");
   doc["output"] = options.output.string();
-  doc["score"] = Json::parse(built.mask.passes.front().json).at("score");
+  doc["score"] = score_of(built);
   doc["n_expert"] = built.mask.n_expert();
   doc["n_keep"] = built.mask.n_keep();
   doc["coverage"] = built.coverage.mean;
@@ -92,16 +114,29 @@ std::string report_text(const Options& options, const BuiltMask& built, bool wit
       "{}: keeps {} of {} experts in {} layers\n"
       "  score {} covered {:.1f} % on the mean, {:.1f} % in the worst layer ({})\n",
       options.output.string(), built.mask.n_keep(), built.mask.n_expert(),
-      built.mask.layers().size(),
-      Json::parse(built.mask.passes.front().json).at("score").get<std::string>(),
-      100 * built.coverage.mean, 100 * *lowest, layer->first.value);
+      built.mask.layers().size(), coverage_score_of(built), 100 * built.coverage.mean,
+      100 * *lowest, layer->first.value);
   if (!built.passes.empty()) text += "\n" + pass_table(built);
   if (with_swaps) text += "\n" + swap_lines(built);
   return text;
 }
 
+// The recipe of the score that does best on the text, and how all did.
+Result<ScoreChoice> choose(const Options& options, const ProfileFiles& files, MaskRecipe recipe,
+                           Session& session) {
+  COE_TRY(const auto bench, TuneBench::open(options.tune, session));
+  if (!bench)
+    return fail(Code::kInvalidArgument, "--score auto: nothing to choose by is given",
+                "give the parent with -m and text that the profile has not seen with -f");
+  const auto table = std::exchange(recipe.table, {});
+  return choose_score(files.set(), candidate_recipes(files.set(), recipe, table), bench->bench(),
+                      session.console);
+}
+
 Result<int> mask(const Options& options, Session& session) {
-  COE_TRY_STATUS(check_output(options.output, session.overwrite()));
+  if (options.output.empty() && options.tune.sweep.empty())
+    return fail(Code::kInvalidArgument, "-o: where to write the mask is not given");
+  if (!options.output.empty()) COE_TRY_STATUS(check_output(options.output, session.overwrite()));
   ProfileFiles files;
   MaskRecipe recipe;
   std::optional<KeepMask> old;
@@ -113,11 +148,24 @@ Result<int> mask(const Options& options, Session& session) {
     if (!found) return tl::unexpected(std::move(found).error().context(options.recipe.string()));
     recipe = *std::move(found);
   }
+  if (!options.tune.sweep.empty()) {
+    COE_TRY_STATUS(run_sweep(files.set(), recipe, options.tune, session));
+    return kExitDone;
+  }
+  std::optional<ScoreChoice> choice;
+  if (options.score == kAuto && !old) {
+    COE_TRY(choice, choose(options, files, recipe, session));
+    recipe = choice->trials[choice->chosen].recipe;
+  }
   COE_TRY(const auto built, build_mask(files.set(), recipe));
   COE_TRY_STATUS(
       write_file(options.output, mask_to_json(built.mask, options.plain), session.overwrite()));
   auto doc = report_json(options, built);
   auto text = report_text(options, built, options.swaps || session.verbose);
+  if (choice) {
+    doc["trials"] = choice_json(*choice);
+    text += "\n" + choice_text(*choice);
+  }
   int code = kExitDone;
   if (old) {
     const auto other = differing(*old, built.mask);
@@ -136,8 +184,11 @@ Result<int> mask(const Options& options, Session& session) {
 
 void add_recipe_options(CLI::App& verb, Options& options) {
   verb.add_option("-k,--keep", options.n_keep, "Experts to keep in each layer");
-  verb.add_option("--score", options.score,
-                  "util, freq, rank, ean, reap, reap_sum, decisive, share or random")
+  verb.add_option(
+          "--score", options.score,
+          "util, freq, rank, ean, reap, reap_sum, decisive, share or random; auto: of util, "
+          "reap_sum, share and the --score-table the one whose mask does best on the text "
+          "of -f")
       ->capture_default_str();
   verb.add_option(
       "--aggregate", options.aggregate,
@@ -147,6 +198,7 @@ void add_recipe_options(CLI::App& verb, Options& options) {
                   "Sub-domains and their weights, name=w,…; implies --aggregate subdomain");
   verb.add_option("--seed", options.seed, "Seed of --score random")->capture_default_str();
   add_pass_options(verb, options.passes);
+  add_tune_options(verb, options.tune);
 }
 
 }  // namespace
@@ -160,7 +212,11 @@ void add_mask(CLI::App& app, Run& run) {
                    "Routing profile of the domain; several are added, or with FILE:WEIGHT each "
                    "their scores blended; with --recipe all profiles that it names")
       ->required();
-  verb->add_option("-o,--output", options->output, "Mask to write (JSON)")->required();
+  verb->add_option("--score-table", options->score_table,
+                   "Score table of coe recon, to choose by instead of --score; the profile still "
+                   "tells ranks and coverage");
+  auto* output = verb->add_option("-o,--output", options->output, "Mask to write (JSON)");
+  verb->get_option("--sweep")->excludes(output);
   auto* recipe = verb->add_option("--recipe", options->recipe,
                                   "Mask to build again as its passes say, from the same profiles");
   for (auto* option : decided)

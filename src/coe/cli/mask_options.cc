@@ -78,6 +78,12 @@ Result<std::string> ProfileFiles::load(const Path& path) {
   return digests_[path] = set_.add(path.string(), kept);
 }
 
+Result<std::string> ProfileFiles::load_table(const Path& path) {
+  COE_TRY(auto table, read_score_table(path));
+  const auto& kept = tables_.emplace_back(std::move(table));
+  return set_.add(path.string(), kept);
+}
+
 Result<std::vector<std::pair<std::string, double>>> parse_weights(std::string_view text) {
   std::vector<std::pair<std::string, double>> weights;
   while (!text.empty()) {

@@ -17,10 +17,13 @@ class ProfileFiles {
  public:
   // The profile's digest. Errors: those of read_profile.
   Result<std::string> load(const Path& path);
+  // The same for a score table.
+  Result<std::string> load_table(const Path& path);
   const ProfileSet& set() const { return set_; }
 
  private:
-  std::deque<RoutingStats> stats_;  // a deque, for the set points into it
+  std::deque<RoutingStats> stats_;  // deques, for the set points into them
+  std::deque<ScoreTable> tables_;
   std::map<Path, std::string> digests_;
   ProfileSet set_;
 };

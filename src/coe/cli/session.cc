@@ -71,9 +71,9 @@ std::vector<CLI::Option*> add_sampling_options(CLI::App& verb, Sampling& samplin
   };
 }
 
-void add_corpus_options(CLI::App& verb, CorpusOptions& options) {
+void add_corpus_options(CLI::App& verb, CorpusOptions& options, bool required) {
   verb.add_option("-f,--file", options.files, "JSONL text, one record a line (repeatable)")
-      ->required();
+      ->required(required);
   verb.add_option(
           "--text", options.text_spec,
           "How a record becomes text: a field, fields joined by +, or a template with {field}")

@@ -51,6 +51,7 @@ void add_inspect(CLI::App& app, Run& run);
 void add_corpus(CLI::App& app, Run& run);
 void add_profile(CLI::App& app, Run& run);
 void add_merge(CLI::App& app, Run& run);
+void add_recon(CLI::App& app, Run& run);
 void add_mask(CLI::App& app, Run& run);
 void add_compare(CLI::App& app, Run& run);
 void add_prune(CLI::App& app, Run& run);
@@ -86,7 +87,7 @@ struct CorpusOptions {
   std::string text_spec = "text";
   std::vector<std::string> domains;  // empty: all
 };
-void add_corpus_options(CLI::App& verb, CorpusOptions& options);
+void add_corpus_options(CLI::App& verb, CorpusOptions& options, bool required = true);
 Result<Corpus> load_corpus(const CorpusOptions& options);
 
 // The engine this binary was built with. Errors: kEngine when built with COE_ENGINE=OFF.

@@ -29,6 +29,7 @@ struct EngineInfo {
   std::int32_t bos_token = -1;  // what tokenize() begins with; -1: nothing
   std::uint32_t n_expert = 0;
   std::uint32_t n_expert_used = 0;
+  std::uint32_t n_candidate = 0;          // EngineOptions::n_candidate, as it was opened
   std::vector<std::uint32_t> moe_layers;  // block ids with a router, as the graph has them
 };
 
@@ -63,6 +64,43 @@ class LogitsObserver {
   virtual void on_logits(std::uint32_t position, std::span<const float> logits) = 0;
 };
 
+// How a token's raw router weights become those by which the chosen experts' outputs are summed.
+enum class Renormalisation {
+  kNone,          // not at all: they do not depend on which experts there are
+  kOverKept,      // a softmax over all experts that the model has
+  kOverSelected,  // divided by the sum over the chosen
+};
+
+// What a layer's best-ranked experts, chosen or not, would have given each of a run of tokens.
+// Views are valid only during the call. M = n_candidate.
+struct CandidateView {
+  std::uint32_t layer = 0;        // block id
+  std::uint32_t first_token = 0;  // position in the decoded sequence
+  std::uint32_t n_token = 0;
+  std::uint32_t n_candidate = 0;
+  Renormalisation renormalisation = Renormalisation::kNone;
+  float least_sum = 0.0F;               // with kOverSelected: divided by this where the sum is less
+  float scale = 1.0F;                   // of the renormalised weights
+  std::span<const std::int32_t> ids;    // [n_token][M], in the order of selection
+  std::span<const float> weights;       // [n_token][M], raw, not negative
+  std::span<const float> gram;          // [n_token][M(M+1)/2], rows (0,0), (1,0), (1,1), (2,0), …
+  std::span<const float> channel_gram;  // the same with channel weights; empty without
+  std::span<const float> residual_norms;  // [n_token]; empty where the graph does not name it
+};
+
+class CandidateObserver {
+ public:
+  virtual ~CandidateObserver() = default;
+  virtual void on_candidates(const CandidateView& view) = 0;
+};
+
+struct CandidateRequest {
+  CandidateObserver* observer = nullptr;
+  // The layers to report, each with weights w of the channels for a second Gram matrix
+  // O diag(w) Oᵀ, [n_embd], or none.
+  std::map<std::uint32_t, std::vector<float>> layers;
+};
+
 // Virtual surgery.
 struct ExpertFilter {
   // Kept expert ids by block id. Experts not listed cannot be selected in that layer.
@@ -78,7 +116,9 @@ struct DecodeRequest {
   bool outputs = false;                  // also the norms of RoutingView
   LogitsObserver* logits = nullptr;      // null: no logits beyond those that routing needs
   const ExpertFilter* filter = nullptr;  // null: the model as it is
-  Observer* observer = nullptr;          // its cancelled() is polled between batches
+  // Only with EngineOptions::n_candidate, and then without `routing` and `filter`.
+  const CandidateRequest* candidates = nullptr;
+  Observer* observer = nullptr;  // its cancelled() is polled between batches
 };
 
 // What continuing `tokens`, which begin with the request's prompt, is as a decode.
@@ -95,13 +135,14 @@ class Engine {
   // reported once for each batch of tokens, layers in graph order. With `filter`, a removed expert
   // that is selected all the same is an error, so virtual surgery cannot fail silently. Errors:
   // kInvalidArgument when the sequence is empty or longer than n_ctx, or the filter names a layer
-  // or expert the model lacks; kUnsupported where the router cannot be filtered, or where logits
+  // or expert the model lacks, or candidates and the engine's options do not go together;
+  // kUnsupported where the router cannot be filtered, or where logits
   // are wanted of a model that gives embeddings; kEngine; kCancelled.
   virtual Status decode(const DecodeRequest& request) = 0;
   // The same for many short sequences, which may share forward passes unless they have a filter:
-  // routing only, no logits, `outputs` and filter alike. Each request's observer is told of its own
-  // tokens. What a sequence's routing is then may differ from decode()'s in near-ties. By default
-  // one after the other.
+  // routing or candidates only, no logits; `outputs`, filter and the layers of `candidates` alike.
+  // Each request's observer is told of its own tokens. What a sequence's routing is then may differ
+  // from decode()'s in near-ties. By default one after the other.
   virtual Status decode_all(std::span<const DecodeRequest> requests);
   // Another engine over the same weights, to decode in another thread meanwhile. It may outlive
   // this one. Errors: kUnsupported, the default; kEngine.
@@ -136,6 +177,9 @@ struct EngineOptions {
   bool repack = true;
   // Off: exact logits. On is faster on GPUs but moves logits (by up to 1.4 on the bundled model).
   bool flash_attn = false;
+  // M > 0: every decode runs all experts for every token, and CandidateRequest tells of the M that
+  // the router ranks best. The model computes what it always does.
+  std::uint32_t n_candidate = 0;
 };
 
 // Refuses a filter that no engine can honour: unknown layer, id out of range, fewer kept than used.

@@ -8,6 +8,7 @@
 #include <ggml.h>
 
 #include <algorithm>
+#include <cstring>
 #include <limits>
 #include <span>
 #include <utility>
@@ -28,6 +29,13 @@ RouterOp router_op(const ggml_tensor* node) {
     default:
       return RouterOp::kNone;
   }
+}
+
+// The lower bound of a clamp, the factor of a scaling.
+float first_param(const ggml_tensor* node) {
+  float value = 0.0F;
+  std::memcpy(&value, node->op_params, sizeof(value));
+  return value;
 }
 
 // Where the probabilities of the kept experts go: to their old numbers; of chunks, see
@@ -56,6 +64,7 @@ bool GraphObserver::on_node(ggml_tensor* node, bool ask, void* self) {
   }
   const auto plan = observer.plans_.find(name->layer);
   if (plan == observer.plans_.end()) return !ask;
+  if (observer.candidates_) return observer.candidates_->on_node(node, ask, plan->second, *name);
   if (ask) {
     observer.remember(node, plan->second, name->base, observer.layers_.at(name->layer));
     return observer.wants(plan->second, name->base);
@@ -103,6 +112,10 @@ void GraphObserver::note(const ggml_tensor* node, std::string_view base, std::ui
   } else if (base == "ffn_moe_topk") {
     seen.n_used = node->ne[0];
     seen.n_token = node->ne[1];
+  } else if (base == "ffn_moe_weights_sum_clamped" && node->op == GGML_OP_CLAMP) {
+    seen.least_sum = first_param(node);
+  } else if (base == "ffn_moe_weights_scaled" && node->op == GGML_OP_SCALE) {
+    seen.weights_scale = first_param(node);
   }
 }
 
@@ -115,6 +128,10 @@ void GraphObserver::begin_batch(std::span<const BatchRun> runs) {
   n_token_ = 0;
   for (const auto& run : runs) n_token_ += run.n_token;
   const DecodeRequest& request = *runs.front().request;
+  if (candidates_) {
+    request_ = &request;
+    return candidates_->begin_batch(runs);
+  }
   const bool watches = request.routing != nullptr || request.filter != nullptr;
   request_ = watches ? &request : nullptr;
   if (!watches) return;
@@ -137,6 +154,7 @@ void GraphObserver::begin_batch(std::span<const BatchRun> runs) {
 Status GraphObserver::end_batch() {
   if (request_ == nullptr) return {};
   request_ = nullptr;
+  if (candidates_) return candidates_->end_batch(plans_);
   if (!status_) return status_;
   for (const auto& [layer, buffers] : layers_) {
     if (buffers.n_missing > 0)
@@ -226,7 +244,7 @@ Status GraphObserver::replace_probs(ggml_tensor* node, const std::vector<bool>& 
   const auto n_token = static_cast<std::size_t>(node->ne[1]);
   if (kept_logits_layer_ != layer || kept_logits_.size() != n_kept * n_token)
     return fail(Code::kEngine, "the engine computed router probabilities before their logits");
-  COE_TRY(const auto probs, softmax_.rows(kept_logits_, n_kept));
+  COE_TRY(const auto probs, math_.softmax(kept_logits_, n_kept));
   std::vector<std::byte> copy(ggml_nbytes(node));
   for (std::size_t t = 0; t < n_token; ++t) {
     auto* column = reinterpret_cast<float*>(copy.data() + t * node->nb[1]);

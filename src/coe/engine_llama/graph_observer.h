@@ -5,14 +5,17 @@
 
 #include "coe/base/result.h"
 #include "coe/engine/engine.h"
+#include "coe/engine_llama/batch_run.h"
+#include "coe/engine_llama/candidate_reader.h"
 #include "coe/engine_llama/graph_plan.h"
+#include "coe/engine_llama/router_math.h"
 #include "coe/engine_llama/row_norms.h"
-#include "coe/engine_llama/softmax.h"
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -23,13 +26,6 @@
 struct ggml_tensor;  // NOLINT(readability-identifier-naming): the engine's
 
 namespace coe {
-
-// Tokens of one request that a batch holds, in a run.
-struct BatchRun {
-  const DecodeRequest* request = nullptr;
-  std::uint32_t first_token = 0;  // position in the request's sequence
-  std::uint32_t n_token = 0;
-};
 
 class GraphObserver {
  public:
@@ -45,8 +41,14 @@ class GraphObserver {
   // Plans are needed from here on.
   void set_plans(std::map<std::uint32_t, LayerPlan> plans) { plans_ = std::move(plans); }
 
+  // From here on all experts run, not only the `n_used` that count; see CandidateReader.
+  void watch_candidates(std::uint32_t n_used, std::uint32_t n_candidate, int n_threads) {
+    candidates_ = std::make_unique<CandidateReader>(n_used, n_candidate, n_threads);
+  }
+
   // Before each batch: what to watch. `runs`: the batch's tokens in their order, valid until
-  // end_batch; several only when all of them want routing, alike, and none has a filter.
+  // end_batch; several only when all of them want routing or candidates, alike, and none has a
+  // filter.
   void begin_batch(std::span<const BatchRun> runs);
   // After it: the first thing that went wrong (a layer that stayed silent, a removed expert
   // selected).
@@ -110,7 +112,8 @@ class GraphObserver {
   std::vector<float> kept_logits_;                   // [T, n_kept] of `kept_logits_layer_`
   std::uint32_t kept_logits_layer_ = 0;
   bool in_chunks_ = false;  // that layer's probabilities have been replaced once
-  Softmax softmax_;
+  RouterMath math_;
+  std::unique_ptr<CandidateReader> candidates_;  // null: the model runs the chosen experts only
   RowNorms row_norms_;
   std::vector<std::byte> scratch_;  // host copy of a device node
   Status status_;

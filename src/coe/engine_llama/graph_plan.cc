@@ -92,6 +92,18 @@ void plan_stops(const LayerCensus& layer, LayerPlan& plan) {
   if (plan.weights.with_outputs != outputs) plan.ids.with_outputs = plan.ids.with_routing;
 }
 
+void plan_weights(const LayerCensus& layer, LayerPlan& plan) {
+  plan.weight_rule.softmax = layer.nodes.contains("ffn_moe_weights_softmax");
+  plan.weight_rule.normalised = layer.nodes.contains("ffn_moe_weights_norm");
+  plan.weight_rule.least_sum = layer.least_sum;
+  plan.weight_rule.scale = layer.weights_scale;
+  plan.softmax_gating = layer.probs_op == RouterOp::kSoftmax;
+  const auto weighted = layer.nodes.find("ffn_moe_weighted");
+  const auto outputs = layer.nodes.find(plan.outputs.node);
+  plan.weighs_inputs = weighted != layer.nodes.end() && outputs != layer.nodes.end() &&
+                       weighted->second.at < outputs->second.at;
+}
+
 }  // namespace
 
 Result<std::map<std::uint32_t, LayerPlan>> plan_layers(const Census& census,
@@ -119,6 +131,7 @@ Result<std::map<std::uint32_t, LayerPlan>> plan_layers(const Census& census,
       plan.residual.node = "attn_out";
     plan_filter(layer, architecture, plan);
     plan_stops(layer, plan);
+    plan_weights(layer, plan);
     plans.emplace(id, std::move(plan));
   }
   return plans;

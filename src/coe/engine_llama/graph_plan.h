@@ -40,6 +40,17 @@ struct LayerCensus {
   std::int64_t n_expert = 0;            // rows of the router's logits
   std::int64_t n_used = 0;              // rows of ffn_moe_topk
   std::int64_t n_token = 0;             // columns of ffn_moe_topk
+  float least_sum = 0.0F;               // of ffn_moe_weights_sum_clamped
+  float weights_scale = 1.0F;           // of ffn_moe_weights_scaled
+};
+
+// How final router weights follow from the raw ones (ffn_moe_weights) of the experts chosen: these
+// steps, in this order.
+struct WeightRule {
+  bool softmax = false;     // over the chosen; the raw ones are logits then
+  bool normalised = false;  // divided by their sum, or by least_sum where that is greater
+  float least_sum = 0.0F;
+  float scale = 1.0F;
 };
 
 // A node that says something of a layer's routing, and when to read it. Each stop of the graph
@@ -72,6 +83,10 @@ struct LayerPlan {
   // time `probs` gets the new expert c's probability in the place of the chunk's old number.
   std::uint32_t experts_per_chunk = 0;
   bool by_table = false;
+  // For candidates.
+  WeightRule weight_rule;
+  bool softmax_gating = false;  // raw weights are probabilities over all experts
+  bool weighs_inputs = false;   // weights are applied before the experts, not after (llama4)
 };
 
 using Census = std::map<std::uint32_t, LayerCensus>;

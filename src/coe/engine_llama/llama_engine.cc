@@ -4,6 +4,7 @@
 #include "coe/engine_llama/graph_observer.h"
 #include "coe/engine_llama/graph_plan.h"
 #include "coe/engine_llama/sampler.h"
+#include "coe/gguf/reader.h"
 
 #include <fmt/format.h>
 #include <ggml-backend.h>
@@ -132,9 +133,13 @@ class LlamaEngine : public Engine {
   Result<Generation> generate(const GenerateRequest& request) override;
 
  private:
+  // `n_used`: the file's number of experts used, with EngineOptions::n_candidate.
   static Result<std::unique_ptr<LlamaEngine>> make(std::shared_ptr<llama_model> model,
-                                                   const EngineOptions& options);
+                                                   const EngineOptions& options,
+                                                   std::uint32_t n_used);
   Status probe();
+  Status begin_candidates(const std::map<std::uint32_t, LayerPlan>& plans, const Census& census);
+  Status check_watch(const DecodeRequest& request) const;
   std::size_t batch_tokens(bool all_logits) const {
     return all_logits ? n_batch_logits_ : n_batch_;
   }
@@ -153,6 +158,8 @@ class LlamaEngine : public Engine {
   std::unique_ptr<llama_context, ContextDeleter> context_;
   std::unique_ptr<Batch> batch_;
   EngineInfo info_;
+  std::uint32_t n_used_ = 0;  // experts that count for a token, with candidates
+  int n_threads_ = 1;
   std::uint32_t n_batch_ = 0;
   std::uint32_t n_batch_logits_ = 0;  // smaller where the vocabulary is large
   // Most architectures drop tokens without logits before the last MoE layer; found out by probe().
@@ -192,10 +199,35 @@ Status add_rpc_servers(const std::vector<std::string>& servers) {
   return {};
 }
 
+// What the file says of the experts that a token uses: the graph of a context that runs all of them
+// does not show it.
+Result<std::uint32_t> experts_used(const Path& path) {
+  COE_TRY(const auto file, gguf::GgufFile::open(path));
+  const auto* architecture = file.header().find_key("general.architecture");
+  const auto key = fmt::format("{}.expert_used_count",
+                               architecture ? architecture->as_string().value_or("") : "");
+  const auto* value = file.header().find_key(key);
+  const auto n = value == nullptr ? std::nullopt : value->as_uint();
+  if (n) return static_cast<std::uint32_t>(*n);
+  return fail(Code::kUnsupported,
+              fmt::format("{}: `{}` is no single number, so that candidates cannot be told from "
+                          "the chosen",
+                          path.string(), key),
+              "choose another score");
+}
+
 Result<std::unique_ptr<Engine>> LlamaEngine::open(const EngineOptions& options) {
   start_backend();
   COE_TRY_STATUS(add_rpc_servers(options.rpc_servers));
   llama_model_params model_params = llama_model_default_params();
+  std::uint32_t n_used = 0;
+  if (options.n_candidate > 0) {
+    COE_TRY(n_used, experts_used(options.model));
+    if (options.n_candidate < n_used)
+      return fail(Code::kInvalidArgument, fmt::format("{} candidates are fewer than the {} experts "
+                                                      "that a token uses",
+                                                      options.n_candidate, n_used));
+  }
   model_params.n_gpu_layers = options.n_gpu_layers;
   model_params.use_extra_bufts = options.repack;
   // As llama.cpp's own --n-cpu-moe has it. Patterns must outlive the loading.
@@ -217,15 +249,19 @@ Result<std::unique_ptr<Engine>> LlamaEngine::open(const EngineOptions& options) 
         Code::kEngine,
         fmt::format("{}: llama.cpp cannot load it: {}", options.model.string(), take_last_error()),
         "run again with -v to see the engine's log");
-  return make(std::move(model), options);
+  return make(std::move(model), options, n_used);
 }
 
-Result<std::unique_ptr<Engine>> LlamaEngine::fork() { return make(model_, options_); }
+Result<std::unique_ptr<Engine>> LlamaEngine::fork() {
+  return make(model_, options_, info_.n_expert_used);
+}
 
 Result<std::unique_ptr<LlamaEngine>> LlamaEngine::make(std::shared_ptr<llama_model> shared,
-                                                       const EngineOptions& options) {
+                                                       const EngineOptions& options,
+                                                       std::uint32_t n_used) {
   auto engine = std::make_unique<LlamaEngine>();
   engine->options_ = options;
+  engine->n_used_ = n_used;
   engine->model_ = std::move(shared);
   const llama_model* model = engine->model_.get();
   const llama_vocab* vocab = llama_model_get_vocab(model);
@@ -246,6 +282,7 @@ Result<std::unique_ptr<LlamaEngine>> LlamaEngine::make(std::shared_ptr<llama_mod
   const int n_threads = options.n_threads > 0
                             ? options.n_threads
                             : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  engine->n_threads_ = n_threads;
   params.n_threads = n_threads;
   params.n_threads_batch = n_threads;
   params.flash_attn_type =
@@ -259,6 +296,9 @@ Result<std::unique_ptr<LlamaEngine>> LlamaEngine::make(std::shared_ptr<llama_mod
                 fmt::format("{}: llama.cpp cannot make a context of {} tokens: {}",
                             options.model.string(), params.n_ctx, take_last_error()),
                 "a smaller -c needs less memory");
+  // What llama.cpp calls a warm-up: the router chooses all experts, and the first of them, as many
+  // as the model uses, are summed up. From the first graph on, as graphs are reused.
+  if (options.n_candidate > 0) llama_set_warmup(engine->context_.get(), true);
   engine->batch_ = std::make_unique<Batch>(n_room);
 
   auto& info = engine->info_;
@@ -299,7 +339,39 @@ Status LlamaEngine::probe() {
     if (plan.by_table) by_table_.push_back(layer);
   }
   has_logits_ = graph_.saw_logits();
+  if (options_.n_candidate > 0) COE_TRY_STATUS(begin_candidates(plans, census));
   graph_.set_plans(std::move(plans));
+  return {};
+}
+
+Status LlamaEngine::begin_candidates(const std::map<std::uint32_t, LayerPlan>& plans,
+                                     const Census& census) {
+  COE_TRY_STATUS(check_candidates(plans));
+  for (const auto& [layer, plan] : plans)
+    if (census.at(layer).n_used != static_cast<std::int64_t>(info_.n_expert))
+      return fail(Code::kUnsupported,
+                  fmt::format("layer {}: llama.cpp does not run all experts", layer),
+                  "choose another score");
+  info_.n_candidate = std::min(options_.n_candidate, info_.n_expert);
+  info_.n_expert_used = n_used_;
+  graph_.watch_candidates(n_used_, info_.n_candidate, n_threads_);
+  return {};
+}
+
+Status LlamaEngine::check_watch(const DecodeRequest& request) const {
+  if (request.candidates != nullptr && info_.n_candidate == 0)
+    return fail(Code::kInvalidArgument, "the engine was not opened for candidates");
+  if (info_.n_candidate > 0 && (request.routing != nullptr || request.filter != nullptr))
+    return fail(Code::kInvalidArgument,
+                "an engine that was opened for candidates neither reports routing nor filters it");
+  if (request.candidates == nullptr) return {};
+  for (const auto& [layer, weights] : request.candidates->layers)
+    if (std::ranges::find(info_.moe_layers, layer) == info_.moe_layers.end() ||
+        (!weights.empty() &&
+         weights.size() != static_cast<std::size_t>(llama_model_n_embd(model_.get()))))
+      return fail(
+          Code::kInvalidArgument,
+          fmt::format("candidates: layer {} has no router, or channel weights do not fit", layer));
   return {};
 }
 
@@ -389,6 +461,7 @@ Status LlamaEngine::decode(const DecodeRequest& request) {
   if (request.logits != nullptr && !has_logits_)
     return fail(Code::kUnsupported,
                 fmt::format("architecture {} gives embeddings, no logits", info_.architecture));
+  COE_TRY_STATUS(check_watch(request));
   if (request.filter != nullptr) {
     COE_TRY_STATUS(check_filter(info_, *request.filter));
     COE_TRY_STATUS(check_chunks(*request.filter));
@@ -401,7 +474,8 @@ Status LlamaEngine::decode(const DecodeRequest& request) {
     }
   }
   // With a filter too: the logits of smallthinker's last router are of all tokens in any case.
-  const bool watches = request.routing != nullptr || request.filter != nullptr;
+  const bool watches =
+      request.routing != nullptr || request.filter != nullptr || request.candidates != nullptr;
   const bool all_logits = request.logits != nullptr || (watches && routing_needs_logits_);
   const std::size_t step = batch_tokens(all_logits);
   for (std::size_t first = 0; first < request.tokens.size(); first += step) {
@@ -446,8 +520,12 @@ Status LlamaEngine::decode_all(std::span<const DecodeRequest> requests) {
 Status LlamaEngine::decode_pack(std::span<const DecodeRequest> requests) {
   std::vector<BatchRun> runs;
   for (const auto& request : requests) {
-    COE_CHECK(request.routing != nullptr && request.logits == nullptr &&
-              request.filter == nullptr && request.outputs == requests.front().outputs);
+    COE_CHECK((request.routing != nullptr) == (requests.front().routing != nullptr) &&
+              (request.candidates != nullptr) == (requests.front().candidates != nullptr) &&
+              (request.routing != nullptr || request.candidates != nullptr) &&
+              request.logits == nullptr && request.filter == nullptr &&
+              request.outputs == requests.front().outputs);
+    COE_TRY_STATUS(check_watch(request));
     if (request.tokens.empty()) return fail(Code::kInvalidArgument, "nothing to decode");
     if (request.observer != nullptr && request.observer->cancelled())
       return fail(Code::kCancelled, "interrupted");

@@ -1,6 +1,7 @@
 #include "coe/engine_llama/row_norms.h"
 
 #include "coe/base/result.h"
+#include "coe/engine_llama/ggml_handles.h"
 #include "coe/engine_llama/node_memory.h"
 
 #include <fmt/format.h>
@@ -14,7 +15,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -51,18 +51,6 @@ std::vector<float> host_norms(const std::byte* data, const ggml_tensor* node) {
                  n));
   return norms;
 }
-
-template <auto free>
-struct Free {
-  template <class T>
-  void operator()(T* object) const {
-    free(object);
-  }
-};
-using BackendPtr = std::unique_ptr<std::remove_pointer_t<ggml_backend_t>, Free<ggml_backend_free>>;
-using AllocatorPtr =
-    std::unique_ptr<std::remove_pointer_t<ggml_gallocr_t>, Free<ggml_gallocr_free>>;
-using ContextPtr = std::unique_ptr<ggml_context, Free<ggml_free>>;
 
 }  // namespace
 

@@ -39,6 +39,28 @@ void DomainEval::add(const DomainEval& other) {
   records.insert(records.end(), other.records.begin(), other.records.end());
 }
 
+namespace {
+
+std::vector<double> kl_of_records(const DomainEval& eval) {
+  std::vector<double> values;
+  values.reserve(eval.records.size());
+  for (const auto& record : eval.records) values.push_back(record.kl);
+  return values;
+}
+
+}  // namespace
+
+Interval kl_interval(const DomainEval& eval) {
+  std::vector<double> tokens;
+  tokens.reserve(eval.records.size());
+  for (const auto& record : eval.records) tokens.push_back(static_cast<double>(record.n_token));
+  return ratio_interval(kl_of_records(eval), tokens);
+}
+
+Interval kl_ratio(const DomainEval& eval, const DomainEval& base) {
+  return ratio_interval(kl_of_records(eval), kl_of_records(base));
+}
+
 DomainEval EvalReport::total() const {
   DomainEval all;
   all.name = "all";

@@ -7,6 +7,7 @@
 #include "coe/base/result.h"
 #include "coe/corpus/corpus.h"
 #include "coe/engine/engine.h"
+#include "coe/eval/bootstrap.h"
 
 #include <cstdint>
 #include <span>
@@ -61,6 +62,11 @@ struct DomainEval {
   double kl_mean() const;
   double top1_agreement() const;
 };
+
+// Of the mean KL over tokens, by the bootstrap over records.
+Interval kl_interval(const DomainEval& eval);
+// Of the KL of `eval` to that of `base`, paired: both must be of the same records.
+Interval kl_ratio(const DomainEval& eval, const DomainEval& base);
 
 struct EvalReport {
   std::string engine;

@@ -57,7 +57,7 @@ Result<MaskBuilder> MaskBuilder::create(PassProfile domain, std::vector<LayerId>
   const std::size_t n_layer = domain.score.n_layer();
   domain.n_first = domain.n_chosen = ExpertTable<std::int64_t>(n_layer, domain.score.n_expert());
   COE_TRY(builder.domain_, builder.units_of(domain));
-  builder.score_ = std::move(domain.score);
+  builder.measure_ = std::move(domain.score);
   builder.kept_ = builder.safe_ = ExpertTable<std::uint8_t>(n_layer, builder.n_unit_);
   for (std::size_t row = 0; row < n_layer; ++row)
     for (const ExpertId id : mask.layers().at(builder.layers_[row]))
@@ -197,6 +197,6 @@ KeepMask MaskBuilder::mask() const {
   return *std::move(mask);
 }
 
-Coverage MaskBuilder::covered() const { return coverage(mask(), score_, layers_); }
+Coverage MaskBuilder::covered() const { return coverage(mask(), measure_, layers_); }
 
 }  // namespace coe

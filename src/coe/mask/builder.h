@@ -27,6 +27,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace coe {
@@ -37,6 +38,9 @@ class MaskBuilder {
   // only score and avg_rank are used. Errors: those of top_k_mask.
   static Result<MaskBuilder> create(PassProfile domain, std::vector<LayerId> layers,
                                     const KeepRule& rule);
+
+  // Coverage is told by this table instead of the domain's score. To be called before the passes.
+  void measure_by(ExpertTable<double> table) { measure_ = std::move(table); }
 
   // Experts that no pass may evict, if the mask has them so far. To be called before the passes.
   // Errors: kInvalidArgument for an expert that the model does not have or that is named twice.
@@ -69,7 +73,7 @@ class MaskBuilder {
   Result<PassLog> inject(std::span<const LayerExpert> experts, std::uint32_t cap);
 
   KeepMask mask() const;
-  Coverage covered() const;  // by the domain's score
+  Coverage covered() const;  // by the domain's score, or what measure_by gave
 
  private:
   // A profile's tables by unit: a chunk, or an expert where each stands alone.
@@ -112,7 +116,7 @@ class MaskBuilder {
   KeepRule rule_;
   std::uint32_t n_unit_ = 0;      // of a layer
   std::uint32_t group_size_ = 0;  // in units
-  ExpertTable<double> score_;     // the domain's, by expert
+  ExpertTable<double> measure_;   // what coverage is told by; by expert
   Units domain_;
   ExpertTable<std::uint8_t> kept_;  // by unit
   ExpertTable<std::uint8_t> safe_;  // by unit

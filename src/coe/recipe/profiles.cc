@@ -34,6 +34,17 @@ std::string ProfileSet::add(std::string name, const RoutingStats& stats) {
   return digest;
 }
 
+std::string ProfileSet::add(std::string name, const ScoreTable& table) {
+  auto digest = content_digest(table);
+  if (find_table(digest) == nullptr) tables_.push_back({std::move(name), digest, &table});
+  return digest;
+}
+
+const NamedTable* ProfileSet::find_table(std::string_view digest) const {
+  const auto found = std::ranges::find(tables_, digest, &NamedTable::digest);
+  return found == tables_.end() ? nullptr : &*found;
+}
+
 const NamedProfile* ProfileSet::find(std::string_view digest) const {
   const auto found = std::ranges::find(profiles_, digest, &NamedProfile::digest);
   return found == profiles_.end() ? nullptr : &*found;

@@ -1,8 +1,10 @@
-// The profiles that recipes draw on, found by what they hold, not by where they lie.
+// The profiles and score tables that recipes draw on, found by what they hold, not by where they
+// lie.
 #pragma once
 
 #include "coe/base/result.h"
 #include "coe/routing/stats.h"
+#include "coe/score/table.h"
 
 #include <span>
 #include <string>
@@ -17,17 +19,27 @@ struct NamedProfile {
   const RoutingStats* stats = nullptr;
 };
 
+struct NamedTable {
+  std::string name;
+  std::string digest;  // content_digest
+  const ScoreTable* table = nullptr;
+};
+
 class ProfileSet {
  public:
   // Returns its digest. Content that is there already is not added again. `stats` must keep
   // check_invariants and outlive the set.
   std::string add(std::string name, const RoutingStats& stats);
+  // The same for a table, which must be one that read_score_table could give.
+  std::string add(std::string name, const ScoreTable& table);
   // Null when there is none.
   const NamedProfile* find(std::string_view digest) const;
+  const NamedTable* find_table(std::string_view digest) const;
   std::span<const NamedProfile> all() const { return profiles_; }
 
  private:
   std::vector<NamedProfile> profiles_;
+  std::vector<NamedTable> tables_;
 };
 
 // The sub-domains that any of the patterns names, in the profile's order: by name, or `*/ROLE` for

@@ -56,6 +56,7 @@ Status read_domain(const Json& pass, MaskRecipe& recipe) {
   if (recipe.score.score == Score::kRandom) {
     COE_TRY(recipe.score.seed, whole(pass, "seed", std::numeric_limits<std::uint64_t>::max()));
   }
+  if (pass.contains("table")) recipe.table = digest_of(pass.at("table"));
   if (pass.contains("blend")) recipe.score.weights = weights_of(pass.at("blend"));
   for (const auto& profile : pass.at("profiles"))
     recipe.profiles.push_back({digest_of(profile), profile.value("weight", 0.0)});

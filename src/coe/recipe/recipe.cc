@@ -59,10 +59,12 @@ class MaskJob {
   struct Domain {
     PassProfile tables;
     std::vector<DomainUse> used;
+    std::optional<ExpertTable<double>> measure;  // for coverage, where it is not the score
   };
 
   Result<const NamedProfile*> resolve(std::string_view digest);
   Result<Domain> domain();
+  Result<const ScoreTable*> table() const;
   Result<ExpertTable<double>> domain_score(const RoutingStats& stats, DomainUse& use) const;
   Result<RoutingStats> added_up(std::span<const DomainUse> used) const;
   Result<PassProfile> tables(const std::string& digest, Score score,
@@ -162,7 +164,33 @@ Result<MaskJob::Domain> MaskJob::domain() {
     COE_TRY(out.tables.score,
             blend_scores(std::move(scores), weights, names, reference_->shape.layers));
   }
+  if (!recipe_.table.empty()) {
+    COE_TRY(const auto* given, table());
+    out.measure = std::exchange(out.tables.score, given->scores);
+  }
   return out;
+}
+
+Result<const ScoreTable*> MaskJob::table() const {
+  const auto* found = profiles_.find_table(recipe_.table);
+  if (found == nullptr)
+    return fail(Code::kNotFound,
+                fmt::format("no score table given has the content {} that the recipe names",
+                            gguf::printable(recipe_.table)),
+                "give the table that the mask was made from with --score-table");
+  const auto& table = *found->table;
+  const auto& shape = reference_->shape;
+  if (auto status = check_same_model(reference_->parent, table.parent, found->name); !status)
+    return tl::unexpected<Error>(std::move(status).error());
+  if (table.layers != shape.layers || table.scores.n_expert() != shape.n_expert ||
+      table.n_expert_used != shape.n_expert_used)
+    return fail(
+        Code::kMismatch,
+        fmt::format("{}: scores {} layers of {} experts ({} used), the profiles have {} of "
+                    "{} ({} used)",
+                    found->name, table.layers.size(), table.scores.n_expert(), table.n_expert_used,
+                    shape.n_layer(), shape.n_expert, shape.n_expert_used));
+  return &table;
 }
 
 Result<PassProfile> MaskJob::tables(const std::string& digest, Score score,
@@ -272,8 +300,9 @@ Result<BuiltMask> MaskJob::run() {
   const KeepRule rule{recipe_.n_keep, reference_->n_expert_group, reference_->n_chunk_expert};
   COE_TRY(auto builder,
           MaskBuilder::create(std::move(first.tables), reference_->shape.layers, rule));
+  if (first.measure) builder.measure_by(*std::move(first.measure));
   built.domain_coverage = builder.covered();
-  passes_.push_back(domain_pass(recipe_, first.used, built.domain_coverage));
+  passes_.push_back(domain_pass(recipe_, profiles_, first.used, built.domain_coverage));
   COE_TRY_STATUS(run_passes(builder, built));
   built.mask = builder.mask();
   built.mask.parent = reference_->parent;
@@ -283,6 +312,11 @@ Result<BuiltMask> MaskJob::run() {
 }
 
 }  // namespace
+
+std::string pass_1_score(const ProfileSet& profiles, const MaskRecipe& recipe) {
+  if (recipe.table.empty()) return std::string(score_name(recipe.score.score));
+  return profiles.find_table(recipe.table)->table->score;
+}
 
 Status check_keep_count(std::uint32_t n_keep, std::uint32_t n_expert, std::uint32_t n_expert_used) {
   const auto hint = fmt::format("choose K from {} to {}", n_expert_used, n_expert - 1);

@@ -17,7 +17,7 @@
 
 namespace coe {
 
-// Profiles are named by content_digest throughout.
+// Profiles and score tables are named by content_digest throughout.
 
 struct DomainProfile {
   std::string digest;
@@ -62,6 +62,9 @@ struct StructuralPass {
 // protected profiles by digest and then by their other members, sub-domains by name.
 struct MaskRecipe {
   ScoreOptions score;  // of pass 1; n_keep of it is ignored
+  // A score table that pass 1 goes by instead (recon); empty: none. Coverage stays that of `score`,
+  // for the values of a table need not add up to anything.
+  std::string table;
   std::uint32_t n_keep = 0;
   std::vector<DomainProfile> profiles;
   std::vector<LayerExpert> exempt;  // never evicted, if pass 1 keeps them
@@ -93,14 +96,17 @@ Status check_keep_count(std::uint32_t n_keep, std::uint32_t n_expert, std::uint3
 
 // The same profiles and recipe give the same mask, whatever order sub-domains and profiles came
 // in, and the mask's passes hold all of the recipe. `maxmin` looks for its weights with the
-// recipe's K; the mask tells them. Errors: kNotFound when a profile of the recipe is not among
-// `profiles`; kMismatch when they are of different models, layers, or experts used per token, or
-// the T06 profile is of the same temperature as its companion; kInvalidArgument when closure is to
-// come from one corpus twice, and for weights that are given for some profiles only; those of
+// recipe's K; the mask tells them. Errors: kNotFound when a profile or table of the recipe is not
+// among `profiles`; kMismatch when they are of different models, layers, or experts used per token,
+// or the T06 profile is of the same temperature as its companion; kInvalidArgument when closure is
+// to come from one corpus twice, and for weights that are given for some profiles only; those of
 // check_keep_count, compute_score and MaskBuilder.
 Result<BuiltMask> build_mask(const ProfileSet& profiles, const MaskRecipe& recipe);
 // With `stats` as the only profile; a recipe that names no profile for pass 1 means it.
 Result<BuiltMask> build_mask(const RoutingStats& stats, const MaskRecipe& recipe);
+
+// What pass 1 goes by: the name of the score, or of the table's. `recipe.table` must be known.
+std::string pass_1_score(const ProfileSet& profiles, const MaskRecipe& recipe);
 
 // The recipe that a mask carries. Errors: kInvalidArgument when it carries none that is complete
 // (plain masks, masks of coe before it wrote digests of profiles); kUnsupported for a pass of an

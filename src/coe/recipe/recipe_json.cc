@@ -38,6 +38,13 @@ Json profile_json(const ProfileSet& profiles, const std::string& digest) {
   return profile_json(*profiles.find(digest));
 }
 
+Json table_json(const NamedTable& named) {
+  const auto& table = *named.table;
+  return {{"digest", named.digest},        {"score", table.score},
+          {"corpus", table.corpus_digest}, {"n_token", table.n_tokens},
+          {"settings", table.settings},    {"engine", table.engine}};
+}
+
 Json weights_json(const std::vector<std::pair<std::string, double>>& weights) {
   Json json = Json::object();
   for (const auto& [name, weight] : weights) json[name] = weight;
@@ -89,13 +96,14 @@ Json arbitrage_json(const std::string& kind, const ArbitragePass& pass) {
 
 }  // namespace
 
-MaskPass domain_pass(const MaskRecipe& recipe, const std::vector<DomainUse>& used,
-                     const Coverage& coverage) {
+MaskPass domain_pass(const MaskRecipe& recipe, const ProfileSet& profiles,
+                     const std::vector<DomainUse>& used, const Coverage& coverage) {
   Json pass = {{"pass", "domain"},
                {"score", score_name(recipe.score.score)},
                {"aggregate", blend_name(recipe.score.blend)}};
   if (recipe.score.score == Score::kRandom) pass["seed"] = recipe.score.seed;
   if (!recipe.score.weights.empty()) pass["blend"] = weights_json(recipe.score.weights);
+  if (!recipe.table.empty()) pass["table"] = table_json(*profiles.find_table(recipe.table));
   pass["profiles"] = Json::array();
   for (const auto& use : used) {
     auto profile = profile_json(*use.profile);

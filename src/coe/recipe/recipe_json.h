@@ -19,8 +19,8 @@ struct DomainUse {
   double weight = 0.0;
   std::vector<std::pair<std::string, double>> maxmin;
 };
-MaskPass domain_pass(const MaskRecipe& recipe, const std::vector<DomainUse>& used,
-                     const Coverage& coverage);
+MaskPass domain_pass(const MaskRecipe& recipe, const ProfileSet& profiles,
+                     const std::vector<DomainUse>& used, const Coverage& coverage);
 MaskPass exempt_pass(const MaskRecipe& recipe);
 MaskPass whitelist_pass(const WhitelistPass& pass, const ProfileSet& profiles, const PassLog& log);
 // `kind`: "cot" or "protect".

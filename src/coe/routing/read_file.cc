@@ -3,6 +3,7 @@
 #include "coe/gguf/printable.h"
 #include "coe/gguf/reader.h"
 #include "coe/gguf/tensor_type.h"
+#include "coe/gguf/typed_keys.h"
 #include "coe/gguf/value.h"
 #include "coe/moe/ids.h"
 #include "coe/routing/accumulators.h"
@@ -27,7 +28,11 @@ namespace coe {
 
 namespace {
 
+using gguf::find_array;
+using gguf::find_value;
 using gguf::printable;
+using gguf::read_string;
+using gguf::read_u32;
 using gguf::TensorInfo;
 using gguf::Value;
 using gguf::ValueType;
@@ -48,35 +53,6 @@ Status check_kind(const gguf::Header& header) {
                 std::string(kHint));
   return fail(Code::kCorrupt, fmt::format("holds a `{}`, not a routing profile", printable(*type)),
               std::string(kHint));
-}
-
-Result<const Value*> find_value(const gguf::Header& header, std::string_view key, ValueType type) {
-  const Value* value = header.find_key(key);
-  if (value == nullptr) return fail(Code::kCorrupt, fmt::format("key `{}` is missing", key));
-  if (value->type() != type)
-    return fail(Code::kCorrupt, fmt::format("key `{}` has another type ({} vs {})", key,
-                                            gguf::type_name(value->type()), gguf::type_name(type)));
-  return value;
-}
-
-Result<const Value*> find_array(const gguf::Header& header, std::string_view key,
-                                ValueType element) {
-  COE_TRY(const Value* value, find_value(header, key, ValueType::kArray));
-  if (value->array_type() != element)
-    return fail(Code::kCorrupt,
-                fmt::format("key `{}` has elements of another type ({} vs {})", key,
-                            gguf::type_name(value->array_type()), gguf::type_name(element)));
-  return value;
-}
-
-Result<std::string> read_string(const gguf::Header& header, std::string_view key) {
-  COE_TRY(const Value* value, find_value(header, key, ValueType::kString));
-  return std::string(value->as_string().value());
-}
-
-Result<std::uint32_t> read_u32(const gguf::Header& header, std::string_view key) {
-  COE_TRY(const Value* value, find_value(header, key, ValueType::kU32));
-  return static_cast<std::uint32_t>(value->as_uint().value());
 }
 
 Result<std::uint32_t> read_version(const gguf::Header& header) {

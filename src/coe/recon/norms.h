@@ -1,0 +1,24 @@
+// The norm that an architecture puts right behind its routed experts' output.
+#pragma once
+
+#include "coe/base/result.h"
+#include "coe/gguf/reader.h"
+#include "coe/moe/ids.h"
+#include "coe/moe/model.h"
+
+#include <vector>
+
+namespace coe {
+
+struct OutputNorm {
+  std::vector<float> weights;  // [n_embd]
+  float eps = 0.0F;
+};
+
+// gemma4; the norms of other architectures see more than the routed experts.
+bool has_output_norm(const MoeModel& model);
+// Errors: kCorrupt when the tensor or the key of its epsilon is missing or has another form; kIo.
+Result<OutputNorm> read_output_norm(const gguf::GgufFile& file, const MoeModel& model,
+                                    LayerId layer);
+
+}  // namespace coe
