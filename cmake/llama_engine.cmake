@@ -80,6 +80,9 @@ set(engine_options
     -DCMAKE_BUILD_TYPE=Release -DBUILD_SHARED_LIBS=OFF -DCMAKE_POSITION_INDEPENDENT_CODE=ON
     -DLLAMA_BUILD_COMMON=ON -DLLAMA_SUBPROCESS=OFF -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_TOOLS=OFF -DLLAMA_BUILD_EXAMPLES=OFF
     -DLLAMA_BUILD_SERVER=OFF -DLLAMA_BUILD_APP=OFF -DLLAMA_OPENSSL=OFF -DLLAMA_BUILD_IS_DEV=OFF)
+if(NOT DEFINED GGML_RPC)
+  set(GGML_RPC ON)  # costs nothing unless --rpc names servers
+endif()
 foreach(backend CUDA VULKAN METAL HIP BLAS RPC NATIVE)
   if(DEFINED GGML_${backend})
     list(APPEND engine_options -DGGML_${backend}=${GGML_${backend}})
@@ -143,6 +146,13 @@ foreach(found llama_DIR ggml_DIR llama_LIBRARY)
   unset(${found} CACHE)
 endforeach()
 find_package(llama REQUIRED CONFIG PATHS ${engine_prefix} NO_DEFAULT_PATH)
+# Nor does it name the library that the RPC backend takes for RDMA where it finds it.
+if(TARGET ggml::ggml-rpc)
+  find_library(COE_IBVERBS ibverbs)
+  if(COE_IBVERBS)
+    target_link_libraries(ggml::ggml-rpc INTERFACE ${COE_IBVERBS})
+  endif()
+endif()
 # The package of a static build with CUDA names the driver only.
 if(TARGET ggml::ggml-cuda)
   find_package(CUDAToolkit REQUIRED)

@@ -144,5 +144,48 @@ TEST_F(CliChats, SaysWhatIsWrong) {
   EXPECT_EQ(read("precious.jsonl"), "precious");
 }
 
+TEST_F(CliChats, ChatAnswersAQuestionAndALine) {
+  const auto chat = [&](const std::string& options) {
+    return coe::testing::run_command(dir_.path().string(),
+                                     "coe chat -t 1 --temp 0 -m " COE_SOURCE_DIR
+                                     "/models/gemma4-tiny-moe-q4_k_m.gguf " +
+                                         options);
+  };
+  const auto asked = chat("-p \"Solve for x: 7x + 12 = 61\" --json");
+  ASSERT_EQ(asked.exit_code, 0) << asked.err;
+  const auto document = Json::parse(asked.out);
+  EXPECT_THAT(document.at("thinking").get<std::string>(), HasSubstr("7x"));
+  EXPECT_FALSE(document.at("answer").get<std::string>().empty());
+  EXPECT_TRUE(document.at("ended").get<bool>());
+  // As a line of the input it gets the same answer, shown as it is written.
+  std::ofstream(dir_ / "lines.txt") << "Solve for x: 7x + 12 = 61\n\n";
+  const auto told = chat("< lines.txt");
+  ASSERT_EQ(told.exit_code, 0) << told.err;
+  EXPECT_THAT(told.out, HasSubstr(document.at("answer").get<std::string>()));
+  EXPECT_THAT(told.out, HasSubstr(document.at("thinking").get<std::string>()));
+
+  EXPECT_EQ(chat("--json < lines.txt").exit_code, 2);
+  const auto long_question = chat("-c 16 -p \"" + std::string(200, 'x') + "\"");
+  EXPECT_EQ(long_question.exit_code, 2);
+  EXPECT_THAT(long_question.err, HasSubstr("fills the context"));
+}
+
+TEST_F(CliChats, ChatUnderAMaskIsTheSlicedFile) {
+  profile_json("-f questions.jsonl -o p.gguf");
+  const auto in = dir_.path().string();
+  const std::string model = COE_SOURCE_DIR "/models/gemma4-tiny-moe-q4_k_m.gguf";
+  ASSERT_EQ(testing::run_command(in, "coe mask -p p.gguf -k 64 -o m.json").exit_code, 0);
+  ASSERT_EQ(
+      testing::run_command(in, "coe prune -m " + model + " --mask m.json -o c.gguf").exit_code, 0);
+  const std::string question = " -t 1 --seed 3 -p \"Solve for x: 3x - 5 = 16\"";
+  const auto virtually =
+      testing::run_command(in, "coe chat -m " + model + " --mask m.json" + question);
+  const auto sliced = testing::run_command(in, "coe chat -m c.gguf" + question);
+  const auto parent = testing::run_command(in, "coe chat -m " + model + question);
+  ASSERT_EQ(virtually.exit_code, 0) << virtually.err;
+  EXPECT_EQ(virtually.out, sliced.out);
+  EXPECT_NE(virtually.out, parent.out);
+}
+
 }  // namespace
 }  // namespace coe

@@ -1,7 +1,11 @@
 // The binary with the engine, on the bundled model: the main job from outside.
+#include "coe/base/file.h"
 #include "coe/corpus/reasoning.h"
+#include "coe/mask/keep_mask.h"
+#include "coe/routing/file.h"
 
 #include "support/command.h"
+#include "support/expect.h"
 #include "support/temp_dir.h"
 #include "support/tiny_gguf.h"
 
@@ -64,10 +68,16 @@ TEST_F(CliEngine, TheStagesOneByOne) {
 
   // Perplexity is the same three ways: virtual surgery, the sliced file alone, the sliced file
   // beside its parent.
-  const auto masked =
-      run_json("coe eval -t 1 -m " + model() + " --mask m.json -f test.jsonl").at("domains").at(0);
-  const auto alone = run_json("coe eval -t 1 -m c.gguf -f test.jsonl").at("domains").at(0);
+  const auto masked = run_json("coe eval -t 1 -m " + model() + " --mask m.json -f test.jsonl")
+                          .at("results")
+                          .at(0)
+                          .at("domains")
+                          .at(0);
+  const auto alone =
+      run_json("coe eval -t 1 -m c.gguf -f test.jsonl").at("results").at(0).at("domains").at(0);
   const auto beside = run_json("coe eval -t 1 -m c.gguf --parent " + model() + " -f test.jsonl")
+                          .at("results")
+                          .at(0)
                           .at("domains")
                           .at(0);
   const double perplexity = masked.at("perplexity");
@@ -76,8 +86,56 @@ TEST_F(CliEngine, TheStagesOneByOne) {
   EXPECT_NEAR(beside.at("kl_mean").get<double>(), masked.at("kl_mean").get<double>(), 1e-3);
   EXPECT_TRUE(alone.at("kl_mean").is_null());
 
+  // Routing, too: what the sliced file chooses, virtual surgery chooses under the old numbers.
   const auto routed = run_json("coe profile -t 1 -m c.gguf -f test.jsonl -o child.profile.gguf");
   EXPECT_EQ(routed.at("n_sample"), 30);
+  run_json("coe profile -t 1 -m " + model() + " --mask m.json -f test.jsonl -o v.profile.gguf");
+  const auto child = coe::testing::value_of(read_profile(dir_ / "child.profile.gguf"));
+  const auto under = coe::testing::value_of(read_profile(dir_ / "v.profile.gguf"));
+  const auto kept = coe::testing::value_of(
+      parse_mask(coe::testing::value_of(read_text(dir_ / "m.json")), "m.json"));
+  EXPECT_EQ(under.mask_digest, kept.digest());
+  const auto& shape = under.shape;
+  std::int64_t n_removed = 0;
+  for (std::size_t l = 0; l < shape.n_layer(); ++l) {
+    const auto& ids = kept.layers().at(shape.layers[l]);
+    for (std::size_t i = 0; i < ids.size(); ++i)
+      for (std::size_t k = 0; k < shape.n_expert_used; ++k) {
+        const auto of_parent = shape.at(l, ids[i].value, k);
+        ASSERT_EQ(under.domains[0].histograms[of_parent],
+                  child.domains[0].histograms[child.shape.at(l, i, k)]);
+        ASSERT_EQ(under.domains[0].weight_sum[of_parent],
+                  child.domains[0].weight_sum[child.shape.at(l, i, k)]);
+      }
+    for (std::uint32_t e = 0; e < shape.n_expert; ++e)
+      for (std::size_t k = 0; k < shape.n_expert_used; ++k)
+        if (!kept.keeps(shape.layers[l], ExpertId{e}))
+          n_removed += under.domains[0].histograms[shape.at(l, e, k)];
+  }
+  EXPECT_EQ(n_removed, 0);
+  EXPECT_EQ(run("coe merge child.profile.gguf v.profile.gguf -o no.gguf").exit_code, 3);
+  run_json("coe profile -t 1 -m " + model() + " -f test.jsonl -o whole.profile.gguf");
+  EXPECT_THAT(run("coe merge whole.profile.gguf v.profile.gguf -o no.gguf").err,
+              HasSubstr("taken under another mask"));
+}
+
+TEST_F(CliEngine, EvalComparesMasksWithTheFirst) {
+  run_json("coe profile -t 1 -m " + model() + " -f train.jsonl -o p.gguf");
+  run_json("coe mask -p p.gguf -k 64 -o a.json");
+  run_json("coe mask -p p.gguf -k 64 --score random -o b.json");
+  const auto results = run_json("coe eval -t 1 -m " + model() +
+                                " --mask a.json --mask b.json --mask a.json -f test.jsonl")
+                           .at("results");
+  ASSERT_EQ(results.size(), 3U);
+  const auto row = [&](std::size_t i) -> const Json& { return results.at(i).at("domains").at(0); };
+  EXPECT_TRUE(row(0).at("kl_to_first").is_null());
+  const auto& ratio = row(1).at("kl_to_first");
+  EXPECT_NEAR(ratio.at("value").get<double>(),
+              row(1).at("kl_mean").get<double>() / row(0).at("kl_mean").get<double>(), 1e-12);
+  EXPECT_GT(ratio.at("lower").get<double>(), 1.0);  // random is worse, beyond chance
+  EXPECT_GT(ratio.at("upper").get<double>(), ratio.at("value").get<double>());
+  EXPECT_EQ(row(2).at("kl_to_first").at("upper"), 1.0);
+  EXPECT_EQ(row(2).at("kl_mean"), row(0).at("kl_mean"));
 }
 
 TEST_F(CliEngine, SpecializeEndsWithATableAndResumes) {

@@ -110,6 +110,33 @@ TEST_F(CheckpointTest, AnOlderCheckpointServesAsWell) {
   EXPECT_EQ(bytes_of(value_of(run(0, true))), expected);
 }
 
+// Sums that end amid samples which shared a forward pass are none to go on from.
+TEST_F(CheckpointTest, AnErrorAmidAPackLeavesTheStateBeforeThePack) {
+  for (auto& domain : corpus_.domains)
+    for (auto& record : domain.records) record.text = "<user>a<model>b";
+  options_.stability.reset();
+  options_.roles = true;
+  int n_chat = 0;
+  int fail_at = 0;
+  options_.on_chat = [&](const ChatSample&) -> Status {
+    if (++n_chat == fail_at) return fail(Code::kIo, "no room for the text");
+    return {};
+  };
+  const auto run_packed = [&](bool resume) {
+    FakeEngine engine({.n_batch = 64, .n_seq = 4});
+    const CheckpointOptions checkpoint{partial(), seconds_, resume, engine_settings_};
+    return run_profile(engine, fake_model(engine), corpus_, options_, checkpoint, "first",
+                       silent_observer());
+  };
+  const auto expected = bytes_of(value_of(run_packed(false)));
+  std::filesystem::remove(partial());
+  n_chat = 0;
+  fail_at = 6;  // the second of the second four
+  expect_error(run_packed(false), Code::kIo, "no room");
+  EXPECT_EQ(value_of(read_checkpoint(partial())).head.n_done, 4U);
+  EXPECT_EQ(bytes_of(value_of(run_packed(true))), expected);
+}
+
 TEST_F(CheckpointTest, WritesNoneWhenSwitchedOff) {
   seconds_ = 0;
   expect_error(run(5, false), Code::kEngine, "told to fail");

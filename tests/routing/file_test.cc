@@ -54,7 +54,8 @@ bool equal(const RoutingStats& a, const RoutingStats& b) {
                     [](const DomainStats& x, const DomainStats& y) { return equal(x, y); }) &&
          a.tool_version == b.tool_version && a.engine == b.engine &&
          a.corpus_digest == b.corpus_digest && a.settings == b.settings &&
-         a.router_temperature == b.router_temperature && a.command_line == b.command_line;
+         a.router_temperature == b.router_temperature && a.mask_digest == b.mask_digest &&
+         a.command_line == b.command_line;
 }
 
 RC_GTEST_PROP(ProfileFile, RoundTripsExactly,
@@ -66,6 +67,7 @@ RC_GTEST_PROP(ProfileFile, RoundTripsExactly,
   auto stats = random_stats(shape_of(n_layer, n_expert, n_used), {{"", 0.0}, {"web", 0.25}}, seed,
                             with_outputs, with_coactivation);
   stats.router_temperature = *rc::gen::element(1.0, 0.6);
+  stats.mask_digest = *rc::gen::element(std::string(), std::string("xxh3:1"));
   for (auto& layer : stats.shape.layers) layer.value = layer.value * 2 + 3;  // MoE need not be all
   stats.n_expert_group = *rc::gen::arbitrary<std::uint32_t>();
   stats.command_line = *rc::gen::arbitrary<std::string>();
@@ -95,6 +97,10 @@ TEST(ProfileFile, IsOfTheSecondVersionOnlyWhereItMustBe) {
   stats.router_temperature = 0.6;
   expect_ok(write_profile(dir / "tempered", stats, Overwrite::kRefuse));
   EXPECT_EQ(version_in(dir / "tempered"), 2U);
+  auto masked = worked_stats();
+  masked.mask_digest = "xxh3:1";
+  expect_ok(write_profile(dir / "masked", masked, Overwrite::kRefuse));
+  EXPECT_EQ(version_in(dir / "masked"), 2U);
   expect_ok(write_profile(dir / "pairs",
                           random_stats(shape_of(2, 4, 2), {{"a", 1.0}}, 1, false, true),
                           Overwrite::kRefuse));
@@ -284,12 +290,18 @@ TEST_F(BrokenProfile, CoactivationInTheFirstVersionDoesNotBelong) {
                Code::kCorrupt, "tensor `domain.0.coactivation` does not belong");
 }
 
-TEST_F(BrokenProfile, TheSecondVersionNeedsATemperature) {
+TEST_F(BrokenProfile, TheSecondVersionNeedsATemperatureAndAMask) {
   expect_error(read_after([](Parts& p) { p.key("coe.profile.version") = gguf::Value::u32(2); }),
                Code::kCorrupt, "key `coe.profile.router_temperature` is missing");
   expect_error(read_after([](Parts& p) {
                  p.key("coe.profile.version") = gguf::Value::u32(2);
+                 p.keys.push_back({"coe.profile.router_temperature", gguf::Value::f64(1.0)});
+               }),
+               Code::kCorrupt, "key `coe.profile.mask_digest` is missing");
+  expect_error(read_after([](Parts& p) {
+                 p.key("coe.profile.version") = gguf::Value::u32(2);
                  p.keys.push_back({"coe.profile.router_temperature", gguf::Value::f64(0.0)});
+                 p.keys.push_back({"coe.profile.mask_digest", gguf::Value::string("")});
                }),
                Code::kCorrupt, "router temperature 0 is not a positive number");
 }

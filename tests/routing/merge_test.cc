@@ -202,6 +202,12 @@ TEST(MergeInto, RefusesAnotherRouterTemperature) {
   expect_refused(other, "taken at another router temperature (0.6 vs 1)");
 }
 
+TEST(MergeInto, RefusesAnotherMask) {
+  auto other = worked_stats();
+  other.mask_digest = "xxh3:12";
+  expect_refused(other, "taken under another mask (xxh3:12 vs none)");
+}
+
 TEST(MergeInto, RefusesAnotherWeight) {
   auto other = worked_stats();
   other.domains[1].weight = 0.5;

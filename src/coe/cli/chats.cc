@@ -37,23 +37,8 @@ void add_chat_options(CLI::App& verb, ChatOptions& options) {
       "The text of a record is a question: record routing, by role, while the model answers it in "
       "its own chat template");
   generate->excludes(roles);
-  auto& sampling = options.generation.sampling;
-  verb.add_option("--temp,--temperature", sampling.temperature,
-                  "Generation: temperature (0: the likeliest token)")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str()
-      ->needs(generate);
-  verb.add_option("--top-k", sampling.top_k, "Generation: of the k likeliest tokens (0: all)")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str()
-      ->needs(generate);
-  verb.add_option("--top-p", sampling.top_p, "Generation: of the likeliest that make up p")
-      ->check(CLI::Range(0.0, 1.0))
-      ->capture_default_str()
-      ->needs(generate);
-  verb.add_option("--seed", sampling.seed, "Generation: each record has a seed made of this one")
-      ->capture_default_str()
-      ->needs(generate);
+  for (auto* option : add_sampling_options(verb, options.generation.sampling))
+    option->needs(generate);
   verb.add_option("--max-new-tokens", options.generation.max_new_tokens,
                   "Generation: cut answers off after so many tokens")
       ->check(CLI::PositiveNumber)

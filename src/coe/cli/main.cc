@@ -21,9 +21,11 @@ void add_verbs(CLI::App& app, Run& run) {
   coe::cli::add_merge(app, run);
   coe::cli::add_recon(app, run);
   coe::cli::add_mask(app, run);
+  coe::cli::add_compare(app, run);
   coe::cli::add_prune(app, run);
   coe::cli::add_verify(app, run);
   coe::cli::add_eval(app, run);
+  coe::cli::add_chat(app, run);
 }
 
 void add_common_flags(CLI::App& verb, Session& session) {

@@ -25,6 +25,7 @@ struct Options {
   ProfileOptions profile;
   ChatOptions chats;
   Path output;
+  Path mask;
   std::string shard;
   bool no_outputs = false;
   double checkpoint_seconds = 60;
@@ -34,6 +35,7 @@ struct Options {
   std::optional<double> until_stable;
 
   std::string rank;  // under MPI: of a state of its own
+  std::optional<OpenMask> opened_mask;
 
   Path partial() const { return beside(rank + ".partial"); }
   Path beside(const std::string& suffix) const { return output.string() + suffix; }
@@ -163,9 +165,9 @@ Status emit_profile(const ProfileRun& run, const Options& options, const ChatLog
 // What decides the bits of a profile besides its own settings. Not the number of threads: each of
 // ggml's sums is one thread's.
 std::string engine_settings(const EngineOptions& options) {
-  return fmt::format("n_ctx={} n_batch={} n_seq={} n_gpu_layers={} flash_attn={}", options.n_ctx,
-                     options.n_batch, options.n_seq, options.n_gpu_layers,
-                     options.flash_attn ? 1 : 0);
+  return fmt::format("n_ctx={} n_batch={} n_seq={} n_gpu_layers={} repack={} flash_attn={}",
+                     options.n_ctx, options.n_batch, options.n_seq, options.n_gpu_layers,
+                     options.repack ? 1 : 0, options.flash_attn ? 1 : 0);
 }
 
 // Without --resume, so that a profile does not tell how often its run was stopped.
@@ -214,10 +216,18 @@ Result<ProfileRun> record(const Options& options, Engine& engine, const MoeModel
                      observer);
 }
 
+// The profile's options point into `options` from here on: it stays where it is.
+Status put_under_mask(Options& options, const OpenModel& model) {
+  if (options.mask.empty()) return {};
+  COE_TRY(options.opened_mask, open_mask(options.mask, model));
+  options.profile.filter = &options.opened_mask->filter;
+  options.profile.mask_digest = options.opened_mask->mask.digest();
+  return {};
+}
+
 // Rank 0 has the sum, writes and reports it; the others are done when it has.
 Result<int> profile_on_ranks(Options options, const ChatLog& chats, Session& session) {
   auto& ranks = session.ranks;
-  const auto whole = profile_settings(options.profile);
   COE_TRY_STATUS(take_rank(ranks, options));
   COE_TRY_STATUS(check_outputs(options, session));
   COE_TRY(const auto corpus, load_corpus(options.corpus));
@@ -226,6 +236,7 @@ Result<int> profile_on_ranks(Options options, const ChatLog& chats, Session& ses
   std::int64_t n_resumed = 0;
   if (ranks.rank() < corpus.n_records()) {
     COE_TRY(const auto model, open_model(options.engine.model, session));
+    COE_TRY_STATUS(put_under_mask(options, model));
     COE_TRY(const auto engine, open_engine(options.engine));
     start = std::chrono::steady_clock::now();
     RankObserver observer(ranks, session.console);
@@ -236,7 +247,9 @@ Result<int> profile_on_ranks(Options options, const ChatLog& chats, Session& ses
   COE_TRY(auto sum, ranks.add_up(std::move(share), static_cast<std::uint64_t>(n_resumed)));
   Status written;
   if (sum) {
-    sum->settings = whole;
+    options.profile.shard = 0;
+    options.profile.n_shard = 1;
+    sum->settings = profile_settings(options.profile);
     sum->command_line = recorded_command(session);
     written = write_profile(options.output, *sum, session.overwrite());
   }
@@ -265,6 +278,7 @@ Result<int> profile(Options options, Session& session) {
   if (!options.resume) COE_TRY_STATUS(check_outputs(options, session));
   COE_TRY(const auto corpus, load_corpus(options.corpus));
   COE_TRY(const auto model, open_model(options.engine.model, session));
+  COE_TRY_STATUS(put_under_mask(options, model));
   if (options.resume && !session.force) {
     if (auto found = finished_profile(options, corpus, model.moe)) {
       remove_checkpoint(options.partial());
@@ -335,6 +349,8 @@ void add_profile(CLI::App& app, Run& run) {
   verb->add_flag(
       "--no-outputs", options->no_outputs,
       "Routing only: cheaper, but no score that needs expert output norms (reap, share, …)");
+  verb->add_option("--mask", options->mask,
+                   "Virtual surgery: the model with only the mask's experts");
   add_chat_options(*verb, options->chats);
   verb->add_option("--shard", options->shard, "Only the i-th of n shares of the records, as i/n");
   verb->add_flag("--coactivation", options->profile.coactivation,

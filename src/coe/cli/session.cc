@@ -3,6 +3,7 @@
 #include "coe/base/text.h"
 #include "coe/corpus/select.h"
 #include "coe/corpus/text_spec.h"
+#include "coe/eval/virtual_surgery.h"
 
 namespace coe::cli {
 
@@ -25,6 +26,14 @@ Result<OpenModel> open_model(const Path& path, Session& session) {
   return OpenModel{std::move(file), std::move(moe)};
 }
 
+Result<OpenMask> open_mask(const Path& path, const OpenModel& model) {
+  COE_TRY(const auto text, read_text(path));
+  COE_TRY(auto mask, parse_mask(text, path.string()));
+  COE_TRY_STATUS(check_mask(mask, model.moe, path.string()));
+  COE_TRY(auto filter, virtual_surgery(mask, model.file, model.moe));
+  return OpenMask{std::move(mask), std::move(filter)};
+}
+
 void add_engine_options(CLI::App& verb, EngineOptions& options) {
   verb.add_option("-c,--ctx-size", options.n_ctx, "Context in tokens")->capture_default_str();
   verb.add_option("-b,--batch-size", options.n_batch, "Tokens per forward pass")
@@ -40,8 +49,26 @@ void add_engine_options(CLI::App& verb, EngineOptions& options) {
                   "Keep the experts of the first N layers on the CPU");
   verb.add_option("--rpc", options.rpc_servers, "llama.cpp RPC servers, host:port,…")
       ->delimiter(',');
+  verb.add_flag("!--no-repack,!--nr", options.repack,
+                "Leave weights as the file has them instead of reordering them for this CPU");
   verb.add_flag("--flash-attn", options.flash_attn,
                 "Use flash attention: faster on GPUs, logits move a little");
+}
+
+std::vector<CLI::Option*> add_sampling_options(CLI::App& verb, Sampling& sampling) {
+  return {
+      verb.add_option("--temp,--temperature", sampling.temperature,
+                      "Generation: temperature (0: the likeliest token)")
+          ->check(CLI::NonNegativeNumber)
+          ->capture_default_str(),
+      verb.add_option("--top-k", sampling.top_k, "Generation: of the k likeliest tokens (0: all)")
+          ->check(CLI::NonNegativeNumber)
+          ->capture_default_str(),
+      verb.add_option("--top-p", sampling.top_p, "Generation: of the likeliest that make up p")
+          ->check(CLI::Range(0.0, 1.0))
+          ->capture_default_str(),
+      verb.add_option("--seed", sampling.seed, "Generation: seed")->capture_default_str(),
+  };
 }
 
 void add_corpus_options(CLI::App& verb, CorpusOptions& options) {

@@ -9,6 +9,7 @@
 #include "coe/engine/engine.h"
 #include "coe/gguf/dequantizer.h"
 #include "coe/gguf/reader.h"
+#include "coe/mask/keep_mask.h"
 #include "coe/moe/model.h"
 
 #include <CLI/CLI.hpp>
@@ -52,9 +53,11 @@ void add_profile(CLI::App& app, Run& run);
 void add_merge(CLI::App& app, Run& run);
 void add_recon(CLI::App& app, Run& run);
 void add_mask(CLI::App& app, Run& run);
+void add_compare(CLI::App& app, Run& run);
 void add_prune(CLI::App& app, Run& run);
 void add_verify(CLI::App& app, Run& run);
 void add_eval(CLI::App& app, Run& run);
+void add_chat(CLI::App& app, Run& run);
 void add_specialize(CLI::App& app, Run& run);
 
 // A document that begins with "schema": "coe.<verb>/1" and the tool's version.
@@ -67,8 +70,17 @@ struct OpenModel {
 };
 Result<OpenModel> open_model(const Path& path, Session& session);
 
+// A mask of that model, and what engines take of it.
+struct OpenMask {
+  KeepMask mask;
+  ExpertFilter filter;
+};
+Result<OpenMask> open_mask(const Path& path, const OpenModel& model);
+
 // -c, -b, -t, -ngl, --flash-attn, with llama.cpp's names.
 void add_engine_options(CLI::App& verb, EngineOptions& options);
+// --temp, --top-k, --top-p and --seed, with llama.cpp's names.
+std::vector<CLI::Option*> add_sampling_options(CLI::App& verb, Sampling& sampling);
 // -f, --text and --domain.
 struct CorpusOptions {
   std::vector<Path> files;

@@ -11,6 +11,7 @@ namespace coe {
 
 class Observer;
 class RoutingObserver;
+struct ExpertFilter;
 
 struct ChatMessage {
   std::string role;  // "system", "user", "assistant"
@@ -40,18 +41,29 @@ struct Sampling {
   std::uint64_t seed = 1;
 };
 
+// Sees a text while it is written.
+class TokenObserver {
+ public:
+  virtual ~TokenObserver() = default;
+  // Not of the token that ends the turn. False: the text ends here.
+  virtual bool on_token(std::int32_t token) = 0;
+};
+
 struct GenerateRequest {
   std::span<const std::int32_t> prompt;  // from position 0
   std::uint32_t max_new_tokens = 0;
   Sampling sampling;
-  RoutingObserver* routing = nullptr;  // sees each token of the prompt and of the result once
-  bool outputs = false;                // also the norms of RoutingView
-  Observer* observer = nullptr;        // its cancelled() is polled between tokens
+  RoutingObserver* routing = nullptr;    // sees each token of the prompt and of the result once
+  bool outputs = false;                  // also the norms of RoutingView
+  const ExpertFilter* filter = nullptr;  // null: the model as it is
+  TokenObserver* written = nullptr;
+  Observer* observer = nullptr;  // its cancelled() is polled between tokens
 };
 
 struct Generation {
   std::vector<std::int32_t> tokens;  // without the one that ended it
-  std::int32_t end_token = -1;       // -1: stopped at max_new_tokens or the end of the context
+  // -1: stopped at max_new_tokens, at the end of the context, or by TokenObserver
+  std::int32_t end_token = -1;
 };
 
 }  // namespace coe

@@ -32,6 +32,7 @@ DecodeRequest decode_of(const GenerateRequest& request, std::span<const std::int
   decoded.tokens = tokens;
   decoded.routing = request.routing;
   decoded.outputs = request.outputs;
+  decoded.filter = request.filter;
   decoded.observer = request.observer;
   return decoded;
 }

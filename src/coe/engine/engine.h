@@ -139,10 +139,10 @@ class Engine {
   // kUnsupported where the router cannot be filtered, or where logits
   // are wanted of a model that gives embeddings; kEngine; kCancelled.
   virtual Status decode(const DecodeRequest& request) = 0;
-  // The same for many short sequences, which may share forward passes: routing or candidates only,
-  // no logits and no filter, `outputs` and the layers of `candidates` alike. Each request's
-  // observer is told of its own tokens. What a sequence's routing is then may differ from
-  // decode()'s in near-ties. By default one after the other.
+  // The same for many short sequences, which may share forward passes unless they have a filter:
+  // routing or candidates only, no logits, `outputs`, filter and the layers of `candidates` alike.
+  // Each request's observer is told of its own tokens. What a sequence's routing is then may differ
+  // from decode()'s in near-ties. By default one after the other.
   virtual Status decode_all(std::span<const DecodeRequest> requests);
   // Another engine over the same weights, to decode in another thread meanwhile. It may outlive
   // this one. Errors: kUnsupported, the default; kEngine.
@@ -173,6 +173,8 @@ struct EngineOptions {
   std::uint32_t n_cpu_moe = 0;  // first layers whose experts stay on the CPU all the same
   // host:port of llama.cpp RPC servers, whose devices count as GPUs
   std::vector<std::string> rpc_servers{};
+  // Off: weights stay as the file has them, as on an RPC server's CPU; slower, and other roundings.
+  bool repack = true;
   // Off: exact logits. On is faster on GPUs but moves logits (by up to 1.4 on the bundled model).
   bool flash_attn = false;
   // M > 0: every decode runs all experts for every token, and CandidateRequest tells of the M that

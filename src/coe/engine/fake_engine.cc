@@ -139,8 +139,12 @@ Result<Generation> FakeEngine::generate(const GenerateRequest& request) {
   auto decoded = decode_of(request, tokens);
   COE_TRY_STATUS(decode(decoded));
   COE_TRY(auto next, tokenize(std::string_view(reply).substr(0, n_new)));
-  for (const auto token : next) {
-    tokens.push_back(token);
+  for (std::size_t i = 0; i < next.size(); ++i) {
+    tokens.push_back(next[i]);
+    if (request.written != nullptr && !request.written->on_token(next[i])) {
+      next.resize(i + 1);
+      return Generation{std::move(next), -1};
+    }
     decoded.tokens = tokens;
     if (request.routing != nullptr)
       report(decoded, static_cast<std::uint32_t>(tokens.size() - 1), 1);

@@ -193,7 +193,7 @@ Status add_rpc_servers(const std::vector<std::string>& servers) {
     const ggml_backend_reg_t added = add(server.c_str());
     if (added == nullptr)
       return fail(Code::kEngine, fmt::format("no llama.cpp RPC server answers at {}", server),
-                  "start one there with rpc-server; both must be of the same llama.cpp");
+                  "start one there with ggml-rpc-server; both must be of the same llama.cpp");
     ggml_backend_register(added);
   }
   return {};
@@ -229,6 +229,7 @@ Result<std::unique_ptr<Engine>> LlamaEngine::open(const EngineOptions& options) 
                                                       options.n_candidate, n_used));
   }
   model_params.n_gpu_layers = options.n_gpu_layers;
+  model_params.use_extra_bufts = options.repack;
   // As llama.cpp's own --n-cpu-moe has it. Patterns must outlive the loading.
   std::vector<std::string> patterns;
   patterns.reserve(options.n_cpu_moe);
@@ -502,6 +503,7 @@ Status LlamaEngine::decode_all(std::span<const DecodeRequest> requests) {
     std::size_t n = 0;
     std::size_t n_token = 0;
     while (first + n < requests.size() && n < info_.n_seq &&
+           requests[first + n].filter == nullptr &&
            n_token + requests[first + n].tokens.size() <= room)
       n_token += requests[first + n++].tokens.size();
     if (n < 2) {
@@ -615,6 +617,7 @@ Result<Generation> LlamaEngine::generate(const GenerateRequest& request) {
       break;
     }
     tokens.push_back(token);
+    if (request.written != nullptr && !request.written->on_token(token)) break;
     decoded.tokens = tokens;
     const std::array runs = {BatchRun{&decoded, static_cast<std::uint32_t>(tokens.size() - 1), 1}};
     COE_TRY_STATUS(observe_batch(runs, true));

@@ -26,20 +26,23 @@ double DomainEval::top1_agreement() const {
   return n_token == 0 ? 0.0 : static_cast<double>(n_top1_same) / static_cast<double>(n_token);
 }
 
+void DomainEval::add(const DomainEval& other) {
+  n_record += other.n_record;
+  n_token += other.n_token;
+  nll += other.nll;
+  reference_nll += other.reference_nll;
+  kl += other.kl;
+  kl_max = std::max(kl_max, other.kl_max);
+  n_top1_same += other.n_top1_same;
+  logit_diff_max = std::max(logit_diff_max, other.logit_diff_max);
+  top1_gap_max = std::max(top1_gap_max, other.top1_gap_max);
+  records.insert(records.end(), other.records.begin(), other.records.end());
+}
+
 DomainEval EvalReport::total() const {
   DomainEval all;
   all.name = "all";
-  for (const auto& d : domains) {
-    all.n_record += d.n_record;
-    all.n_token += d.n_token;
-    all.nll += d.nll;
-    all.reference_nll += d.reference_nll;
-    all.kl += d.kl;
-    all.kl_max = std::max(all.kl_max, d.kl_max);
-    all.n_top1_same += d.n_top1_same;
-    all.logit_diff_max = std::max(all.logit_diff_max, d.logit_diff_max);
-    all.top1_gap_max = std::max(all.top1_gap_max, d.top1_gap_max);
-  }
+  for (const auto& d : domains) all.add(d);
   return all;
 }
 
@@ -203,10 +206,12 @@ Result<std::vector<EvalReport>> evaluate(std::span<const EvalSubject> subjects,
       step(item.tokens.size());
     }
     for (std::size_t i = 0; i < subjects.size(); ++i) {
-      auto& sums = reports[i].domains[item.domain];
-      Scorer scorer(item.tokens, keeper ? &*keeper : nullptr, sums);
+      DomainEval one;
+      Scorer scorer(item.tokens, keeper ? &*keeper : nullptr, one);
       COE_TRY_STATUS(decode(subjects[i], item.tokens, scorer, observer));
-      sums.n_record += 1;
+      one.n_record = 1;
+      one.records.push_back({one.n_token, one.nll, one.kl, one.n_top1_same});
+      reports[i].domains[item.domain].add(one);
       step(item.tokens.size());
     }
   }

@@ -27,6 +27,14 @@ struct EvalOptions {
   std::uint32_t max_tokens = 512;
 };
 
+// The part of DomainEval's sums that one record has.
+struct RecordEval {
+  std::uint64_t n_token = 0;
+  double nll = 0.0;
+  double kl = 0.0;
+  std::uint64_t n_top1_same = 0;
+};
+
 // Sums over the predicted tokens of one sub-domain; token i+1 is predicted at position i, the first
 // token never.
 struct DomainEval {
@@ -43,7 +51,11 @@ struct DomainEval {
   // Over tokens where the first choices differ: the reference's own logit gap between the two.
   // Small: near-ties.
   double top1_gap_max = 0.0;
+  // In the order of the corpus, those with nothing to predict left out: the same for all subjects.
+  std::vector<RecordEval> records;
 
+  // Adds sums and records; the name stays.
+  void add(const DomainEval& other);
   double perplexity() const;
   double reference_perplexity() const;
   double kl_mean() const;

@@ -1,5 +1,6 @@
 #include "coe/mask/keep_mask.h"
 
+#include "coe/base/hash.h"
 #include "coe/base/result.h"
 #include "coe/gguf/printable.h"
 #include "coe/mask/id_list.h"
@@ -207,6 +208,17 @@ bool KeepMask::keeps(LayerId layer, ExpertId expert) const {
   const auto found = layers_.find(layer);
   return found != layers_.end() &&
          std::binary_search(found->second.begin(), found->second.end(), expert);
+}
+
+std::string KeepMask::digest() const {
+  Hasher hasher;
+  hasher.add(std::uint64_t{n_expert_});
+  for (const auto& [layer, ids] : layers_) {
+    hasher.add(std::uint64_t{layer.value});
+    hasher.add(std::uint64_t{ids.size()});
+    for (const auto id : ids) hasher.add(std::uint64_t{id.value});
+  }
+  return hasher.digest();
 }
 
 std::map<std::uint32_t, std::vector<std::uint32_t>> KeepMask::as_ids() const {

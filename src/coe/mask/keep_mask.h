@@ -39,6 +39,9 @@ class KeepMask {
   // Kept ids by block id, without strong types: what engines take for virtual surgery.
   std::map<std::uint32_t, std::vector<std::uint32_t>> as_ids() const;
 
+  // Identity of what is kept, whatever it was made of: "xxh3:" and 32 hexadecimal digits.
+  std::string digest() const;
+
   // The parent it was made for; empty fields when unknown (plain masks).
   ModelId parent;
   std::vector<MaskPass> passes;

@@ -83,6 +83,7 @@ Result<Answer> answer_question(Engine& engine, const ChatMarkup& markup, const Q
   request.sampling.seed = Rng(Rng(request.sampling.seed).next() + question.sample).next();
   request.routing = &routing;
   request.outputs = options.outputs;
+  request.filter = options.filter;
   request.observer = &observer;
   COE_TRY(const auto generation, engine.generate(request));
 

@@ -45,6 +45,7 @@ class Pipeline {
       : items_(items),
         packs_(packs),
         outputs_(options.outputs),
+        filter_(options.filter),
         n_ahead_(kAhead * n_engine),
         observer_(observer),
         next_(options.first_pack),
@@ -110,6 +111,7 @@ class Pipeline {
         request.tokens = windows[w];
         request.routing = &done.traces[i][w];
         request.outputs = outputs_;
+        request.filter = filter_;
         request.observer = &stop_flag_;
       }
     }
@@ -120,6 +122,7 @@ class Pipeline {
   std::span<const WorkItem> items_;
   std::span<const std::size_t> packs_;
   bool outputs_ = false;
+  const ExpertFilter* filter_ = nullptr;
   std::size_t n_ahead_;
   Observer& observer_;
   StopFlag stop_flag_;

@@ -42,7 +42,8 @@ class RoutingTrace : public RoutingObserver {
 std::vector<std::size_t> plan_packs(std::span<const WorkItem> items, const EngineInfo& info);
 
 struct PipelineOptions {
-  bool outputs = true;         // RoutingView's norms, too
+  bool outputs = true;  // RoutingView's norms, too
+  const ExpertFilter* filter = nullptr;
   std::size_t first_pack = 0;  // those before it are done
   // Engines at work: the one given and its forks. 0: as many as suit it.
   std::size_t n_engine = 0;

@@ -63,6 +63,7 @@ RoutingStats begin_stats(const EngineInfo& info, const MoeModel& parent, const C
   stats.corpus_digest = corpus.digest;
   stats.settings = profile_settings(options);
   stats.router_temperature = options.router_temperature;
+  stats.mask_digest = options.mask_digest;
   stats.n_expert_group = parent.n_expert_group;
   stats.n_chunk_expert = parent.n_chunk_expert;
   stats.shape.n_expert = parent.n_expert;
@@ -92,7 +93,8 @@ Status check_same(std::string_view what, const std::string& found, const std::st
 // Whether sums of one can go on in the other.
 bool same_form(const RoutingStats& a, const RoutingStats& b) {
   return a.shape == b.shape && a.router_temperature == b.router_temperature &&
-         a.n_expert_group == b.n_expert_group && a.n_chunk_expert == b.n_chunk_expert &&
+         a.mask_digest == b.mask_digest && a.n_expert_group == b.n_expert_group &&
+         a.n_chunk_expert == b.n_chunk_expert &&
          std::equal(a.domains.begin(), a.domains.end(), b.domains.begin(), b.domains.end(),
                     [](const DomainStats& x, const DomainStats& y) {
                       return x.name == y.name && x.weight == y.weight &&
@@ -130,6 +132,7 @@ class Recorder {
   void count_sample(const WorkItem& item, std::size_t n_token, std::span<const double> utility);
   Status record_items(Collector& collector);
   Status generate_answers(Collector& collector);
+  bool between_packs() const;
   bool is_stable() const { return stability_ && stability_->is_stable(); }
   void save_in_time();
   Status save() const;
@@ -168,16 +171,14 @@ Status Recorder::take_over(Checkpoint found) {
   if (!same_form(found.stats, stats_) || found.stability.has_value() != stability_.has_value() ||
       found.head.n_item != plan_.items.size() || found.head.n_done > plan_.items.size())
     return fail(Code::kCorrupt, "does not have the form that its settings call for");
-  // Between packs, or what is left would share forward passes with other samples than before.
-  if (!options_.generate && found.head.n_done < plan_.items.size() &&
-      !std::ranges::binary_search(packs_, static_cast<std::size_t>(found.head.n_done)))
-    return fail(Code::kMismatch, "was begun with another size of batches",
-                std::string(kOtherRunHint));
-  if (stability_) COE_TRY_STATUS(stability_->restore(*std::move(found.stability)));
   stats_ = std::move(found.stats);
   n_done_ = n_before_ = found.head.n_done;
   n_resumed_ = stats_.n_tokens();
-  return {};
+  // Or what is left would share forward passes with other samples than before.
+  if (!between_packs())
+    return fail(Code::kMismatch, "was begun with another size of batches",
+                std::string(kOtherRunHint));
+  return stability_ ? stability_->restore(*std::move(found.stability)) : Status();
 }
 
 Status Recorder::resume() {
@@ -195,9 +196,15 @@ Status Recorder::save() const {
                           stability_ ? &stability_->state() : nullptr);
 }
 
-// Keeps what is done before the work ends with an error.
+bool Recorder::between_packs() const {
+  return options_.generate || n_done_ == plan_.items.size() ||
+         std::ranges::binary_search(packs_, n_done_);
+}
+
+// Keeps what is done before the work ends with an error. Amid a pack the sums cannot be resumed
+// from, and an earlier checkpoint stays.
 Error Recorder::stopped(Error error) const {
-  if (!checkpoints() || n_done_ == 0) return error;
+  if (!checkpoints() || n_done_ == 0 || !between_packs()) return error;
   if (const auto saved = save(); !saved) {
     observer_.warning(saved.error().message);
     return error;
@@ -293,6 +300,7 @@ Status Recorder::generate_answers(Collector& collector) {
 Status Recorder::record_items(Collector& collector) {
   PipelineOptions pipeline;
   pipeline.outputs = options_.outputs;
+  pipeline.filter = options_.filter;
   pipeline.n_engine = options_.n_engine;
   pipeline.first_pack = first_pack_at(packs_, n_done_);
   const auto deliver = [&](std::size_t first,
@@ -345,6 +353,7 @@ std::string profile_settings(const ProfileOptions& options) {
   if (options.coactivation) text += " coactivation=1";
   if (options.router_temperature != 1.0)
     text += fmt::format(" router_temperature={}", options.router_temperature);
+  if (!options.mask_digest.empty()) text += " mask=" + options.mask_digest;
   if (options.stability && options.stability->stop_at)
     text += fmt::format(" until_stable={} stability_keep={}", *options.stability->stop_at,
                         options.stability->n_keep);

@@ -60,6 +60,10 @@ struct ProfileOptions {
   // all shards merge to the profile of the whole, up to rounding of sums.
   std::uint32_t shard = 0;
   std::uint32_t n_shard = 1;
+  // Virtual surgery: profiles the parent as the specialist that `filter` leaves; must outlive the
+  // run. `mask_digest` (KeepMask::digest) goes with it, into the profile.
+  const ExpertFilter* filter = nullptr;
+  std::string mask_digest = {};
   std::optional<StabilityOptions> stability =
       std::nullopt;  // watch the mask, and stop once it holds still
   // Each record is a chat in the markup of the model's template; a sub-domain becomes one for each

@@ -31,6 +31,7 @@ inline constexpr std::string_view kWeights = "coe.profile.weights";
 inline constexpr std::string_view kCorpusDigest = "coe.profile.corpus_digest";
 inline constexpr std::string_view kSettings = "coe.profile.settings";
 inline constexpr std::string_view kRouterTemperature = "coe.profile.router_temperature";
+inline constexpr std::string_view kMaskDigest = "coe.profile.mask_digest";
 inline constexpr std::string_view kToolVersion = "coe.tool_version";
 inline constexpr std::string_view kEngine = "coe.engine";
 inline constexpr std::string_view kCommandLine = "coe.command_line";

@@ -72,6 +72,7 @@ Result<RoutingStats> read_keys(const gguf::Header& header, std::uint32_t version
   if (version > names::kFirstVersion) {
     COE_TRY(const Value* value, find_value(header, names::kRouterTemperature, ValueType::kF64));
     stats.router_temperature = value->as_float().value();
+    COE_TRY(stats.mask_digest, read_string(header, names::kMaskDigest));
   }
   COE_TRY(stats.parent.name, read_string(header, names::kParentName));
   COE_TRY(stats.parent.architecture, read_string(header, names::kParentArchitecture));

@@ -37,6 +37,10 @@ std::string model_text(const ModelId& id) {
   return fmt::format("`{}` (digest {})", printable(id.name), printable(id.digest));
 }
 
+std::string_view mask_text(const std::string& digest) {
+  return digest.empty() ? std::string_view("none") : digest;
+}
+
 std::string shape_text(const RoutingShape& shape) {
   return fmt::format("{} layers of {} experts, {} used", shape.n_layer(), shape.n_expert,
                      shape.n_expert_used);
@@ -77,6 +81,11 @@ Status check_mergeable(const RoutingStats& into, const RoutingStats& other) {
                 fmt::format("taken at another router temperature ({} vs {})",
                             other.router_temperature, into.router_temperature),
                 "profile with the same settings");
+  if (into.mask_digest != other.mask_digest)
+    return fail(Code::kMismatch,
+                fmt::format("taken under another mask ({} vs {})", mask_text(other.mask_digest),
+                            mask_text(into.mask_digest)),
+                "profile with the same --mask, or all without one");
   for (const auto& domain : other.domains) {
     const auto* same = into.find_domain(domain.name);
     if (same != nullptr && same->weight != domain.weight)

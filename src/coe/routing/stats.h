@@ -72,6 +72,8 @@ struct RoutingStats {
   std::uint32_t n_chunk_expert = 1;  // of the parent: experts that are kept or removed as one
   // Router weights entered the sums as w^(1/T), scaled to the token's own sum of weights.
   double router_temperature = 1.0;
+  // Identity of the mask under which the model ran (virtual surgery); empty: the model as it is.
+  std::string mask_digest;
   std::vector<DomainStats> domains;  // sorted by name
   std::string tool_version;          // that wrote it
   std::string engine;                // engine and its version
@@ -88,7 +90,7 @@ struct RoutingStats {
 // check_invariants. Of engine, corpus digest and settings only what both agree on is kept, else
 // they become empty; tool version and command line are those of `into`, for the caller to replace.
 // Up to rounding of sums, the order of merging does not matter. Errors, which leave `into` as it
-// was: kMismatch when parent, shape, expert groups, router temperature, presence of expert outputs
+// was: kMismatch when parent, shape, expert groups, router temperature, mask, presence of expert outputs
 // or coactivation, or the weight of a shared sub-domain differ.
 Status merge_into(RoutingStats& into, const RoutingStats& other);
 

@@ -28,7 +28,7 @@ namespace names = profile_file;
 
 // Readers that know the first version only must not take what it has no word for.
 std::uint32_t version_of(const RoutingStats& stats) {
-  const bool plain = stats.router_temperature == 1.0 &&
+  const bool plain = stats.router_temperature == 1.0 && stats.mask_digest.empty() &&
                      (stats.domains.empty() || !stats.domains.front().has_coactivation());
   return plain ? names::kFirstVersion : names::kVersion;
 }
@@ -61,8 +61,10 @@ std::vector<KeyValue> profile_keys(const RoutingStats& stats) {
   add(names::kWeights, Value::array_f64(weights));
   add(names::kCorpusDigest, Value::string(stats.corpus_digest));
   add(names::kSettings, Value::string(stats.settings));
-  if (version > names::kFirstVersion)
+  if (version > names::kFirstVersion) {
     add(names::kRouterTemperature, Value::f64(stats.router_temperature));
+    add(names::kMaskDigest, Value::string(stats.mask_digest));
+  }
   add(names::kToolVersion, Value::string(stats.tool_version));
   add(names::kEngine, Value::string(stats.engine));
   add(names::kCommandLine, Value::string(stats.command_line));
