@@ -137,8 +137,7 @@ Result<ScoreTable> table_from(const gguf::GgufFile& file) {
   table.n_tokens = static_cast<std::int64_t>(tokens->as_uint().value());
   COE_TRY(const auto* layers, gguf::find_array(header, kLayers, ValueType::kU32));
   const auto ids = layers->as_uint_array().value();
-  for (const auto id : ids)
-    table.layers.push_back(LayerId{static_cast<std::uint32_t>(id)});
+  for (const auto id : ids) table.layers.push_back(LayerId{static_cast<std::uint32_t>(id)});
   COE_TRY(const auto n_expert, gguf::read_u32(header, kExpert));
   // Before anything is made of these sizes: the file has them.
   const auto* info = header.find_tensor(kScores);
