@@ -3,10 +3,10 @@
 // surgery: the same choices of experts, router weights and logits.
 //
 // How equal. All that differs between the two sides is N, and only the router sees it: softmax is
-// computed over the kept experts alone on both sides (engine_llama/router_math.h), sigmoid and softplus
-// element by element, and after selection everything depends on k. Each logit of the router is a
-// dot product of its own, but in which order it is summed depends on N: where N is a multiple of 4,
-// ggml's CPU backend takes the tiled product, else one dot product at a time. So:
+// computed over the kept experts alone on both sides (engine_llama/router_math.h), sigmoid and
+// softplus element by element, and after selection everything depends on k. Each logit of the
+// router is a dot product of its own, but in which order it is summed depends on N: where N is a
+// multiple of 4, ggml's CPU backend takes the tiled product, else one dot product at a time. So:
 //
 //   - K a multiple of 4 (as the parent's N): equal bit for bit.
 //   - other K: router logits differ in their last bits. Such a difference is far below the

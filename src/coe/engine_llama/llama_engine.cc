@@ -256,6 +256,14 @@ Result<std::unique_ptr<Engine>> LlamaEngine::fork() {
   return make(model_, options_, info_.n_expert_used);
 }
 
+// Deprecated upstream for warming up, which is not what it does here. The engine is pinned.
+void run_all_experts(llama_context* context) {
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+  llama_set_warmup(context, true);
+#pragma GCC diagnostic pop
+}
+
 Result<std::unique_ptr<LlamaEngine>> LlamaEngine::make(std::shared_ptr<llama_model> shared,
                                                        const EngineOptions& options,
                                                        std::uint32_t n_used) {
@@ -298,7 +306,7 @@ Result<std::unique_ptr<LlamaEngine>> LlamaEngine::make(std::shared_ptr<llama_mod
                 "a smaller -c needs less memory");
   // What llama.cpp calls a warm-up: the router chooses all experts, and the first of them, as many
   // as the model uses, are summed up. From the first graph on, as graphs are reused.
-  if (options.n_candidate > 0) llama_set_warmup(engine->context_.get(), true);
+  if (options.n_candidate > 0) run_all_experts(engine->context_.get());
   engine->batch_ = std::make_unique<Batch>(n_room);
 
   auto& info = engine->info_;
