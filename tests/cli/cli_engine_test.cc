@@ -13,6 +13,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
@@ -215,15 +216,45 @@ TEST_F(CliEngine, ReconGivesATableThatMasksAreMadeOf) {
   EXPECT_LT(loss[0].at("mean").get<double>(), loss[2].at("mean").get<double>());
   run_json(recon + "-o s.gguf --memory 8");  // a layer at a time
   EXPECT_EQ(run("tail -c 10000 r.gguf > r.end; tail -c 10000 s.gguf | cmp - r.end").exit_code, 0);
-  const auto mask = run_json("coe mask --score-table r.gguf -k 64 -o m.json");
+  run_json("coe profile -t 1 -m " + model() + " -f train.jsonl -o p.gguf");
+  const auto mask = run_json("coe mask -p p.gguf --score-table r.gguf -k 64 -o m.json");
   EXPECT_EQ(mask.at("score"), "recon");
-  EXPECT_EQ(mask.at("loss_layers").size(), 8U);
-  EXPECT_DOUBLE_EQ(mask.at("loss").get<double>(), loss[0].at("mean").get<double>());
   const auto eval =
       run_json("coe eval -t 1 -m " + model() + " -f test.jsonl --mask m.json --max-tokens 64");
-  EXPECT_LT(eval.at("total").at("kl_mean").get<double>(), 2.0);
-  EXPECT_EQ(run("coe mask -k 64 -o n.json").exit_code, 2);
-  EXPECT_EQ(run("coe mask --score-table m.json -k 64 -o n.json").exit_code, 3);
+  EXPECT_LT(eval.at("results").at(0).at("total").at("kl_mean").get<double>(), 2.0);
+  EXPECT_EQ(run("coe mask --score-table r.gguf -k 64 -o n.json").exit_code, 2);
+  EXPECT_EQ(run("coe mask -p p.gguf --score-table m.json -k 64 -o n.json").exit_code, 3);
+
+  // Validation chooses, and the mask is rebuilt from its own recipe without it.
+  const auto chosen = run_json("coe mask -p p.gguf --score-table r.gguf -k 64 --score auto -m " +
+                               model() + " -f test.jsonl --max-tokens 64 -t 1 -o a.json");
+  ASSERT_EQ(chosen.at("trials").size(), 4U);
+  double least = 1e9;
+  std::string best;
+  for (const auto& trial : chosen.at("trials")) {
+    const double kl = trial.at("kl_mean");
+    if (kl < least) best = trial.at("score");
+    least = std::min(least, kl);
+  }
+  EXPECT_EQ(chosen.at("score"), best);
+  EXPECT_TRUE(run_json("coe mask --recipe a.json -p p.gguf --score-table r.gguf -o b.json")
+                  .at("identical")
+                  .get<bool>());
+  EXPECT_EQ(run("coe mask -p p.gguf -k 64 --score auto -o n.json").exit_code, 2);
+
+  const auto sweep = run_json("coe mask -p p.gguf --sweep 32,64-96/32 -m " + model() +
+                              " -f test.jsonl --max-tokens 64 -t 1 --svg sweep.svg")
+                         .at("points");
+  ASSERT_EQ(sweep.size(), 3U);
+  EXPECT_GT(sweep[0].at("kl_mean"), sweep[1].at("kl_mean"));
+  EXPECT_GT(sweep[1].at("kl_mean"), sweep[2].at("kl_mean"));
+  EXPECT_TRUE(sweep[1].at("fused_top_k").get<bool>());
+  EXPECT_FALSE(sweep[2].at("fused_top_k").get<bool>());
+  run_json("coe mask -p p.gguf -k 96 -o k96.json");
+  run_json("coe prune -m " + model() + " --mask k96.json -o k96.gguf");
+  EXPECT_NEAR(sweep[2].at("bytes_file").get<double>(),
+              static_cast<double>(std::filesystem::file_size(dir_ / "k96.gguf")), 4096);
+  EXPECT_TRUE(std::filesystem::exists(dir_ / "sweep.svg"));
   EXPECT_EQ(run(recon + "-o t.gguf --candidates 7").exit_code, 2);
 }
 
