@@ -262,7 +262,10 @@ DomainStats pool(const std::vector<Chosen>& chosen, const std::vector<Sums>& sum
 }
 
 Result<Table> by_token(Score score, const std::vector<Chosen>& chosen, const RoutingShape& shape) {
-  const auto sum = pool(chosen, sums_of(score));
+  // A single sub-domain is its own sum; copying it would cost more than scoring it.
+  const bool single = chosen.size() == 1;
+  const auto pooled = single ? DomainStats() : pool(chosen, sums_of(score));
+  const DomainStats& sum = single ? *chosen.front().domain : pooled;
   COE_TRY_STATUS(check_has_tokens(sum.n_tokens, "the profile"));
   return apply_formula(score, sum, shape);
 }
