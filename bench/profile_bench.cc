@@ -51,6 +51,7 @@ struct Options {
   std::size_t n_record = 0;
   std::uint32_t max_tokens = 1024;
   unsigned n_run = 5;
+  std::size_t n_slice = 8;
   std::uint32_t n_engine = 0;
   bool memory = false;
 };
@@ -85,6 +86,8 @@ class Bench {
     for (auto& domain : corpus_.domains)
       if (options_.n_record != 0 && domain.records.size() > options_.n_record)
         domain.records.resize(options_.n_record);
+    if (!options_.only.empty()) options_.n_slice = 1;
+    cut_slices();
     if (wants(Step::kRouting) || wants(Step::kOutputs)) {
       COE_TRY(engine_, open_llama_engine(options_.engine));
     }
@@ -97,18 +100,20 @@ class Bench {
 
   Status run() {
     for (unsigned round = 0; round <= options_.n_run; ++round) {  // the first one warms up
-      auto steps = kSteps;
-      std::ranges::rotate(steps, steps.begin() + round % steps.size());
-      for (const Step step : steps) {
-        if (!wants(step)) continue;
-        const auto start = std::chrono::steady_clock::now();
-        COE_TRY(const auto n_token, perform(step));
-        const double rate = static_cast<double>(n_token) / seconds_since(start);
-        if (round == 0 && options_.only.empty()) continue;
-        rates_[step].push_back(rate);
-        fmt::print(stderr, "{} {}: {:.1f} tokens/s\n", round, step_name(step), rate);
-        if (!options_.only.empty()) return {};  // memory: one run says it all
+      for (std::size_t s = 0; s < slices_.size(); ++s) {
+        auto steps = kSteps;
+        std::ranges::rotate(steps, steps.begin() + (round + s) % steps.size());
+        for (const Step step : steps) {
+          if (!wants(step)) continue;
+          const auto start = std::chrono::steady_clock::now();
+          COE_TRY(const auto n_token, perform(step, slices_[s]));
+          const double rate = static_cast<double>(n_token) / seconds_since(start);
+          if (!options_.only.empty()) return {};  // memory: one run says it all
+          if (round > 0) rates_[step].push_back(rate);
+        }
       }
+      if (round > 0 && options_.only.empty())
+        fmt::print(stderr, "round {} of {}\n", round, options_.n_run);
     }
     return {};
   }
@@ -156,14 +161,18 @@ class Bench {
   }
 
   void report() const {
-    const double plain = median_of(Step::kPlain);
-    fmt::print("{:<18}{:>12}{:>14}{:>14}\n", "step", "tokens/s", "/ prefill", "/ packed");
-    for (const auto& [step, rates] : rates_)
-      fmt::print("{:<18}{:>12.1f}{:>14.3f}{:>14.3f}\n", step_name(step), median(rates),
-                 median(rates) / plain, median(rates) / median_of(Step::kPlainPacked));
+    fmt::print("{:<18}{:>12}{:>14}{:>18}{:>14}\n", "step", "tokens/s", "/ prefill", "quartiles",
+               "/ packed");
+    for (const auto& [step, rates] : rates_) {
+      const auto to_plain = ratios(step, Step::kPlain);
+      fmt::print("{:<18}{:>12.1f}{:>14.3f}{:>18}{:>14.3f}\n", step_name(step), median(rates),
+                 median(to_plain),
+                 fmt::format("{:.3f}-{:.3f}", quantile(to_plain, 0.25), quantile(to_plain, 0.75)),
+                 median(ratios(step, Step::kPlainPacked)));
+    }
     if (!imatrix_.empty())
       fmt::print("{:<18}{:>12.1f}{:>14.3f}\n", "llama-imatrix", median(imatrix_),
-                 median(imatrix_) / plain);
+                 median(imatrix_) / median(rates_.at(Step::kPlain)));
     for (const auto& [step, run] : memory_)
       fmt::print("{:<18}peak {} ({} allocated)\n", step_name(step), human_bytes(run.max_rss_bytes),
                  human_bytes(run.max_anon_bytes));
@@ -181,8 +190,12 @@ class Bench {
     doc["n_context"] = options_.n_engine;
     for (const auto& [step, rates] : rates_) doc["tokens_per_s"][step_name(step)] = rates;
     if (!imatrix_.empty()) doc["tokens_per_s"]["llama_imatrix_with_loading"] = imatrix_;
-    for (const auto& [step, rates] : rates_)
-      doc["ratio_to_prefill"][step_name(step)] = median(rates) / median_of(Step::kPlain);
+    for (const auto& [step, rates] : rates_) {
+      const auto to_plain = ratios(step, Step::kPlain);
+      doc["ratio_to_prefill"][step_name(step)] = {{"median", median(to_plain)},
+                                                  {"quartile_1", quantile(to_plain, 0.25)},
+                                                  {"quartile_3", quantile(to_plain, 0.75)}};
+    }
     for (const auto& [step, run] : memory_)
       doc["peak_rss_bytes"][step_name(step)] = {{"total", run.max_rss_bytes},
                                                 {"allocated", run.max_anon_bytes}};
@@ -192,9 +205,41 @@ class Bench {
  private:
   bool wants(Step step) const { return options_.only.empty() || options_.only == step_name(step); }
 
-  double median_of(Step step) const {
-    const auto found = rates_.find(step);
-    return found == rates_.end() ? 0.0 : median(found->second);
+  // A part of the text, over which steps take turns.
+  struct Slice {
+    Corpus corpus;
+    std::vector<std::vector<std::int32_t>> windows;
+  };
+
+  // Every n-th record.
+  void cut_slices() {
+    std::size_t n_record = 0;
+    for (const auto& domain : corpus_.domains) n_record += domain.records.size();
+    slices_.resize(std::clamp<std::size_t>(options_.n_slice, 1, n_record));
+    for (auto& slice : slices_) slice.corpus.digest = corpus_.digest;
+    std::size_t at = 0;
+    for (const auto& domain : corpus_.domains)
+      for (const auto& record : domain.records) {
+        auto& domains = slices_[at++ % slices_.size()].corpus.domains;
+        if (domains.empty() || domains.back().name != domain.name)
+          domains.push_back({domain.name, domain.weight, {}});
+        domains.back().records.push_back(record);
+      }
+  }
+
+  // Of two steps that followed each other on the same slice: what slows the machine down for a
+  // while hits both.
+  std::vector<double> ratios(Step step, Step to) const {
+    std::vector<double> out;
+    const auto& above = rates_.at(step);
+    const auto& below = rates_.at(to);
+    for (std::size_t i = 0; i < above.size(); ++i) out.push_back(above[i] / below[i]);
+    return out;
+  }
+
+  static double quantile(std::vector<double> values, double q) {
+    std::ranges::sort(values);
+    return values[static_cast<std::size_t>(q * static_cast<double>(values.size() - 1) + 0.5)];
   }
 
   Status tokenize() {
@@ -204,23 +249,24 @@ class Bench {
     if (!tokenizer) {
       COE_TRY(tokenizer, open_llama_engine(options_.engine));
     }
-    for (const auto& domain : corpus_.domains)
-      for (const auto& record : domain.records) {
-        COE_TRY(const auto tokens, tokenizer->tokenize(record.text));
-        for (auto& window :
-             split_windows(tokens, std::min(options_.max_tokens, tokenizer->info().n_ctx),
-                           tokenizer->info().bos_token))
-          windows_.push_back(std::move(window));
-      }
+    for (auto& slice : slices_)
+      for (const auto& domain : slice.corpus.domains)
+        for (const auto& record : domain.records) {
+          COE_TRY(const auto tokens, tokenizer->tokenize(record.text));
+          for (auto& window :
+               split_windows(tokens, std::min(options_.max_tokens, tokenizer->info().n_ctx),
+                             tokenizer->info().bos_token))
+            slice.windows.push_back(std::move(window));
+        }
     if (options_.only.empty()) engine_ = std::move(tokenizer);
     return {};
   }
 
-  Result<std::uint64_t> perform(Step step) {
+  Result<std::uint64_t> perform(Step step, const Slice& slice) {
     if (is_plain(step)) {
-      COE_TRY_STATUS(plain_->run(windows_, step == Step::kPlainPacked));
+      COE_TRY_STATUS(plain_->run(slice.windows, step == Step::kPlainPacked));
       std::uint64_t n_token = 0;
-      for (const auto& window : windows_) n_token += window.size();
+      for (const auto& window : slice.windows) n_token += window.size();
       return n_token;
     }
     ProfileOptions profile;
@@ -228,7 +274,7 @@ class Bench {
     profile.n_engine = options_.n_engine;
     profile.outputs = step == Step::kOutputs;
     Observer observer;
-    COE_TRY(const auto stats, run_profile(*engine_, model_, corpus_, profile, observer));
+    COE_TRY(const auto stats, run_profile(*engine_, model_, slice.corpus, profile, observer));
     return static_cast<std::uint64_t>(stats.n_tokens());
   }
 
@@ -237,7 +283,7 @@ class Bench {
   Corpus corpus_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<PlainPrefill> plain_;
-  std::vector<std::vector<std::int32_t>> windows_;
+  std::vector<Slice> slices_;
   std::map<Step, std::vector<double>> rates_;
   std::map<Step, ChildRun> memory_;
   std::vector<double> imatrix_;
@@ -272,6 +318,9 @@ int run_cli(int argc, char** argv) {
   app.add_option("--contexts", options.n_engine, "Contexts that take turns (0: as coe does)");
   app.add_option("-n,--runs", options.n_run, "Rounds after the first")->capture_default_str();
   app.add_option("--imatrix", options.imatrix, "llama-imatrix, to be timed on the same text");
+  app.add_option("--slices", options.n_slice, "Parts of the text over which steps take turns")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   app.add_flag("--memory", options.memory, "Measure each step's peak memory, too");
   app.add_option("--only", options.only, "One step once (what --memory starts)");
   app.add_option("--note", options.note, "Text for the report, e.g. the commit");

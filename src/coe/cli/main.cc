@@ -20,6 +20,7 @@ void add_verbs(CLI::App& app, Run& run) {
   coe::cli::add_profile(app, run);
   coe::cli::add_merge(app, run);
   coe::cli::add_mask(app, run);
+  coe::cli::add_compare(app, run);
   coe::cli::add_prune(app, run);
   coe::cli::add_verify(app, run);
   coe::cli::add_eval(app, run);

@@ -165,9 +165,9 @@ Status emit_profile(const ProfileRun& run, const Options& options, const ChatLog
 // What decides the bits of a profile besides its own settings. Not the number of threads: each of
 // ggml's sums is one thread's.
 std::string engine_settings(const EngineOptions& options) {
-  return fmt::format("n_ctx={} n_batch={} n_seq={} n_gpu_layers={} flash_attn={}", options.n_ctx,
-                     options.n_batch, options.n_seq, options.n_gpu_layers,
-                     options.flash_attn ? 1 : 0);
+  return fmt::format("n_ctx={} n_batch={} n_seq={} n_gpu_layers={} repack={} flash_attn={}",
+                     options.n_ctx, options.n_batch, options.n_seq, options.n_gpu_layers,
+                     options.repack ? 1 : 0, options.flash_attn ? 1 : 0);
 }
 
 // Without --resume, so that a profile does not tell how often its run was stopped.

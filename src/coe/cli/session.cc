@@ -49,6 +49,8 @@ void add_engine_options(CLI::App& verb, EngineOptions& options) {
                   "Keep the experts of the first N layers on the CPU");
   verb.add_option("--rpc", options.rpc_servers, "llama.cpp RPC servers, host:port,…")
       ->delimiter(',');
+  verb.add_flag("!--no-repack,!--nr", options.repack,
+                "Leave weights as the file has them instead of reordering them for this CPU");
   verb.add_flag("--flash-attn", options.flash_attn,
                 "Use flash attention: faster on GPUs, logits move a little");
 }

@@ -52,6 +52,7 @@ void add_corpus(CLI::App& app, Run& run);
 void add_profile(CLI::App& app, Run& run);
 void add_merge(CLI::App& app, Run& run);
 void add_mask(CLI::App& app, Run& run);
+void add_compare(CLI::App& app, Run& run);
 void add_prune(CLI::App& app, Run& run);
 void add_verify(CLI::App& app, Run& run);
 void add_eval(CLI::App& app, Run& run);

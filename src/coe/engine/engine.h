@@ -132,6 +132,8 @@ struct EngineOptions {
   std::uint32_t n_cpu_moe = 0;  // first layers whose experts stay on the CPU all the same
   // host:port of llama.cpp RPC servers, whose devices count as GPUs
   std::vector<std::string> rpc_servers{};
+  // Off: weights stay as the file has them, as on an RPC server's CPU; slower, and other roundings.
+  bool repack = true;
   // Off: exact logits. On is faster on GPUs but moves logits (by up to 1.4 on the bundled model).
   bool flash_attn = false;
 };

@@ -197,6 +197,7 @@ Result<std::unique_ptr<Engine>> LlamaEngine::open(const EngineOptions& options) 
   COE_TRY_STATUS(add_rpc_servers(options.rpc_servers));
   llama_model_params model_params = llama_model_default_params();
   model_params.n_gpu_layers = options.n_gpu_layers;
+  model_params.use_extra_bufts = options.repack;
   // As llama.cpp's own --n-cpu-moe has it. Patterns must outlive the loading.
   std::vector<std::string> patterns;
   patterns.reserve(options.n_cpu_moe);

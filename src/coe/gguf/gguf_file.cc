@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <fcntl.h>
 #include <optional>
 #include <span>
 #include <string>
@@ -176,6 +177,11 @@ Status GgufFile::read(const TensorInfo& tensor, std::uint64_t offset,
                       std::span<std::byte> out) const {
   COE_CHECK(offset <= tensor.n_bytes && out.size() <= tensor.n_bytes - offset);
   return read_part(tensor.part, this->position(tensor) + offset, out);
+}
+
+void GgufFile::will_need(std::size_t part, std::uint64_t position, std::uint64_t n_bytes) const {
+  ::posix_fadvise(part_fd(part), static_cast<off_t>(position), static_cast<off_t>(n_bytes),
+                  POSIX_FADV_WILLNEED);
 }
 
 Result<std::vector<std::byte>> GgufFile::read_all(const TensorInfo& tensor) const {

@@ -91,6 +91,8 @@ class GgufFile {
   Status read(const TensorInfo& tensor, std::uint64_t offset, std::span<std::byte> out) const;
   // The same for any bytes of a part.
   Status read_part(std::size_t part, std::uint64_t position, std::span<std::byte> out) const;
+  // Asks the system to have these bytes of a part ready soon; a hint, so nothing can fail.
+  void will_need(std::size_t part, std::uint64_t position, std::uint64_t n_bytes) const;
   // All of a tensor that fits in memory.
   Result<std::vector<std::byte>> read_all(const TensorInfo& tensor) const;
 

@@ -1,6 +1,7 @@
 #include "coe/profile/stability.h"
 
 #include "coe/base/rng.h"
+#include "coe/routing/entropy.h"
 
 #include <fmt/format.h>
 
@@ -135,12 +136,7 @@ std::vector<double> Stability::entropy() const {
   std::vector<double> out;
   for (std::size_t first = 0; first < state_.sums.size(); first += n_expert_) {
     const auto row = std::span(state_.sums).subspan(first, n_expert_);
-    const double total = std::accumulate(row.begin(), row.end(), 0.0);
-    double sum = 0.0;
-    for (const double value : row) {
-      if (value > 0.0) sum -= value / total * std::log(value / total);
-    }
-    out.push_back(sum / std::log(static_cast<double>(n_expert_)));
+    out.push_back(normalised_entropy(row));
   }
   return out;
 }

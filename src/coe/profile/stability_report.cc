@@ -1,6 +1,7 @@
 #include "coe/profile/stability_report.h"
 
 #include "coe/base/text.h"
+#include "coe/picture/svg.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -9,7 +10,6 @@
 #include <array>
 #include <cmath>
 #include <functional>
-#include <iterator>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -50,19 +50,6 @@ Json layers_json(const StabilityReport& report) {
   return layers;
 }
 
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '&')
-      out += "&amp;";
-    else if (c == '<')
-      out += "&lt;";
-    else if (static_cast<unsigned char>(c) >= 0x20)
-      out += c;
-  }
-  return out;
-}
-
 // Lengths in pixels.
 constexpr double kWidth = 960;
 constexpr double kLeft = 64;
@@ -70,6 +57,8 @@ constexpr double kRight = kWidth - 24;
 constexpr double kTop = 84;
 constexpr double kBottom = 400;
 constexpr double kStripTop = 470;
+constexpr Rgb kLight{0xf2, 0xf4, 0xf7};
+constexpr Rgb kDark{0x12, 0x3c, 0x70};
 
 class Picture {
  public:
@@ -81,33 +70,19 @@ class Picture {
     const bool strips = report_.membership.n_layer() > 0;
     const double height =
         strips ? kStripTop + row * static_cast<double>(report_.layers.size()) + 48 : kBottom + 60;
-    add("<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{:g}\" height=\"{:g}\" "
-        "viewBox=\"0 0 {:g} {:g}\" font-family=\"sans-serif\" font-size=\"13\" fill=\"#222\">\n"
-        "<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n",
-        kWidth, height, kWidth, height);
-    text(kLeft, 28, "start", 17,
-         fmt::format("Does the mask of {} experts a layer hold still? {}", report_.n_keep,
-                     stats_.parent.name));
-    text(kLeft, 48, "start", 13, stability_text(report_));
+    svg_.text({kLeft, 28}, Anchor::kStart, 17,
+              fmt::format("Does the mask of {} experts a layer hold still? {}", report_.n_keep,
+                          stats_.parent.name));
+    svg_.text({kLeft, 48}, Anchor::kStart, 13, stability_text(report_));
     if (report_.points.empty())
-      text(kLeft, kTop + 40, "start", 13, "too little text for a mask at half of it");
+      svg_.text({kLeft, kTop + 40}, Anchor::kStart, 13, "too little text for a mask at half of it");
     else
       draw_curve();
     if (strips) draw_strips(row);
-    out_ += "</svg>\n";
-    return std::move(out_);
+    return svg_.finish(kWidth, height);
   }
 
  private:
-  template <class... Args>
-  void add(fmt::format_string<Args...> format, Args&&... args) {
-    fmt::format_to(std::back_inserter(out_), format, std::forward<Args>(args)...);
-  }
-  void text(double x, double y, std::string_view anchor, int size, std::string_view words) {
-    add("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"{}\" font-size=\"{}\">{}</text>\n", x, y,
-        anchor, size, escaped(words));
-  }
-
   double x_of(const StabilityPoint& p) const {
     const double first = std::log2(static_cast<double>(report_.points.front().n_tokens));
     const double last = std::log2(static_cast<double>(report_.points.back().n_tokens));
@@ -119,26 +94,25 @@ class Picture {
     return kBottom - (kBottom - kTop) * (index - lowest_) / (1.0 - lowest_);
   }
 
-  void line(std::string_view colour, std::string_view width,
+  void line(std::string_view colour, double width,
             const std::function<std::optional<double>(const StabilityPoint&)>& value) {
-    add("<polyline fill=\"none\" stroke=\"{}\" stroke-width=\"{}\" points=\"", colour, width);
+    std::vector<Point> points;
     for (const auto& p : report_.points)
-      if (const auto v = value(p)) add("{:.1f},{:.1f} ", x_of(p), y_of(*v));
-    out_ += "\"/>\n";
+      if (const auto v = value(p)) points.push_back({x_of(p), y_of(*v)});
+    svg_.polyline(points, {colour, width});
   }
 
   void draw_axes() {
     for (int tenth = static_cast<int>(std::lround(lowest_ * 10)); tenth <= 10; ++tenth) {
       const double y = y_of(tenth / 10.0);
-      add("<path d=\"M{:g} {:.1f}H{:g}\" stroke=\"#e4e4e4\"/>\n", kLeft, y, kRight);
-      text(kLeft - 8, y + 4, "end", 12, fmt::format("{:.1f}", tenth / 10.0));
+      svg_.line({kLeft, y}, {kRight, y}, {"#e4e4e4"});
+      svg_.text({kLeft - 8, y + 4}, Anchor::kEnd, 12, fmt::format("{:.1f}", tenth / 10.0));
     }
     for (const double threshold : kThresholds) {
       if (threshold < lowest_) continue;
       const double y = y_of(threshold);
-      add("<path d=\"M{:g} {:.1f}H{:g}\" stroke=\"#777\" stroke-dasharray=\"5 4\"/>\n", kLeft, y,
-          kRight);
-      text(kLeft + 6, y - 4, "start", 11, fmt::format("{:g}", threshold));
+      svg_.line({kLeft, y}, {kRight, y}, {"#777", 1.0, "5 4"});
+      svg_.text({kLeft + 6, y - 4}, Anchor::kStart, 11, fmt::format("{:g}", threshold));
     }
     // Labels that would touch the one before are left out.
     double taken = -1e9;
@@ -146,10 +120,10 @@ class Picture {
       const double x = x_of(p);
       if (x - taken < 72) continue;
       taken = x;
-      add("<path d=\"M{:.1f} {:g}v5\" stroke=\"#777\"/>\n", x, kBottom);
-      text(x, kBottom + 20, "middle", 12, fmt::format("{}", p.n_tokens));
+      svg_.line({x, kBottom}, {x, kBottom + 5}, {"#777"});
+      svg_.text({x, kBottom + 20}, Anchor::kMiddle, 12, fmt::format("{}", p.n_tokens));
     }
-    text((kLeft + kRight) / 2, kBottom + 40, "middle", 12, "tokens (logarithmic)");
+    svg_.text({(kLeft + kRight) / 2, kBottom + 40}, Anchor::kMiddle, 12, "tokens (logarithmic)");
   }
 
   void draw_curve() {
@@ -158,17 +132,17 @@ class Picture {
       lowest_ = std::min(
           {lowest_, *std::min_element(p.layers.begin(), p.layers.end()), p.lower.value_or(1.0)});
     lowest_ = std::floor(lowest_ * 10) / 10;
-    add("<polygon fill=\"#cfe0f3\" points=\"");
+    std::vector<Point> band;
     for (const auto& p : report_.points)
-      add("{:.1f},{:.1f} ", x_of(p), y_of(*std::max_element(p.layers.begin(), p.layers.end())));
+      band.push_back({x_of(p), y_of(*std::max_element(p.layers.begin(), p.layers.end()))});
     for (auto p = report_.points.rbegin(); p != report_.points.rend(); ++p)
-      add("{:.1f},{:.1f} ", x_of(*p), y_of(*std::min_element(p->layers.begin(), p->layers.end())));
-    out_ += "\"/>\n";
+      band.push_back({x_of(*p), y_of(*std::min_element(p->layers.begin(), p->layers.end()))});
+    svg_.polygon(band, "#cfe0f3");
     draw_axes();
-    line("#1f5fa8", "2.5", [](const auto& p) { return std::optional(p.jaccard); });
-    line("#c8561b", "2", [](const auto& p) { return p.lower; });
-    text(
-        kRight, 68, "end", 12,
+    line("#1f5fa8", 2.5, [](const auto& p) { return std::optional(p.jaccard); });
+    line("#c8561b", 2, [](const auto& p) { return p.lower; });
+    svg_.text(
+        {kRight, 68}, Anchor::kEnd, 12,
         "Jaccard with the mask at half the text: blue the mean, band the layers; orange the bound");
   }
 
@@ -176,9 +150,10 @@ class Picture {
     constexpr int kShades = 20;
     const auto n_expert = report_.membership.n_expert();
     const double cell = (kRight - kLeft) / static_cast<double>(n_expert);
-    text(kLeft, kStripTop - 12, "start", 13,
-         "Share of 200 bootstrap replicates that keep an expert (dark: all), most certain first; "
-         "the line is K");
+    svg_.text(
+        {kLeft, kStripTop - 12}, Anchor::kStart, 13,
+        "Share of 200 bootstrap replicates that keep an expert (dark: all), most certain first; "
+        "the line is K");
     for (std::size_t l = 0; l < report_.layers.size(); ++l) {
       const double y = kStripTop + row * static_cast<double>(l);
       std::vector<double> shares(report_.membership.row(l).begin(),
@@ -191,28 +166,22 @@ class Picture {
         const std::size_t first = e;
         while (e < n_expert && shades[e] == shades[first]) ++e;
         const auto shade = static_cast<double>(shades[first]) / kShades;
-        const auto channel = [&](int light, int dark) {
-          return static_cast<int>(std::lround(light + (dark - light) * shade));
-        };
-        add("<rect x=\"{:.2f}\" y=\"{:.1f}\" width=\"{:.2f}\" height=\"{:.1f}\" "
-            "fill=\"#{:02x}{:02x}{:02x}\"/>\n",
-            kLeft + cell * static_cast<double>(first), y, cell * static_cast<double>(e - first),
-            row - 1, channel(0xf2, 0x12), channel(0xf4, 0x3c), channel(0xf7, 0x70));
+        svg_.rect({kLeft + cell * static_cast<double>(first), y},
+                  cell * static_cast<double>(e - first), row - 1, hex(mix(kLight, kDark, shade)));
       }
-      text(kLeft - 8, y + row - 1.5, "end", static_cast<int>(std::min(row, 11.0)),
-           fmt::format("{}", report_.layers[l].value));
+      svg_.text({kLeft - 8, y + row - 1.5}, Anchor::kEnd, static_cast<int>(std::min(row, 11.0)),
+                fmt::format("{}", report_.layers[l].value));
     }
     const double k = kLeft + cell * report_.n_keep;
     const double bottom = kStripTop + row * static_cast<double>(report_.layers.size());
-    add("<path d=\"M{:.2f} {:g}V{:.1f}\" stroke=\"#c8561b\" stroke-width=\"1.5\"/>\n", k,
-        kStripTop - 6, bottom);
-    text(kLeft, bottom + 20, "start", 12, "rows: layers");
+    svg_.line({k, kStripTop - 6}, {k, bottom}, {"#c8561b", 1.5});
+    svg_.text({kLeft, bottom + 20}, Anchor::kStart, 12, "rows: layers");
   }
 
   const StabilityReport& report_;
   const RoutingStats& stats_;
   double lowest_ = 0.0;  // bottom of the curve
-  std::string out_;
+  Svg svg_;
 };
 
 }  // namespace

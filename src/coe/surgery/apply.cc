@@ -44,8 +44,7 @@ class ReadAhead {
     while (next_ < ranges_.size() && asked_ < copied + kAheadBytes) {
       const ByteRange& range = *ranges_[next_];
       const std::uint64_t n = std::min(range.n_bytes - in_range_, kChunkBytes);
-      ::posix_fadvise(parent_.part_fd(range.part), static_cast<off_t>(range.offset + in_range_),
-                      static_cast<off_t>(n), POSIX_FADV_WILLNEED);  // a hint
+      parent_.will_need(range.part, range.offset + in_range_, n);
       asked_ += n;
       in_range_ += n;
       if (in_range_ < range.n_bytes) continue;

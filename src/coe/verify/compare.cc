@@ -1,5 +1,6 @@
 #include "coe/verify/compare.h"
 
+#include "coe/base/jobs.h"
 #include "coe/base/observer.h"
 #include "coe/base/result.h"
 #include "coe/gguf/dequantizer.h"
@@ -13,10 +14,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
-#include <chrono>
 #include <cmath>
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -24,8 +22,6 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <system_error>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -33,7 +29,6 @@ namespace coe {
 namespace {
 
 constexpr std::uint64_t kChunkBytes = std::uint64_t{1} << 20;  // stays in the processor's cache
-constexpr auto kReportEvery = std::chrono::milliseconds(50);
 
 struct Expert {
   std::uint32_t slot = 0;
@@ -146,7 +141,7 @@ std::optional<std::string> judge(const Piece& piece, const std::string& where,
                      std::to_integer<unsigned>(parent[at]));
 }
 
-// Pieces are handed out by a counter; what is found is sorted back into their order at the end.
+// What is found is sorted back into the order of the pieces at the end.
 class Comparison {
  public:
   Comparison(const gguf::GgufFile& parent, const gguf::GgufFile& child,
@@ -160,39 +155,15 @@ class Comparison {
         dequantizer_(dequantizer),
         squares_(pieces.size(), 0.0) {}
 
-  void work() {
-    std::vector<std::byte> parent(kChunkBytes);  // zeros where there is nothing to read
-    std::vector<std::byte> child(kChunkBytes);
-    ValueScan scan(dequantizer_);
-    while (!stop_) {
-      const std::size_t i = next_++;
-      if (i >= pieces_.size()) break;
-      if (const auto status = look(i, parent, child, scan); !status) {
-        const std::lock_guard lock(mutex_);
-        if (status_) status_ = status;
-        stop_ = true;
-      }
-      done_ += pieces_[i].n_bytes;
-    }
-    const std::lock_guard lock(mutex_);
-    ++n_finished_;
-    changed_.notify_all();
+  Worker worker() {
+    // Zeros where there is nothing to read.
+    return [this, parent = std::vector<std::byte>(kChunkBytes),
+            child = std::vector<std::byte>(kChunkBytes),
+            scan = ValueScan(dequantizer_)](std::size_t piece) mutable -> Result<std::uint64_t> {
+      COE_TRY_STATUS(look(piece, parent, child, scan));
+      return pieces_[piece].n_bytes;
+    };
   }
-
-  // From the calling thread, until `n_worker` calls of work() have returned.
-  bool watch(std::size_t n_worker, std::uint64_t total, Observer& observer) {
-    bool cancelled = false;
-    while (true) {
-      observer.progress("verify", done_, total, "bytes");
-      if (observer.cancelled()) stop_ = cancelled = true;
-      std::unique_lock lock(mutex_);
-      if (changed_.wait_for(lock, kReportEvery, [&] { return n_finished_ == n_worker; })) break;
-    }
-    if (!stop_) observer.progress("verify", done_, total, "bytes");
-    return !cancelled;
-  }
-
-  const Status& status() const { return status_; }
 
   std::vector<Found> take_found() {
     std::ranges::sort(found_, {}, &Found::piece);
@@ -248,14 +219,8 @@ class Comparison {
   bool zero_ = false;
   const gguf::Dequantizer* dequantizer_;
   std::vector<double> squares_;  // of each piece; written by the thread that has it
-  std::atomic<std::size_t> next_ = 0;
-  std::atomic<std::uint64_t> done_ = 0;
-  std::atomic<bool> stop_ = false;
-  std::mutex mutex_;  // guards the rest
-  std::condition_variable changed_;
-  std::size_t n_finished_ = 0;
+  std::mutex mutex_;             // guards the rest
   std::vector<Found> found_;
-  Status status_;
 };
 
 }  // namespace
@@ -269,21 +234,13 @@ Result<Compared> compare_tensors(const gguf::GgufFile& parent, const gguf::GgufF
   std::uint64_t total = 0;
   for (const auto& piece : pieces) total += piece.n_bytes;
   Comparison comparison(parent, child, pairs, pieces, form.zero, dequantizer);
-  std::vector<std::thread> workers;
-  const std::size_t n_wanted = std::max(1U, std::thread::hardware_concurrency());
-  try {
-    while (workers.size() < n_wanted) workers.emplace_back([&comparison] { comparison.work(); });
-  } catch (const std::system_error& e) {
-    // The system grants no more threads: those that run do all the work.
-    observer.warning(fmt::format("verify runs on {} threads: {}", workers.size(), e.what()));
-  }
-  if (workers.empty()) comparison.work();
-  const bool finished = comparison.watch(std::max<std::size_t>(1, workers.size()), total, observer);
-  for (auto& worker : workers) worker.join();
-  if (!finished)
+  const auto status = run_jobs(
+      {pieces.size(), "verify", total, "bytes"}, [&comparison] { return comparison.worker(); },
+      observer);
+  if (!status && status.error().code == Code::kCancelled)
     return fail(Code::kCancelled,
                 fmt::format("{}: stopped before the check was complete", child.path().string()));
-  COE_TRY_STATUS(comparison.status());
+  COE_TRY_STATUS(status);
   for (auto& found : comparison.take_found())
     findings.add(pairs[pieces[found.piece].pair].child->name, std::move(found.message));
   compared.norms = comparison.norms();
