@@ -1,8 +1,8 @@
 #include "coe/compare/overlap.h"
 
 #include "coe/base/result.h"
-#include "coe/mask/id_list.h"
 #include "coe/mask/keep_mask.h"
+#include "coe/moe/id_list.h"
 #include "coe/moe/ids.h"
 #include "coe/moe/model.h"
 
