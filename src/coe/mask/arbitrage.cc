@@ -27,7 +27,7 @@ std::vector<MaskSwap> MaskBuilder::plan_arbitrage(std::size_t row, const Units& 
     if (kept_.at(row, unit) == 0 && other.n_chosen.at(row, unit) > 0) candidates.push_back(unit);
   std::ranges::sort(candidates, {},
                     [&](std::uint32_t unit) { return other.ordinal.at(row, unit); });
-  auto pools = evictable(row);
+  auto pools = evictable(row, std::size_t{rule.cap} + 1);
   std::vector<MaskSwap> swaps;
   for (std::size_t i = rule.skip; i < candidates.size() && swaps.size() < rule.cap; ++i) {
     auto& pool = pools[group_of(candidates[i])];
@@ -47,10 +47,10 @@ Result<PassLog> MaskBuilder::arbitrate(const PassProfile& other, const Arbitrage
                                        const PassProfile* other_temperature) {
   PassLog log;
   log.before = covered();
-  COE_TRY(const auto units, units_of(other));
+  COE_TRY(const auto units, ranked_units_of(other));
   std::optional<Units> second;
   if (other_temperature != nullptr) {
-    COE_TRY(second, units_of(*other_temperature));
+    COE_TRY(second, ranked_units_of(*other_temperature));
   }
   for (std::size_t row = 0; row < layers_.size(); ++row) {
     const auto swaps = plan_arbitrage(row, units, rule);

@@ -11,6 +11,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <utility>
 #include <vector>
@@ -50,20 +51,27 @@ Result<KeepMask> top_k_mask(const ExpertTable<double>& score, const std::vector<
 Coverage coverage(const KeepMask& mask, const ExpertTable<double>& score,
                   const std::vector<LayerId>& layers) {
   COE_CHECK(layers.size() == score.n_layer());
+  return coverage(score, [&](std::size_t row, std::uint32_t expert) {
+    return mask.keeps(layers[row], ExpertId{expert});
+  });
+}
+
+Coverage coverage(const ExpertTable<double>& score,
+                  const std::function<bool(std::size_t, std::uint32_t)>& keeps) {
   Coverage out;
-  out.layers.reserve(layers.size());
-  for (std::size_t i = 0; i < layers.size(); ++i) {
+  out.layers.reserve(score.n_layer());
+  for (std::size_t i = 0; i < score.n_layer(); ++i) {
     double kept = 0.0;
     double total = 0.0;
     const auto row = score.row(i);
     for (std::uint32_t e = 0; e < row.size(); ++e) {
       total += row[e];
-      if (mask.keeps(layers[i], ExpertId{e})) kept += row[e];
+      if (keeps(i, e)) kept += row[e];
     }
     out.layers.push_back(total > 0.0 ? kept / total : 0.0);
     out.mean += out.layers.back();
   }
-  if (!layers.empty()) out.mean /= static_cast<double>(layers.size());
+  if (score.n_layer() > 0) out.mean /= static_cast<double>(score.n_layer());
   return out;
 }
 

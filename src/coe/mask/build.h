@@ -6,7 +6,9 @@
 #include "coe/mask/keep_mask.h"
 #include "coe/moe/expert_table.h"
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 namespace coe {
@@ -33,5 +35,8 @@ struct Coverage {
 };
 Coverage coverage(const KeepMask& mask, const ExpertTable<double>& score,
                   const std::vector<LayerId>& layers);
+// The same of what `keeps(row, expert)` says is kept.
+Coverage coverage(const ExpertTable<double>& score,
+                  const std::function<bool(std::size_t, std::uint32_t)>& keeps);
 
 }  // namespace coe

@@ -14,7 +14,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
-#include <numeric>
 #include <set>
 #include <span>
 #include <tuple>
@@ -35,12 +34,12 @@ bool has_shape(const PassProfile& profile, std::size_t n_layer, std::size_t n_ex
 
 // Positions 1, 2, … by score, ties to the lower id.
 void rank_row(std::span<const double> scores, std::span<std::uint32_t> ordinals) {
-  std::vector<std::uint32_t> order(scores.size());
-  std::iota(order.begin(), order.end(), 0U);
-  std::sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
-    return scores[a] != scores[b] ? scores[a] > scores[b] : a < b;
-  });
-  for (std::uint32_t i = 0; i < order.size(); ++i) ordinals[order[i]] = i + 1;
+  std::vector<std::pair<double, std::uint32_t>> order;  // negated, so that ascending is the order
+  order.reserve(scores.size());
+  for (const double score : scores)
+    order.emplace_back(-score, static_cast<std::uint32_t>(order.size()));
+  std::ranges::sort(order);
+  for (std::uint32_t i = 0; i < order.size(); ++i) ordinals[order[i].second] = i + 1;
 }
 
 }  // namespace
@@ -56,7 +55,7 @@ Result<MaskBuilder> MaskBuilder::create(PassProfile domain, std::vector<LayerId>
   builder.group_size_ = builder.n_unit_ / std::max(rule.n_group, 1U);
   const std::size_t n_layer = domain.score.n_layer();
   domain.n_first = domain.n_chosen = ExpertTable<std::int64_t>(n_layer, domain.score.n_expert());
-  COE_TRY(builder.domain_, builder.units_of(domain));
+  COE_TRY(builder.domain_, builder.ranked_units_of(domain));
   builder.measure_ = std::move(domain.score);
   builder.kept_ = builder.safe_ = ExpertTable<std::uint8_t>(n_layer, builder.n_unit_);
   for (std::size_t row = 0; row < n_layer; ++row)
@@ -86,16 +85,19 @@ Result<MaskBuilder::Units> MaskBuilder::units_of(const PassProfile& profile) con
       lowest = e % size == 0 ? rank : std::min(lowest, rank);
     }
   }
-  return rank_units(std::move(score), std::move(avg_rank), std::move(n_chosen));
+  return Units{std::move(score), std::move(avg_rank), std::move(n_chosen), {}};
 }
 
-MaskBuilder::Units MaskBuilder::rank_units(ExpertTable<double> score, ExpertTable<double> avg_rank,
-                                           ExpertTable<std::int64_t> n_chosen) const {
-  Units units{std::move(score), std::move(avg_rank), std::move(n_chosen),
-              ExpertTable<std::uint32_t>(layers_.size(), n_unit_)};
+Result<MaskBuilder::Units> MaskBuilder::ranked_units_of(const PassProfile& profile) const {
+  COE_TRY(auto units, units_of(profile));
+  rank_units(units);
+  return units;
+}
+
+void MaskBuilder::rank_units(Units& units) const {
+  units.ordinal = ExpertTable<std::uint32_t>(layers_.size(), n_unit_);
   for (std::size_t row = 0; row < layers_.size(); ++row)
     rank_row(units.score.row(row), units.ordinal.row(row));
-  return units;
 }
 
 Status MaskBuilder::check_experts(std::span<const LayerExpert> experts) const {
@@ -136,19 +138,21 @@ Status MaskBuilder::exempt(std::span<const LayerExpert> experts) {
   return {};
 }
 
-MaskBuilder::Pools MaskBuilder::evictable(std::size_t row) const {
-  Pools pools(n_unit_ / group_size_);
+MaskBuilder::Pools MaskBuilder::evictable(std::size_t row, std::size_t n) const {
+  using Key = std::tuple<std::uint32_t, double, std::uint32_t>;  // tier, score, unit
+  std::vector<std::vector<Key>> keys(n_unit_ / group_size_);
   for (std::uint32_t unit = 0; unit < n_unit_; ++unit) {
-    if (kept_.at(row, unit) != 0 && safe_.at(row, unit) == 0 &&
-        tier_of(domain_.avg_rank.at(row, unit)) < 4)
-      pools[group_of(unit)].push_back(unit);
+    const std::uint32_t tier = tier_of(domain_.avg_rank.at(row, unit));
+    if (kept_.at(row, unit) != 0 && safe_.at(row, unit) == 0 && tier < 4)
+      keys[group_of(unit)].emplace_back(tier, domain_.score.at(row, unit), unit);
   }
-  const auto key = [&](std::uint32_t unit) {
-    return std::tuple(tier_of(domain_.avg_rank.at(row, unit)), domain_.score.at(row, unit), unit);
-  };
-  for (auto& pool : pools)
-    std::sort(pool.begin(), pool.end(),
-              [&](std::uint32_t a, std::uint32_t b) { return key(b) < key(a); });
+  Pools pools(keys.size());
+  for (std::size_t group = 0; group < keys.size(); ++group) {
+    auto& first = keys[group];
+    const auto end = first.begin() + static_cast<std::ptrdiff_t>(std::min(n, first.size()));
+    std::partial_sort(first.begin(), end, first.end());
+    for (auto key = end; key != first.begin();) pools[group].push_back(std::get<2>(*--key));
+  }
   return pools;
 }
 
@@ -197,6 +201,10 @@ KeepMask MaskBuilder::mask() const {
   return *std::move(mask);
 }
 
-Coverage MaskBuilder::covered() const { return coverage(mask(), measure_, layers_); }
+Coverage MaskBuilder::covered() const {
+  return coverage(measure_, [&](std::size_t row, std::uint32_t expert) {
+    return kept_.at(row, expert / rule_.n_chunk_expert) != 0;
+  });
+}
 
 }  // namespace coe

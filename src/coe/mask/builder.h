@@ -81,7 +81,7 @@ class MaskBuilder {
     ExpertTable<double> score;
     ExpertTable<double> avg_rank;
     ExpertTable<std::int64_t> n_chosen;
-    ExpertTable<std::uint32_t> ordinal;
+    ExpertTable<std::uint32_t> ordinal;  // empty until ranked
   };
   // For each group of a row, the units that may go, the next to go last.
   using Pools = std::vector<std::vector<std::uint32_t>>;
@@ -90,12 +90,12 @@ class MaskBuilder {
 
   MaskBuilder() = default;
   Result<Units> units_of(const PassProfile& profile) const;
-  Units rank_units(ExpertTable<double> score, ExpertTable<double> avg_rank,
-                   ExpertTable<std::int64_t> n_chosen) const;
+  Result<Units> ranked_units_of(const PassProfile& profile) const;
+  void rank_units(Units& units) const;  // fills in `ordinal`
   Status check_experts(std::span<const LayerExpert> experts) const;
   Result<Wanted> rows_of(std::span<const LayerExpert> experts) const;
   std::size_t group_of(std::uint32_t unit) const { return unit / group_size_; }
-  Pools evictable(std::size_t row) const;
+  Pools evictable(std::size_t row, std::size_t n) const;  // at most n in a group
   MaskSwap describe(std::size_t row, std::uint32_t in, std::uint32_t out, const Units& other) const;
   void apply(std::size_t row, const MaskSwap& swap);
   struct Whitelisted;

@@ -49,7 +49,7 @@ void MaskBuilder::place(std::size_t row, const std::vector<std::uint32_t>& wante
   log.n_listed += wanted.size();
   for (const std::uint32_t unit : wanted)
     if (kept_.at(row, unit) != 0) safe_.at(row, unit) = 1;
-  auto pools = evictable(row);
+  auto pools = evictable(row, cap);
   std::uint32_t n_placed = 0;
   for (const std::uint32_t unit : wanted) {
     if (kept_.at(row, unit) != 0) continue;
@@ -89,8 +89,8 @@ Result<PassLog> MaskBuilder::close(const PassProfile& one, const PassProfile& tw
       first.avg_rank.at(row, unit) =
           std::max(first.avg_rank.at(row, unit), second.avg_rank.at(row, unit));
   }
-  const auto both =
-      rank_units(std::move(share), std::move(first.avg_rank), std::move(first.n_chosen));
+  Units both{std::move(share), std::move(first.avg_rank), std::move(first.n_chosen), {}};
+  rank_units(both);
   for (std::size_t row = 0; row < layers_.size(); ++row) {
     std::vector<std::uint32_t> wanted;
     for (std::uint32_t unit = 0; unit < n_unit_; ++unit)

@@ -59,7 +59,7 @@ class KeepMask {
 // version.
 Result<KeepMask> parse_mask(std::string_view json, std::string_view name);
 // Native form, or with `plain` the reference form (layers only). Deterministic; ends in a newline.
-// parse_mask of the native form gives an equal mask. Each pass must hold a JSON object.
+// parse_mask of the native form gives an equal mask. Each pass must hold a JSON object in one line.
 std::string mask_to_json(const KeepMask& mask, bool plain);
 
 // kMismatch when the mask belongs to another model, lacks a MoE layer (MTP blocks may be left out)

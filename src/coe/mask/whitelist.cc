@@ -97,7 +97,7 @@ Result<PassLog> MaskBuilder::whitelist(std::span<const PassProfile> profiles,
   log.before = covered();
   std::vector<Units> units;
   for (const auto& profile : profiles) {
-    COE_TRY(units.emplace_back(), units_of(profile));
+    COE_TRY(units.emplace_back(), ranked_units_of(profile));
   }
   for (std::size_t row = 0; row < layers_.size(); ++row) {
     const auto listed = find_whitelisted(row, profiles, rule);

@@ -20,6 +20,11 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+// Names of sub-domains may hold bytes that are no UTF-8.
+MaskPass as_pass(const Json& pass) {
+  return {pass.dump(-1, ' ', false, Json::error_handler_t::replace)};
+}
+
 // The digest decides; the rest tells people which profile that is.
 Json profile_json(const NamedProfile& profile) {
   const auto& stats = *profile.stats;
@@ -112,11 +117,11 @@ MaskPass domain_pass(const MaskRecipe& recipe, const ProfileSet& profiles,
     pass["profiles"].push_back(std::move(profile));
   }
   pass["coverage"] = coverage.mean;
-  return {pass.dump()};
+  return as_pass(pass);
 }
 
 MaskPass exempt_pass(const MaskRecipe& recipe) {
-  return {Json{{"pass", "exempt"}, {"experts", experts_json(recipe.exempt)}}.dump()};
+  return as_pass({{"pass", "exempt"}, {"experts", experts_json(recipe.exempt)}});
 }
 
 MaskPass whitelist_pass(const WhitelistPass& asked, const ProfileSet& profiles,
@@ -130,7 +135,7 @@ MaskPass whitelist_pass(const WhitelistPass& asked, const ProfileSet& profiles,
   pass["n_whitelisted"] = log.n_listed;
   add_coverage(pass, log);
   pass["swaps"] = swaps_json(log.swaps, /*with_profile=*/true);
-  return {pass.dump()};
+  return as_pass(pass);
 }
 
 MaskPass arbitrage_pass(const std::string& kind, const ArbitragePass& asked,
@@ -141,7 +146,7 @@ MaskPass arbitrage_pass(const std::string& kind, const ArbitragePass& asked,
   add_coverage(pass, log);
   pass["swaps"] = swaps_json(log.swaps);
   if (!asked.t06.empty()) pass["dropped"] = swaps_json(log.dropped);
-  return {pass.dump()};
+  return as_pass(pass);
 }
 
 MaskPass closure_pass(const ClosurePass& asked, const ProfileSet& profiles, const PassLog& log) {
@@ -153,7 +158,7 @@ MaskPass closure_pass(const ClosurePass& asked, const ProfileSet& profiles, cons
                {"left_out", experts_json(log.left_out)}};
   add_coverage(pass, log);
   pass["swaps"] = swaps_json(log.swaps);
-  return {pass.dump()};
+  return as_pass(pass);
 }
 
 MaskPass structural_pass(const StructuralPass& asked, const PassLog& log) {
@@ -163,7 +168,7 @@ MaskPass structural_pass(const StructuralPass& asked, const PassLog& log) {
                {"left_out", experts_json(log.left_out)}};
   add_coverage(pass, log);
   pass["swaps"] = swaps_json(log.swaps);
-  return {pass.dump()};
+  return as_pass(pass);
 }
 
 }  // namespace coe

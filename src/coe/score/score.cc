@@ -220,15 +220,52 @@ Status check_has_tokens(std::int64_t n_tokens, std::string_view what) {
               "profile with a corpus that has text for it");
 }
 
-DomainStats pool(const std::vector<Chosen>& chosen, const RoutingShape& shape) {
-  const auto& first = *chosen.front().domain;
-  auto sum = DomainStats::zero({}, 1.0, shape, first.has_outputs(), first.has_coactivation());
-  for (const auto& item : chosen) sum.add(*item.domain);
-  return sum;
+using Sums = std::vector<double> DomainStats::*;
+
+// What a formula reads beside histograms and counts.
+std::vector<Sums> sums_of(Score score) {
+  switch (score) {
+    case Score::kUtil:
+      return {&DomainStats::weight_sum};
+    case Score::kEan:
+      return {&DomainStats::output_norm};
+    case Score::kReap:
+    case Score::kReapSum:
+      return {&DomainStats::gated_norm};
+    case Score::kDecisive:
+      return {&DomainStats::decisive};
+    case Score::kShare:
+      return {&DomainStats::output_share};
+    case Score::kFreq:
+    case Score::kRank:
+    case Score::kRandom:
+      break;
+  }
+  return {};
+}
+
+// Counts, histograms and the sums asked for, over the sub-domains.
+DomainStats pool(const std::vector<Chosen>& chosen, const std::vector<Sums>& sums) {
+  DomainStats pooled;
+  for (const auto& [domain, weight] : chosen) {
+    const auto add_all = [&, d = domain](auto values) {
+      auto& into = pooled.*values;
+      into.resize((d->*values).size());
+      for (std::size_t i = 0; i < into.size(); ++i) into[i] += (d->*values)[i];
+    };
+    pooled.n_tokens += domain->n_tokens;
+    pooled.n_samples += domain->n_samples;
+    add_all(&DomainStats::histograms);
+    for (const Sums values : sums) add_all(values);
+  }
+  return pooled;
 }
 
 Result<Table> by_token(Score score, const std::vector<Chosen>& chosen, const RoutingShape& shape) {
-  const auto sum = pool(chosen, shape);
+  // A single sub-domain is its own sum; copying it would cost more than scoring it.
+  const bool single = chosen.size() == 1;
+  const auto pooled = single ? DomainStats() : pool(chosen, sums_of(score));
+  const DomainStats& sum = single ? *chosen.front().domain : pooled;
   COE_TRY_STATUS(check_has_tokens(sum.n_tokens, "the profile"));
   return apply_formula(score, sum, shape);
 }
@@ -240,7 +277,8 @@ Result<Table> by_sample(Score score, const std::vector<Chosen>& chosen, const Ro
                             "of choices and weights only",
                             score_name(score)),
                 "use the `token` or `subdomain` aggregate, or score util or freq");
-  const auto sum = pool(chosen, shape);
+  const auto sum =
+      pool(chosen, {&DomainStats::freq_by_sample, &DomainStats::weight_mean_by_sample});
   COE_TRY_STATUS(check_has_tokens(sum.n_samples, "the profile"));
   const auto n = static_cast<double>(sum.n_samples);
   return sum_ranks(shape, [&](std::size_t i, std::size_t) {
