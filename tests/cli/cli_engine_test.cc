@@ -214,7 +214,7 @@ TEST_F(CliEngine, ReconGivesATableThatMasksAreMadeOf) {
   EXPECT_EQ(loss[0].at("n_keep"), 64);
   EXPECT_GT(loss[0].at("mean").get<double>(), 0.0);
   EXPECT_LT(loss[0].at("mean").get<double>(), loss[2].at("mean").get<double>());
-  run_json(recon + "-o s.gguf --memory 8");  // a layer at a time
+  run_json(recon + "-o s.gguf --memory 10");  // a layer at a time
   EXPECT_EQ(run("tail -c 10000 r.gguf > r.end; tail -c 10000 s.gguf | cmp - r.end").exit_code, 0);
   run_json("coe profile -t 1 -m " + model() + " -f train.jsonl -o p.gguf");
   const auto mask = run_json("coe mask -p p.gguf --score-table r.gguf -k 64 -o m.json");

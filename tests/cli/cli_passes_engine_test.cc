@@ -86,7 +86,8 @@ TEST_F(CliPasses, AgreeWithTheReferenceSwapBySwap) {
   // Each layer's swaps in the order of passes there, each pass's in the order of layers here.
   std::multiset<Json> ours;
   std::set<std::string> kinds;
-  for (const auto& swap : Json::parse(mask.out).at("swaps")) {
+  const auto report = Json::parse(mask.out);
+  for (const auto& swap : report.at("swaps")) {
     ours.insert(Json::array({swap.at("pass"), swap.at("layer"), swap.at("in"), swap.at("out")}));
     kinds.insert(swap.at("pass"));
   }
