@@ -95,8 +95,8 @@ class Cli : public ::testing::Test {
 TEST_F(Cli, HelpAndVersionGoToStdout) {
   const auto help = run("coe --help");
   EXPECT_EQ(help.exit_code, 0);
-  for (const auto* verb :
-       {"specialize", "inspect", "corpus", "profile", "merge", "mask", "compare", "prune", "verify", "eval"})
+  for (const auto* verb : {"specialize", "inspect", "corpus", "profile", "merge", "mask", "compare",
+                           "prune", "verify", "eval"})
     EXPECT_THAT(help.out, HasSubstr(verb));
   EXPECT_THAT(help.err, IsEmpty());
   const auto version = run("coe --version");

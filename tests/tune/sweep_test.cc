@@ -57,7 +57,8 @@ TEST(Sweep, EachPointIsTheMaskOfItsCount) {
     recipe.n_keep = counts[i];
     EXPECT_EQ(points[i].built.mask, value_of(build_mask(profiles, recipe)).mask);
     EXPECT_FALSE(points[i].eval);
-    if (i > 0) EXPECT_GT(points[i].built.coverage.mean, points[i - 1].built.coverage.mean);
+    if (i == 0) continue;
+    EXPECT_GT(points[i].built.coverage.mean, points[i - 1].built.coverage.mean);
   }
   expect_error(
       sweep_masks(profiles, recipe, std::vector<std::uint32_t>{4, 8}, nullptr, silent_observer()),

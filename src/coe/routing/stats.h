@@ -87,8 +87,8 @@ struct RoutingStats {
 };
 
 // Identity of what a profile says: XXH3-128 over parent, shape, temperature, mask, and every
-// sub-domain with its weight, counts and accumulators. Where it came from (engine, corpus digest, settings,
-// tool version, command line) is not part of it, nor the parent's name.
+// sub-domain with its weight, counts and accumulators. Where it came from (engine, corpus digest,
+// settings, tool version, command line) is not part of it, nor the parent's name.
 std::string content_digest(const RoutingStats& stats);
 
 // Refuses (kMismatch) `other` unless both were taken from one model with equal layers, experts,
@@ -100,8 +100,8 @@ Status check_same_routing(const RoutingStats& stats, const RoutingStats& other);
 // check_invariants. Of engine, corpus digest and settings only what both agree on is kept, else
 // they become empty; tool version and command line are those of `into`, for the caller to replace.
 // Up to rounding of sums, the order of merging does not matter. Errors, which leave `into` as it
-// was: kMismatch when parent, shape, expert groups, router temperature, mask, presence of expert outputs
-// or coactivation, or the weight of a shared sub-domain differ.
+// was: kMismatch when parent, shape, expert groups, router temperature, mask, presence of expert
+// outputs or coactivation, or the weight of a shared sub-domain differ.
 Status merge_into(RoutingStats& into, const RoutingStats& other);
 
 // Layers ascend, sub-domains ascend by name, every accumulator has the profile's shape; at every
