@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace coe {
@@ -63,6 +64,23 @@ TEST(Sweep, EachPointIsTheMaskOfItsCount) {
   expect_error(
       sweep_masks(profiles, recipe, std::vector<std::uint32_t>{4, 8}, nullptr, silent_observer()),
       Code::kInvalidArgument, "K = 8: K = 8 leaves nothing to cut");
+}
+
+// Of 128 experts 16 cover .6, 32 cover .85, 48 cover .92, 64 cover .95.
+TEST(SuggestedCount, IsTheSmallestWithAKernelThatCoversEnough) {
+  const auto points_of = [](std::vector<std::pair<std::uint32_t, double>> covered) {
+    std::vector<SweepPoint> points;
+    for (const auto& [count, mean] : covered) {
+      points.push_back({count, {}, std::nullopt});
+      points.back().built.coverage.mean = mean;
+    }
+    return points;
+  };
+  EXPECT_EQ(suggested_count(points_of({{16, .6}, {32, .85}, {48, .92}, {64, .95}, {128, 1.0}})),
+            64U);
+  EXPECT_EQ(suggested_count(points_of({{16, .6}, {32, .90}, {64, .95}})), 32U);
+  EXPECT_EQ(suggested_count(points_of({{16, .6}, {32, .85}, {48, .92}})), 32U);
+  EXPECT_EQ(suggested_count(points_of({{48, .92}, {96, .95}})), std::nullopt);
 }
 
 TEST(Sweep, MeasuresOnTheSameTokens) {

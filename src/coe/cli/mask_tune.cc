@@ -59,6 +59,8 @@ std::string sweep_text(const std::vector<SweepPoint>& points, const OpenModel* m
   text +=
       "  fused top-k: llama.cpp's CUDA routing kernel takes this count (powers of two up to 512, "
       "288, 576)\n";
+  if (const auto count = suggested_count(points))
+    text += fmt::format("  to start from: K = {}\n", *count);
   return text;
 }
 
@@ -107,6 +109,8 @@ Status run_sweep(const ProfileSet& profiles, const MaskRecipe& recipe, const Tun
     COE_TRY_STATUS(write_file(options.svg, sweep_svg(points), session.overwrite()));
   auto doc = document("sweep");
   doc["score"] = pass_1_score(profiles, recipe);
+  const auto suggested = suggested_count(points);
+  doc["suggested"] = suggested ? Json(*suggested) : Json(nullptr);
   doc["points"] = Json::array();
   for (const auto& point : points) doc["points"].push_back(point_json(point, model));
   return session.emit(doc, sweep_text(points, model));

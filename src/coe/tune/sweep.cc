@@ -64,6 +64,17 @@ bool has_fused_top_k(std::uint32_t n_expert) {
   return (std::has_single_bit(n_expert) && n_expert <= 512) || n_expert == 288 || n_expert == 576;
 }
 
+std::optional<std::uint32_t> suggested_count(std::span<const SweepPoint> points) {
+  constexpr double kEnough = 0.9;
+  std::optional<std::uint32_t> largest;
+  for (const auto& point : points) {
+    if (!has_fused_top_k(point.n_keep)) continue;
+    largest = point.n_keep;
+    if (point.built.coverage.mean >= kEnough) break;
+  }
+  return largest;
+}
+
 Result<std::vector<SweepPoint>> sweep_masks(const ProfileSet& profiles, const MaskRecipe& recipe,
                                             std::span<const std::uint32_t> counts,
                                             const Bench* bench, Observer& observer) {

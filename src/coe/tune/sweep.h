@@ -29,6 +29,10 @@ Result<std::vector<std::uint32_t>> parse_counts(std::string_view text);
 // 288 or 576. Others run unfused. Source: ggml v0.5.0, ggml-cuda/topk-moe.cu.
 bool has_fused_top_k(std::uint32_t n_expert);
 
+// The count to start from: the smallest with a fused kernel whose mask covers 90 % of the score on
+// the mean over layers; where none does, the largest with one; nullopt without any.
+std::optional<std::uint32_t> suggested_count(std::span<const SweepPoint> points);
+
 // One mask for each count; with `bench` all are measured on the same tokens. Errors: those of
 // build_mask, naming K, and of measure_masks.
 Result<std::vector<SweepPoint>> sweep_masks(const ProfileSet& profiles, const MaskRecipe& recipe,

@@ -22,7 +22,7 @@ constexpr double kLeft = 80;
 constexpr double kRight = 820;
 constexpr double kPanel = 230;
 constexpr double kGap = 70;
-constexpr double kTop = 84;
+constexpr double kTop = 104;
 
 constexpr std::string_view kGrid = "#e4e4e4";
 constexpr std::string_view kGrey = "#666";
