@@ -95,7 +95,14 @@ void put_masks(const coe::Path& folder) {
   put(folder / "mask_text_fuzz" / "plain.json", coe::mask_to_json(*mask, true));
   put(folder / "mask_text_fuzz" / "native.json", coe::mask_to_json(*mask, false));
   mask->parent = {"Tiny", "qwen3moe", "xxh3:00000000000000000000000000000001"};
-  mask->passes = {{R"({"pass":"domain","score":"util","blend":"token"})"}};
+  mask->passes = {
+      {R"({"pass":"domain","score":"util","aggregate":"token","profiles":[{"digest":"xxh3:1"}]})"},
+      {R"({"pass":"exempt","experts":[[0,1]]})"},
+      {R"({"pass":"whitelist","max_avg_rank":2.0,"min_first":10,"profiles":[{"digest":"xxh3:1"}]})"},
+      {R"({"pass":"cot","cap":3,"skip":0,"score":"util","profile":{"digest":"xxh3:2"}})"},
+      {R"({"pass":"closure","cap":3,"lift":1.0,"profiles":[{"digest":"a"},{"digest":"b"}]})"},
+      {R"({"pass":"structural","cap":3,"experts":[[0,2],[1,3]]})"},
+      {R"({"pass":"protect","cap":1,"skip":0,"score":"freq","profile":{"digest":"xxh3:3"}})"}};
   put(folder / "mask_text_fuzz" / "provenance.json", coe::mask_to_json(*mask, false));
 }
 
