@@ -119,6 +119,7 @@ MaskRecipe all_passes(const Shape& shape, const std::vector<std::string>& digest
 Result<std::string> build(const std::vector<RoutingStats>& stats, const Shape& shape) {
   ProfileSet profiles;
   std::vector<std::string> digests;
+  digests.reserve(stats.size());
   for (const auto& item : stats) digests.push_back(profiles.add("profile", item));
   COE_TRY(const auto built, build_mask(profiles, all_passes(shape, digests)));
   return mask_to_json(built.mask, false);

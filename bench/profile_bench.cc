@@ -25,6 +25,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <exception>
@@ -232,6 +233,7 @@ class Bench {
   std::vector<double> ratios(Step step, Step to) const {
     std::vector<double> out;
     const auto& above = rates_.at(step);
+    out.reserve(above.size());
     const auto& below = rates_.at(to);
     for (std::size_t i = 0; i < above.size(); ++i) out.push_back(above[i] / below[i]);
     return out;
@@ -239,7 +241,8 @@ class Bench {
 
   static double quantile(std::vector<double> values, double q) {
     std::ranges::sort(values);
-    return values[static_cast<std::size_t>(q * static_cast<double>(values.size() - 1) + 0.5)];
+    return values[static_cast<std::size_t>(
+        std::lround(q * static_cast<double>(values.size() - 1)))];
   }
 
   Status tokenize() {

@@ -120,6 +120,7 @@ Result<int> eval(const Options& options, Session& session) {
     COE_TRY(parent, open_engine(parent_options));
   }
   std::vector<EvalSubject> runs;
+  runs.reserve(subjects.size());
   for (const auto& subject : subjects)
     runs.push_back({engine.get(), subject.opened ? &subject.opened->filter : nullptr});
   // Under a mask, and without another parent, the model as it is serves as its own reference.

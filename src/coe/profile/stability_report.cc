@@ -133,6 +133,7 @@ class Picture {
           {lowest_, *std::min_element(p.layers.begin(), p.layers.end()), p.lower.value_or(1.0)});
     lowest_ = std::floor(lowest_ * 10) / 10;
     std::vector<Point> band;
+    band.reserve(2 * report_.points.size());
     for (const auto& p : report_.points)
       band.push_back({x_of(p), y_of(*std::max_element(p.layers.begin(), p.layers.end()))});
     for (auto p = report_.points.rbegin(); p != report_.points.rend(); ++p)

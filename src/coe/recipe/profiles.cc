@@ -57,6 +57,7 @@ Result<std::vector<std::string>> select_domains(const NamedProfile& profile,
     const auto named = [&](const DomainStats& domain) { return names(pattern, domain.name); };
     if (std::ranges::any_of(domains, named)) continue;
     std::vector<std::string> there;
+    there.reserve(domains.size());
     for (const auto& domain : domains) there.push_back(domain.name);
     const auto close = closest_match(pattern, there);
     return fail(Code::kInvalidArgument,

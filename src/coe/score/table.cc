@@ -183,6 +183,7 @@ Status write_score_table(const Path& path, const ScoreTable& table, Overwrite ov
   add(kExpert, Value::u32(static_cast<std::uint32_t>(table.scores.n_expert())));
   for (const auto& [key, field] : kCountKeys) add(key, Value::u32(table.*field));
   std::vector<std::uint32_t> layers;
+  layers.reserve(table.layers.size());
   for (const auto layer : table.layers) layers.push_back(layer.value);
   add(kLayers, Value::array_u32(layers));
   add(kTokens, Value::u64(static_cast<std::uint64_t>(table.n_tokens)));

@@ -39,6 +39,7 @@ std::vector<MaskRecipe> candidate_recipes(const ProfileSet& profiles, const Mask
   std::vector<Score> scores = {Score::kUtil};
   if (has_outputs(profiles, recipe)) scores.insert(scores.end(), {Score::kReapSum, Score::kShare});
   std::vector<MaskRecipe> candidates;
+  candidates.reserve(scores.size() + 1);
   for (const auto score : scores) candidates.push_back(with_score(recipe, score));
   if (!table.empty()) {
     candidates.push_back(with_score(recipe, scores.back()));

@@ -84,6 +84,7 @@ class Picture {
   template <class Value>
   void draw_line(Value&& value, std::string_view colour) {
     std::vector<Point> line;
+    line.reserve(points_.size());
     for (const auto& point : points_) line.push_back({x(point.n_keep), at(value(point))});
     svg_.polyline(line, {colour, 2.0});
     for (std::size_t i = 0; i < line.size(); ++i) {
@@ -117,6 +118,7 @@ class Picture {
     begin_panel("KL to the parent on the text given, nats a token; band: 95 % over records", top, 4,
                 false);
     std::vector<Point> band;
+    band.reserve(2 * points_.size());
     for (std::size_t i = 0; i < points_.size(); ++i)
       band.push_back({x(points_[i].n_keep), at(intervals[i].upper)});
     for (std::size_t i = points_.size(); i-- > 0;)
