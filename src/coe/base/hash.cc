@@ -29,6 +29,11 @@ void Hasher::add(std::string_view text) { add(std::as_bytes(std::span(text))); }
 
 void Hasher::add(std::uint64_t value) { add(std::as_bytes(std::span(&value, 1))); }
 
+void Hasher::add_sized(std::string_view text) {
+  add(std::uint64_t{text.size()});
+  add(text);
+}
+
 std::string Hasher::digest() const {
   const XXH128_hash_t h = XXH3_128bits_digest(state_->xxh);
   return fmt::format("xxh3:{:016x}{:016x}", h.high64, h.low64);

@@ -21,6 +21,8 @@ class Hasher {
   void add(std::span<const std::byte> bytes);
   void add(std::string_view text);
   void add(std::uint64_t value);  // as 8 little-endian bytes
+  // With its length first, so that no two sequences of texts give the same bytes.
+  void add_sized(std::string_view text);
   // "xxh3:" and 32 hexadecimal digits.
   std::string digest() const;
 

@@ -42,10 +42,9 @@ Result<int> inspect(const Options& options, Session& session) {
   const auto& moe = model.moe;
 
   std::vector<bool> is_expert(header.tensors.size(), false);
-  std::uint64_t bytes_expert = 0;
+  const std::uint64_t bytes_expert = moe.expert_bytes();
   for (const auto* layers : {&moe.layers, &moe.mtp_layers})
     for (const auto& layer : *layers) {
-      bytes_expert += layer.expert_bytes;
       for (const auto& t : layer.experts) is_expert[t.tensor] = true;
       for (const auto& t : layer.chunks) is_expert[t.tensor] = true;
     }

@@ -79,20 +79,11 @@ std::vector<LayerId> differing(const KeepMask& a, const KeepMask& b) {
   return layers;
 }
 
-std::string coverage_score_of(const BuiltMask& built) {
-  return Json::parse(built.mask.passes.front().json).at("score").get<std::string>();
-}
-
-// What pass 1 went by.
-std::string score_of(const BuiltMask& built) {
-  const auto pass = Json::parse(built.mask.passes.front().json);
-  return (pass.contains("table") ? pass.at("table") : pass).at("score").get<std::string>();
-}
-
-Json report_json(const Options& options, const BuiltMask& built) {
+// `score`: what pass 1 went by.
+Json report_json(const Options& options, const BuiltMask& built, const std::string& score) {
   auto doc = document("mask");
   doc["output"] = options.output.string();
-  doc["score"] = score_of(built);
+  doc["score"] = score;
   doc["n_expert"] = built.mask.n_expert();
   doc["n_keep"] = built.mask.n_keep();
   doc["coverage"] = built.coverage.mean;
@@ -106,7 +97,9 @@ Json report_json(const Options& options, const BuiltMask& built) {
   return doc;
 }
 
-std::string report_text(const Options& options, const BuiltMask& built, bool with_swaps) {
+// `score`: what coverage goes by.
+std::string report_text(const Options& options, const BuiltMask& built, std::string_view score,
+                        bool with_swaps) {
   const auto& covered = built.coverage.layers;
   const auto lowest = std::ranges::min_element(covered);
   const auto layer = std::next(built.mask.layers().begin(), lowest - covered.begin());
@@ -114,8 +107,8 @@ std::string report_text(const Options& options, const BuiltMask& built, bool wit
       "{}: keeps {} of {} experts in {} layers\n"
       "  score {} covered {:.1f} % on the mean, {:.1f} % in the worst layer ({})\n",
       options.output.string(), built.mask.n_keep(), built.mask.n_expert(),
-      built.mask.layers().size(), coverage_score_of(built), 100 * built.coverage.mean,
-      100 * *lowest, layer->first.value);
+      built.mask.layers().size(), score, 100 * built.coverage.mean, 100 * *lowest,
+      layer->first.value);
   if (!built.passes.empty()) text += "\n" + pass_table(built);
   if (with_swaps) text += "\n" + swap_lines(built);
   return text;
@@ -157,11 +150,17 @@ Result<int> mask(const Options& options, Session& session) {
     COE_TRY(choice, choose(options, files, recipe, session));
     recipe = choice->trials[choice->chosen].recipe;
   }
-  COE_TRY(const auto built, build_mask(files.set(), recipe));
+  BuiltMask built;
+  if (choice) {
+    built = choice->trials[choice->chosen].built;
+  } else {
+    COE_TRY(built, build_mask(files.set(), recipe));
+  }
   COE_TRY_STATUS(
       write_file(options.output, mask_to_json(built.mask, options.plain), session.overwrite()));
-  auto doc = report_json(options, built);
-  auto text = report_text(options, built, options.swaps || session.verbose);
+  auto doc = report_json(options, built, pass_1_score(files.set(), recipe));
+  auto text =
+      report_text(options, built, score_name(recipe.score.score), options.swaps || session.verbose);
   if (choice) {
     doc["trials"] = choice_json(*choice);
     text += "\n" + choice_text(*choice);

@@ -11,10 +11,7 @@ namespace {
 
 // Of a child with `n_keep` experts a layer.
 std::uint64_t bytes_at(const OpenModel& model, std::uint32_t n_keep) {
-  std::uint64_t bytes_expert = 0;
-  for (const auto* layers : {&model.moe.layers, &model.moe.mtp_layers})
-    for (const auto& layer : *layers) bytes_expert += layer.expert_bytes;
-  return model.file.header().file_bytes - bytes_expert * (model.moe.n_expert - n_keep);
+  return model.file.header().file_bytes - model.moe.expert_bytes() * (model.moe.n_expert - n_keep);
 }
 
 Json point_json(const SweepPoint& point, const OpenModel* model) {

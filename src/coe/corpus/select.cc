@@ -16,15 +16,11 @@ namespace coe {
 
 std::string corpus_digest(const Corpus& corpus) {
   Hasher hasher;
-  const auto add_sized = [&](std::string_view text) {
-    hasher.add(std::uint64_t{text.size()});
-    hasher.add(text);
-  };
   for (const auto& domain : corpus.domains) {
-    add_sized(domain.name);
+    hasher.add_sized(domain.name);
     hasher.add(std::bit_cast<std::uint64_t>(domain.weight));
     hasher.add(std::uint64_t{domain.records.size()});
-    for (const auto& record : domain.records) add_sized(record.text);
+    for (const auto& record : domain.records) hasher.add_sized(record.text);
   }
   return hasher.digest();
 }

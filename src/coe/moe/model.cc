@@ -321,11 +321,6 @@ Status read_used_count(const Keys& keys, MoeModel& model) {
   return {};
 }
 
-void add_value(Hasher& hasher, std::string_view text) {
-  hasher.add(std::uint64_t{text.size()});
-  hasher.add(text);
-}
-
 }  // namespace
 
 std::string_view gating_name(Gating gating) {
@@ -346,6 +341,13 @@ std::optional<std::size_t> MoeModel::find_layer(LayerId layer) const {
   const auto found = std::ranges::lower_bound(layers, layer, {}, &MoeLayer::id);
   if (found == layers.end() || found->id != layer) return std::nullopt;
   return static_cast<std::size_t>(found - layers.begin());
+}
+
+std::uint64_t MoeModel::expert_bytes() const {
+  std::uint64_t bytes = 0;
+  for (const auto* all : {&layers, &mtp_layers})
+    for (const auto& layer : *all) bytes += layer.expert_bytes;
+  return bytes;
 }
 
 Result<MoeModel> describe_moe(const gguf::GgufFile& file) {
@@ -400,7 +402,7 @@ Result<std::string> model_digest(const gguf::GgufFile& file) {
     return status;
   };
   for (const auto* tensor : sorted) {
-    add_value(hasher, tensor->name);
+    hasher.add_sized(tensor->name);
     hasher.add(static_cast<std::uint64_t>(tensor->type));
     for (const auto n : tensor->ne) hasher.add(n);
     const auto name = split_block_name(tensor->name);

@@ -70,6 +70,9 @@ struct MoeModel {
 
   // Position in `layers`, or nullopt for dense and MTP blocks.
   std::optional<std::size_t> find_layer(LayerId id) const;
+  // One expert over all layers, those of MTP blocks included: by so much a file shrinks for each
+  // that is removed.
+  std::uint64_t expert_bytes() const;
   bool is_mtp(LayerId block) const {
     return block.value >= n_block - n_mtp && block.value < n_block;
   }

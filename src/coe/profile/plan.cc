@@ -4,6 +4,8 @@
 #include "coe/corpus/window.h"
 #include "coe/profile/chat.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <span>
 #include <utility>
@@ -15,6 +17,20 @@ namespace {
 constexpr std::uint64_t kOrderSeed = 1;
 
 }  // namespace
+
+Status check_same_layers(const EngineInfo& info, const MoeModel& parent) {
+  bool same = info.n_expert == parent.n_expert && info.n_expert_used == parent.n_expert_used &&
+              info.moe_layers.size() == parent.layers.size();
+  for (std::size_t i = 0; same && i < parent.layers.size(); ++i)
+    same = info.moe_layers[i] == parent.layers[i].id.value;
+  if (same) return {};
+  return fail(
+      Code::kMismatch,
+      fmt::format("{}: the engine sees {} MoE layers of {} experts ({} used), the file says "
+                  "{} of {} ({} used)",
+                  parent.id.name, info.moe_layers.size(), info.n_expert, info.n_expert_used,
+                  parent.layers.size(), parent.n_expert, parent.n_expert_used));
+}
 
 std::vector<WorkItem> visiting_order(const Corpus& corpus) {
   // A record's place is the middle of its part of the whole, (2 rank + 1) / (2 n).

@@ -7,6 +7,7 @@
 #include "coe/corpus/corpus.h"
 #include "coe/engine/chat.h"
 #include "coe/engine/engine.h"
+#include "coe/moe/model.h"
 #include "coe/profile/profile.h"
 #include "coe/profile/roles.h"
 
@@ -16,6 +17,10 @@
 #include <vector>
 
 namespace coe {
+
+// Refuses (kMismatch) an engine whose graph has other MoE layers or numbers of experts than the
+// file that it runs.
+Status check_same_layers(const EngineInfo& info, const MoeModel& parent);
 
 // A record: what is counted as one sample, and never split between checkpoints.
 struct WorkItem {

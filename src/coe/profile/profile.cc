@@ -28,20 +28,6 @@ using Clock = std::chrono::steady_clock;
 constexpr std::string_view kOtherRunHint =
     "resume with the command that began it, or start again with --force";
 
-Status check_same_layers(const EngineInfo& info, const MoeModel& parent) {
-  bool same = info.n_expert == parent.n_expert && info.n_expert_used == parent.n_expert_used &&
-              info.moe_layers.size() == parent.layers.size();
-  for (std::size_t i = 0; same && i < parent.layers.size(); ++i)
-    same = info.moe_layers[i] == parent.layers[i].id.value;
-  if (same) return {};
-  return fail(
-      Code::kMismatch,
-      fmt::format("{}: the engine sees {} MoE layers of {} experts ({} used), the file says "
-                  "{} of {} ({} used)",
-                  parent.id.name, info.moe_layers.size(), info.n_expert, info.n_expert_used,
-                  parent.layers.size(), parent.n_expert, parent.n_expert_used));
-}
-
 Status check_temperature(double temperature) {
   if (std::isfinite(temperature) && temperature > 0.0) return {};
   return fail(Code::kInvalidArgument,

@@ -2,6 +2,7 @@
 
 #include "coe/base/result.h"
 #include "coe/base/text.h"
+#include "coe/profile/plan.h"
 #include "coe/recon/eliminate.h"
 #include "coe/recon/norms.h"
 #include "coe/recon/stretches.h"
@@ -96,19 +97,8 @@ class Run {
 };
 
 Status Run::check_engine() const {
-  const auto& info = engine_.info();
-  bool same = info.n_expert == model_.n_expert && info.n_expert_used == model_.n_expert_used &&
-              info.moe_layers.size() == model_.layers.size();
-  for (std::size_t i = 0; same && i < model_.layers.size(); ++i)
-    same = info.moe_layers[i] == model_.layers[i].id.value;
-  if (!same)
-    return fail(
-        Code::kMismatch,
-        fmt::format("{}: the engine sees {} MoE layers of {} experts ({} used), the file "
-                    "says {} of {} ({} used)",
-                    model_.id.name, info.moe_layers.size(), info.n_expert, info.n_expert_used,
-                    model_.layers.size(), model_.n_expert, model_.n_expert_used));
-  if (info.n_candidate == 0)
+  COE_TRY_STATUS(check_same_layers(engine_.info(), model_));
+  if (engine_.info().n_candidate == 0)
     return fail(Code::kInvalidArgument, "the engine was not opened for candidates");
   return {};
 }

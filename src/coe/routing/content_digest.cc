@@ -14,12 +14,6 @@ namespace coe {
 
 namespace {
 
-// With its length, so that no two sequences of texts spell the same bytes.
-void add_text(Hasher& hasher, std::string_view text) {
-  hasher.add(std::uint64_t{text.size()});
-  hasher.add(text);
-}
-
 void add_real(Hasher& hasher, double value) { hasher.add(std::bit_cast<std::uint64_t>(value)); }
 
 template <class Number>
@@ -32,9 +26,9 @@ void add_values(Hasher& hasher, const std::vector<Number>& values) {
 
 std::string content_digest(const RoutingStats& stats) {
   Hasher hasher;
-  add_text(hasher, "coe routing profile 1");
-  add_text(hasher, stats.parent.architecture);
-  add_text(hasher, stats.parent.digest);
+  hasher.add_sized("coe routing profile 1");
+  hasher.add_sized(stats.parent.architecture);
+  hasher.add_sized(stats.parent.digest);
   hasher.add(std::uint64_t{stats.shape.n_layer()});
   for (const LayerId layer : stats.shape.layers) hasher.add(std::uint64_t{layer.value});
   hasher.add(std::uint64_t{stats.shape.n_expert});
@@ -42,9 +36,9 @@ std::string content_digest(const RoutingStats& stats) {
   hasher.add(std::uint64_t{stats.n_expert_group});
   hasher.add(std::uint64_t{stats.n_chunk_expert});
   add_real(hasher, stats.router_temperature);
-  add_text(hasher, stats.mask_digest);
+  hasher.add_sized(stats.mask_digest);
   for (const auto& domain : stats.domains) {
-    add_text(hasher, domain.name);
+    hasher.add_sized(domain.name);
     add_real(hasher, domain.weight);
     hasher.add(static_cast<std::uint64_t>(domain.n_tokens));
     hasher.add(static_cast<std::uint64_t>(domain.n_samples));

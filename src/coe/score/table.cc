@@ -154,12 +154,9 @@ Result<ScoreTable> table_from(const gguf::GgufFile& file) {
 
 std::string content_digest(const ScoreTable& table) {
   Hasher hasher;
-  for (const std::string_view text :
-       {std::string_view("coe score table 1"), std::string_view(table.score),
-        std::string_view(table.parent.digest)}) {
-    hasher.add(std::uint64_t{text.size()});
-    hasher.add(text);
-  }
+  hasher.add_sized("coe score table 1");
+  hasher.add_sized(table.score);
+  hasher.add_sized(table.parent.digest);
   hasher.add(std::uint64_t{table.layers.size()});
   for (const LayerId layer : table.layers) hasher.add(std::uint64_t{layer.value});
   for (const auto value :
