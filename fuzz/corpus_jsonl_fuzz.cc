@@ -6,17 +6,14 @@
 #include "coe/corpus/text_spec.h"
 #include "coe/corpus/utf8.h"
 
+#include "require.h"
+
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 
 namespace {
-
-void require(bool condition) {
-  if (!condition) std::abort();
-}
 
 std::string with_carriage_returns(std::string_view text) {
   std::string out;

@@ -14,13 +14,14 @@
 #include "coe/gguf/reader.h"
 #include "coe/gguf/value.h"
 
+#include "require.h"
+
 #include <ggml.h>
 #include <gguf.h>
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
 #include <limits>
 #include <memory>
@@ -34,10 +35,6 @@ namespace {
 using coe::gguf::Header;
 using coe::gguf::Value;
 using coe::gguf::ValueType;
-
-void require(bool condition) {
-  if (!condition) std::abort();
-}
 
 struct Free {
   void operator()(gguf_context* context) const { gguf_free(context); }

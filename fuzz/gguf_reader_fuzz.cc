@@ -4,20 +4,17 @@
 #include "coe/gguf/reader.h"
 #include "coe/moe/model.h"
 
+#include "require.h"
+
 #include <fmt/format.h>
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <span>
 #include <sys/mman.h>
 #include <unistd.h>
 
 namespace {
-
-void require(bool condition) {
-  if (!condition) std::abort();
-}
 
 // Reads everything there is to read.
 void use(const coe::gguf::Header& header) {

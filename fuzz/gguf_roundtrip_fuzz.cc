@@ -2,16 +2,13 @@
 #include "coe/gguf/reader.h"
 #include "coe/gguf/writer.h"
 
+#include "require.h"
+
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <span>
 
 namespace {
-
-void require(bool condition) {
-  if (!condition) std::abort();
-}
 
 void compare(const coe::gguf::Header& a, const coe::gguf::Header& b) {
   require(a.alignment == b.alignment);

@@ -1,6 +1,7 @@
 // make_fuzz_seeds FOLDER: small valid inputs for every fuzz target, one folder each, so that
 // fuzzing begins behind the first checks. The models of the tests serve as GGUF.
 #include "coe/base/file.h"
+#include "coe/eval/parent_cache.h"
 #include "coe/gguf/value.h"
 #include "coe/mask/keep_mask.h"
 
@@ -118,6 +119,45 @@ void put_corpora(const coe::Path& folder) {
   put_corpus("domains",
              "text\n{\"text\":\"a\",\"domain\":\"web\",\"weight\":2.5}\n"
              "{\"text\":\"b\",\"domain\":\"prose\",\"source\":\"s\"}\n\n");
+  const auto put_records = [&](std::string_view name, std::string_view text) {
+    put(folder / "corpus_records_fuzz" / name, text);
+  };
+  const std::string question =
+      R"({"question_id":1,"question":"?","options":["a","b","N/A"],"answer":"B","answer_index":1,)"
+      R"("cot_content":"A: b. The answer is (B).","category":"math","src":"s"})";
+  put_records("question", question + "\n");
+  put_records("array", "[" + question + ",\n" + question + "]\n");
+  put_records("messages",
+              R"({"messages":[{"role":"system","content":"s"},{"role":"user","content":"É ?"},)"
+              R"({"role":"assistant","content":"b","thinking":"t"}]})");
+  put_records("conversations",
+              R"([{"conversations":[{"from":"human","value":"a"},{"from":"gpt","value":"b"}]}])");
+}
+
+void put_parent_logits(const coe::Path& folder) {
+  const coe::ParentRow row{1.5, 1.0F, 3, {{1, 3, 200}, {0.5F, 1.0F, -1.0F}, 0.1, -0.3}};
+  const std::vector<coe::ParentRow> rows = {row, row};
+  for (const std::uint64_t n_sequence : {1, 2}) {
+    auto text = coe::encode_header({300, 0.1, n_sequence, 2 * n_sequence, "xxh3:1", "xxh3:2"});
+    for (std::uint64_t i = 0; i < n_sequence; ++i) text += coe::encode_sequence(rows);
+    put(folder / "parent_logits_fuzz" / std::to_string(n_sequence), text);
+  }
+}
+
+// The first byte chooses the protocol and the length of pieces.
+void put_replies(const coe::Path& folder) {
+  const auto put_reply = [&](std::string_view name, std::string_view text) {
+    put(folder / "chat_reply_fuzz" / name, text);
+  };
+  put_reply("openai",
+            "\x0a: hi\r\ndata: {\"choices\":[{\"delta\":{\"reasoning_content\":\"a\"}}]}\r\n\r\n"
+            "data: {\"choices\":[{\"delta\":{\"content\":\"b\"},\"finish_reason\":\"stop\"}]}\n\n"
+            "data: {\"choices\":[],\"usage\":{\"completion_tokens\":2}}\n\ndata: [DONE]\n\n");
+  put_reply("whole", "\x02{\"choices\":[{\"message\":{\"content\":\"b\"}}],\"timings\":{}}");
+  put_reply("ollama",
+            "\x07{\"message\":{\"content\":\"\\u00e9\"},\"done\":false}\n"
+            "{\"done\":true,\"done_reason\":\"length\",\"eval_count\":4}\n");
+  put_reply("error", "\x04{\"error\":{\"message\":\"no\"},\"models\":[{\"name\":\"x\"}]}");
 }
 
 }  // namespace
@@ -131,6 +171,8 @@ int main(int argc, char** argv) {
     put_models(argv[1]);
     put_masks(argv[1]);
     put_corpora(argv[1]);
+    put_parent_logits(argv[1]);
+    put_replies(argv[1]);
   } catch (const std::exception& e) {
     std::fprintf(stderr, "error: %s\n", e.what());
     return 1;

@@ -10,12 +10,13 @@
 #include "coe/surgery/plan.h"
 #include "coe/verify/verify.h"
 
+#include "require.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <map>
 #include <numeric>
 #include <span>
@@ -31,10 +32,6 @@ using coe::gguf::GgufFile;
 
 // Alignment is a number from the input: 2^30 of it would make files of that size.
 constexpr std::uint64_t kMaxChildBytes = std::uint64_t{1} << 20;
-
-void require(bool condition) {
-  if (!condition) std::abort();
-}
 
 // A file in memory, under a name that can be opened.
 class MemoryFile {

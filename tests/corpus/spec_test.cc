@@ -81,7 +81,8 @@ TEST(CorpusSpec, UnknownKeysAreErrorsWithAProposal) {
   EXPECT_EQ(result.error().hint, "did you mean `weight`?");
   result = parse("verbose = true\n" + with("", files_source()));
   expect_error(result, Code::kCorrupt, "s.toml:1: the spec: unknown key `verbose`");
-  EXPECT_THAT(result.error().hint, HasSubstr("keys here: seed, min_chars, max_chars, domain"));
+  EXPECT_THAT(result.error().hint,
+              HasSubstr("keys here: seed, min_chars, max_chars, min_record_tokens"));
   // A key of another kind of source is unknown, too.
   expect_error(parse(with("", jsonl_source() + "\nmax_files = 3")), Code::kCorrupt,
                "unknown key `max_files`");

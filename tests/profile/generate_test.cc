@@ -1,7 +1,7 @@
 // Routing while the model answers, on FakeEngine.
 #include "coe/engine/fake_engine.h"
+#include "coe/engine/roles.h"
 #include "coe/profile/profile.h"
-#include "coe/profile/roles.h"
 #include "coe/routing/stats.h"
 
 #include "support/fake_model.h"

@@ -145,19 +145,36 @@ AtomicFile::~AtomicFile() {
   if (fd_ >= 0) ::close(fd_);
 }
 
-Status AtomicFile::write(std::span<const std::byte> bytes) {
+Status write_all(int fd, std::span<const std::byte> bytes, const Path& path) {
   while (!bytes.empty()) {
-    const ssize_t n = ::write(fd_, bytes.data(), bytes.size());
+    const ssize_t n = ::write(fd, bytes.data(), bytes.size());
     if (n < 0) {
       if (errno == EINTR) continue;
-      return tl::unexpected(io_error(path_, "write"));
+      return tl::unexpected(io_error(path, "write"));
     }
     bytes = bytes.subspan(static_cast<std::size_t>(n));
   }
   return {};
 }
 
+Status AtomicFile::write(std::span<const std::byte> bytes) { return write_all(fd_, bytes, path_); }
+
 Status AtomicFile::write(std::string_view text) { return write(std::as_bytes(std::span(text))); }
+
+Result<std::string> AtomicFile::read_back(std::uint64_t offset, std::size_t size) const {
+  std::string out(size, '\0');
+  std::size_t done = 0;
+  while (done < size) {
+    const ssize_t n =
+        ::pread(fd_, out.data() + done, size - done, static_cast<off_t>(offset + done));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return tl::unexpected(io_error(path_, "read back"));
+    if (n == 0)
+      return fail(Code::kIo, fmt::format("{}: cannot read back: too short", path_.string()));
+    done += static_cast<std::size_t>(n);
+  }
+  return out;
+}
 
 Status AtomicFile::commit() {
   if (::fsync(fd_) != 0) return tl::unexpected(io_error(path_, "flush"));
@@ -188,6 +205,16 @@ Status write_file(const Path& path, std::string_view text, Overwrite overwrite) 
   COE_TRY(auto file, AtomicFile::create(path, overwrite));
   COE_TRY_STATUS(file.write(text));
   return file.commit();
+}
+
+Status make_folder(const Path& path) {
+  std::error_code ec;
+  std::filesystem::create_directories(path, ec);
+  if (!ec && std::filesystem::is_directory(path, ec)) return {};
+  return fail(Code::kIo,
+              fmt::format("{}: cannot make this folder: {}", path.string(),
+                          ec ? ec.message() : "something else is there"),
+              "choose another folder");
 }
 
 Result<std::uint64_t> free_space(const Path& path) {

@@ -64,6 +64,8 @@ class AtomicFile {
   // Appends. Errors: kIo, naming the final path; a full disk says how much room is missing.
   Status write(std::span<const std::byte> bytes);
   Status write(std::string_view text);
+  // `size` bytes from `offset` of what was written so far. Errors: kIo, also beyond its end.
+  Result<std::string> read_back(std::uint64_t offset, std::size_t size) const;
   // Flushes to disk and moves the temporary to its final name. With kRefuse, a file that appeared
   // meanwhile is not replaced (kExists).
   Status commit();
@@ -82,11 +84,17 @@ Status write_file(const Path& path, std::string_view text, Overwrite overwrite);
 // kExists when `path` exists and may not be replaced: lets long work refuse before it starts.
 Status check_output(const Path& path, Overwrite overwrite);
 
+// The folder and those above it, as far as they are missing. Errors: kIo.
+Status make_folder(const Path& path);
+
 // Free bytes for an ordinary user in the file system that holds `path`'s folder. Errors: kIo.
 Result<std::uint64_t> free_space(const Path& path);
 
 // Refuses (kIo) an output of `needed` bytes that its file system has no room for.
 Status check_space(const Path& output, std::uint64_t needed);
+
+// All of `bytes`, to a descriptor of `path`. Errors: kIo.
+Status write_all(int fd, std::span<const std::byte> bytes, const Path& path);
 
 // An Error for the current errno: "<path>: cannot <doing>: <reason>", with a remedy where there is
 // one.

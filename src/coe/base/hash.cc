@@ -39,4 +39,10 @@ std::string Hasher::digest() const {
   return fmt::format("xxh3:{:016x}{:016x}", h.high64, h.low64);
 }
 
+std::string digest_of(std::string_view bytes) {
+  Hasher hasher;
+  hasher.add(bytes);
+  return hasher.digest();
+}
+
 }  // namespace coe

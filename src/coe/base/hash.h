@@ -31,4 +31,7 @@ class Hasher {
   std::unique_ptr<State> state_;
 };
 
+// Of these bytes alone.
+std::string digest_of(std::string_view bytes);
+
 }  // namespace coe

@@ -9,16 +9,20 @@
 
 namespace coe {
 
+// SplitMix64's mixer: a bijection in which every bit of the result depends on every bit of `z`.
+constexpr std::uint64_t mix_bits(std::uint64_t z) {
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9U;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111ebU;
+  return z ^ (z >> 31);
+}
+
 class Rng {
  public:
   explicit Rng(std::uint64_t seed) : state_(seed) {}
 
   std::uint64_t next() {
     state_ += 0x9e3779b97f4a7c15U;
-    std::uint64_t z = state_;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9U;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebU;
-    return z ^ (z >> 31);
+    return mix_bits(state_);
   }
 
   // Uniform in [0, n), n > 0. Unbiased: the high part of a 128-bit product, rejecting the short
@@ -48,5 +52,10 @@ class Rng {
  private:
   std::uint64_t state_;
 };
+
+// A seed for the index-th of many things that are drawn with one seed, each in its own way.
+inline std::uint64_t derived_seed(std::uint64_t seed, std::uint64_t index) {
+  return Rng(Rng(seed).next() + index).next();
+}
 
 }  // namespace coe

@@ -1,13 +1,13 @@
 #include "coe/corpus/select.h"
 
 #include "coe/base/hash.h"
+#include "coe/corpus/words.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <bit>
 #include <cstdint>
-#include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -71,17 +71,18 @@ Result<Split> split_off(const Corpus& corpus, std::size_t modulus, std::size_t r
 }
 
 Status check_disjoint(const Corpus& profiling, const Corpus& evaluation) {
-  std::unordered_map<std::string_view, const Record*> seen;
+  std::unordered_map<std::uint64_t, const Record*> seen;
   for (const auto& domain : profiling.domains) {
-    for (const auto& record : domain.records) seen.emplace(record.text, &record);
+    for (const auto& record : domain.records) seen.emplace(squeezed_hash(record.text), &record);
   }
   for (const auto& domain : evaluation.domains) {
     for (const auto& record : domain.records) {
-      if (const auto found = seen.find(record.text); found != seen.end())
+      if (const auto found = seen.find(squeezed_hash(record.text)); found != seen.end())
         return fail(Code::kMismatch,
                     fmt::format("{}: the same text is in the profiling corpus ({})", record.where,
                                 found->second->where),
-                    "evaluate on text that profiling has not seen");
+                    "evaluate on text that profiling has not seen; `coe corpus check --against` "
+                    "looks for parts of it too");
     }
   }
   return {};

@@ -27,7 +27,8 @@ struct Split {
 // Errors: kCorrupt when a sub-domain has fewer than `modulus` records.
 Result<Split> split_off(const Corpus& corpus, std::size_t modulus, std::size_t remainder);
 
-// Errors: kMismatch, naming the two records, when a text occurs in both. Source: method section 1.
+// The cheap part of find_leaks(): whole records, up to letter case and white space. Errors:
+// kMismatch, naming the two records, when a text occurs in both. Source: method section 1.
 Status check_disjoint(const Corpus& profiling, const Corpus& evaluation);
 
 }  // namespace coe

@@ -4,8 +4,11 @@
 #include "coe/base/file.h"
 #include "coe/base/observer.h"
 #include "coe/base/result.h"
+#include "coe/corpus/hooks.h"
+#include "coe/corpus/manifest.h"
 #include "coe/corpus/spec.h"
 
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,7 +17,9 @@ namespace coe {
 
 struct BuildContext {
   Path root;    // that relative paths of the spec start from
-  Path output;  // never read as a source
+  Path output;  // never read as a source, nor is its manifest
+  const ModelHooks& model;
+  SourceLog& log;  // of the files read
 };
 
 struct Draft {
@@ -22,12 +27,22 @@ struct Draft {
   std::string source;  // "lodash/map.js#2", "questions.jsonl:7", "reasoning/gcd:12"
   std::string format;  // "text", "chat", …
   std::vector<std::pair<std::string, std::string>> extra;  // further fields of the record
+  std::uint64_t n_token = 0;                               // once counted
 };
 
-// Errors: kNotFound for a path that is missing or matches nothing, kCorrupt for a JSONL record that
-// cannot be used, kInvalidArgument when a source is the output itself, kCancelled; all name the
-// source in the spec. Warns of files that are no text and of a source that gave nothing.
-Result<std::vector<Draft>> read_source(const SourceSpec& spec, const BuildContext& context,
-                                       Observer& observer);
+// What samples rank a record by.
+const std::string& draft_name(const Draft& draft);
+
+struct SourceRecords {
+  std::vector<Draft> drafts;
+  std::uint64_t n_filtered = 0;  // left out by filters or by their number of tokens
+};
+
+// Errors: kNotFound for a path that is missing or matches nothing, kCorrupt for a record that
+// cannot be used, kInvalidArgument when a source is the output itself, kCancelled; those of the
+// model's hooks; all name the source in the spec. Warns of files that are no text and of a source
+// that gave nothing.
+Result<SourceRecords> read_source(const SourceSpec& spec, const BuildContext& context,
+                                  Observer& observer);
 
 }  // namespace coe

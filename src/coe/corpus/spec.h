@@ -3,10 +3,13 @@
 
 #include "coe/base/file.h"
 #include "coe/base/result.h"
+#include "coe/corpus/near_duplicates.h"
 #include "coe/corpus/reasoning.h"
+#include "coe/corpus/regex.h"
 #include "coe/corpus/text_spec.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,25 +18,59 @@ namespace coe {
 
 inline constexpr std::uint64_t kUnlimited = UINT64_MAX;
 
+// A rule that keeps or leaves out records.
+struct FilterSpec {
+  std::string field;  // of the record; empty: the text that comes of it
+  bool keep = true;   // keeps what the pattern is found in; false: leaves that out
+  Regex pattern;
+};
+
+// Which fields of a record are the turns of a chat.
+struct ChatSpec {
+  std::string messages;  // a list of messages; or, when empty:
+  std::optional<TextSpec> system;
+  std::optional<TextSpec> user;
+  std::optional<TextSpec> assistant;
+  std::optional<TextSpec> thinking;
+};
+
+// off-k splits (method section 1): records are numbered from 0 within their category, as published.
+struct OffSpec {
+  std::string category;  // field; empty: the whole source is one category
+  std::uint64_t modulus = 10;
+  std::vector<std::uint64_t> off;  // remainders to take; empty: all records
+};
+
 struct SourceSpec {
-  enum class Kind : std::uint8_t { kJsonl, kFiles, kReasoning };
+  enum class Kind : std::uint8_t { kJsonl, kFiles, kReasoning, kMmluPro };
   Kind kind = Kind::kFiles;
   std::string where;  // "profile.toml:12: domain `web`, source 2", for messages
   std::uint64_t seed = 1;
   std::uint64_t min_chars = 0;
   std::uint64_t max_chars = kUnlimited;
+  std::uint64_t min_tokens = 0;  // of a record
+  std::uint64_t max_tokens = kUnlimited;
   std::string format;  // of the records; empty: what they say themselves, else "text"
+  std::vector<FilterSpec> filters;
+  // Samples of what is left.
+  std::uint64_t max_records = kUnlimited;
+  std::uint64_t token_cap = kUnlimited;
 
   // kJsonl, kFiles
   bool split = false;        // cut what is longer than max_chars; false: leave it out
   std::uint64_t pieces = 0;  // at most so many pieces of one document; 0: all
 
-  // kJsonl
+  // kJsonl, kMmluPro
   std::vector<std::string> paths;  // patterns, relative to the root folder
-  std::uint64_t max_records = kUnlimited;
+  OffSpec off;
+  std::vector<std::string> keep;        // kJsonl: fields to carry over
+  std::vector<std::string> categories;  // kMmluPro; empty: all
+
+  // kJsonl, kMmluPro, kReasoning: instead of `text`
+  std::optional<ChatSpec> chat;
 
   // kJsonl: fields of the record. kFiles: {text}, {path}. kReasoning: {problem}, {thinking},
-  // {solution}, {family}.
+  // {solution}, {family}. kMmluPro: docs/formats/corpus.md.
   TextSpec text;
 
   // kFiles
@@ -55,6 +92,8 @@ struct DomainSpec {
   double weight = 1.0;
   std::uint64_t min_records = 10;
   std::uint64_t max_records = kUnlimited;
+  std::uint64_t min_tokens = 0;
+  std::uint64_t token_cap = kUnlimited;
   std::uint64_t seed = 1;
   bool keep_thin = false;
   std::vector<SourceSpec> sources;
@@ -62,7 +101,12 @@ struct DomainSpec {
 
 struct CorpusSpec {
   std::vector<DomainSpec> domains;  // at least one, in the order of the file
+  NearDuplicateOptions near;
 };
+
+// What of a spec can only be done with a model, as "profile.toml:12: domain `web`, source 2: key
+// `chat`"; empty when nothing.
+std::string needs_model(const CorpusSpec& spec);
 
 // `name` stands for the spec's path in messages. Errors: kCorrupt naming spec, line, table and key;
 // the hint proposes the key that was probably meant.

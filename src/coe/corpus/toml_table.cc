@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <optional>
 #include <sstream>
 #include <string>
 #include <string_view>
@@ -113,6 +114,23 @@ Result<std::uint64_t> TomlTable::count_or(std::string_view key, std::uint64_t ot
   return out;
 }
 
+Result<std::vector<std::uint64_t>> TomlTable::counts_or_none(std::string_view key) {
+  const toml::node* node = find(key);
+  std::vector<std::uint64_t> out;
+  if (node == nullptr) return out;
+  const auto* array = node->as_array();
+  if (array == nullptr)
+    return bad(key, fmt::format("it is {}, but must be a list of whole numbers", type_name(*node)));
+  for (const auto& element : *array) {
+    const auto* value = element.as_integer();
+    if (value == nullptr || value->get() < 0)
+      return bad(key, fmt::format("element {} is no whole number from 0 on", out.size() + 1));
+    out.push_back(static_cast<std::uint64_t>(value->get()));
+  }
+  if (out.empty()) return bad(key, "the list is empty");
+  return out;
+}
+
 Result<double> TomlTable::number_or(std::string_view key, double otherwise) {
   const toml::node* node = find(key);
   if (node == nullptr) return otherwise;
@@ -152,6 +170,21 @@ Result<std::vector<TomlTable>> TomlTable::tables(std::string_view key) {
   if (array == nullptr || array->empty() || out.size() != array->size())
     return bad(key, fmt::format("it must be written as [[{}]] tables", key));
   return out;
+}
+
+Result<std::vector<TomlTable>> TomlTable::tables_or_none(std::string_view key) {
+  if (has(key)) return tables(key);
+  known_.emplace_back(key);
+  return std::vector<TomlTable>();
+}
+
+Result<std::optional<TomlTable>> TomlTable::table_or_none(std::string_view key) {
+  const toml::node* node = find(key);
+  if (node == nullptr) return std::optional<TomlTable>();
+  const auto* table = node->as_table();
+  if (table == nullptr)
+    return bad(key, fmt::format("it is {}, but must be a table", type_name(*node)));
+  return std::optional(TomlTable(*table, file_, fmt::format("{}, {}", what_, key)));
 }
 
 Status TomlTable::finish() const {

@@ -7,6 +7,7 @@
 #include <toml++/toml.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,10 +34,16 @@ class TomlTable {
   Result<std::uint64_t> count(std::string_view key, std::uint64_t low, std::uint64_t high);
   Result<std::uint64_t> count_or(std::string_view key, std::uint64_t otherwise, std::uint64_t low,
                                  std::uint64_t high);
+  // Whole numbers, none below 0; empty when the key is not there. An empty list is an error.
+  Result<std::vector<std::uint64_t>> counts_or_none(std::string_view key);
   Result<double> number_or(std::string_view key, double otherwise);
   Result<bool> flag_or(std::string_view key, bool otherwise);
   // [[key]]: at least one; named "<what>, <key> 1", ….
   Result<std::vector<TomlTable>> tables(std::string_view key);
+  // The same, or none when the key is not there.
+  Result<std::vector<TomlTable>> tables_or_none(std::string_view key);
+  // [key] or key = { … }, named "<what>, <key>"; nothing when it is not there.
+  Result<std::optional<TomlTable>> table_or_none(std::string_view key);
 
   // An error at `key`, with its line.
   tl::unexpected<Error> bad(std::string_view key, std::string_view problem,

@@ -32,13 +32,17 @@ struct TokenText {
   bool ends_turn = false;  // the model ends its turn with it
 };
 
-// How the next token is chosen: the top_k likeliest, of these the likeliest that make up top_p, of
-// these one at random by softmax(logits / temperature).
+// How the next token is chosen: logits of tokens that occur among the last repeat_last_n, the
+// prompt's too, are made smaller by repeat_penalty (divided by it if positive, else multiplied);
+// then the top_k likeliest, of these the likeliest that make up top_p, of these one at random by
+// softmax(logits / temperature).
 struct Sampling {
-  float temperature = 0.6F;  // 0: the likeliest token, whatever the rest says
+  float temperature = 0.6F;  // 0: the likeliest token, whatever top_k, top_p and seed say
   std::int32_t top_k = 64;   // 0: all
   float top_p = 0.95F;       // 1: all
   std::uint64_t seed = 1;
+  float repeat_penalty = 1.0F;        // above 0; 1: none
+  std::int32_t repeat_last_n = 1024;  // tokens; 0: no penalty
 };
 
 // Sees a text while it is written.

@@ -3,6 +3,7 @@
 #include "coe/base/rng.h"
 #include "coe/corpus/json_line.h"
 #include "coe/corpus/window.h"
+#include "coe/engine/prompt.h"
 
 #include <fmt/format.h>
 
@@ -29,16 +30,11 @@ void add_repeated_bos(Segments& segments, std::span<const std::vector<std::int32
 
 Result<ChatWork> plan_question(Engine& engine, const Record& record,
                                const GenerateOptions& options) {
-  ChatWork work;
   const ChatMessage question = {"user", record.text};
-  COE_TRY(work.prompt, engine.render_chat({&question, 1}, options.thinking));
-  COE_TRY(auto tokens, engine.tokenize(work.prompt));
-  if (tokens.size() >= engine.info().n_ctx)
-    return fail(Code::kInvalidArgument,
-                fmt::format("the question leaves no room in the context ({} tokens of {})",
-                            tokens.size(), engine.info().n_ctx),
-                "a larger -c gives more");
-  work.windows.push_back(std::move(tokens));
+  COE_TRY(auto prompt, render_prompt(engine, {&question, 1}, options.thinking, "the question"));
+  ChatWork work;
+  work.prompt = std::move(prompt.text);
+  work.windows.push_back(std::move(prompt.tokens));
   return work;
 }
 
@@ -80,7 +76,7 @@ Result<Answer> answer_question(Engine& engine, const ChatMarkup& markup, const Q
   request.prompt = question.tokens;
   request.max_new_tokens = options.generate->max_new_tokens;
   request.sampling = options.generate->sampling;
-  request.sampling.seed = Rng(Rng(request.sampling.seed).next() + question.sample).next();
+  request.sampling.seed = derived_seed(request.sampling.seed, question.sample);
   request.routing = &routing;
   request.outputs = options.outputs;
   request.filter = options.filter;

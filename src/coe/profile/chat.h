@@ -7,8 +7,8 @@
 #include "coe/corpus/corpus.h"
 #include "coe/engine/chat.h"
 #include "coe/engine/engine.h"
+#include "coe/engine/roles.h"
 #include "coe/profile/profile.h"
-#include "coe/profile/roles.h"
 
 #include <cstdint>
 #include <span>

@@ -7,9 +7,9 @@
 #include "coe/corpus/corpus.h"
 #include "coe/engine/chat.h"
 #include "coe/engine/engine.h"
+#include "coe/engine/roles.h"
 #include "coe/moe/model.h"
 #include "coe/profile/profile.h"
-#include "coe/profile/roles.h"
 
 #include <cstddef>
 #include <cstdint>

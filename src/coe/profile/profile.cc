@@ -6,6 +6,7 @@
 #include "coe/profile/collector.h"
 #include "coe/profile/pipeline.h"
 #include "coe/profile/plan.h"
+#include "coe/routing/file.h"
 
 #include <fmt/format.h>
 
@@ -350,6 +351,9 @@ std::string profile_settings(const ProfileOptions& options) {
         " generate=1 think={} temperature={} top_k={} top_p={} seed={} max_new_tokens={}",
         options.generate->thinking ? "on" : "off", sampling.temperature, sampling.top_k,
         sampling.top_p, sampling.seed, options.generate->max_new_tokens);
+    if (sampling.repeat_penalty != 1.0F)
+      text += fmt::format(" repeat_penalty={} repeat_last_n={}", sampling.repeat_penalty,
+                          sampling.repeat_last_n);
   }
   return text;
 }
@@ -365,6 +369,15 @@ Result<ProfileRun> run_profile(Engine& engine, const MoeModel& parent, const Cor
                                const ProfileOptions& options, const CheckpointOptions& checkpoint,
                                const std::string& command_line, Observer& observer) {
   return Recorder(engine, corpus, options, checkpoint, observer).run(parent, command_line);
+}
+
+std::optional<RoutingStats> finished_profile(const Path& file, const MoeModel& parent,
+                                             const Corpus& corpus, const ProfileOptions& options) {
+  auto found = read_profile(file);
+  if (found && found->parent.digest == parent.id.digest && found->corpus_digest == corpus.digest &&
+      found->settings == profile_settings(options))
+    return *std::move(found);
+  return std::nullopt;
 }
 
 }  // namespace coe

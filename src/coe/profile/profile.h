@@ -12,8 +12,8 @@
 #include "coe/corpus/corpus.h"
 #include "coe/engine/chat.h"
 #include "coe/engine/engine.h"
+#include "coe/engine/roles.h"
 #include "coe/moe/model.h"
-#include "coe/profile/roles.h"
 #include "coe/profile/stability.h"
 #include "coe/routing/stats.h"
 
@@ -90,6 +90,10 @@ std::string profile_settings(const ProfileOptions& options);
 // kEngine; kCancelled.
 Result<RoutingStats> run_profile(Engine& engine, const MoeModel& parent, const Corpus& corpus,
                                  const ProfileOptions& options, Observer& observer);
+
+// The profile that such a run would give, where `file` holds it.
+std::optional<RoutingStats> finished_profile(const Path& file, const MoeModel& parent,
+                                             const Corpus& corpus, const ProfileOptions& options);
 
 struct CheckpointOptions {
   Path file;             // replaced whole each time; removing it is the caller's

@@ -1,4 +1,4 @@
-#include "coe/profile/roles.h"
+#include "coe/engine/roles.h"
 
 #include "coe/base/result.h"
 

@@ -1,0 +1,25 @@
+// Thinking apart from content in an answer that came as one text.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace coe {
+
+struct ThinkingMarkers {
+  std::string start;  // "<think>"
+  std::string end;    // "</think>"
+};
+
+struct ThinkingSplit {
+  std::string thinking;  // without markers; blocks are joined by a newline
+  std::string content;
+};
+
+// By the markers that come first in the text. A block that nothing ends is thinking to the end; an
+// end marker that no start marker precedes ends a block that the prompt had opened, as some
+// templates do. White space around the parts goes.
+ThinkingSplit split_thinking(std::string_view text, std::span<const ThinkingMarkers> markers);
+
+}  // namespace coe

@@ -1,0 +1,47 @@
+// Asks an answerer many questions and keeps the answers in a journal, so that nothing is asked
+// twice.
+#pragma once
+
+#include "coe/answer/answerer.h"
+#include "coe/ask/journal.h"
+#include "coe/base/observer.h"
+#include "coe/base/result.h"
+#include "coe/engine/chat.h"
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace coe {
+
+struct AskOptions {
+  bool thinking = false;
+  std::uint32_t max_new_tokens = 2048;
+  Sampling sampling{};  // each question has a seed of its own, made of this one and its number
+  bool guard_loops = true;
+  LoopOptions loop{};
+  unsigned n_parallel = 1;    // questions at a time; above 1 only for answerers that may be shared
+  bool retry_failed = false;  // ask again what failed in an earlier run
+};
+
+// For JournalHeader::settings: what decides an answer.
+std::string settings_of(const AskOptions& options);
+
+struct AskReport {
+  std::uint64_t n_asked = 0;  // in this run
+  std::uint64_t n_token = 0;  // generated in this run
+  double seconds = 0.0;
+};
+
+// Those of `questions` (their numbers) that the journal has no answer to. `text` is what to ask,
+// called by several threads at once with n_parallel above 1. A question that gets no answer is a
+// failure of its own; when five in a row get none, the run ends with the last one's error, and none
+// of them counts as asked. Errors: kCancelled, kEngine, kIo: what has been answered is kept.
+Result<AskReport> ask_all(Answerer& answerer, std::span<const std::uint64_t> questions,
+                          const std::function<std::string(std::uint64_t)>& text,
+                          const AskOptions& options, Journal& journal, std::string_view stage,
+                          Observer& observer);
+
+}  // namespace coe

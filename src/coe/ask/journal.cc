@@ -1,0 +1,230 @@
+#include "coe/ask/journal.h"
+
+#include "coe/corpus/lines.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <array>
+#include <fcntl.h>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <sys/file.h>
+#include <unistd.h>
+#include <utility>
+
+namespace coe {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::string_view kSchema = "coe.answers.journal/1";
+constexpr std::array kOutcomes = {Outcome::kDone, Outcome::kLoop, Outcome::kCut, Outcome::kEmpty,
+                                  Outcome::kFailed};
+
+std::string line_of(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+std::string header_line(const JournalHeader& header) {
+  return line_of({{"schema", kSchema},
+                  {"questions", header.questions},
+                  {"n_question", header.n_question},
+                  {"identity", header.identity},
+                  {"settings", header.settings}});
+}
+
+std::string entry_line(std::uint64_t question, const JournalEntry& entry) {
+  Json json = {{"question", question}, {"outcome", outcome_name(entry.outcome)}};
+  if (entry.outcome == Outcome::kFailed) {
+    json["reason"] = entry.reason;
+    return line_of(json);
+  }
+  const auto& answer = entry.answer;
+  json.update({{"thinking", answer.thinking},
+               {"content", answer.content},
+               {"n_token_prompt", answer.n_token_prompt},
+               {"n_token", answer.n_token},
+               {"n_token_known", answer.n_token_known},
+               {"seconds", answer.seconds}});
+  return line_of(json);
+}
+
+auto bad_line(const Path& path, std::uint64_t number, std::string_view why) {
+  return fail(Code::kCorrupt, fmt::format("{}:{}: {}", path.string(), number, why),
+              "remove the journal, or start again with --force");
+}
+
+// The library throws where a member is missing or of another type.
+template <class Read>
+auto guarded(Read read) -> std::optional<decltype(read())> {
+  try {
+    return read();
+  } catch (const Json::exception&) {
+    return std::nullopt;
+  }
+}
+
+std::optional<Outcome> outcome_named(const std::string& name) {
+  for (const auto outcome : kOutcomes) {
+    if (outcome_name(outcome) == name) return outcome;
+  }
+  return std::nullopt;
+}
+
+std::optional<std::pair<std::uint64_t, JournalEntry>> parse_entry(const Json& json) {
+  using Parsed = std::optional<std::pair<std::uint64_t, JournalEntry>>;
+  auto parsed = guarded([&]() -> Parsed {
+    JournalEntry entry;
+    const auto outcome = outcome_named(json.at("outcome").get<std::string>());
+    if (!outcome) return std::nullopt;
+    entry.outcome = *outcome;
+    if (entry.outcome == Outcome::kFailed) {
+      entry.reason = json.at("reason").get<std::string>();
+    } else {
+      auto& answer = entry.answer;
+      answer.thinking = json.at("thinking").get<std::string>();
+      answer.content = json.at("content").get<std::string>();
+      answer.n_token_prompt = json.at("n_token_prompt").get<std::uint64_t>();
+      answer.n_token = json.at("n_token").get<std::uint64_t>();
+      answer.n_token_known = json.at("n_token_known").get<bool>();
+      answer.seconds = json.at("seconds").get<double>();
+    }
+    return std::pair{json.at("question").get<std::uint64_t>(), std::move(entry)};
+  });
+  return parsed ? std::move(*parsed) : std::nullopt;
+}
+
+Result<JournalHeader> parse_header(const Json& json, const Path& path) {
+  auto found = guarded([&] {
+    if (json.at("schema").get<std::string>() != kSchema) return JournalHeader{};
+    return JournalHeader{
+        json.at("questions").get<std::string>(), json.at("n_question").get<std::uint64_t>(),
+        json.at("identity").get<std::string>(), json.at("settings").get<std::string>()};
+  });
+  if (!found || found->identity.empty()) return bad_line(path, 1, "no journal of coe");
+  return *std::move(found);
+}
+
+// `text` ends with a newline, or is empty.
+Result<JournalContents> parse_journal(std::string_view text, const Path& path) {
+  JournalContents out;
+  LineReader lines(text);
+  while (const auto line = lines.next()) {
+    const Json json = Json::parse(line->text, nullptr, false);
+    if (line->number == 1) {
+      COE_TRY(out.header, parse_header(json, path));
+      continue;
+    }
+    auto entry = parse_entry(json);
+    if (!entry) return bad_line(path, line->number, "no entry of a journal");
+    if (entry->first >= out.header.n_question)
+      return bad_line(path, line->number, "an answer to a question that there is not");
+    out.entries[entry->first] = std::move(entry->second);
+  }
+  return out;
+}
+
+// What a kill left of a last line does not count.
+std::string_view whole_lines(std::string_view text) {
+  return text.substr(0, text.rfind('\n') + 1);  // npos + 1 is 0
+}
+
+}  // namespace
+
+std::string_view outcome_name(Outcome outcome) {
+  switch (outcome) {
+    case Outcome::kDone:
+      return "done";
+    case Outcome::kLoop:
+      return "loop";
+    case Outcome::kCut:
+      return "cut";
+    case Outcome::kEmpty:
+      return "empty";
+    case Outcome::kFailed:
+      break;
+  }
+  return "failed";
+}
+
+Outcome outcome_of(const ChatAnswer& answer) {
+  if (answer.end == AnswerEnd::kLoop) return Outcome::kLoop;
+  if (answer.end == AnswerEnd::kLength) return Outcome::kCut;
+  const bool blank = answer.content.find_first_not_of(" \t\r\n") == std::string::npos;
+  return blank ? Outcome::kEmpty : Outcome::kDone;
+}
+
+Result<JournalContents> read_journal(const Path& path) {
+  COE_TRY(const auto text, read_text(path));
+  const auto whole = whole_lines(text);
+  if (whole.empty()) return bad_line(path, 1, "no journal of coe");
+  return parse_journal(whole, path);
+}
+
+Status check_header(const JournalHeader& found, const JournalHeader& wanted, const Path& path,
+                    std::string_view hint) {
+  const auto differs = [&](std::string_view what, const std::string& there,
+                           const std::string& here) {
+    return fail(Code::kMismatch,
+                fmt::format("{}: begun with other {} ({} vs {})", path.string(), what, there, here),
+                std::string(hint));
+  };
+  if (found.questions != wanted.questions || found.n_question != wanted.n_question)
+    return differs("questions", fmt::format("{} of them, {}", found.n_question, found.questions),
+                   fmt::format("{}, {}", wanted.n_question, wanted.questions));
+  if (found.identity != wanted.identity)
+    return differs("answerers", found.identity, wanted.identity);
+  if (found.settings != wanted.settings)
+    return differs("settings", found.settings, wanted.settings);
+  return {};
+}
+
+Journal::Journal(Journal&& other) noexcept
+    : path_(std::move(other.path_)),
+      fd_(std::exchange(other.fd_, -1)),
+      entries_(std::move(other.entries_)) {}
+
+Journal::~Journal() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+Result<Journal> Journal::open(const Path& path, const JournalHeader& header, bool restart) {
+  Journal journal;
+  journal.path_ = path;
+  journal.fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+  if (journal.fd_ < 0) return tl::unexpected(io_error(path, "open"));
+  if (::flock(journal.fd_, LOCK_EX | LOCK_NB) != 0)
+    return fail(Code::kExists, fmt::format("{}: another process is writing it", path.string()),
+                "wait for it to end, or choose another folder");
+  COE_TRY_STATUS(journal.read(header, restart));
+  return journal;
+}
+
+Status Journal::read(const JournalHeader& header, bool restart) {
+  COE_TRY(const auto text, read_text(path_));
+  const auto whole = restart ? std::string_view() : whole_lines(text);
+  if (whole.size() < text.size() && ::ftruncate(fd_, static_cast<off_t>(whole.size())) != 0)
+    return tl::unexpected(io_error(path_, "truncate"));
+  if (whole.empty()) return append(header_line(header));
+  COE_TRY(auto contents, parse_journal(whole, path_));
+  entries_ = std::move(contents.entries);
+  return check_header(contents.header, header, path_,
+                      "choose another folder, or start again with --force");
+}
+
+Status Journal::append(const std::string& line) {
+  COE_TRY_STATUS(write_all(fd_, std::as_bytes(std::span(line)), path_));
+  return ::fsync(fd_) == 0 ? Status() : Status(tl::unexpected(io_error(path_, "flush")));
+}
+
+Status Journal::add(std::uint64_t question, JournalEntry entry) {
+  COE_TRY_STATUS(append(entry_line(question, entry)));
+  entries_[question] = std::move(entry);
+  return {};
+}
+
+}  // namespace coe

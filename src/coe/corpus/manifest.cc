@@ -1,0 +1,77 @@
+#include "coe/corpus/manifest.h"
+
+#include "coe/base/file.h"
+#include "coe/base/hash.h"
+#include "coe/base/result.h"
+#include "coe/base/text.h"
+#include "coe/corpus/build.h"
+#include "coe/corpus/hooks.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <exception>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace coe {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json domain_json(const BuiltDomain& domain, bool has_tokens) {
+  return {{"name", domain.name},
+          {"weight", domain.weight},
+          {"n_record", domain.n_record},
+          {"n_char", domain.n_char},
+          {"n_token", has_tokens ? Json(domain.n_token) : Json(nullptr)},
+          {"n_filtered", domain.n_filtered},
+          {"n_duplicate", domain.n_duplicate},
+          {"n_near_duplicate", domain.n_near_duplicate},
+          {"left_out", domain.left_out}};
+}
+
+}  // namespace
+
+void SourceLog::add(const Path& path, const Path& root, std::string_view bytes) {
+  // An empty root is the working folder.
+  const Path base = root.empty() ? Path(".") : root;
+  const std::string name =
+      path.lexically_normal().lexically_relative(base.lexically_normal()).generic_string();
+  files_[name.empty() ? path.generic_string() : name] = {bytes.size(), digest_of(bytes)};
+}
+
+Path manifest_path(const Path& output) {
+  Path out = output;
+  out += ".manifest.json";
+  return out;
+}
+
+Result<std::string> manifest_json(const CorpusBuildOptions& options, std::string_view spec_text,
+                                  const SourceLog& sources, const CorpusBuildReport& report,
+                                  const ModelHooks& model) {
+  try {
+    const bool has_model = static_cast<bool>(model.count_tokens);
+    Json out = {{"schema", "coe.corpus-manifest/1"}, {"version", tool_version()}};
+    out["spec"] = {{"name", options.spec.filename().string()}, {"digest", digest_of(spec_text)}};
+    out["model"] = has_model ? Json{{"name", model.model_name}, {"digest", model.model_digest}}
+                             : Json(nullptr);
+    out["output"] = {{"name", options.output.filename().string()},
+                     {"n_byte", report.n_byte},
+                     {"digest", report.digest},
+                     {"n_record", report.n_record}};
+    out["domains"] = Json::array();
+    for (const auto& domain : report.domains)
+      out["domains"].push_back(domain_json(domain, has_model));
+    out["sources"] = Json::array();
+    for (const auto& [path, file] : sources.files())
+      out["sources"].push_back({{"path", path}, {"n_byte", file.n_byte}, {"digest", file.digest}});
+    return out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  } catch (const std::exception& error) {
+    return fail(Code::kInternal, fmt::format("manifest: {}", error.what()));
+  }
+}
+
+}  // namespace coe

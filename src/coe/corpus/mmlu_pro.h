@@ -1,0 +1,36 @@
+// A question of MMLU-Pro as it is published (JSON objects with question_id, question, options,
+// answer, answer_index, cot_content, category, src). Source: Wang et al., "MMLU-Pro: A More Robust
+// and Challenging Multi-Task Language Understanding Benchmark", NeurIPS 2024, and its data card.
+#pragma once
+
+#include "coe/base/result.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace coe {
+
+struct MultipleChoice {
+  std::int64_t id = 0;
+  std::string question{};
+  std::vector<std::string> options{};  // 2 to 26
+  std::size_t answer = 0;              // index into options
+  std::string reasoning{};             // worked, without the lead-in "A: "; empty in the test set
+  std::string category{};
+  std::string source{};
+};
+
+// 'A' for option 0.
+char option_letter(std::size_t index);
+// "A. first\nB. second".
+std::string lettered_options(const MultipleChoice& question);
+
+// One object. Options "N/A" at the end, which stand for none, go. Errors: kCorrupt: not UTF-8, not
+// a JSON object, a field that is missing or of another type, an answer that is no option or whose
+// letter and index differ.
+Result<MultipleChoice> parse_mmlu_pro(std::string_view json);
+
+}  // namespace coe

@@ -1,0 +1,101 @@
+#include "coe/corpus/record_reader.h"
+
+#include "coe/base/result.h"
+#include "coe/corpus/lines.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace coe {
+namespace {
+
+constexpr std::string_view kBlank = " \t\r\n";
+
+// Length of the object that `text` begins with, up to the brace that closes it; npos when none
+// does.
+std::size_t object_length(std::string_view text) {
+  std::size_t depth = 0;
+  bool in_string = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string) {
+      if (c == '\\') {
+        ++i;
+      } else if (c == '"') {
+        in_string = false;
+      }
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '{' || c == '[') {
+      ++depth;
+    } else if ((c == '}' || c == ']') && --depth == 0) {
+      return i + 1;
+    }
+  }
+  return std::string_view::npos;
+}
+
+tl::unexpected<Error> broken(std::string_view what) {
+  return fail(Code::kCorrupt, std::string(what),
+              "the file must be JSON Lines or one JSON array of objects");
+}
+
+std::uint64_t count_newlines(std::string_view text) {
+  return static_cast<std::uint64_t>(std::count(text.begin(), text.end(), '\n'));
+}
+
+}  // namespace
+
+RecordReader::RecordReader(std::string_view bytes) : lines_(bytes) {
+  constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+  rest_ = bytes;
+  if (rest_.starts_with(kByteOrderMark)) rest_.remove_prefix(kByteOrderMark.size());
+  skip_blanks();
+  is_array_ = rest_.starts_with('[');
+  if (is_array_) rest_.remove_prefix(1);
+}
+
+void RecordReader::skip_blanks() {
+  const std::size_t n = std::min(rest_.find_first_not_of(kBlank), rest_.size());
+  line_ += count_newlines(rest_.substr(0, n));
+  rest_.remove_prefix(n);
+}
+
+Result<std::optional<Line>> RecordReader::next() {
+  if (is_array_) return next_in_array();
+  while (const auto line = lines_.next()) {
+    if (!line->blank()) return line;
+  }
+  return std::optional<Line>();
+}
+
+Result<std::optional<Line>> RecordReader::next_in_array() {
+  if (ended_) return std::optional<Line>();
+  skip_blanks();
+  if (rest_.starts_with(']')) {
+    rest_.remove_prefix(1);
+    skip_blanks();
+    if (!rest_.empty()) return broken("there is text after the array");
+    ended_ = true;
+    return std::optional<Line>();
+  }
+  if (n_read_ > 0) {
+    if (!rest_.starts_with(',')) return broken("the array lacks `,` or `]`");
+    rest_.remove_prefix(1);
+    skip_blanks();
+  }
+  if (!rest_.starts_with('{')) return broken("an element of the array is no object");
+  const std::size_t length = object_length(rest_);
+  if (length == std::string_view::npos) return broken("the object that begins here never ends");
+  const Line out{rest_.substr(0, length), line_};
+  line_ += count_newlines(out.text);
+  rest_.remove_prefix(length);
+  ++n_read_;
+  return std::optional(out);
+}
+
+}  // namespace coe

@@ -1,0 +1,37 @@
+// The records of a file as they are published: JSON Lines, or one JSON array of objects.
+#pragma once
+
+#include "coe/base/result.h"
+#include "coe/corpus/lines.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace coe {
+
+class RecordReader {
+ public:
+  // A file whose first character is `[` is an array, any other JSON Lines.
+  explicit RecordReader(std::string_view bytes);
+
+  // The text of the next object and the line that it begins at. What is between the braces of an
+  // array's object is not checked here. Errors: kCorrupt for an array that is broken between its
+  // objects; line() is where.
+  Result<std::optional<Line>> next();
+  std::uint64_t line() const { return line_; }
+
+ private:
+  Result<std::optional<Line>> next_in_array();
+  void skip_blanks();
+
+  LineReader lines_;
+  bool is_array_ = false;
+  std::string_view rest_;  // of an array
+  std::uint64_t line_ = 1;
+  std::uint64_t n_read_ = 0;
+  bool ended_ = false;
+};
+
+}  // namespace coe

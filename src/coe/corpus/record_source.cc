@@ -1,0 +1,273 @@
+#include "coe/base/file.h"
+#include "coe/base/observer.h"
+#include "coe/base/result.h"
+#include "coe/corpus/glob.h"
+#include "coe/corpus/hooks.h"
+#include "coe/corpus/json_line.h"
+#include "coe/corpus/lines.h"
+#include "coe/corpus/mmlu_pro.h"
+#include "coe/corpus/reasoning.h"
+#include "coe/corpus/record_chat.h"
+#include "coe/corpus/record_reader.h"
+#include "coe/corpus/source_steps.h"
+#include "coe/corpus/sources.h"
+#include "coe/corpus/spec.h"
+#include "coe/corpus/text_spec.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace coe {
+namespace {
+
+using Extra = std::vector<std::pair<std::string, std::string>>;
+
+std::string string_or(const std::vector<JsonMember>& members, std::string_view field,
+                      std::string_view otherwise) {
+  const JsonMember* found = find_member(members, field);
+  const bool usable = found != nullptr && found->kind == JsonMember::Kind::kString;
+  return usable ? found->text : std::string(otherwise);
+}
+
+// Numbers the records of each category as published, and says which the split takes.
+class OffSplit {
+ public:
+  explicit OffSplit(const OffSpec& spec) : spec_(spec) {}
+
+  Result<bool> take(const std::vector<JsonMember>& members) {
+    if (spec_.off.empty()) return true;
+    std::string category;
+    if (!spec_.category.empty()) {
+      const JsonMember* member = find_member(members, spec_.category);
+      if (member == nullptr || member->kind != JsonMember::Kind::kString)
+        return fail(
+            Code::kCorrupt,
+            fmt::format("field `{}`, the category, is no string", printable(spec_.category)),
+            "set `category` to the field that says it, or leave it away to number the "
+            "whole source");
+      category = member->text;
+    }
+    const std::uint64_t remainder = next_[category]++ % spec_.modulus;
+    return std::find(spec_.off.begin(), spec_.off.end(), remainder) != spec_.off.end();
+  }
+
+ private:
+  const OffSpec& spec_;
+  std::map<std::string, std::uint64_t> next_;
+};
+
+// The last thing that each says, as the shared form of chat records keeps it.
+Extra parts_of(const std::vector<ChatTurn>& turns) {
+  const auto last = [&](std::string_view role) -> const ChatTurn* {
+    const auto found = std::find_if(turns.rbegin(), turns.rend(),
+                                    [&](const ChatTurn& turn) { return turn.role == role; });
+    return found == turns.rend() ? nullptr : &*found;
+  };
+  Extra out;
+  if (const auto* user = last("user")) out.emplace_back("problem", user->content);
+  if (turns.empty() || turns.back().role != "assistant") return out;
+  out.emplace_back("solution", turns.back().content);
+  if (!turns.back().thinking.empty()) out.emplace_back("thinking", turns.back().thinking);
+  return out;
+}
+
+// A record's text, format and further fields. `json` is what `members` were read from; empty for
+// records that were never JSON.
+Result<Draft> draft_of(const SourceSpec& spec, const BuildContext& context,
+                       const std::vector<JsonMember>& members, std::string_view json, Extra extra) {
+  Draft out;
+  if (spec.chat) {
+    const bool by_messages = !spec.chat->messages.empty();
+    COE_TRY(const auto turns, by_messages ? chat_of_messages(json, spec.chat->messages)
+                                          : chat_of_fields(*spec.chat, members));
+    COE_TRY(out.text, context.model.render_chat(turns));
+    out.format = spec.format.empty() ? "chat" : spec.format;
+    out.extra = parts_of(turns);
+  } else {
+    COE_TRY(out.text, spec.text.render(members));
+    out.format = spec.format.empty() ? string_or(members, "format", "text") : spec.format;
+  }
+  if (out.text.empty())
+    return fail(Code::kCorrupt, "the text is empty", "remove the record or choose other fields");
+  for (auto& field : extra) {
+    const bool there = std::any_of(out.extra.begin(), out.extra.end(),
+                                   [&](const auto& other) { return other.first == field.first; });
+    if (!there) out.extra.push_back(std::move(field));
+  }
+  return out;
+}
+
+// The fields of a question that specs may name, and those that its record keeps.
+struct Question {
+  std::vector<JsonMember> members;
+  Extra extra;
+};
+Result<Question> question_of(std::string_view json) {
+  COE_TRY(const MultipleChoice parsed, parse_mmlu_pro(json));
+  const std::string letter(1, option_letter(parsed.answer));
+  const std::string options = lettered_options(parsed);
+  const std::string problem = fmt::format("{}\n{}", parsed.question, options);
+  const std::string solution = fmt::format("The answer is ({}).", letter);
+  // The published reasoning ends with these words, which are the solution here.
+  std::string_view thinking = parsed.reasoning;
+  if (thinking.ends_with(solution)) thinking.remove_suffix(solution.size());
+  thinking = thinking.substr(0, thinking.find_last_not_of(" \n") + 1);
+  Question out;
+  out.members = {string_member("text", fmt::format("{}\n{}{}{}", problem, thinking,
+                                                   thinking.empty() ? "" : "\n", solution)),
+                 string_member("problem", problem),
+                 string_member("question", parsed.question),
+                 string_member("options", options),
+                 string_member("answer", letter),
+                 string_member("answer_text", parsed.options[parsed.answer]),
+                 string_member("thinking", thinking),
+                 string_member("solution", solution),
+                 string_member("category", parsed.category),
+                 string_member("src", parsed.source)};
+  out.extra = {{"problem", problem}, {"solution", solution}};
+  if (!thinking.empty()) out.extra.emplace_back("thinking", thinking);
+  out.extra.emplace_back("category", parsed.category);
+  return out;
+}
+
+Extra kept_fields(const SourceSpec& spec, const std::vector<JsonMember>& members) {
+  Extra out;
+  for (const auto& field : spec.keep) {
+    const JsonMember* member = find_member(members, field);
+    if (member != nullptr && member->kind == JsonMember::Kind::kString)
+      out.emplace_back(field, member->text);
+  }
+  return out;
+}
+
+// Reads the files of one source in order.
+class RecordSource {
+ public:
+  RecordSource(const SourceSpec& spec, const BuildContext& context, Observer& observer)
+      : spec_(spec), context_(context), observer_(observer), split_(spec.off) {}
+
+  Status add_file(const std::string& name) {
+    const Path path = context_.root / name;
+    COE_TRY_STATUS(refuse_output(spec_, context_, path));
+    COE_TRY(const auto mapped, MappedFile::open(path));
+    context_.log.add(path, context_.root, as_text(mapped));
+    RecordReader reader(as_text(mapped));
+    for (std::uint64_t n_read = 0;; ++n_read) {
+      constexpr std::uint64_t kRecordsPerPoll = 64;
+      if (n_read % kRecordsPerPoll == 0 && observer_.cancelled()) return cancelled(spec_);
+      auto line = reader.next();
+      if (!line)
+        return tl::unexpected(
+            std::move(line).error().context(fmt::format("{}:{}", path.string(), reader.line())));
+      if (!*line) return {};
+      auto status = add_record((*line)->text, fmt::format("{}:{}", name, (*line)->number));
+      if (status) continue;
+      Error error = std::move(status).error();
+      if (error.code == Code::kNotFound) error.code = Code::kCorrupt;  // of a field
+      return tl::unexpected(
+          std::move(error).context(fmt::format("{}:{}", path.string(), (*line)->number)));
+    }
+  }
+
+  Result<SourceRecords> finish() {
+    for (const auto& category : spec_.categories) {
+      if (seen_.contains(category)) continue;
+      return fail(Code::kNotFound, fmt::format("no question is of category `{}`", category),
+                  fmt::format("there are: {}", fmt::join(seen_, ", ")));
+    }
+    return std::move(out_);
+  }
+
+ private:
+  Status add_record(std::string_view json, const std::string& place) {
+    std::vector<JsonMember> members;
+    Extra extra;
+    std::string source = place;
+    if (spec_.kind == SourceSpec::Kind::kMmluPro) {
+      COE_TRY(auto question, question_of(json));
+      members = std::move(question.members);
+      extra = std::move(question.extra);
+    } else {
+      COE_TRY(members, parse_json_line(json));
+      extra = kept_fields(spec_, members);
+      source = string_or(members, "source", place);
+    }
+    COE_TRY(const bool taken, split_.take(members));
+    const std::string category = string_or(members, "category", "");
+    if (!spec_.categories.empty()) seen_.insert(category);
+    if (!taken) return {};
+    if (!spec_.categories.empty() && std::find(spec_.categories.begin(), spec_.categories.end(),
+                                               category) == spec_.categories.end())
+      return {};
+    COE_TRY(const bool pass, fields_pass(spec_, members));
+    if (!pass) {
+      ++out_.n_filtered;
+      return {};
+    }
+    COE_TRY(auto draft, draft_of(spec_, context_, members, json, std::move(extra)));
+    for (auto& piece : pieces_of(spec_, std::move(draft.text), source))
+      out_.drafts.push_back(
+          {std::move(piece.text), std::move(piece.name), draft.format, draft.extra, 0});
+    return {};
+  }
+
+  const SourceSpec& spec_;
+  const BuildContext& context_;
+  Observer& observer_;
+  OffSplit split_;
+  std::set<std::string> seen_;  // categories
+  SourceRecords out_;
+};
+
+}  // namespace
+
+Result<SourceRecords> read_records(const SourceSpec& spec, const BuildContext& context,
+                                   Observer& observer) {
+  RecordSource source(spec, context, observer);
+  for (const auto& pattern : spec.paths) {
+    COE_TRY(const auto files, expand_glob(context.root, pattern));
+    for (const auto& name : files) COE_TRY_STATUS(source.add_file(name));
+  }
+  return source.finish();
+}
+
+Result<SourceRecords> read_reasoning(const SourceSpec& spec, const BuildContext& context,
+                                     Observer& /*observer*/) {
+  SourceRecords out;
+  const auto problems = generate_reasoning(spec.seed, spec.n, spec.fold);
+  if (problems.size() < spec.n)
+    return fail(Code::kCorrupt,
+                fmt::format("{}: key `n`: there are only {} such problems ({} asked for)",
+                            spec.where, problems.size(), spec.n),
+                "lower n, or take a larger fold");
+  for (std::size_t i = 0; i < problems.size(); ++i) {
+    const auto& made = problems[i];
+    const std::vector<JsonMember> members = {
+        string_member("problem", made.problem), string_member("thinking", made.thinking),
+        string_member("solution", made.solution), string_member("family", made.family)};
+    COE_TRY(const bool pass, fields_pass(spec, members));
+    if (!pass) {
+      ++out.n_filtered;
+      continue;
+    }
+    const Extra extra = {
+        {"problem", made.problem}, {"thinking", made.thinking}, {"solution", made.solution}};
+    COE_TRY(auto draft, draft_of(spec, context, members, {}, extra));
+    const std::string name = fmt::format("reasoning/{}:{}", made.family, i + 1);
+    for (auto& piece : pieces_of(spec, std::move(draft.text), name))
+      out.drafts.push_back(
+          {std::move(piece.text), std::move(piece.name), draft.format, draft.extra, 0});
+  }
+  return out;
+}
+
+}  // namespace coe

@@ -1,0 +1,25 @@
+// One [[domain.source]] of a build spec. Private to corpus/.
+#pragma once
+
+#include "coe/base/result.h"
+#include "coe/corpus/spec.h"
+#include "coe/corpus/toml_table.h"
+
+#include <cstdint>
+
+namespace coe {
+
+// Keys that the top, a domain and a source share: the innermost that sets one wins.
+struct SpecDefaults {
+  std::uint64_t seed = 1;
+  std::uint64_t min_chars = 0;
+  std::uint64_t max_chars = kUnlimited;
+  std::uint64_t min_tokens = 0;
+  std::uint64_t max_tokens = kUnlimited;
+};
+Result<SpecDefaults> read_defaults(TomlTable& table, const SpecDefaults& outer);
+
+// Errors: kCorrupt, as of parse_corpus_spec.
+Result<SourceSpec> read_source_spec(TomlTable table, const SpecDefaults& outer);
+
+}  // namespace coe

@@ -1,0 +1,86 @@
+#include "coe/corpus/source_steps.h"
+
+#include "coe/base/file.h"
+#include "coe/base/result.h"
+#include "coe/corpus/json_line.h"
+#include "coe/corpus/manifest.h"
+#include "coe/corpus/pieces.h"
+#include "coe/corpus/sampling.h"
+#include "coe/corpus/sources.h"
+#include "coe/corpus/spec.h"
+#include "coe/corpus/utf8.h"
+
+#include <fmt/format.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace coe {
+
+JsonMember string_member(std::string name, std::string_view value) {
+  return {std::move(name), JsonMember::Kind::kString, std::string(value), 0.0};
+}
+
+std::string_view as_text(const MappedFile& file) {
+  return {reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()};
+}
+
+tl::unexpected<Error> cancelled(const SourceSpec& spec) {
+  return fail(Code::kCancelled, fmt::format("{}: interrupted", spec.where));
+}
+
+Status refuse_output(const SourceSpec& spec, const BuildContext& context, const Path& path) {
+  std::error_code ec;
+  const bool is_output = std::filesystem::equivalent(path, context.output, ec);
+  if (!is_output && !std::filesystem::equivalent(path, manifest_path(context.output), ec))
+    return {};
+  return fail(Code::kInvalidArgument,
+              fmt::format("{}: {} is {}", spec.where, path.string(),
+                          is_output ? "the output itself" : "the output's manifest"),
+              "choose another output, or a pattern that leaves it out");
+}
+
+std::vector<Piece> pieces_of(const SourceSpec& spec, std::string text, const std::string& name) {
+  std::vector<Piece> out;
+  const std::uint64_t n_char = count_chars(text);
+  if (n_char < spec.min_chars) return out;
+  if (n_char <= spec.max_chars) {
+    out.push_back({std::move(text), name});
+    return out;
+  }
+  if (!spec.split) return out;
+  const auto views = split_text(text, spec.max_chars);
+  for (std::size_t i = 0; i < views.size(); ++i) {
+    std::string piece = tidy_text(views[i]);
+    if (!piece.empty() && count_chars(piece) >= spec.min_chars)
+      out.push_back({std::move(piece), fmt::format("{}#{}", name, i + 1)});
+  }
+  if (spec.pieces > 0)
+    sample_by_rank(out, spec.pieces, spec.seed, [](const Piece& piece) { return piece.name; });
+  return out;
+}
+
+Result<bool> fields_pass(const SourceSpec& spec, const std::vector<JsonMember>& members) {
+  for (const auto& filter : spec.filters) {
+    if (filter.field.empty()) continue;
+    const JsonMember* member = find_member(members, filter.field);
+    // Files are judged by what is known before they are read.
+    const bool missing = member == nullptr || member->kind == JsonMember::Kind::kNull;
+    if (!missing && member->kind != JsonMember::Kind::kString)
+      return fail(Code::kCorrupt,
+                  fmt::format("field `{}` is {}, not a string", printable(filter.field),
+                              kind_name(member->kind)),
+                  "filters look at fields that hold text");
+    const bool found = !missing && filter.pattern.found_in(member->text);
+    if (found != filter.keep) return false;
+  }
+  return true;
+}
+
+}  // namespace coe

@@ -1,0 +1,40 @@
+// Steps that the kinds of sources share. Private to corpus/.
+#pragma once
+
+#include "coe/base/file.h"
+#include "coe/base/observer.h"
+#include "coe/base/result.h"
+#include "coe/corpus/json_line.h"
+#include "coe/corpus/sources.h"
+#include "coe/corpus/spec.h"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace coe {
+
+JsonMember string_member(std::string name, std::string_view value);
+std::string_view as_text(const MappedFile& file);
+tl::unexpected<Error> cancelled(const SourceSpec& spec);
+Status refuse_output(const SourceSpec& spec, const BuildContext& context, const Path& path);
+
+struct Piece {
+  std::string text;
+  std::string name;
+};
+// The parts of a document that the limits on length leave.
+std::vector<Piece> pieces_of(const SourceSpec& spec, std::string text, const std::string& name);
+
+// Whether the rules on fields let a record through. Errors: kCorrupt for a field that is no string.
+Result<bool> fields_pass(const SourceSpec& spec, const std::vector<JsonMember>& members);
+
+// Files and records of a kind of source.
+Result<SourceRecords> read_files(const SourceSpec& spec, const BuildContext& context,
+                                 Observer& observer);
+Result<SourceRecords> read_records(const SourceSpec& spec, const BuildContext& context,
+                                   Observer& observer);
+Result<SourceRecords> read_reasoning(const SourceSpec& spec, const BuildContext& context,
+                                     Observer& observer);
+
+}  // namespace coe

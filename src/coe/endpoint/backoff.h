@@ -1,0 +1,26 @@
+// How long to wait before a request is made again.
+#pragma once
+
+#include "coe/base/rng.h"
+
+#include <cstdint>
+#include <optional>
+
+namespace coe {
+
+struct RetryOptions {
+  unsigned n_attempt = 5;           // in all
+  double first_seconds = 0.5;       // doubled with each attempt…
+  double most_seconds = 30.0;       // …up to this
+  double patience_seconds = 300.0;  // a server that asks for a longer wait is given up
+};
+
+// HTTP statuses that another attempt may mend: 408, 425, 429, 5xx.
+bool is_transient(long status);
+
+// Before attempt `n_made` + 1: half to all of first · 2^(n_made − 1), by `rng`; at least what the
+// server asked for. Nothing: give up. `n_made` >= 1.
+std::optional<double> backoff_seconds(const RetryOptions& options, unsigned n_made,
+                                      std::optional<double> asked_seconds, Rng& rng);
+
+}  // namespace coe

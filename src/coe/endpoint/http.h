@@ -1,0 +1,45 @@
+// One HTTP exchange, with the body handed on as it comes. libcurl behind it.
+#pragma once
+
+#include "coe/base/observer.h"
+#include "coe/base/result.h"
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace coe {
+
+struct HttpLimits {
+  double connect_seconds = 10.0;
+  double idle_seconds =
+      300.0;                   // without a byte, also before the first: a long prompt takes a while
+  double total_seconds = 0.0;  // 0: as long as bytes come
+};
+
+struct HttpRequest {
+  std::string url;
+  std::vector<std::string> headers;  // "Name: value"
+  std::optional<std::string> body;   // JSON to POST; none: GET
+};
+
+struct HttpReply {
+  long status = 0;
+  std::string body;  // of a status other than 2xx, cut at 64 KiB
+  std::optional<double> retry_after_seconds;
+  bool stopped = false;  // by the reader
+};
+
+// Of the body of a 2xx reply. False: enough, the connection is closed.
+using HttpReader = std::function<bool(std::string_view bytes)>;
+
+// Redirections are not followed: they would take the key elsewhere. The environment's proxies are
+// used, but not for this machine. Errors: kEngine when the server cannot be reached, breaks off, or
+// a limit is passed, naming the URL; kCancelled. May be called by several threads at once, each
+// with its own observer, of which it asks nothing but cancelled().
+Result<HttpReply> http_exchange(const HttpRequest& request, const HttpLimits& limits,
+                                const HttpReader& reader, Observer& observer);
+
+}  // namespace coe

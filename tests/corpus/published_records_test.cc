@@ -1,0 +1,188 @@
+// Records as others publish them: JSON arrays, MMLU-Pro, lists of messages.
+#include "coe/base/result.h"
+#include "coe/corpus/hooks.h"
+#include "coe/corpus/json_line.h"
+#include "coe/corpus/mmlu_pro.h"
+#include "coe/corpus/record_chat.h"
+#include "coe/corpus/record_reader.h"
+#include "coe/corpus/regex.h"
+#include "coe/corpus/spec.h"
+#include "coe/corpus/text_spec.h"
+
+#include "support/expect.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace coe {
+namespace {
+
+using ::testing::ElementsAre;
+using testing::expect_error;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using testing::value_of;
+
+// "line:text" of each record.
+std::vector<std::string> read_all(std::string_view bytes) {
+  RecordReader reader(bytes);
+  std::vector<std::string> out;
+  while (true) {
+    const auto line = value_of(reader.next());
+    if (!line) return out;
+    out.push_back(fmt::format("{}:{}", line->number, line->text));
+  }
+}
+
+TEST(RecordReader, ReadsLinesAndArraysAlike) {
+  EXPECT_THAT(read_all("{\"a\":1}\n\n{\"a\":[2]}\r\n"),
+              ElementsAre("1:{\"a\":1}", "3:{\"a\":[2]}"));
+  EXPECT_THAT(read_all("[{\"a\":1},{\"a\":[2]}]"), ElementsAre("1:{\"a\":1}", "1:{\"a\":[2]}"));
+  EXPECT_THAT(read_all("\xef\xbb\xbf \n[\n {\"a\":\n 1},\n\n {\"b\":\"]}\\\"{\"} ]\n"),
+              ElementsAre("3:{\"a\":\n 1}", "6:{\"b\":\"]}\\\"{\"}"));
+  EXPECT_THAT(read_all("[ ]"), IsEmpty());
+  EXPECT_THAT(read_all(""), IsEmpty());
+}
+
+TEST(RecordReader, BrokenArraysNameTheirLine) {
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {"[\n{\"a\":1}\n{\"a\":2}]", "lacks `,` or `]`"},
+      {"[\n{\"a\":1},\n", "no object"},
+      {"[\n{\"a\":1},\n3]", "no object"},
+      {"[\n{\"a\":1},\n{\"a\":", "never ends"},
+      {"[\n{\"a\":1}\n", "lacks `,` or `]`"},
+      {"[\n{\"a\":1}\n] x", "text after the array"},
+  };
+  for (const auto& [bytes, message] : cases) {
+    RecordReader reader(bytes);
+    value_of(reader.next());
+    expect_error(reader.next(), Code::kCorrupt, message);
+    EXPECT_EQ(reader.line(), 3U) << bytes;
+  }
+}
+
+std::string question_json(const std::string& changes = "") {
+  return R"({"question_id": 70, "question": "Which?", "options": ["one", "two", "three", "N/A"],)"
+         R"( "answer": "B", "answer_index": 1, "cot_content": "A: Let's think. The answer is (B).",)"
+         R"( "category": "math", "src": "stemez")" +
+         changes + "}";
+}
+
+TEST(MmluPro, ReadsAQuestionAsPublished) {
+  const auto question = value_of(parse_mmlu_pro(question_json()));
+  EXPECT_EQ(question.id, 70);
+  EXPECT_EQ(question.question, "Which?");
+  EXPECT_THAT(question.options, ElementsAre("one", "two", "three"));
+  EXPECT_EQ(question.answer, 1U);
+  EXPECT_EQ(option_letter(question.answer), 'B');
+  EXPECT_EQ(question.reasoning, "Let's think. The answer is (B).");
+  EXPECT_EQ(question.category, "math");
+  EXPECT_EQ(question.source, "stemez");
+  EXPECT_EQ(lettered_options(question), "A. one\nB. two\nC. three");
+}
+
+TEST(MmluPro, RefusesWhatIsNoSuchQuestion) {
+  // The last member of a name counts, so that a case needs only its own.
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {R"(, "question_id": "70")", "`question_id` must be a whole number"},
+      {R"(, "question": 3)", "`question` must be a string"},
+      {R"(, "question": "")", "`question` is empty"},
+      {R"(, "options": "one")", "`options` must be a list"},
+      {R"(, "options": ["one", 2])", "`options` must be a list"},
+      {R"(, "options": ["one", "N/A"])", "`options` has 1 options"},
+      {R"(, "answer_index": 3)", "`answer_index` is 3 of 3 options"},
+      {R"(, "answer_index": -1)", "`answer_index` is -1"},
+      {R"(, "answer": "C")", "`answer` is `C`, but answer_index 1 is B"},
+      {R"(, "category": "")", "`category` is empty"},
+      {R"(, "src": null)", "`src` must be a string"},
+      {R"(, "cot_content": null)", "`cot_content` must be a string"},
+  };
+  for (const auto& [changes, message] : cases)
+    expect_error(parse_mmlu_pro(question_json(changes)), Code::kCorrupt, message);
+  const auto missing = parse_mmlu_pro(R"({"question": "Which?"})");
+  expect_error(missing, Code::kCorrupt, "`question_id` is missing");
+  EXPECT_THAT(missing.error().hint, HasSubstr("jsonl"));
+  expect_error(parse_mmlu_pro("[1]"), Code::kCorrupt, "not an object");
+  expect_error(parse_mmlu_pro("{\"a\":"), Code::kCorrupt, "not valid JSON");
+}
+
+std::vector<std::string> spoken(const std::vector<ChatTurn>& turns) {
+  std::vector<std::string> out;
+  for (const auto& turn : turns)
+    out.push_back(turn.role + ": " + (turn.thinking.empty() ? "" : "(" + turn.thinking + ") ") +
+                  turn.content);
+  return out;
+}
+
+TEST(ChatRecord, ReadsListsOfMessages) {
+  EXPECT_THAT(spoken(value_of(chat_of_messages(
+                  R"({"messages": [{"role": "system", "content": "Be brief."},
+                      {"role": "user", "content": "Why?"},
+                      {"role": "assistant", "content": "So.", "reasoning_content": "hm"}]})",
+                  "messages"))),
+              ElementsAre("system: Be brief.", "user: Why?", "assistant: (hm) So."));
+  EXPECT_THAT(spoken(value_of(chat_of_messages(
+                  R"({"conversations": [{"from": "human", "value": "Why?"},
+                      {"from": "gpt", "value": "So."}, {"from": "human", "value": "And?"}]})",
+                  "conversations"))),
+              ElementsAre("user: Why?", "assistant: So.", "user: And?"));
+}
+
+TEST(ChatRecord, RefusesWhatIsNoChat) {
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {R"("x")", "no list of messages"},
+      {R"([])", "no words of a user"},
+      {R"([{"role": "system", "content": "s"}])", "no words of a user"},
+      {R"([3])", "message 1: it is no object"},
+      {R"([{"role": "user"}])", "message 1: it lacks"},
+      {R"([{"role": "user", "content": ["parts"]}])", "message 1: it lacks"},
+      {R"([{"role": "user", "content": ""}])", "message 1: it is empty"},
+      {R"([{"role": "tool", "content": "x"}])", "unknown role `tool`"},
+      {R"([{"role": "assistant", "content": "x"}])", "answers nobody"},
+      {R"([{"role": "user", "content": "x"}, {"role": "user", "content": "y"}])",
+       "message 2: two turns of the user"},
+      {R"([{"role": "user", "content": "x"}, {"role": "system", "content": "y"}])",
+       "message 2: system words must come first"},
+  };
+  for (const auto& [list, message] : cases)
+    expect_error(chat_of_messages(R"({"messages": )" + list + "}", "messages"), Code::kCorrupt,
+                 message);
+  expect_error(chat_of_messages("{}", "messages"), Code::kCorrupt, "`messages`");
+  expect_error(chat_of_messages("{", "messages"), Code::kCorrupt, "not valid JSON");
+}
+
+TEST(ChatRecord, TakesTurnsFromFields) {
+  ChatSpec spec;
+  spec.system = value_of(TextSpec::parse("s"));
+  spec.user = value_of(TextSpec::parse("{q}?"));
+  spec.assistant = value_of(TextSpec::parse("a"));
+  spec.thinking = value_of(TextSpec::parse("t"));
+  const auto chat = [&](const char* json) {
+    return chat_of_fields(spec, value_of(parse_json_line(json)));
+  };
+  EXPECT_THAT(spoken(value_of(chat(R"({"s":"Be.","q":"Why","a":"So","t":"hm"})"))),
+              ElementsAre("system: Be.", "user: Why?", "assistant: (hm) So"));
+  EXPECT_THAT(spoken(value_of(chat(R"({"q":"Why","a":"So","t":null,"s":""})"))),
+              ElementsAre("user: Why?", "assistant: So"));
+  expect_error(chat(R"({"q":"Why"})"), Code::kNotFound, "no field `a`");
+  expect_error(chat(R"({"q":"Why","a":""})"), Code::kCorrupt, "the assistant says is empty");
+  expect_error(chat(R"({"q":"Why","a":"So","t":3})"), Code::kCorrupt, "`t` is a number");
+}
+
+TEST(Regex, IsLinearAndSaysWhatIsWrong) {
+  EXPECT_TRUE(value_of(Regex::compile("(?i)^lorem")).found_in("Lorem ipsum"));
+  EXPECT_FALSE(value_of(Regex::compile("^ipsum$")).found_in("Lorem ipsum"));
+  // Exponential for a backtracking matcher.
+  EXPECT_FALSE(value_of(Regex::compile("(a*)*b")).found_in(std::string(100'000, 'a')));
+  expect_error(Regex::compile("(unclosed"), Code::kInvalidArgument, "(unclosed");
+  expect_error(Regex::compile(R"((a)\1)"), Code::kInvalidArgument, "invalid escape");
+}
+
+}  // namespace
+}  // namespace coe
