@@ -1,5 +1,7 @@
 #include "coe/engine/fake_engine.h"
 
+#include "coe/engine/prompt.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -58,6 +60,22 @@ TEST(CheckFilter, NamesLayerAndExpert) {
   ASSERT_FALSE(high);
   EXPECT_THAT(high.error().message, HasSubstr("layer 1 keeps expert 8 of 8"));
   EXPECT_TRUE(check_filter(engine.info(), {.kept = {{1, {3, 7}}}, .substitutes = {}}));
+}
+
+TEST(RenderExchange, IsTheTemplatesUpToTheNextTurn) {
+  FakeEngine engine({});
+  const auto markup = engine.chat_markup();
+  ASSERT_TRUE(markup);
+  const auto text = render_exchange(engine, *markup, "2+2?", "4");
+  ASSERT_TRUE(text);
+  EXPECT_EQ(*text, std::string("<user>2+2?<model>4") + kFakeEnd);
+  // Nothing tells where other turns begin.
+  auto bare = *markup;
+  bare.other_turns.clear();
+  EXPECT_EQ(render_exchange(engine, bare, "2+2?", "4").value(),
+            "<user>2+2?<model><think></think>4");
+  FakeEngine mute({.has_chat = false});
+  EXPECT_FALSE(render_exchange(mute, *markup, "2+2?", "4"));
 }
 
 }  // namespace

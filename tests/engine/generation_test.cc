@@ -1,12 +1,12 @@
 // Chats and generation with the engine, on the bundled model and on copies of it with other
 // templates.
 #include "coe/corpus/reasoning.h"
+#include "coe/engine/roles.h"
 #include "coe/engine_llama/llama_engine.h"
 #include "coe/gguf/reader.h"
 #include "coe/gguf/writer.h"
 #include "coe/moe/model.h"
 #include "coe/profile/profile.h"
-#include "coe/profile/roles.h"
 #include "coe/routing/stats.h"
 
 #include "engine/open_engine.h"
@@ -244,6 +244,53 @@ TEST(Generation, FollowsItsSeed) {
   EXPECT_EQ(run(1, {.top_k = 1}), run(2, {.top_k = 1}));
   EXPECT_EQ(run(1, {.top_k = 1}), run(3, {.temperature = 0.0F}));
   EXPECT_EQ(run(1, {.top_k = 0, .top_p = 1e-6F}), run(3, {.temperature = 0.0F}));
+}
+
+// The likeliest token after `tokens` by the formula of Sampling, from the engine's own logits.
+std::int32_t penalised_choice(Engine& engine, const std::vector<std::int32_t>& tokens,
+                              const Sampling& sampling) {
+  LastLogits last;
+  DecodeRequest decode;
+  decode.tokens = tokens;
+  decode.logits = &last;
+  EXPECT_TRUE(engine.decode(decode));
+  const auto n_last = std::min(tokens.size(), static_cast<std::size_t>(sampling.repeat_last_n));
+  const std::set<std::int32_t> seen(tokens.end() - static_cast<std::ptrdiff_t>(n_last),
+                                    tokens.end());
+  for (const auto token : seen) {
+    float& logit = last.logits[static_cast<std::size_t>(token)];
+    logit = logit > 0.0F ? logit / sampling.repeat_penalty : logit * sampling.repeat_penalty;
+  }
+  return static_cast<std::int32_t>(std::ranges::max_element(last.logits) - last.logits.begin());
+}
+
+// Greedy as well as at a temperature; the prompt's tokens count, too.
+TEST(Generation, PenalisesRepetition) {
+  const auto engine = open_single_threaded(kModel, 1);
+  ASSERT_NE(engine, nullptr);
+  const auto prompt = prompt_of(*engine, "Solve for x: 7x + 12 = 61", true);
+  const auto run = [&](const Sampling& sampling) {
+    GenerateRequest request;
+    request.prompt = prompt;
+    request.max_new_tokens = 16;
+    request.sampling = sampling;
+    const auto generation = engine->generate(request);
+    EXPECT_TRUE(generation);
+    return generation->tokens;
+  };
+  const auto plain = run({.temperature = 0.0F});
+  EXPECT_EQ(run({.temperature = 0.0F, .repeat_penalty = 4.0F, .repeat_last_n = 0}), plain);
+  for (const std::int32_t n_last : {4, 1024}) {
+    const Sampling sampling{.temperature = 0.0F, .repeat_penalty = 4.0F, .repeat_last_n = n_last};
+    const auto penalised = run(sampling);
+    EXPECT_NE(penalised, plain) << n_last;
+    EXPECT_EQ(run({.top_k = 1, .repeat_penalty = 4.0F, .repeat_last_n = n_last}), penalised);
+    auto tokens = prompt;
+    for (const auto token : penalised) {
+      ASSERT_EQ(penalised_choice(*engine, tokens, sampling), token) << n_last;
+      tokens.push_back(token);
+    }
+  }
 }
 
 // Routing seen while generating, against the same tokens decoded as a text.

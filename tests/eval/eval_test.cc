@@ -137,5 +137,74 @@ TEST(Eval, AFilterOnTheSameEngineIsSeen) {
   EXPECT_EQ(self->front().domains[0].kl_mean(), 0.0);
 }
 
+// Tokens 1 and 3 are to be predicted. p puts 0 first, q puts 3 first: one hit of two against none.
+TEST(Eval, CountsWhatEachPredicts) {
+  FlatEngine p({log_of(0.25), log_of(0.5), log_of(0.125), log_of(0.125)});
+  FlatEngine q({log_of(0.125), log_of(0.125), log_of(0.25), log_of(0.5)});
+  const EvalSubject subject{&q, nullptr};
+  const EvalSubject reference{&p, nullptr};
+  q.tokens = p.tokens = {0, 1, 3, 3};
+  const auto reports =
+      evaluate({&subject, 1}, &reference, corpus_of({"x", "y"}), {}, silent_observer());
+  ASSERT_TRUE(reports);
+  const auto& d = reports->front().domains[0];
+  EXPECT_EQ(d.n_hit, 4U);
+  EXPECT_EQ(d.n_reference_hit, 2U);
+  ASSERT_EQ(d.records.size(), 2U);
+  EXPECT_EQ(d.records[1].n_hit, 2U);
+  EXPECT_DOUBLE_EQ(accuracy_ratio(d).value, 2.0);
+  EXPECT_DOUBLE_EQ(accuracy_interval(d).value, 2.0 / 3.0);
+  EXPECT_DOUBLE_EQ(reference_accuracy_interval(d).value, 1.0 / 3.0);
+  EXPECT_DOUBLE_EQ(top1_interval(d).value, 0.0);
+  // Equal records: no spread.
+  EXPECT_DOUBLE_EQ(accuracy_ratio(d).lower, 2.0);
+  // p(1) = 1/8, p(3) = 1/2 twice: 32^(1/3); the reference's 2 * 8 * 8 = 128.
+  EXPECT_NEAR(perplexity_interval(d).value, std::cbrt(32.0), 1e-6);
+  EXPECT_NEAR(perplexity_ratio(d).value, std::cbrt(32.0 / 128.0), 1e-6);
+  EXPECT_NEAR(perplexity_ratio(d).upper, std::cbrt(32.0 / 128.0), 1e-6);
+}
+
+// Logits depend on the last token alone, so windows change nothing but what is decoded.
+TEST(Eval, WindowsScoreEachTokenOnce) {
+  FakeEngine engine({});
+  const ExpertFilter filter = {.kept = {{0, {0, 1}}, {1, {0, 1}}}, .substitutes = {}};
+  const EvalSubject masked{&engine, &filter};
+  const EvalSubject whole{&engine, nullptr};
+  const auto corpus = corpus_of({"a text of forty bytes, to be cut in some", "another one"});
+  const auto run = [&](const EvalOptions& options) {
+    auto reports = evaluate({&masked, 1}, &whole, corpus, options, silent_observer());
+    EXPECT_TRUE(reports) << reports.error().message;
+    return reports->front().domains[0];
+  };
+  const auto at_once = run({.max_tokens = 0});
+  EXPECT_EQ(at_once.n_token, 49U);
+  for (const std::uint32_t stride : {1U, 5U, 7U}) {
+    const auto windowed = run({.max_tokens = 0, .window = 8, .stride = stride});
+    EXPECT_EQ(windowed.n_record, 2U);
+    EXPECT_EQ(windowed.n_token, 49U);
+    EXPECT_NEAR(windowed.kl, at_once.kl, 1e-9);
+    EXPECT_NEAR(windowed.nll, at_once.nll, 1e-9);
+    EXPECT_EQ(windowed.records[1].n_token, 10U);
+  }
+  // A window that holds every record gives the same bits.
+  const auto wide = run({.max_tokens = 0, .window = 64});
+  EXPECT_EQ(wide.records, at_once.records);
+  EXPECT_EQ(wide.kl, at_once.kl);
+  // Cut first, then windowed.
+  EXPECT_EQ(run({.max_tokens = 20, .window = 8}).n_token, 29U);
+}
+
+TEST(Eval, RefusesWindowsThatCannotBe) {
+  FakeEngine engine({});
+  const EvalSubject whole{&engine, nullptr};
+  for (const auto& options : {EvalOptions{.window = 1}, EvalOptions{.window = 65},
+                              EvalOptions{.window = 8, .stride = 8}, EvalOptions{.stride = 4}}) {
+    const auto reports =
+        evaluate({&whole, 1}, nullptr, corpus_of({"some text"}), options, silent_observer());
+    ASSERT_FALSE(reports) << options.window;
+    EXPECT_EQ(reports.error().code, Code::kInvalidArgument);
+  }
+}
+
 }  // namespace
 }  // namespace coe

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstddef>
 #include <numeric>
+#include <utility>
 #include <vector>
 
 namespace coe {
@@ -30,14 +31,18 @@ Interval ratio_interval(std::span<const double> numerator, std::span<const doubl
     }
     if (b != 0.0) ratios.push_back(a / b);
   }
-  if (ratios.empty()) return {above / below, above / below, above / below};
-  std::ranges::sort(ratios);
-  const double tail = (1.0 - options.level) / 2.0;
-  const auto last = static_cast<double>(ratios.size() - 1);
+  return percentile_interval(above / below, std::move(ratios), options.level);
+}
+
+Interval percentile_interval(double value, std::vector<double> replicates, double level) {
+  if (replicates.empty()) return {value, value, value};
+  std::ranges::sort(replicates);
+  const double tail = (1.0 - level) / 2.0;
+  const auto last = static_cast<double>(replicates.size() - 1);
   const auto at = [&](double quantile) {
-    return ratios[static_cast<std::size_t>(std::lround(quantile * last))];
+    return replicates[static_cast<std::size_t>(std::lround(quantile * last))];
   };
-  return {above / below, at(tail), at(1.0 - tail)};
+  return {value, at(tail), at(1.0 - tail)};
 }
 
 }  // namespace coe

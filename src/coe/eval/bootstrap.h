@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <span>
+#include <vector>
 
 namespace coe {
 
@@ -27,5 +28,9 @@ struct BootstrapOptions {
 // chapter 13.
 Interval ratio_interval(std::span<const double> numerator, std::span<const double> denominator,
                         const BootstrapOptions& options = {});
+
+// The percentiles that bound `level` of the replicates of a statistic, in any order; `value` for
+// both when there are none.
+Interval percentile_interval(double value, std::vector<double> replicates, double level);
 
 }  // namespace coe

@@ -1,184 +1,75 @@
 #include "coe/eval/eval.h"
 
 #include "coe/eval/logits.h"
+#include "coe/eval/reference.h"
+#include "coe/eval/sequences.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <optional>
 #include <span>
 #include <utility>
 
 namespace coe {
 
-double DomainEval::perplexity() const {
-  return n_token == 0 ? 0.0 : std::exp(nll / static_cast<double>(n_token));
-}
-double DomainEval::reference_perplexity() const {
-  return n_token == 0 ? 0.0 : std::exp(reference_nll / static_cast<double>(n_token));
-}
-double DomainEval::kl_mean() const {
-  return n_token == 0 ? 0.0 : kl / static_cast<double>(n_token);
-}
-double DomainEval::top1_agreement() const {
-  return n_token == 0 ? 0.0 : static_cast<double>(n_top1_same) / static_cast<double>(n_token);
-}
-
-void DomainEval::add(const DomainEval& other) {
-  n_record += other.n_record;
-  n_token += other.n_token;
-  nll += other.nll;
-  reference_nll += other.reference_nll;
-  kl += other.kl;
-  kl_max = std::max(kl_max, other.kl_max);
-  n_top1_same += other.n_top1_same;
-  logit_diff_max = std::max(logit_diff_max, other.logit_diff_max);
-  top1_gap_max = std::max(top1_gap_max, other.top1_gap_max);
-  records.insert(records.end(), other.records.begin(), other.records.end());
-}
-
 namespace {
 
-std::vector<double> kl_of_records(const DomainEval& eval) {
-  std::vector<double> values;
-  values.reserve(eval.records.size());
-  for (const auto& record : eval.records) values.push_back(record.kl);
-  return values;
-}
-
-}  // namespace
-
-Interval kl_interval(const DomainEval& eval) {
-  std::vector<double> tokens;
-  tokens.reserve(eval.records.size());
-  for (const auto& record : eval.records) tokens.push_back(static_cast<double>(record.n_token));
-  return ratio_interval(kl_of_records(eval), tokens);
-}
-
-Interval kl_ratio(const DomainEval& eval, const DomainEval& base) {
-  return ratio_interval(kl_of_records(eval), kl_of_records(base));
-}
-
-DomainEval EvalReport::total() const {
-  DomainEval all;
-  all.name = "all";
-  for (const auto& d : domains) all.add(d);
-  return all;
-}
-
-namespace {
-
-std::size_t first_choice(std::span<const float> logits) {
-  return static_cast<std::size_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
-}
-
-// Keeps the logits of every position that predicts a token, and their normaliser.
-class Keeper : public LogitsObserver {
- public:
-  Keeper(std::size_t n_position, std::size_t n_vocab)
-      : n_vocab_(n_vocab), logits_(n_position * n_vocab), norms_(n_position) {}
-  void on_logits(std::uint32_t position, std::span<const float> logits) override {
-    if (position >= norms_.size()) return;  // the last predicts nothing
-    std::copy(logits.begin(), logits.end(),
-              logits_.begin() + static_cast<std::ptrdiff_t>(position * n_vocab_));
-    norms_[position] = log_sum_exp(logits);
-  }
-  std::span<const float> at(std::size_t position) const {
-    return std::span(logits_).subspan(position * n_vocab_, n_vocab_);
-  }
-  double norm(std::size_t position) const { return norms_[position]; }
-
- private:
-  std::size_t n_vocab_;
-  std::vector<float> logits_;
-  std::vector<double> norms_;
-};
-
-// Scores the subject's logits as they come, against the kept reference where there is one.
+// Scores the subject's logits as they come, against the reference where there is one.
 class Scorer : public LogitsObserver {
  public:
-  Scorer(std::span<const std::int32_t> tokens, const Keeper* reference, DomainEval& sums)
-      : tokens_(tokens), reference_(reference), sums_(sums) {}
+  Scorer(const ScoredSequence& sequence, const Reference* reference, DomainEval& domain,
+         RecordEval& sums)
+      : sequence_(sequence), reference_(reference), domain_(domain), sums_(sums) {}
 
   void on_logits(std::uint32_t position, std::span<const float> logits) override {
-    if (position + std::size_t{1} >= tokens_.size()) return;
-    const auto next = static_cast<std::size_t>(tokens_[position + 1]);
+    const std::size_t at = position + std::size_t{1};
+    if (at >= sequence_.tokens.size() || !sequence_.scored[at]) return;
+    const auto next = static_cast<std::size_t>(sequence_.tokens[at]);
     const double norm = log_sum_exp(logits);
+    const std::size_t first = first_choice(logits);
     sums_.n_token += 1;
     sums_.nll += norm - logits[next];
-    if (reference_ == nullptr) return;
-    const auto expected = reference_->at(position);
-    const double expected_norm = reference_->norm(position);
-    sums_.reference_nll += expected_norm - expected[next];
-    const auto difference = compare_logits(expected, expected_norm, logits, norm);
-    sums_.kl += difference.kl;
-    sums_.kl_max = std::max(sums_.kl_max, difference.kl);
-    sums_.logit_diff_max = std::max(sums_.logit_diff_max, difference.logit_diff_max);
-    const std::size_t expected_first = first_choice(expected);
-    const std::size_t first = first_choice(logits);
-    if (first == expected_first)
-      sums_.n_top1_same += 1;
-    else
-      sums_.top1_gap_max = std::max(
-          sums_.top1_gap_max, static_cast<double>(expected[expected_first]) - expected[first]);
+    if (first == next) sums_.n_hit += 1;
+    if (reference_ != nullptr) compare(position, logits, norm, first, next);
   }
 
  private:
-  std::span<const std::int32_t> tokens_;
-  const Keeper* reference_;
-  DomainEval& sums_;
+  void compare(std::size_t position, std::span<const float> logits, double norm, std::size_t first,
+               std::size_t next) {
+    const std::size_t expected = reference_->first(position);
+    sums_.reference_nll += reference_->nll(position);
+    if (expected == next) sums_.n_reference_hit += 1;
+    const auto difference = reference_->compare(position, logits, norm, first);
+    sums_.kl += difference.kl;
+    domain_.kl_slack += difference.kl_slack;
+    domain_.kl_max = std::max(domain_.kl_max, difference.kl);
+    domain_.logit_diff_max =
+        std::max(domain_.logit_diff_max, difference.logit_diff_max.value_or(0.0));
+    if (first == expected)
+      sums_.n_top1_same += 1;
+    else
+      domain_.top1_gap_max = std::max(domain_.top1_gap_max, difference.top1_gap.value_or(0.0));
+  }
+
+  const ScoredSequence& sequence_;
+  const Reference* reference_;
+  DomainEval& domain_;
+  RecordEval& sums_;
 };
 
-struct Item {
-  std::size_t domain = 0;
-  std::vector<std::int32_t> tokens;
-};
-
-Status decode(const EvalSubject& subject, std::span<const std::int32_t> tokens,
-              LogitsObserver& logits, Observer& observer) {
-  DecodeRequest request;
-  request.tokens = tokens;
-  request.logits = &logits;
-  request.filter = subject.filter;
-  request.observer = &observer;
-  return subject.engine->decode(request);
-}
-
-// All subjects and the reference must see the same tokens. Returns the longest sequence that all
-// can take.
-Result<std::size_t> common_context(std::span<const EvalSubject* const> all) {
-  const EngineInfo& first = all.front()->engine->info();
-  std::size_t n_ctx = first.n_ctx;
-  for (const auto* one : all) {
-    const EngineInfo& info = one->engine->info();
-    if (info.n_vocab != first.n_vocab)
-      return fail(Code::kMismatch,
-                  fmt::format("the models have vocabularies of {} and {} tokens", first.n_vocab,
-                              info.n_vocab),
-                  "compare a specialist with the parent it was cut from");
-    n_ctx = std::min<std::size_t>(n_ctx, info.n_ctx);
+std::vector<EvalReport> empty_reports(std::span<const EvalSubject> subjects, const Corpus& corpus,
+                                      bool has_reference) {
+  std::vector<EvalReport> reports(subjects.size());
+  for (std::size_t i = 0; i < subjects.size(); ++i) {
+    reports[i].engine = subjects[i].engine->info().engine;
+    reports[i].has_reference = has_reference;
+    reports[i].domains.resize(corpus.domains.size());
+    for (std::size_t d = 0; d < corpus.domains.size(); ++d)
+      reports[i].domains[d].name = corpus.domains[d].name;
   }
-  return n_ctx;
-}
-
-Result<std::vector<std::int32_t>> common_tokens(std::span<const EvalSubject* const> all,
-                                                const Record& record) {
-  std::vector<std::int32_t> tokens;
-  const Engine* last = nullptr;
-  for (const auto* one : all) {
-    if (one->engine == last) continue;
-    auto found = one->engine->tokenize(record.text);
-    if (!found) return tl::unexpected(std::move(found).error().context(record.where));
-    if (last != nullptr && *found != tokens)
-      return fail(Code::kMismatch,
-                  fmt::format("{}: the models tokenise it differently", record.where),
-                  "compare a specialist with the parent it was cut from");
-    tokens = *std::move(found);
-    last = one->engine;
-  }
-  return tokens;
+  return reports;
 }
 
 }  // namespace
@@ -186,55 +77,45 @@ Result<std::vector<std::int32_t>> common_tokens(std::span<const EvalSubject* con
 Result<std::vector<EvalReport>> evaluate(std::span<const EvalSubject> subjects,
                                          const EvalSubject* reference, const Corpus& corpus,
                                          const EvalOptions& options, Observer& observer) {
+  if (reference == nullptr) return evaluate_against(subjects, nullptr, corpus, options, observer);
+  RunningReference running(*reference);
+  return evaluate_against(subjects, &running, corpus, options, observer);
+}
+
+Result<std::vector<EvalReport>> evaluate_against(std::span<const EvalSubject> subjects,
+                                                 ReferenceSource* source, const Corpus& corpus,
+                                                 const EvalOptions& options, Observer& observer) {
   COE_CHECK(!subjects.empty());
   std::vector<const EvalSubject*> all;
-  if (reference != nullptr) all.push_back(reference);
+  if (source != nullptr && source->subject() != nullptr) all.push_back(source->subject());
   for (const auto& subject : subjects) all.push_back(&subject);
-  COE_TRY(std::size_t max_tokens, common_context(all));
-  if (options.max_tokens > 0) max_tokens = std::min<std::size_t>(max_tokens, options.max_tokens);
-
-  std::vector<Item> items;
+  COE_TRY(const auto sequences, plan_sequences(all, corpus, options, observer));
   std::uint64_t n_total = 0;
-  for (std::size_t d = 0; d < corpus.domains.size(); ++d) {
-    for (const auto& record : corpus.domains[d].records) {
-      if (observer.cancelled()) return fail(Code::kCancelled, "interrupted");
-      COE_TRY(auto tokens, common_tokens(all, record));
-      if (tokens.size() > max_tokens) tokens.resize(max_tokens);
-      if (tokens.size() < 2) continue;  // nothing to predict
-      n_total += tokens.size() * all.size();
-      items.push_back({d, std::move(tokens)});
-    }
-  }
+  for (const auto& sequence : sequences) n_total += sequence.tokens.size() * all.size();
+  if (source != nullptr)
+    COE_TRY_STATUS(source->begin(sequences, subjects.front().engine->info().n_vocab));
 
-  std::vector<EvalReport> reports(subjects.size());
-  for (std::size_t i = 0; i < subjects.size(); ++i) {
-    reports[i].engine = subjects[i].engine->info().engine;
-    reports[i].has_reference = reference != nullptr;
-    reports[i].domains.resize(corpus.domains.size());
-    for (std::size_t d = 0; d < corpus.domains.size(); ++d)
-      reports[i].domains[d].name = corpus.domains[d].name;
-  }
+  auto reports = empty_reports(subjects, corpus, source != nullptr);
   std::uint64_t n_done = 0;
   const auto step = [&](std::size_t n) {
     n_done += n;
     observer.progress("eval", n_done, n_total, "tokens");
   };
-  const std::size_t n_vocab = subjects.front().engine->info().n_vocab;
-  for (const auto& item : items) {
-    std::optional<Keeper> keeper;
-    if (reference != nullptr) {
-      keeper.emplace(item.tokens.size() - 1, n_vocab);
-      COE_TRY_STATUS(decode(*reference, item.tokens, *keeper, observer));
-      step(item.tokens.size());
+  std::vector<RecordEval> record(subjects.size());  // of the record at hand, over its windows
+  for (std::size_t s = 0; s < sequences.size(); ++s) {
+    const auto& sequence = sequences[s];
+    const Reference* reference = nullptr;
+    if (source != nullptr) {
+      COE_TRY(reference, source->next(sequence, observer));
+      if (source->subject() != nullptr) step(sequence.tokens.size());
     }
+    const bool is_last = s + 1 == sequences.size() || !sequence.same_record(sequences[s + 1]);
     for (std::size_t i = 0; i < subjects.size(); ++i) {
-      DomainEval one;
-      Scorer scorer(item.tokens, keeper ? &*keeper : nullptr, one);
-      COE_TRY_STATUS(decode(subjects[i], item.tokens, scorer, observer));
-      one.n_record = 1;
-      one.records.push_back({one.n_token, one.nll, one.kl, one.n_top1_same});
-      reports[i].domains[item.domain].add(one);
-      step(item.tokens.size());
+      auto& domain = reports[i].domains[sequence.domain];
+      Scorer scorer(sequence, reference, domain, record[i]);
+      COE_TRY_STATUS(decode_subject(subjects[i], sequence.tokens, scorer, observer));
+      if (is_last) domain.add(std::exchange(record[i], {}));
+      step(sequence.tokens.size());
     }
   }
   for (const auto& domain : reports.front().domains) {
@@ -243,6 +124,7 @@ Result<std::vector<EvalReport>> evaluate(std::span<const EvalSubject> subjects,
                   fmt::format("{}: no record has two tokens to predict", domain.name),
                   "give longer texts");
   }
+  if (source != nullptr) COE_TRY_STATUS(source->finish());
   return reports;
 }
 

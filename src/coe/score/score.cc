@@ -138,13 +138,6 @@ Table apply_formula(Score score, const DomainStats& d, const RoutingShape& shape
   return {};
 }
 
-Table random_table(const RoutingShape& shape, std::uint64_t seed) {
-  Table table(shape.n_layer(), shape.n_expert);
-  Rng rng(seed);
-  for (double& value : table.values()) value = rng.uniform();
-  return table;
-}
-
 bool is_weighted(Blend blend) { return blend == Blend::kSubdomain || blend == Blend::kMaxMin; }
 
 struct Chosen {
@@ -400,9 +393,17 @@ Result<Blend> blend_from_name(std::string_view name) {
   return from_name<Blend>("aggregate", name, kBlendNames);
 }
 
+ExpertTable<double> random_scores(std::size_t n_layer, std::size_t n_expert, std::uint64_t seed) {
+  ExpertTable<double> table(n_layer, n_expert);
+  Rng rng(seed);
+  for (double& value : table.values()) value = rng.uniform();
+  return table;
+}
+
 Result<ExpertTable<double>> compute_score(const RoutingStats& stats, const ScoreOptions& options) {
   COE_TRY(const auto chosen, choose_domains(stats, options));
-  if (options.score == Score::kRandom) return random_table(stats.shape, options.seed);
+  if (options.score == Score::kRandom)
+    return random_scores(stats.shape.n_layer(), stats.shape.n_expert, options.seed);
   COE_TRY_STATUS(check_material(options.score, chosen, stats.shape));
   switch (options.blend) {
     case Blend::kToken:

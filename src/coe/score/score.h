@@ -7,6 +7,7 @@
 #include "coe/moe/ids.h"
 #include "coe/routing/stats.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -27,13 +28,16 @@ enum class Score {
   kReapSum,   // gated_norm / N
   kDecisive,  // sum_k decisive / N
   kShare,     // output_share / N
-  kRandom,    // uniform in [0,1), drawn layer by layer in expert order from Rng(seed)
+  kRandom,    // random_scores()
 };
 
 // "util", "freq", "rank", "ean", "reap", "reap_sum", "decisive", "share", "random".
 std::string_view score_name(Score score);
 // Errors: kInvalidArgument, with the closest name as hint.
 Result<Score> score_from_name(std::string_view name);
+
+// The table of kRandom: uniform in [0,1), drawn layer by layer in expert order.
+ExpertTable<double> random_scores(std::size_t n_layer, std::size_t n_expert, std::uint64_t seed);
 
 // How sub-domains become one table. kRandom looks at none of them.
 enum class Blend {

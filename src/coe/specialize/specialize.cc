@@ -140,10 +140,7 @@ Status Pipeline::stage_profile(const MoeModel& model) {
   const Path file = beside("profile.gguf");
   std::error_code ec;
   if (std::filesystem::exists(file, ec)) {
-    auto found = read_profile(file);
-    if (found && found->parent.digest == model.id.digest &&
-        found->corpus_digest == corpus_.digest &&
-        found->settings == profile_settings(options_.profile)) {
+    if (auto found = finished_profile(file, model, corpus_, options_.profile)) {
       stats_ = *std::move(found);
       finish("profile", file, true, start);
       return {};

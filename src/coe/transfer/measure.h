@@ -1,0 +1,46 @@
+// Fills transfer matrices on the running parent by virtual surgery: every mask on every sub-domain,
+// the parent's own pass shared by all masks. What is measured is kept (transfer/cells.h).
+#pragma once
+
+#include "coe/base/file.h"
+#include "coe/base/observer.h"
+#include "coe/base/result.h"
+#include "coe/corpus/corpus.h"
+#include "coe/engine/engine.h"
+#include "coe/eval/eval.h"
+#include "coe/gguf/reader.h"
+#include "coe/moe/model.h"
+#include "coe/transfer/masks.h"
+#include "coe/transfer/matrix.h"
+
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace coe {
+
+struct TransferBench {
+  const gguf::GgufFile& file;
+  const MoeModel& model;
+  const Corpus& evaluation;
+  EvalOptions eval;
+  Path folder;           // of cells; exists
+  std::string settings;  // of engine and its options
+  Overwrite overwrite = Overwrite::kRefuse;
+  std::function<Result<Engine*>()> engine;  // runs `file`; asked for only when something is missing
+};
+
+// A file name of a sub-domain's or mask's: what file systems might not take is replaced, and then a
+// hash keeps names apart.
+std::string file_name_of(std::string_view name);
+
+// One matrix for each set of masks, which have one K each; specialists before random ones. A run
+// that is stopped loses the sub-domain at hand. Errors: those of DomainCells and measure_masks, and
+// what `engine` returns.
+Result<std::vector<TransferMatrix>> measure_transfer(
+    const TransferBench& bench, std::span<const std::vector<TransferMask>> masks,
+    Observer& observer);
+
+}  // namespace coe
