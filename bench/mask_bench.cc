@@ -2,6 +2,7 @@
 // two of the domain (blended, two sub-domains each), whitelist, CoT at two temperatures, two with
 // closing windows, one protected.
 #include "coe/base/file.h"
+#include "coe/base/machine.h"
 #include "coe/base/result.h"
 #include "coe/base/rng.h"
 #include "coe/mask/keep_mask.h"
@@ -9,7 +10,6 @@
 #include "coe/recipe/recipe.h"
 #include "coe/routing/stats.h"
 
-#include "machine.h"
 #include "timing.h"
 
 #include <CLI/CLI.hpp>

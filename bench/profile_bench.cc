@@ -1,6 +1,7 @@
 // profile_bench: what `coe profile` costs beside the engine's own prefill of the same text, in
 // alternating runs of one process; and the memory of each, in processes of their own.
 #include "coe/base/file.h"
+#include "coe/base/machine.h"
 #include "coe/base/observer.h"
 #include "coe/base/result.h"
 #include "coe/base/text.h"
@@ -13,7 +14,6 @@
 #include "coe/moe/model.h"
 #include "coe/profile/profile.h"
 
-#include "machine.h"
 #include "plain_prefill.h"
 #include "run_child.h"
 #include "timing.h"

@@ -1,12 +1,12 @@
 // surgery_bench: what `coe prune` and `coe verify` cost beside the least that the disk can do: a
 // plain copy of the child, and one reading of both files.
 #include "coe/base/file.h"
+#include "coe/base/machine.h"
 #include "coe/base/result.h"
 #include "coe/base/rng.h"
 #include "coe/base/text.h"
 
 #include "cache.h"
-#include "machine.h"
 #include "run_child.h"
 #include "timing.h"
 
