@@ -139,6 +139,8 @@ if(NOT EXISTS ${engine_prefix}/.coe-complete)
   file(REMOVE_RECURSE ${engine_build})
   file(TOUCH ${engine_prefix}/.coe-complete)
 endif()
+# llama.cpp's own programs ask the libraries by this header what memory they take; it is not installed.
+file(COPY ${llama_source}/src/llama-ext.h DESTINATION ${engine_prefix}/include)
 file(LOCK ${engine_cache} DIRECTORY RELEASE)
 
 # Another build of the engine may have been found before.

@@ -1,8 +1,7 @@
 // coe profile --roles and --generate from outside, on the bundled model.
-#include "coe/corpus/reasoning.h"
 
-#include "support/command.h"
-#include "support/temp_dir.h"
+#include "support/cli_test.h"
+#include "support/reasoning_chats.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -10,10 +9,8 @@
 
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <map>
 #include <string>
-#include <vector>
 
 namespace coe {
 namespace {
@@ -22,41 +19,20 @@ using coe::testing::CommandResult;
 using ::testing::HasSubstr;
 using Json = nlohmann::json;
 
-class CliChats : public ::testing::Test {
+const std::string kProfile =
+    "coe profile -t 1 -m " COE_SOURCE_DIR "/models/gemma4-tiny-moe-q4_k_m.gguf ";
+
+class CliChats : public coe::testing::CliTest {
  protected:
-  CliChats() {
-    std::ofstream out(dir_ / "questions.jsonl");
-    for (const auto& p : generate_reasoning(3, 5))
-      out << Json{{"domain", "reasoning"},
-                  {"problem", p.problem},
-                  {"text", "<|turn>user\n" + p.problem +
-                               "<turn|>\n<|turn>model\n<|channel>thought\n" + p.thinking +
-                               "\n<channel|>" + p.solution + "<turn|>\n"}}
-                 .dump()
-          << "\n";
-  }
+  CliChats() { coe::testing::write_reasoning_chats(dir_ / "questions.jsonl", 3, 5); }
   // `coe profile` on the bundled model.
-  CommandResult profile(const std::string& options) {
-    return coe::testing::run_command(dir_.path().string(), "coe profile -t 1 -m " COE_SOURCE_DIR
-                                                           "/models/gemma4-tiny-moe-q4_k_m.gguf " +
-                                                               options);
-  }
-  Json profile_json(const std::string& options) {
-    const auto result = profile(options + " --json");
-    EXPECT_EQ(result.exit_code, 0) << options << "\n" << result.err;
-    return Json::parse(result.out);
-  }
+  CommandResult profile(const std::string& options) { return run(kProfile + options); }
+  Json profile_json(const std::string& options) { return run_json(kProfile + options); }
   static std::map<std::string, int> tokens_of(const Json& document) {
     std::map<std::string, int> out;
     for (const auto& domain : document.at("domains")) out[domain.at("name")] = domain.at("n_token");
     return out;
   }
-  std::string read(const std::string& name) const {
-    std::ifstream in(dir_ / name, std::ios::binary);
-    return {std::istreambuf_iterator<char>(in), {}};
-  }
-
-  coe::testing::TempDir dir_;
 };
 
 TEST_F(CliChats, RolesOfTextAddUpToThePlainProfile) {
@@ -144,6 +120,43 @@ TEST_F(CliChats, SaysWhatIsWrong) {
   EXPECT_EQ(read("precious.jsonl"), "precious");
 }
 
+// What the model is asked becomes text that --roles takes.
+TEST_F(CliChats, GeneratedCorporaCanBeProfiled) {
+  const auto generate = [&](const std::string& options) {
+    return coe::testing::run_command(
+        dir_.path().string(),
+        "coe corpus generate questions.jsonl --text problem -t 1 -m " COE_SOURCE_DIR
+        "/models/gemma4-tiny-moe-q4_k_m.gguf --max-new-tokens 300 " +
+            options);
+  };
+  const auto result = generate("-o out --json");
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const auto document = Json::parse(result.out);
+  EXPECT_EQ(document.at("n_question"), 5);
+  const int n_done = document.at("n_done");
+  ASSERT_GT(n_done, 0);
+  EXPECT_EQ(n_done + document.at("n_loop").get<int>() + document.at("n_cut").get<int>() +
+                document.at("n_empty").get<int>(),
+            5);
+  EXPECT_TRUE(document.at("n_token_known").get<bool>());
+  std::ifstream lines(dir_ / "out" / "answers.jsonl");
+  for (std::string line; std::getline(lines, line);) {
+    const auto record = Json::parse(line);
+    EXPECT_EQ(record.at("format"), "chat");
+    EXPECT_EQ(record.at("text"), "<|turn>user\n" + record.at("problem").get<std::string>() +
+                                     "<turn|>\n<|turn>model\n" +
+                                     record.at("solution").get<std::string>() + "<turn|>\n");
+  }
+  const auto roles = profile_json("-f out/answers.jsonl --roles -o answers.gguf");
+  EXPECT_EQ(roles.at("n_sample"), n_done);
+  EXPECT_GT(tokens_of(profile_json("-f out/thinking.jsonl -o thinking.gguf")).at("cot_think"), 10);
+  // The same command gives the same bytes.
+  const auto answers = read("out/answers.jsonl");
+  ASSERT_EQ(generate("-o again").exit_code, 0);
+  EXPECT_EQ(read("again/answers.jsonl"), answers);
+  EXPECT_EQ(generate("-o more -j 2").exit_code, 2);
+}
+
 TEST_F(CliChats, ChatAnswersAQuestionAndALine) {
   const auto chat = [&](const std::string& options) {
     return coe::testing::run_command(dir_.path().string(),
@@ -167,7 +180,7 @@ TEST_F(CliChats, ChatAnswersAQuestionAndALine) {
   EXPECT_EQ(chat("--json < lines.txt").exit_code, 2);
   const auto long_question = chat("-c 16 -p \"" + std::string(200, 'x') + "\"");
   EXPECT_EQ(long_question.exit_code, 2);
-  EXPECT_THAT(long_question.err, HasSubstr("fills the context"));
+  EXPECT_THAT(long_question.err, HasSubstr("leaves no room in the context"));
 }
 
 TEST_F(CliChats, ChatUnderAMaskIsTheSlicedFile) {

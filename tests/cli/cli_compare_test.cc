@@ -5,9 +5,8 @@
 #include "coe/routing/file.h"
 #include "coe/routing/stats.h"
 
-#include "support/command.h"
+#include "support/cli_test.h"
 #include "support/expect.h"
-#include "support/temp_dir.h"
 #include "support/tiny_gguf.h"
 #include "support/tiny_stats.h"
 
@@ -18,14 +17,12 @@
 #include <algorithm>
 #include <cstddef>
 #include <filesystem>
-#include <fstream>
 #include <sstream>
 #include <string>
 
 namespace coe {
 namespace {
 
-using coe::testing::CommandResult;
 using coe::testing::expect_ok;
 using coe::testing::value_of;
 using ::testing::HasSubstr;
@@ -33,7 +30,7 @@ using ::testing::IsEmpty;
 using ::testing::Not;
 using Json = nlohmann::json;
 
-class CliCompare : public ::testing::Test {
+class CliCompare : public coe::testing::CliTest {
  protected:
   CliCompare() {
     write("a.json", R"({"0": [0, 1, 2], "1": [0, 1, 2]})");
@@ -45,17 +42,6 @@ class CliCompare : public ::testing::Test {
     stats.parent = moe.id;
     expect_ok(write_profile(dir_ / "p.gguf", stats, Overwrite::kRefuse));
   }
-  CommandResult run(const std::string& command) {
-    return testing::run_command(dir_.path().string(), command);
-  }
-  Json run_json(const std::string& command) {
-    const auto result = run(command + " --json");
-    EXPECT_EQ(result.exit_code, 0) << command << "\n" << result.err;
-    return Json::parse(result.out);
-  }
-  void write(const std::string& name, const std::string& content) {
-    std::ofstream(dir_ / name, std::ios::binary) << content;
-  }
   void expect_error(const std::string& command, int exit_code, const std::string& message) {
     const auto result = run(command);
     EXPECT_EQ(result.exit_code, exit_code) << command << "\n" << result.err;
@@ -63,8 +49,6 @@ class CliCompare : public ::testing::Test {
     EXPECT_THAT(result.err, HasSubstr("error: ")) << command;
     EXPECT_THAT(result.err, HasSubstr(message)) << command;
   }
-
-  testing::TempDir dir_;
 };
 
 TEST_F(CliCompare, TwoMasksAsText) {

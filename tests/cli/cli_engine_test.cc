@@ -1,12 +1,11 @@
 // The binary with the engine, on the bundled model: the main job from outside.
 #include "coe/base/file.h"
-#include "coe/corpus/reasoning.h"
 #include "coe/mask/keep_mask.h"
 #include "coe/routing/file.h"
 
-#include "support/command.h"
+#include "support/cli_test.h"
 #include "support/expect.h"
-#include "support/temp_dir.h"
+#include "support/reasoning_chats.h"
 #include "support/tiny_gguf.h"
 
 #include <gmock/gmock.h>
@@ -22,40 +21,46 @@
 namespace coe {
 namespace {
 
-using coe::testing::CommandResult;
 using ::testing::HasSubstr;
 using Json = nlohmann::json;
 
 constexpr const char* kModel = COE_SOURCE_DIR "/models/gemma4-tiny-moe-q4_k_m.gguf";
 
-class CliEngine : public ::testing::Test {
+class CliEngine : public coe::testing::CliTest {
  protected:
   CliEngine() {
-    write_text("train.jsonl", 1);
-    write_text("test.jsonl", 2);
-  }
-  CommandResult run(const std::string& command) {
-    return coe::testing::run_command(dir_.path().string(), command);
-  }
-  Json run_json(const std::string& command) {
-    const auto result = run(command + " --json");
-    EXPECT_EQ(result.exit_code, 0) << command << "\n" << result.err;
-    return Json::parse(result.out);
-  }
-  void write_text(const std::string& name, std::uint64_t seed) {
-    std::ofstream out(dir_ / name);
-    for (const auto& p : generate_reasoning(seed, 30))
-      out << Json{{"domain", "reasoning"},
-                  {"text", "<|turn>user\n" + p.problem +
-                               "<turn|>\n<|turn>model\n<|channel>thought\n" + p.thinking +
-                               "\n<channel|>" + p.solution + "<turn|>\n"}}
-                 .dump()
-          << "\n";
+    coe::testing::write_reasoning_chats(dir_ / "train.jsonl", 1, 30);
+    coe::testing::write_reasoning_chats(dir_ / "test.jsonl", 2, 30);
   }
   std::string model() const { return kModel; }
-
-  coe::testing::TempDir dir_;
 };
+
+// The parent runs once; the file, too, brackets what the running parent gives.
+TEST_F(CliEngine, TheParentsLogitsAreKept) {
+  run_json("coe profile -t 1 -m " + model() + " -f train.jsonl -o p.gguf");
+  run_json("coe mask -p p.gguf -k 64 -o m.json");
+  const std::string eval =
+      "coe eval -t 1 -m " + model() + " --mask m.json -f test.jsonl --max-tokens 32";
+  const auto total = [](const Json& doc) { return doc.at("results").at(0).at("total"); };
+  const auto exact = total(run_json(eval));
+  const std::string cached = eval + " --cache-tail 0.01 --parent-cache parent.logits";
+  const auto first = run_json(cached);
+  const auto second = run_json(cached);
+  EXPECT_TRUE(first.at("parent_cache").at("written").get<bool>());
+  EXPECT_FALSE(second.at("parent_cache").at("written").get<bool>());
+  EXPECT_EQ(first.at("results"), second.at("results"));
+  const double kl = exact.at("kl_mean");
+  EXPECT_LT(total(second).at("kl_mean").get<double>(), kl);
+  EXPECT_GT(total(second).at("kl_mean_most").get<double>(), kl);
+  EXPECT_EQ(total(second).at("parent_perplexity"), exact.at("parent_perplexity"));
+  EXPECT_EQ(total(second).at("top1_agreement"), exact.at("top1_agreement"));
+
+  const auto other =
+      run("coe eval -t 1 -m " + model() +
+          " --mask m.json -f train.jsonl --max-tokens 32 --parent-cache parent.logits");
+  EXPECT_EQ(other.exit_code, 3);
+  EXPECT_THAT(other.err, HasSubstr("parent.logits: is of other text"));
+}
 
 TEST_F(CliEngine, TheStagesOneByOne) {
   const auto profile = run_json("coe profile -t 1 -m " + model() + " -f train.jsonl -o p.gguf");

@@ -2,8 +2,7 @@
 #include "coe/routing/file.h"
 #include "coe/routing/stats.h"
 
-#include "support/command.h"
-#include "support/temp_dir.h"
+#include "support/cli_test.h"
 #include "support/tiny_stats.h"
 
 #include <gmock/gmock.h>
@@ -14,8 +13,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <set>
 #include <string>
 #include <utility>
@@ -24,7 +21,6 @@
 namespace coe {
 namespace {
 
-using coe::testing::CommandResult;
 using coe::testing::random_stats;
 using coe::testing::shape_of;
 using ::testing::HasSubstr;
@@ -32,7 +28,7 @@ using ::testing::IsEmpty;
 using ::testing::StartsWith;
 using Json = nlohmann::json;
 
-class CliMask : public ::testing::Test {
+class CliMask : public coe::testing::CliTest {
  protected:
   CliMask() {
     add("web", {{"css", 0.2}, {"js", 0.8}}, 1);
@@ -52,21 +48,6 @@ class CliMask : public ::testing::Test {
     stats.router_temperature = temperature;
     EXPECT_TRUE(write_profile(dir_ / (name + ".gguf"), stats, Overwrite::kRefuse));
   }
-  void write(const std::string& name, const std::string& content) {
-    std::ofstream(dir_ / name, std::ios::binary) << content;
-  }
-  std::string read(const std::string& name) {
-    std::ifstream file(dir_ / name, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
-  }
-  CommandResult run(const std::string& command) {
-    return coe::testing::run_command(dir_.path().string(), command);
-  }
-  Json run_json(const std::string& command) {
-    const auto result = run(command + " --json");
-    EXPECT_EQ(result.exit_code, 0) << command << "\n" << result.err;
-    return Json::parse(result.out);
-  }
   void expect_error(const std::string& options, int exit_code, const std::string& message) {
     const auto result = run("coe mask -o bad.json " + options);
     EXPECT_EQ(result.exit_code, exit_code) << options << "\n" << result.err;
@@ -75,8 +56,6 @@ class CliMask : public ::testing::Test {
     EXPECT_THAT(result.err, HasSubstr(message)) << options;
     EXPECT_FALSE(std::filesystem::exists(dir_ / "bad.json")) << options;
   }
-
-  coe::testing::TempDir dir_;
 };
 
 constexpr const char* kAll =

@@ -1,8 +1,7 @@
 // All passes of a mask on the bundled model's real profiles, held to the independent reference.
-#include "coe/corpus/reasoning.h"
 
-#include "support/command.h"
-#include "support/temp_dir.h"
+#include "support/cli_test.h"
+#include "support/reasoning_chats.h"
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -16,30 +15,16 @@
 namespace coe {
 namespace {
 
-using coe::testing::CommandResult;
 using Json = nlohmann::json;
 
 constexpr const char* kSource = COE_SOURCE_DIR;
 
-class CliPasses : public ::testing::Test {
+class CliPasses : public coe::testing::CliTest {
  protected:
-  CommandResult run(const std::string& command) {
-    return coe::testing::run_command(dir_.path().string(), command);
-  }
   void profile(const std::string& options) {
     const auto result = run("coe profile -t 1 -q -m " + std::string(kSource) +
                             "/models/gemma4-tiny-moe-q4_k_m.gguf " + options);
     ASSERT_EQ(result.exit_code, 0) << options << "\n" << result.err;
-  }
-  void write_chats(const std::string& name, std::uint64_t seed) {
-    std::ofstream out(dir_ / name);
-    for (const auto& p : generate_reasoning(seed, 20))
-      out << Json{{"domain", "reasoning"},
-                  {"text", "<|turn>user\n" + p.problem +
-                               "<turn|>\n<|turn>model\n<|channel>thought\n" + p.thinking +
-                               "\n<channel|>" + p.solution + "<turn|>\n"}}
-                 .dump()
-          << "\n";
   }
   // Code as the domain: a few files of this repository, in pieces.
   void write_code(const std::string& name) {
@@ -57,15 +42,13 @@ class CliPasses : public ::testing::Test {
     std::ifstream file(dir_ / name);
     return Json::parse(file);
   }
-
-  coe::testing::TempDir dir_;
 };
 
 TEST_F(CliPasses, AgreeWithTheReferenceSwapBySwap) {
   if (run("command -v python3").exit_code != 0) GTEST_SKIP() << "python3 is not installed";
   write_code("code.jsonl");
-  write_chats("a.jsonl", 1);
-  write_chats("b.jsonl", 2);
+  coe::testing::write_reasoning_chats(dir_ / "a.jsonl", 1, 20);
+  coe::testing::write_reasoning_chats(dir_ / "b.jsonl", 2, 20);
   profile("-f code.jsonl -o code.gguf");
   profile("-f a.jsonl -o cot.gguf");
   profile("-f a.jsonl --router-temperature 0.6 -o cold.gguf");

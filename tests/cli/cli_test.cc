@@ -1,11 +1,11 @@
 // The binary from outside, where no inference is needed: manners, messages, exit codes, nothing
 // half-written.
+#include "support/cli_test.h"
+
 #include "coe/mask/keep_mask.h"
 #include "coe/moe/model.h"
 #include "coe/routing/file.h"
 
-#include "support/command.h"
-#include "support/temp_dir.h"
 #include "support/tiny_gguf.h"
 
 #include <gmock/gmock.h>
@@ -19,14 +19,13 @@
 namespace coe {
 namespace {
 
-using coe::testing::CommandResult;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::StartsWith;
 using Json = nlohmann::json;
 
-class Cli : public ::testing::Test {
+class Cli : public coe::testing::CliTest {
  protected:
   Cli() {
     coe::testing::write_tiny(dir_ / "parent.gguf", coe::testing::tiny_moe({.n_expert = 16}));
@@ -38,12 +37,6 @@ class Cli : public ::testing::Test {
     EXPECT_EQ(run("coe mask -p parent.profile.gguf -k 8 -o mask.json").exit_code, 0);
   }
 
-  CommandResult run(const std::string& command) {
-    return coe::testing::run_command(dir_.path().string(), command);
-  }
-  void write(const std::string& name, const std::string& content) {
-    std::ofstream(dir_ / name, std::ios::binary) << content;
-  }
   bool exists(const std::string& name) { return std::filesystem::exists(dir_ / name); }
   // Nothing but what the fixture and the test put there: no temporaries left.
   bool leftovers() {
@@ -61,8 +54,6 @@ class Cli : public ::testing::Test {
     EXPECT_THAT(result.err, HasSubstr(hint)) << command;
     EXPECT_FALSE(leftovers()) << command;
   }
-
-  coe::testing::TempDir dir_;
 
  private:
   // Expert e of each layer is chosen e+1 times at rank 0 and as often at rank 1 by its neighbour.
@@ -281,6 +272,25 @@ TEST_F(Cli, CorpusBuildMakesText) {
   expect_error("coe corpus build missing.toml -o c.jsonl", 3, "missing.toml", "");
   write("broken.toml", "[[domain]\n");
   expect_error("coe corpus build broken.toml -o c.jsonl", 3, "broken.toml", "");
+}
+
+TEST_F(Cli, CorpusCheckFindsLeaks) {
+  write("train.jsonl", "{\"text\":\"What is one plus two?\"}\n{\"text\":\"Name a colour.\"}\n");
+  write("leaky.jsonl", "{\"text\":\"Name a fruit.\"}\n{\"text\":\"what is ONE plus two?\"}\n");
+  write("clean.jsonl", "{\"text\":\"Name a fruit.\"}\n");
+  const auto leaky = run("coe corpus check train.jsonl --against leaky.jsonl --json");
+  EXPECT_EQ(leaky.exit_code, 1) << leaky.err;
+  const auto doc = Json::parse(leaky.out);
+  EXPECT_EQ(doc.at("schema"), "coe.corpus-check/1");
+  EXPECT_EQ(doc.at("n_record"), 2);
+  EXPECT_TRUE(doc.at("n_token").is_null());
+  ASSERT_EQ(doc.at("leaks").size(), 1U);
+  EXPECT_EQ(doc.at("leaks")[0].at("evaluation"), "leaky.jsonl:2");
+  EXPECT_EQ(doc.at("leaks")[0].at("profiling"), "train.jsonl:1");
+  EXPECT_EQ(run("coe corpus check train.jsonl --against clean.jsonl").exit_code, 0);
+  EXPECT_EQ(run("coe corpus check train.jsonl").exit_code, 0);
+  expect_error("coe corpus check missing.jsonl", 3, "missing.jsonl", "");
+  expect_error("coe corpus check train.jsonl --share 0.3", 2, "--against", "");
 }
 
 TEST_F(Cli, ProfileRefusesBadText) {

@@ -1,26 +1,27 @@
 #include "coe/cli/chats.h"
 
+#include "coe/corpus/chat_record.h"
+
 #include <utility>
 
 namespace coe::cli {
 
 namespace {
 
-// A generated chat in the form of docs/formats/corpus.md: a corpus of its own.
-std::string record_line(const ChatSample& sample) {
-  const Json line = {{"text", sample.generated->text},
-                     {"source", sample.record.where},
-                     {"domain", sample.domain.name},
-                     {"weight", sample.domain.weight},
-                     {"format", "chat"},
-                     {"problem", sample.record.text},
-                     {"thinking", sample.segments.thinking},
-                     {"solution", sample.segments.answer},
-                     {"ended", sample.generated->ended},
-                     {"n_token_prompt", sample.generated->n_prompt},
-                     {"n_token_generated", sample.generated->n_new}};
-  // An answer that was cut off may end within a character.
-  return line.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+// A generated chat: a record of a corpus of its own.
+ChatRecord record_of(const ChatSample& sample) {
+  ChatRecord out;
+  out.text = sample.generated->text;
+  out.source = sample.record.where;
+  out.domain = sample.domain.name;
+  out.weight = sample.domain.weight;
+  out.problem = sample.record.text;
+  out.thinking = sample.segments.thinking;
+  out.solution = sample.segments.answer;
+  out.ended = sample.generated->ended;
+  out.n_token_prompt = sample.generated->n_prompt;
+  out.n_token_generated = sample.generated->n_new;
+  return out;
 }
 
 }  // namespace
@@ -83,7 +84,7 @@ Status ChatLog::add(const ChatSample& sample) {
   if (sample.generated == nullptr) return {};
   n_new_ += sample.generated->n_new;
   if (!sample.generated->ended) ++n_cut_;
-  return texts_ ? texts_->write(record_line(sample)) : Status();
+  return texts_ ? texts_->write(chat_record_line(record_of(sample))) : Status();
 }
 
 Status ChatLog::commit() { return texts_ ? texts_->commit() : Status(); }

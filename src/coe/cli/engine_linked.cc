@@ -2,6 +2,7 @@
 #include "coe/cli/session.h"
 #include "coe/engine_llama/ggml_values.h"
 #include "coe/engine_llama/llama_engine.h"
+#include "coe/engine_llama/plain_engine.h"
 #include "coe/engine_llama/wait_policy.h"
 
 namespace coe::cli {
@@ -9,6 +10,17 @@ namespace coe::cli {
 Result<std::unique_ptr<Engine>> open_engine(const EngineOptions& options) {
   return open_llama_engine(options);
 }
+
+Result<std::unique_ptr<PlainEngine>> open_plain_engine(const EngineOptions& options) {
+  return open_plain_llama(options);
+}
+
+Result<std::vector<std::vector<DeviceMemory>>> predict_memory(
+    const EngineOptions& options, std::span<const std::uint32_t> contexts) {
+  return predict_llama_memory(options, contexts);
+}
+
+std::vector<DeviceSpace> device_space() { return llama_device_space(); }
 
 const gguf::Dequantizer* dequantizer() { return &ggml_values(); }
 
@@ -19,5 +31,6 @@ void show_engine_log() {
 }
 
 std::string engine_version() { return "llama.cpp " COE_LLAMA_VERSION; }
+std::string engine_revision() { return COE_LLAMA_REVISION; }
 
 }  // namespace coe::cli

@@ -1,9 +1,14 @@
 // coe eval: measure a model, alone, under a mask, or against its parent.
 #include "coe/eval/eval.h"
 
+#include "coe/cli/eval_options.h"
+#include "coe/cli/eval_output.h"
 #include "coe/cli/exit_code.h"
+#include "coe/cli/result_rows.h"
 #include "coe/cli/session.h"
+#include "coe/eval/parent_cache.h"
 
+#include <chrono>
 #include <optional>
 
 namespace coe::cli {
@@ -16,6 +21,9 @@ struct Options {
   EvalOptions eval;
   std::vector<Path> masks;
   Path parent;
+  Path cache;
+  double cache_tail = ParentCacheOptions().tail;
+  Path rows;
 };
 
 // One way of running the model.
@@ -34,100 +42,83 @@ Result<std::vector<Subject>> open_subjects(const Options& options, const OpenMod
   return subjects;
 }
 
-Json bounds_json(const Interval& interval) {
-  return {{"value", interval.value}, {"lower", interval.lower}, {"upper", interval.upper}};
-}
+// What subjects are held to, if anything.
+class Parent {
+ public:
+  static Result<Parent> open(const Options& options, const OpenModel& model, Engine& engine,
+                             Session& session);
+  ReferenceSource* source() const { return source_.get(); }
+  const ParentCache* cache() const { return cache_; }
 
-// `first`: the same of the first mask, null for itself.
-Json row_json(const DomainEval& d, bool has_reference, const DomainEval* first) {
-  Json row = {{"name", d.name},
-              {"n_record", d.n_record},
-              {"n_token", d.n_token},
-              {"perplexity", d.perplexity()}};
-  if (!has_reference) {
-    row["kl_mean"] = nullptr;
-    row["top1_agreement"] = nullptr;
-    return row;
+ private:
+  std::unique_ptr<Engine> engine_;  // of --parent, where it runs
+  std::unique_ptr<ReferenceSource> source_;
+  const ParentCache* cache_ = nullptr;  // the source, when it is one
+};
+
+Result<Parent> Parent::open(const Options& options, const OpenModel& model, Engine& engine,
+                            Session& session) {
+  Parent out;
+  std::string digest;
+  std::error_code ec;
+  const bool is_cached = !options.cache.empty() && std::filesystem::exists(options.cache, ec);
+  // Under a mask, and without another parent, the model as it is serves as its own reference.
+  std::optional<EvalSubject> runs;
+  if (!options.parent.empty()) {
+    COE_TRY(const auto opened, open_model(options.parent, session));
+    digest = opened.moe.id.digest;
+    if (!is_cached) {
+      EngineOptions parent_options = options.engine;
+      parent_options.model = options.parent;
+      COE_TRY(out.engine_, open_engine(parent_options));
+      runs = EvalSubject{out.engine_.get(), nullptr};
+    }
+  } else if (!options.masks.empty()) {
+    digest = model.moe.id.digest;
+    runs = EvalSubject{&engine, nullptr};
   }
-  row["parent_perplexity"] = d.reference_perplexity();
-  row["kl_mean"] = d.kl_mean();
-  row["kl_interval"] = bounds_json(kl_interval(d));
-  row["kl_max"] = d.kl_max;
-  row["top1_agreement"] = d.top1_agreement();
-  row["n_top1_differ"] = d.n_token - d.n_top1_same;
-  row["top1_gap_max"] = d.top1_gap_max;
-  row["logit_diff_max"] = d.logit_diff_max;
-  row["kl_to_first"] = first == nullptr ? Json(nullptr) : bounds_json(kl_ratio(d, *first));
-  return row;
-}
-
-std::vector<std::string> row_text(const DomainEval& d, bool has_reference,
-                                  const DomainEval* first) {
-  std::vector<std::string> row = {d.name, fmt::format("{}", d.n_token),
-                                  fmt::format("{:.3f}", d.perplexity())};
-  if (!has_reference) return row;
-  const auto kl = kl_interval(d);
-  row.push_back(fmt::format("{:.3f}", d.reference_perplexity()));
-  row.push_back(fmt::format("{:.4g} [{:.3g}, {:.3g}]", kl.value, kl.lower, kl.upper));
-  row.push_back(fmt::format("{:.2f} %", 100 * d.top1_agreement()));
-  if (first == nullptr) return row;
-  const auto ratio = kl_ratio(d, *first);
-  row.push_back(fmt::format("{:.3f} [{:.3f}, {:.3f}]", ratio.value, ratio.lower, ratio.upper));
-  return row;
-}
-
-// One table for each subject.
-std::string report_text(const EvalReport& report, const EvalReport* first) {
-  std::vector<std::vector<std::string>> rows = {{"domain", "tokens", "perplexity"}};
-  if (report.has_reference)
-    for (const auto* title : {"parent's", "KL [95 %]", "top-1 same"})
-      rows.front().emplace_back(title);
-  if (first != nullptr) rows.front().emplace_back("KL / first mask's [95 %]");
-  for (std::size_t i = 0; i < report.domains.size(); ++i)
-    rows.push_back(row_text(report.domains[i], report.has_reference,
-                            first == nullptr ? nullptr : &first->domains[i]));
-  if (report.domains.size() > 1) {
-    const auto first_total = first == nullptr ? DomainEval() : first->total();
-    rows.push_back(
-        row_text(report.total(), report.has_reference, first == nullptr ? nullptr : &first_total));
+  if (!options.cache.empty()) {
+    const ParentCacheOptions cache{options.cache, digest,
+                                   fmt::format("{} {} {}", engine_version(), engine_revision(),
+                                               engine_settings(options.engine)),
+                                   options.cache_tail};
+    COE_TRY(auto opened, ParentCache::open(cache, runs ? &*runs : nullptr));
+    out.cache_ = opened.get();
+    out.source_ = std::move(opened);
+  } else if (runs) {
+    out.source_ = std::make_unique<RunningReference>(*runs);
   }
-  return format_table(rows);
+  return out;
 }
 
-Json report_json(const EvalReport& report, const Path& mask, const EvalReport* first) {
-  Json json = {{"mask", mask.empty() ? Json(nullptr) : Json(mask.string())},
-               {"domains", Json::array()}};
-  for (std::size_t i = 0; i < report.domains.size(); ++i)
-    json["domains"].push_back(row_json(report.domains[i], report.has_reference,
-                                       first == nullptr ? nullptr : &first->domains[i]));
-  const auto first_total = first == nullptr ? DomainEval() : first->total();
-  json["total"] =
-      row_json(report.total(), report.has_reference, first == nullptr ? nullptr : &first_total);
-  return json;
+Json cache_json(const Options& options, const ParentCache* cache) {
+  if (cache == nullptr) return nullptr;
+  const auto& header = cache->header();
+  return {{"file", options.cache.string()},
+          {"written", cache->is_written()},
+          {"parent_digest", header.model_digest},
+          {"tail", header.tail},
+          {"n_byte", cache->n_byte()},
+          {"bytes_per_token",
+           static_cast<double>(cache->n_byte()) / static_cast<double>(header.n_token)}};
 }
 
 Result<int> eval(const Options& options, Session& session) {
+  if (!options.rows.empty()) COE_TRY_STATUS(check_output(options.rows, session.overwrite()));
   COE_TRY(const auto corpus, load_corpus(options.corpus));
   COE_TRY(const auto model, open_model(options.engine.model, session));
   COE_TRY(const auto subjects, open_subjects(options, model));
-  if (!options.parent.empty())
-    COE_TRY_STATUS(open_model(options.parent, session).map([](auto&&) {}));
   COE_TRY(const auto engine, open_engine(options.engine));
-  std::unique_ptr<Engine> parent;
-  if (!options.parent.empty()) {
-    EngineOptions parent_options = options.engine;
-    parent_options.model = options.parent;
-    COE_TRY(parent, open_engine(parent_options));
-  }
+  COE_TRY(const auto parent, Parent::open(options, model, *engine, session));
   std::vector<EvalSubject> runs;
   runs.reserve(subjects.size());
   for (const auto& subject : subjects)
     runs.push_back({engine.get(), subject.opened ? &subject.opened->filter : nullptr});
-  // Under a mask, and without another parent, the model as it is serves as its own reference.
-  const bool has_reference = parent != nullptr || !options.masks.empty();
-  const EvalSubject reference{parent ? parent.get() : engine.get(), nullptr};
-  COE_TRY(const auto reports, evaluate(runs, has_reference ? &reference : nullptr, corpus,
-                                       options.eval, session.console));
+  const auto start = std::chrono::steady_clock::now();
+  COE_TRY(const auto reports,
+          evaluate_against(runs, parent.source(), corpus, options.eval, session.console));
+  const double seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 
   auto doc = document("eval");
   doc["model"] = {{"file", options.engine.model.string()}, {"digest", model.moe.id.digest}};
@@ -135,14 +126,25 @@ Result<int> eval(const Options& options, Session& session) {
   doc["engine"] = reports.front().engine;
   doc["corpus_digest"] = corpus.digest;
   doc["max_tokens"] = options.eval.max_tokens;
+  doc["window"] = options.eval.window;
+  doc["stride"] = options.eval.stride;
+  doc["parent_cache"] = cache_json(options, parent.cache());
+  doc["seconds"] = seconds;
   doc["results"] = Json::array();
+  ResultRows rows("eval", session);
+  rows.set_model(options.engine.model, model.moe.id);
+  rows.set_engine(reports.front().engine);
+  rows.set_seed(BootstrapOptions().seed);
   std::string text;
   for (std::size_t i = 0; i < reports.size(); ++i) {
-    const auto* first = i == 0 ? nullptr : &reports.front();
-    doc["results"].push_back(report_json(reports[i], subjects[i].mask, first));
+    const EvalOutput output{reports[i], subjects[i].mask.string(),
+                            i == 0 ? nullptr : &reports.front(), parent.cache() != nullptr};
+    doc["results"].push_back(eval_json(output));
     if (subjects.size() > 1) text += fmt::format("{}\n", subjects[i].mask.string());
-    text += report_text(reports[i], first);
+    text += eval_text(output);
+    add_eval_rows(output, rows);
   }
+  if (!options.rows.empty()) COE_TRY_STATUS(rows.write(options.rows, session.overwrite()));
   COE_TRY_STATUS(session.emit(doc, text));
   return kExitDone;
 }
@@ -159,9 +161,15 @@ void add_eval(CLI::App& app, Run& run) {
                    "compared with the first");
   verb->add_option("--parent", options->parent,
                    "Model to compare with (with --mask, by default the model itself without it)");
-  verb->add_option("--max-tokens", options->eval.max_tokens,
-                   "Cut records to this many tokens (0: the context)")
+  verb->add_option("--parent-cache", options->cache,
+                   "File of the parent's logits: written where it is missing, else used instead of "
+                   "running the parent (docs/formats/parent-logits.md)");
+  verb->add_option("--cache-tail", options->cache_tail,
+                   "Probability that the file may leave out for each token (0: none)")
+      ->check(CLI::Range(0.0, 0.5))
       ->capture_default_str();
+  add_eval_options(*verb, options->eval);
+  add_rows_option(*verb, options->rows);
   add_engine_options(*verb, options->engine);
   verb->callback(
       [options, &run] { run = [options](Session& session) { return eval(*options, session); }; });

@@ -25,6 +25,7 @@ void add_verbs(CLI::App& app, Run& run) {
   coe::cli::add_prune(app, run);
   coe::cli::add_verify(app, run);
   coe::cli::add_eval(app, run);
+  coe::cli::add_bench(app, run);
   coe::cli::add_chat(app, run);
 }
 

@@ -97,17 +97,6 @@ Status check_outputs(const Options& options, const Session& session) {
   return {};
 }
 
-// The profile that this command would make, if it is there: killed after its last step, a run is
-// resumed once more.
-std::optional<RoutingStats> finished_profile(const Options& options, const Corpus& corpus,
-                                             const MoeModel& model) {
-  auto found = read_profile(options.output);
-  if (found && found->parent.digest == model.id.digest && found->corpus_digest == corpus.digest &&
-      found->settings == profile_settings(options.profile))
-    return *std::move(found);
-  return std::nullopt;
-}
-
 Json stability_summary(const StabilityReport& report, const Options& options) {
   const auto optional = [](const auto& value) { return value ? Json(*value) : Json(nullptr); };
   Json json = {{"n_keep", report.n_keep}, {"stopped", report.stopped}};
@@ -160,14 +149,6 @@ Status emit_profile(const ProfileRun& run, const Options& options, const ChatLog
     text += fmt::format("{}\n", stability_text(*run.stability));
   }
   return session.emit(doc, text);
-}
-
-// What decides the bits of a profile besides its own settings. Not the number of threads: each of
-// ggml's sums is one thread's.
-std::string engine_settings(const EngineOptions& options) {
-  return fmt::format("n_ctx={} n_batch={} n_seq={} n_gpu_layers={} repack={} flash_attn={}",
-                     options.n_ctx, options.n_batch, options.n_seq, options.n_gpu_layers,
-                     options.repack ? 1 : 0, options.flash_attn ? 1 : 0);
 }
 
 // Without --resume, so that a profile does not tell how often its run was stopped.
@@ -280,7 +261,8 @@ Result<int> profile(Options options, Session& session) {
   COE_TRY(const auto model, open_model(options.engine.model, session));
   COE_TRY_STATUS(put_under_mask(options, model));
   if (options.resume && !session.force) {
-    if (auto found = finished_profile(options, corpus, model.moe)) {
+    // Killed after its last step, a run is resumed once more.
+    if (auto found = finished_profile(options.output, model.moe, corpus, options.profile)) {
       remove_checkpoint(options.partial());
       COE_TRY_STATUS(emit_profile({*std::move(found), std::nullopt, 0}, options, chats,
                                   std::nullopt, session));

@@ -68,6 +68,14 @@ std::vector<CLI::Option*> add_sampling_options(CLI::App& verb, Sampling& samplin
           ->check(CLI::Range(0.0, 1.0))
           ->capture_default_str(),
       verb.add_option("--seed", sampling.seed, "Generation: seed")->capture_default_str(),
+      verb.add_option("--repeat-penalty", sampling.repeat_penalty,
+                      "Generation: make tokens that occurred before less likely (1: do not)")
+          ->check(CLI::Range(0.01, 100.0))
+          ->capture_default_str(),
+      verb.add_option("--repeat-last-n", sampling.repeat_last_n,
+                      "Generation: tokens that --repeat-penalty looks back")
+          ->check(CLI::Range(0, 1 << 24))
+          ->capture_default_str(),
   };
 }
 

@@ -7,6 +7,8 @@
 #include "coe/cluster/ranks.h"
 #include "coe/corpus/corpus.h"
 #include "coe/engine/engine.h"
+#include "coe/engine/memory.h"
+#include "coe/engine/plain_engine.h"
 #include "coe/gguf/dequantizer.h"
 #include "coe/gguf/reader.h"
 #include "coe/mask/keep_mask.h"
@@ -18,6 +20,7 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -57,6 +60,7 @@ void add_compare(CLI::App& app, Run& run);
 void add_prune(CLI::App& app, Run& run);
 void add_verify(CLI::App& app, Run& run);
 void add_eval(CLI::App& app, Run& run);
+void add_bench(CLI::App& app, Run& run);
 void add_chat(CLI::App& app, Run& run);
 void add_specialize(CLI::App& app, Run& run);
 
@@ -79,7 +83,7 @@ Result<OpenMask> open_mask(const Path& path, const OpenModel& model);
 
 // -c, -b, -t, -ngl, --flash-attn, with llama.cpp's names.
 void add_engine_options(CLI::App& verb, EngineOptions& options);
-// --temp, --top-k, --top-p and --seed, with llama.cpp's names.
+// --temp, --top-k, --top-p, --seed, --repeat-penalty and --repeat-last-n, with llama.cpp's names.
 std::vector<CLI::Option*> add_sampling_options(CLI::App& verb, Sampling& sampling);
 // -f, --text and --domain.
 struct CorpusOptions {
@@ -92,6 +96,13 @@ Result<Corpus> load_corpus(const CorpusOptions& options);
 
 // The engine this binary was built with. Errors: kEngine when built with COE_ENGINE=OFF.
 Result<std::unique_ptr<Engine>> open_engine(const EngineOptions& options);
+// The same without anything of ours in between.
+Result<std::unique_ptr<PlainEngine>> open_plain_engine(const EngineOptions& options);
+// Shape: [contexts][devices], the host last; see predict_llama_memory.
+Result<std::vector<std::vector<DeviceMemory>>> predict_memory(
+    const EngineOptions& options, std::span<const std::uint32_t> contexts);
+// Devices beside the CPU.
+std::vector<DeviceSpace> device_space();
 // The engine's routines for the values behind quantised blocks, null without an engine.
 const gguf::Dequantizer* dequantizer();
 // To be called first of all: may start the process again with a setting that the engine's libraries
@@ -101,5 +112,7 @@ void prepare_process(char** argv);
 void show_engine_log();
 // "llama.cpp v0.5.0" or "none".
 std::string engine_version();
+// The git tree that it was built from, "custom" for a source of the user's own, or empty.
+std::string engine_revision();
 
 }  // namespace coe::cli

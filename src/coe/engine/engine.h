@@ -175,12 +175,19 @@ struct EngineOptions {
   std::vector<std::string> rpc_servers{};
   // Off: weights stay as the file has them, as on an RPC server's CPU; slower, and other roundings.
   bool repack = true;
+  bool mmap = true;  // off: weights are read into memory of our own
+  // Off: layers with sliding windows cache no more than their window, as llama-server has it.
+  bool swa_full = true;
   // Off: exact logits. On is faster on GPUs but moves logits (by up to 1.4 on the bundled model).
   bool flash_attn = false;
   // M > 0: every decode runs all experts for every token, and CandidateRequest tells of the M that
   // the router ranks best. The model computes what it always does.
   std::uint32_t n_candidate = 0;
 };
+
+// What of the options decides bits of logits and routing, as text. Not the number of threads: each
+// of ggml's sums is one thread's.
+std::string engine_settings(const EngineOptions& options);
 
 // Refuses a filter that no engine can honour: unknown layer, id out of range, fewer kept than used.
 Status check_filter(const EngineInfo& info, const ExpertFilter& filter);

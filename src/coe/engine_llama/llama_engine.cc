@@ -3,11 +3,11 @@
 #include "coe/engine_llama/chat_template.h"
 #include "coe/engine_llama/graph_observer.h"
 #include "coe/engine_llama/graph_plan.h"
+#include "coe/engine_llama/loading.h"
 #include "coe/engine_llama/sampler.h"
 #include "coe/gguf/reader.h"
 
 #include <fmt/format.h>
-#include <ggml-backend.h>
 #include <ggml.h>
 #include <llama.h>
 
@@ -17,60 +17,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
-#include <mutex>
 #include <optional>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
 namespace coe {
 
 namespace {
-
-// llama.cpp has one log for the process.
-struct Log {
-  std::mutex mutex;
-  std::function<void(std::string_view)> sink;
-  std::string last_error;
-};
-
-Log& log_state() {
-  static Log log;
-  return log;
-}
-
-void on_log(ggml_log_level level, const char* text, void* /*user*/) {
-  auto& log = log_state();
-  const std::scoped_lock lock(log.mutex);
-  std::string_view line(text);
-  while (!line.empty() && line.back() == '\n') line.remove_suffix(1);
-  if (line.empty()) return;
-  if (level == GGML_LOG_LEVEL_ERROR) log.last_error = line;
-  if (log.sink) log.sink(line);
-}
-
-void start_backend() {
-  static const bool started = [] {
-    llama_log_set(on_log, nullptr);
-    llama_backend_init();
-    return true;
-  }();
-  (void)started;
-}
-
-std::string take_last_error() {
-  auto& log = log_state();
-  const std::scoped_lock lock(log.mutex);
-  return std::exchange(log.last_error, {});
-}
-
-struct ModelDeleter {
-  void operator()(llama_model* model) const { llama_model_free(model); }
-};
-struct ContextDeleter {
-  void operator()(llama_context* context) const { llama_free(context); }
-};
 
 // llama_batch_init's arrays are C; this frees them.
 class Batch {
@@ -104,18 +58,6 @@ std::string metadata(const llama_model* model, const std::string& key) {
   std::array<char, 256> buffer{};
   const int n = llama_model_meta_val_str(model, key.c_str(), buffer.data(), buffer.size());
   return n < 0 ? std::string() : std::string(buffer.data());
-}
-
-std::string engine_name(int n_gpu_layers) {
-  std::string devices = "CPU";
-  if (n_gpu_layers != 0) {
-    for (std::size_t i = 0; i < ggml_backend_dev_count(); ++i) {
-      const auto device = ggml_backend_dev_get(i);
-      if (ggml_backend_dev_type(device) == GGML_BACKEND_DEVICE_TYPE_GPU)
-        devices += fmt::format(", {}", ggml_backend_dev_description(device));
-    }
-  }
-  return fmt::format("llama.cpp {} ({})", COE_LLAMA_VERSION, devices);
 }
 
 class LlamaEngine : public Engine {
@@ -155,7 +97,7 @@ class LlamaEngine : public Engine {
   EngineOptions options_;
   std::shared_ptr<llama_model> model_;
   GraphObserver graph_;  // outlives the context that calls it
-  std::unique_ptr<llama_context, ContextDeleter> context_;
+  LlamaContextPtr context_;
   std::unique_ptr<Batch> batch_;
   EngineInfo info_;
   std::uint32_t n_used_ = 0;  // experts that count for a token, with candidates
@@ -170,34 +112,8 @@ class LlamaEngine : public Engine {
   std::optional<ChatTemplate> chat_template_;  // once asked for
 };
 
-// One with logits and one without: whether the last layer sees both tells what routing needs.
-constexpr std::uint32_t kProbeTokens = 2;
-
 // Logits of one batch stay below this.
 constexpr std::size_t kMaxLogitsBytes = std::size_t{128} << 20;
-
-// A context can have more, but each costs sliding-window cache.
-constexpr std::uint32_t kMaxSequences = 32;
-
-Status add_rpc_servers(const std::vector<std::string>& servers) {
-  if (servers.empty()) return {};
-  const ggml_backend_reg_t rpc = ggml_backend_reg_by_name("RPC");
-  if (rpc == nullptr)
-    return fail(Code::kUnsupported, "this coe is built without llama.cpp's RPC backend",
-                "configure with -DGGML_RPC=ON");
-  using AddServer = ggml_backend_reg_t (*)(const char*);
-  const auto add = reinterpret_cast<AddServer>(
-      ggml_backend_reg_get_proc_address(rpc, "ggml_backend_rpc_add_server"));
-  COE_CHECK(add != nullptr);
-  for (const auto& server : servers) {
-    const ggml_backend_reg_t added = add(server.c_str());
-    if (added == nullptr)
-      return fail(Code::kEngine, fmt::format("no llama.cpp RPC server answers at {}", server),
-                  "start one there with ggml-rpc-server; both must be of the same llama.cpp");
-    ggml_backend_register(added);
-  }
-  return {};
-}
 
 // What the file says of the experts that a token uses: the graph of a context that runs all of them
 // does not show it.
@@ -217,9 +133,6 @@ Result<std::uint32_t> experts_used(const Path& path) {
 }
 
 Result<std::unique_ptr<Engine>> LlamaEngine::open(const EngineOptions& options) {
-  start_backend();
-  COE_TRY_STATUS(add_rpc_servers(options.rpc_servers));
-  llama_model_params model_params = llama_model_default_params();
   std::uint32_t n_used = 0;
   if (options.n_candidate > 0) {
     COE_TRY(n_used, experts_used(options.model));
@@ -228,27 +141,7 @@ Result<std::unique_ptr<Engine>> LlamaEngine::open(const EngineOptions& options) 
                                                       "that a token uses",
                                                       options.n_candidate, n_used));
   }
-  model_params.n_gpu_layers = options.n_gpu_layers;
-  model_params.use_extra_bufts = options.repack;
-  // As llama.cpp's own --n-cpu-moe has it. Patterns must outlive the loading.
-  std::vector<std::string> patterns;
-  patterns.reserve(options.n_cpu_moe);
-  for (std::uint32_t i = 0; i < options.n_cpu_moe; ++i)
-    patterns.push_back(fmt::format("blk\\.{}\\.ffn_(up|down|gate|gate_up)_(ch|)exps", i));
-  std::vector<llama_model_tensor_buft_override> overrides;
-  overrides.reserve(patterns.size() + 1);
-  for (const auto& pattern : patterns)
-    overrides.push_back({pattern.c_str(), ggml_backend_cpu_buffer_type()});
-  overrides.push_back({nullptr, nullptr});
-  if (!patterns.empty()) model_params.tensor_buft_overrides = overrides.data();
-  take_last_error();
-  std::shared_ptr<llama_model> model(
-      llama_model_load_from_file(options.model.c_str(), model_params), ModelDeleter());
-  if (!model)
-    return fail(
-        Code::kEngine,
-        fmt::format("{}: llama.cpp cannot load it: {}", options.model.string(), take_last_error()),
-        "run again with -v to see the engine's log");
+  COE_TRY(auto model, load_model(options, Loading::kWhole));
   return make(std::move(model), options, n_used);
 }
 
@@ -274,49 +167,25 @@ Result<std::unique_ptr<LlamaEngine>> LlamaEngine::make(std::shared_ptr<llama_mod
   const llama_model* model = engine->model_.get();
   const llama_vocab* vocab = llama_model_get_vocab(model);
 
-  llama_context_params params = llama_context_default_params();
-  params.n_ctx =
-      std::min(options.n_ctx, static_cast<std::uint32_t>(llama_model_n_ctx_train(model)));
+  auto params = context_parameters(options, model);
   engine->n_batch_ = std::min(options.n_batch, params.n_ctx);
-  const std::uint32_t n_room = std::max(engine->n_batch_, kProbeTokens);
-  params.n_batch = n_room;
-  params.n_ubatch = n_room;
-  // Recurrent state is kept for each sequence, and its batches are reordered.
-  const bool one_sequence = llama_model_is_recurrent(model) || llama_model_is_hybrid(model);
-  const bool on_gpu = options.n_gpu_layers != 0 && llama_supports_gpu_offload();
-  const std::uint32_t n_seq = options.n_seq != 0 ? options.n_seq : on_gpu ? kMaxSequences : 1;
-  params.n_seq_max = one_sequence ? 1 : std::min(n_seq, engine->n_batch_);
-  params.kv_unified = true;  // batches are cut in the order of their tokens
-  const int n_threads = options.n_threads > 0
-                            ? options.n_threads
-                            : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
-  engine->n_threads_ = n_threads;
-  params.n_threads = n_threads;
-  params.n_threads_batch = n_threads;
-  params.flash_attn_type =
-      options.flash_attn ? LLAMA_FLASH_ATTN_TYPE_ENABLED : LLAMA_FLASH_ATTN_TYPE_DISABLED;
-  params.no_perf = true;
+  engine->n_threads_ = params.n_threads;
   params.cb_eval = GraphObserver::on_node;
   params.cb_eval_user_data = &engine->graph_;
-  engine->context_.reset(llama_init_from_model(engine->model_.get(), params));
-  if (!engine->context_)
-    return fail(Code::kEngine,
-                fmt::format("{}: llama.cpp cannot make a context of {} tokens: {}",
-                            options.model.string(), params.n_ctx, take_last_error()),
-                "a smaller -c needs less memory");
+  COE_TRY(engine->context_, make_context(engine->model_.get(), params, options.model));
   // What llama.cpp calls a warm-up: the router chooses all experts, and the first of them, as many
   // as the model uses, are summed up. From the first graph on, as graphs are reused.
   if (options.n_candidate > 0) run_all_experts(engine->context_.get());
-  engine->batch_ = std::make_unique<Batch>(n_room);
+  engine->batch_ = std::make_unique<Batch>(params.n_batch);
 
   auto& info = engine->info_;
-  info.engine = engine_name(options.n_gpu_layers);
+  info.engine = engine_name(options);
   info.architecture = metadata(model, "general.architecture");
   info.n_vocab = static_cast<std::uint32_t>(llama_vocab_n_tokens(vocab));
   info.n_ctx = params.n_ctx;
   info.n_batch = engine->n_batch_;
   info.n_seq = params.n_seq_max;
-  info.on_gpu = on_gpu;
+  info.on_gpu = runs_on_gpu(options);
   if (llama_vocab_get_add_bos(vocab)) info.bos_token = llama_vocab_bos(vocab);
   engine->n_batch_logits_ = static_cast<std::uint32_t>(std::clamp<std::size_t>(
       kMaxLogitsBytes / (sizeof(float) * info.n_vocab), 1, engine->n_batch_));
@@ -611,7 +480,7 @@ Result<Generation> LlamaEngine::generate(const GenerateRequest& request) {
   auto decoded = decode_of(request, tokens);
   COE_TRY_STATUS(decode(decoded));
 
-  const auto sampler = make_sampler(request.sampling);
+  const auto sampler = make_sampler(request.sampling, info_.n_vocab, request.prompt);
   const llama_vocab* vocab = llama_model_get_vocab(model_.get());
   Generation out;
   const std::size_t n_most =
@@ -639,12 +508,6 @@ Result<Generation> LlamaEngine::generate(const GenerateRequest& request) {
 
 Result<std::unique_ptr<Engine>> open_llama_engine(const EngineOptions& options) {
   return LlamaEngine::open(options);
-}
-
-void set_llama_log(std::function<void(std::string_view)> sink) {
-  auto& log = log_state();
-  const std::scoped_lock lock(log.mutex);
-  log.sink = std::move(sink);
 }
 
 }  // namespace coe

@@ -1,0 +1,15 @@
+// coe bench: measurements of models, each a subcommand in a file of its own.
+#include "coe/cli/bench.h"
+
+#include "coe/cli/session.h"
+
+namespace coe::cli {
+
+void add_bench(CLI::App& app, Run& run) {
+  auto* bench = app.add_subcommand("bench", "Measure what specialists keep");
+  bench->require_subcommand(1);
+  add_bench_choice(*bench, run);
+  add_bench_transfer(*bench, run);
+}
+
+}  // namespace coe::cli

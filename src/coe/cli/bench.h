@@ -1,0 +1,11 @@
+// The subcommands of `coe bench`.
+#pragma once
+
+#include "coe/cli/session.h"
+
+namespace coe::cli {
+
+void add_bench_choice(CLI::App& bench, Run& run);
+void add_bench_transfer(CLI::App& bench, Run& run);
+
+}  // namespace coe::cli

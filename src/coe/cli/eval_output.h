@@ -1,0 +1,24 @@
+// What `coe eval` says: tables, its document, rows.
+#pragma once
+
+#include "coe/cli/result_rows.h"
+#include "coe/cli/session.h"
+#include "coe/eval/eval.h"
+
+#include <string>
+#include <vector>
+
+namespace coe::cli {
+
+// One subject's report. `first`: that of the first mask, null for itself.
+struct EvalOutput {
+  const EvalReport& report;
+  std::string mask;  // file; empty: the model as it is
+  const EvalReport* first = nullptr;
+  bool is_condensed = false;  // against a condensed reference
+};
+Json eval_json(const EvalOutput& output);
+std::string eval_text(const EvalOutput& output);
+void add_eval_rows(const EvalOutput& output, ResultRows& rows);
+
+}  // namespace coe::cli

@@ -1,0 +1,30 @@
+// A model that runs as any program would run it: nothing observes its graph, and the sequence goes
+// on where it was. For measurements of speed and memory.
+#pragma once
+
+#include "coe/base/result.h"
+#include "coe/engine/memory.h"
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace coe {
+
+class PlainEngine {
+ public:
+  virtual ~PlainEngine() = default;
+  virtual const std::string& name() const = 0;  // as EngineInfo::engine
+  virtual std::uint32_t n_vocab() const = 0;
+  virtual std::uint32_t n_ctx() const = 0;
+  // Of the buffers that there are.
+  virtual std::vector<DeviceMemory> memory() const = 0;
+  // Empties the KV cache.
+  virtual void clear() = 0;
+  // Appends the tokens to the sequence, in batches of EngineOptions::n_batch, with the logits of
+  // the last, and waits for them. Errors: kInvalidArgument beyond n_ctx; kEngine.
+  virtual Status append(std::span<const std::int32_t> tokens) = 0;
+};
+
+}  // namespace coe

@@ -1,0 +1,50 @@
+// llama.cpp's models and contexts as EngineOptions describe them, and its log.
+#pragma once
+
+#include "coe/base/file.h"
+#include "coe/base/result.h"
+#include "coe/engine/engine.h"
+
+#include <llama.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace coe {
+
+// A forward pass that finds out what the graph offers: one token with logits and one without.
+inline constexpr std::uint32_t kProbeTokens = 2;
+
+struct LlamaFree {
+  void operator()(llama_model* model) const { llama_model_free(model); }
+  void operator()(llama_context* context) const { llama_free(context); }
+};
+using LlamaContextPtr = std::unique_ptr<llama_context, LlamaFree>;
+
+enum class Loading {
+  kWhole,
+  kSizes,  // no weights: contexts of it say what memory they would take, and cannot decode
+};
+
+// Starts llama.cpp where that has not been done. Errors: kEngine, with llama.cpp's last error line,
+// also where an RPC server does not answer; kUnsupported without the RPC backend.
+Result<std::shared_ptr<llama_model>> load_model(const EngineOptions& options, Loading loading);
+
+llama_context_params context_parameters(const EngineOptions& options, const llama_model* model);
+
+// Errors: kEngine, naming `file` and the length asked for.
+Result<LlamaContextPtr> make_context(llama_model* model, const llama_context_params& params,
+                                     const Path& file);
+
+bool runs_on_gpu(const EngineOptions& options);
+// "llama.cpp v0.5.0 (CPU, NVIDIA H100)".
+std::string engine_name(const EngineOptions& options);
+
+// What load_model does first.
+void start_backend();
+
+// llama.cpp's last log line that was an error, and forgets it.
+std::string take_last_error();
+
+}  // namespace coe
