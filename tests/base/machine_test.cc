@@ -4,7 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <memory>
 #include <thread>
 
 namespace coe {
@@ -17,6 +20,18 @@ TEST(Machine, SaysWhatTheSystemSays) {
   EXPECT_FALSE(facts.cpu.empty());
   EXPECT_THAT(facts.kernel, testing::StartsWith("Linux "));
   EXPECT_THAT(facts.date, testing::MatchesRegex("20..-..-..T..:..:..Z"));
+}
+
+TEST(Machine, MemoryIsResidentWhenTouched) {
+  constexpr std::size_t kBytes = std::size_t{64} << 20;
+  const auto before = resident_bytes();
+  EXPECT_GT(before, std::uint64_t{1} << 20);
+  const auto growth = [&] { return static_cast<double>(resident_bytes() - before) / kBytes; };
+  const std::unique_ptr<char[]> bytes(new char[kBytes]);
+  EXPECT_LT(growth(), 0.1);
+  std::memset(bytes.get(), 'x', kBytes);
+  EXPECT_NEAR(growth(), 1.0, 0.1);
+  EXPECT_EQ(bytes[kBytes - 1], 'x');
 }
 
 TEST(Machine, NamesFileSystems) {

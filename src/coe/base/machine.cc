@@ -42,6 +42,13 @@ MachineFacts machine_facts() {
   return facts;
 }
 
+std::uint64_t resident_bytes() {
+  std::ifstream sizes("/proc/self/statm");  // size, resident, …
+  std::uint64_t n_page = 0;
+  sizes >> n_page >> n_page;
+  return n_page * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+
 std::string file_system_of(const Path& path) {
   struct stat info{};
   if (::stat(path.c_str(), &info) != 0) return "unknown";

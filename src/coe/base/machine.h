@@ -18,6 +18,9 @@ struct MachineFacts {
 };
 MachineFacts machine_facts();
 
+// Of this process, in memory now: VmRSS.
+std::uint64_t resident_bytes();
+
 // "ext4", "tmpfs", …; "unknown" where the system does not say.
 std::string file_system_of(const Path& path);
 

@@ -1,6 +1,7 @@
 // coe inspect: what is in the file, and what cutting it would give.
 #include "coe/base/text.h"
 #include "coe/cli/exit_code.h"
+#include "coe/cli/model_memory.h"
 #include "coe/cli/session.h"
 
 #include <algorithm>
@@ -11,7 +12,9 @@ namespace coe::cli {
 namespace {
 
 struct Options {
-  Path model;
+  EngineOptions engine;
+  std::vector<std::uint32_t> contexts;
+  std::vector<std::uint32_t> counts;
 };
 
 std::string_view part_of(std::string_view name, bool is_expert) {
@@ -36,8 +39,45 @@ std::vector<std::uint32_t> suggested_counts(const MoeModel& moe) {
   return counts;
 }
 
+// What the model and its cuts would take, at each context, on all devices together and on each.
+Status add_memory(const OpenModel& model, const Options& options, Session& session, Json& doc,
+                  std::string& text) {
+  std::vector<std::uint32_t> contexts;
+  for (const auto n_ctx : options.contexts)
+    contexts.push_back(std::min(n_ctx, model.moe.n_ctx_train));
+  auto counts = options.counts.empty() ? suggested_counts(model.moe) : options.counts;
+  counts.insert(counts.begin(), model.moe.n_expert);
+  std::vector<std::vector<std::string>> table = {{"K", "device"}};
+  for (const auto n_ctx : contexts) table[0].push_back(fmt::format("-c {}", n_ctx));
+  doc["memory"] = Json::array();
+  for (std::size_t k = 0; k < counts.size(); ++k) {
+    session.console.progress("memory", k, counts.size(), "models");
+    if (session.console.cancelled()) return fail(Code::kCancelled, "interrupted");
+    COE_TRY(const auto found,
+            k == 0 ? predicted_memory(options.engine, contexts)
+                   : predicted_child_memory(model, counts[k], options.engine, contexts));
+    for (std::size_t d = 0; d < found.front().size(); ++d) {
+      auto& row = table.emplace_back(std::vector{fmt::format("{}", counts[k]), found[0][d].device});
+      for (const auto& devices : found) row.push_back(human_bytes(devices[d].sum()));
+    }
+    for (std::size_t c = 0; c < contexts.size(); ++c) {
+      Json devices = Json::array();
+      for (const auto& device : found[c]) devices.push_back(memory_json(device));
+      doc["memory"].push_back({{"n_keep", counts[k]},
+                               {"n_ctx", contexts[c]},
+                               {"devices", std::move(devices)},
+                               {"sum", sum_of(found[c])}});
+    }
+  }
+  session.console.clear();
+  text += fmt::format("\nMemory to run it, as {} would allocate it ({}):\n{}", engine_version(),
+                      "weights, KV cache, compute buffers, and what is beside them",
+                      format_table(table));
+  return {};
+}
+
 Result<int> inspect(const Options& options, Session& session) {
-  COE_TRY(const auto model, open_model(options.model, session));
+  COE_TRY(const auto model, open_model(options.engine.model, session));
   const auto& header = model.file.header();
   const auto& moe = model.moe;
 
@@ -60,7 +100,7 @@ Result<int> inspect(const Options& options, Session& session) {
   };
 
   auto doc = document("inspect");
-  doc["file"] = options.model.string();
+  doc["file"] = options.engine.model.string();
   doc["name"] = moe.id.name;
   doc["architecture"] = moe.id.architecture;
   doc["digest"] = moe.id.digest;
@@ -98,7 +138,7 @@ Result<int> inspect(const Options& options, Session& session) {
   }
   doc["warnings"] = moe.warnings;
 
-  std::string text = fmt::format("{}: {}\n", options.model.string(), moe.id.name);
+  std::string text = fmt::format("{}: {}\n", options.engine.model.string(), moe.id.name);
   text += fmt::format("  architecture  {}, {} layers, {} of them MoE\n", moe.id.architecture,
                       moe.n_block, moe.layers.size());
   text += fmt::format("  experts       {} a layer, {} used per token{}\n", moe.n_expert,
@@ -122,6 +162,7 @@ Result<int> inspect(const Options& options, Session& session) {
                     fmt::format("{:.0f} %", 100.0 * static_cast<double>(size_at(k)) /
                                                 static_cast<double>(header.file_bytes))});
   text += format_table(rows);
+  if (!options.contexts.empty()) COE_TRY_STATUS(add_memory(model, options, session, doc, text));
   COE_TRY_STATUS(session.emit(doc, text));
   return kExitDone;
 }
@@ -132,7 +173,17 @@ void add_inspect(CLI::App& app, Run& run) {
   auto options = std::make_shared<Options>();
   auto* verb =
       app.add_subcommand("inspect", "Show what is in a MoE GGUF and what K experts would weigh");
-  verb->add_option("model,-m,--model", options->model, "GGUF file")->required();
+  serve_defaults(options->engine);
+  verb->add_option("model,-m,--model", options->engine.model, "GGUF file")->required();
+  verb->add_option("-c,--ctx-size", options->contexts,
+                   "Predict the memory it and its cuts need with contexts of so many tokens, "
+                   "capped at what it was trained for: 16384,65536")
+      ->delimiter(',')
+      ->check(CLI::Range(16U, 1U << 30));
+  verb->add_option("-k,--keep", options->counts,
+                   "With -c: cuts to predict, experts in each layer (default: those suggested)")
+      ->delimiter(',');
+  add_device_options(*verb, options->engine);
   verb->callback([options, &run] {
     run = [options](Session& session) { return inspect(*options, session); };
   });

@@ -34,8 +34,19 @@ Result<OpenMask> open_mask(const Path& path, const OpenModel& model) {
   return OpenMask{std::move(mask), std::move(filter)};
 }
 
+void serve_defaults(EngineOptions& options) {
+  options.n_seq = 1;
+  options.flash_attn = true;
+  options.swa_full = false;
+  options.all_logits = false;
+}
+
 void add_engine_options(CLI::App& verb, EngineOptions& options) {
   verb.add_option("-c,--ctx-size", options.n_ctx, "Context in tokens")->capture_default_str();
+  add_device_options(verb, options);
+}
+
+void add_device_options(CLI::App& verb, EngineOptions& options) {
   verb.add_option("-b,--batch-size", options.n_batch, "Tokens per forward pass")
       ->check(CLI::Range(1U, 65536U))
       ->capture_default_str();
@@ -51,8 +62,9 @@ void add_engine_options(CLI::App& verb, EngineOptions& options) {
       ->delimiter(',');
   verb.add_flag("!--no-repack,!--nr", options.repack,
                 "Leave weights as the file has them instead of reordering them for this CPU");
-  verb.add_flag("--flash-attn", options.flash_attn,
-                "Use flash attention: faster on GPUs, logits move a little");
+  verb.add_flag("--flash-attn,!--no-flash-attn", options.flash_attn,
+                "Use flash attention: faster on GPUs, logits move a little")
+      ->default_str(options.flash_attn ? "on" : "off");
 }
 
 std::vector<CLI::Option*> add_sampling_options(CLI::App& verb, Sampling& sampling) {

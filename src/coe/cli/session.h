@@ -81,7 +81,12 @@ struct OpenMask {
 };
 Result<OpenMask> open_mask(const Path& path, const OpenModel& model);
 
-// -c, -b, -t, -ngl, --flash-attn, with llama.cpp's names.
+// As a server runs a model, rather than as we observe one: one sequence, flash attention, layers
+// with sliding windows caching no more than their window.
+void serve_defaults(EngineOptions& options);
+// -b, -t, -ngl, --flash-attn, with llama.cpp's names.
+void add_device_options(CLI::App& verb, EngineOptions& options);
+// Those and -c.
 void add_engine_options(CLI::App& verb, EngineOptions& options);
 // --temp, --top-k, --top-p, --seed, --repeat-penalty and --repeat-last-n, with llama.cpp's names.
 std::vector<CLI::Option*> add_sampling_options(CLI::App& verb, Sampling& sampling);

@@ -178,6 +178,8 @@ struct EngineOptions {
   bool mmap = true;  // off: weights are read into memory of our own
   // Off: layers with sliding windows cache no more than their window, as llama-server has it.
   bool swa_full = true;
+  // Off: buffers have room for the logits of one token of a batch, as a server wants them.
+  bool all_logits = true;
   // Off: exact logits. On is faster on GPUs but moves logits (by up to 1.4 on the bundled model).
   bool flash_attn = false;
   // M > 0: every decode runs all experts for every token, and CandidateRequest tells of the M that

@@ -6,15 +6,16 @@
 
 namespace coe {
 
-// What the engine allocates, by device.
+// What the engine takes, by device.
 struct DeviceMemory {
   std::string device;  // "CPU", "CUDA0"
   bool is_host = false;
   std::uint64_t weights = 0;
   std::uint64_t kv_cache = 0;  // and other state of a sequence
   std::uint64_t compute = 0;   // graphs of a batch and of a token
+  std::uint64_t other = 0;     // beside buffers: vocabulary, graphs, a GPU's own
 
-  std::uint64_t sum() const { return weights + kv_cache + compute; }
+  std::uint64_t sum() const { return weights + kv_cache + compute + other; }
 };
 
 // What a device has, beside the host.

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace coe {
@@ -18,8 +19,10 @@ class PlainEngine {
   virtual const std::string& name() const = 0;  // as EngineInfo::engine
   virtual std::uint32_t n_vocab() const = 0;
   virtual std::uint32_t n_ctx() const = 0;
-  // Of the buffers that there are.
+  // Of the buffers that there are: `other` is 0.
   virtual std::vector<DeviceMemory> memory() const = 0;
+  // As Engine::tokenize.
+  virtual Result<std::vector<std::int32_t>> tokenize(std::string_view text) = 0;
   // Empties the KV cache.
   virtual void clear() = 0;
   // Appends the tokens to the sequence, in batches of EngineOptions::n_batch, with the logits of

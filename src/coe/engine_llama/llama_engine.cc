@@ -285,24 +285,7 @@ Status LlamaEngine::check_chunks(const ExpertFilter& filter) const {
 }
 
 Result<std::vector<std::int32_t>> LlamaEngine::tokenize(std::string_view text) {
-  const llama_vocab* vocab = llama_model_get_vocab(model_.get());
-  std::vector<std::int32_t> tokens(text.size() + 8);
-  const auto run = [&](bool add_special) {
-    return llama_tokenize(vocab, text.data(), static_cast<std::int32_t>(text.size()), tokens.data(),
-                          static_cast<std::int32_t>(tokens.size()), add_special, true);
-  };
-  int n = run(true);
-  if (n < 0 && n > INT32_MIN) {
-    tokens.resize(static_cast<std::size_t>(-n));
-    n = run(true);
-  }
-  if (n < 0) return fail(Code::kEngine, "the engine cannot tokenize a text of this length");
-  tokens.resize(static_cast<std::size_t>(n));
-  // A text that spells BOS out itself keeps one, not two.
-  const auto bos = info_.bos_token;
-  if (tokens.size() >= 2 && bos >= 0 && tokens[0] == bos && tokens[1] == bos)
-    tokens.erase(tokens.begin());
-  return tokens;
+  return coe::tokenize(model_.get(), text);
 }
 
 Status LlamaEngine::run_batch(std::span<const BatchRun> runs, bool all_logits) {

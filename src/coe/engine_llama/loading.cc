@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -128,6 +129,7 @@ llama_context_params context_parameters(const EngineOptions& options, const llam
                               : runs_on_gpu(options) ? kMaxSequences
                                                      : 1;
   params.n_seq_max = one_sequence ? 1 : std::min(n_seq, n_batch);
+  if (!options.all_logits) params.n_outputs_max = 1;
   params.kv_unified = true;  // batches are cut in the order of their tokens
   params.swa_full = options.swa_full;
   params.n_threads = options.n_threads > 0
@@ -150,6 +152,26 @@ Result<LlamaContextPtr> make_context(llama_model* model, const llama_context_par
                             params.n_ctx, take_last_error()),
                 "a smaller -c needs less memory");
   return context;
+}
+
+Result<std::vector<std::int32_t>> tokenize(const llama_model* model, std::string_view text) {
+  const llama_vocab* vocab = llama_model_get_vocab(model);
+  std::vector<std::int32_t> tokens(text.size() + 8);
+  const auto run = [&] {
+    return llama_tokenize(vocab, text.data(), static_cast<std::int32_t>(text.size()), tokens.data(),
+                          static_cast<std::int32_t>(tokens.size()), true, true);
+  };
+  int n = run();
+  if (n < 0 && n > INT32_MIN) {
+    tokens.resize(static_cast<std::size_t>(-n));
+    n = run();
+  }
+  if (n < 0) return fail(Code::kEngine, "the engine cannot tokenize a text of this length");
+  tokens.resize(static_cast<std::size_t>(n));
+  const auto bos = llama_vocab_get_add_bos(vocab) ? llama_vocab_bos(vocab) : -1;
+  if (tokens.size() >= 2 && bos >= 0 && tokens[0] == bos && tokens[1] == bos)
+    tokens.erase(tokens.begin());
+  return tokens;
 }
 
 bool runs_on_gpu(const EngineOptions& options) {

@@ -10,6 +10,8 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace coe {
 
@@ -36,6 +38,10 @@ llama_context_params context_parameters(const EngineOptions& options, const llam
 // Errors: kEngine, naming `file` and the length asked for.
 Result<LlamaContextPtr> make_context(llama_model* model, const llama_context_params& params,
                                      const Path& file);
+
+// With BOS where the model wants it; a text that spells BOS out itself keeps one, not two.
+// Errors: kEngine for a text that is too long.
+Result<std::vector<std::int32_t>> tokenize(const llama_model* model, std::string_view text);
 
 bool runs_on_gpu(const EngineOptions& options);
 // "llama.cpp v0.5.0 (CPU, NVIDIA H100)".

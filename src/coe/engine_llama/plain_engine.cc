@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace coe {
@@ -44,6 +45,9 @@ class PlainLlama : public PlainEngine {
   const std::string& name() const override { return name_; }
   std::uint32_t n_vocab() const override {
     return static_cast<std::uint32_t>(llama_vocab_n_tokens(llama_model_get_vocab(model_.get())));
+  }
+  Result<std::vector<std::int32_t>> tokenize(std::string_view text) override {
+    return coe::tokenize(model_.get(), text);
   }
   std::uint32_t n_ctx() const override { return llama_n_ctx(context_.get()); }
   std::vector<DeviceMemory> memory() const override {

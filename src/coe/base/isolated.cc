@@ -1,0 +1,113 @@
+#include "coe/base/isolated.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstddef>
+#include <cstring>
+#include <exception>
+#include <new>
+#include <string_view>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <utility>
+
+namespace coe {
+
+namespace {
+
+// What comes through the pipe: this byte and the value, or an error's code and, ended by a zero,
+// message and hint.
+constexpr char kDone = '+';
+constexpr char kFailed = '-';
+
+std::string packed(const Result<std::string>& result) {
+  if (result) return kDone + *result;
+  const auto& error = result.error();
+  std::string out(1, kFailed);
+  out += static_cast<char>(error.code);
+  out += error.message;
+  out += '\0';
+  return out + error.hint;
+}
+
+// Empty or cut short: the process ended before it had said everything.
+Result<std::string> unpacked(std::string_view text) {
+  if (text.starts_with(kDone)) return std::string(text.substr(1));
+  const auto zero = text.find('\0', 2);
+  if (!text.starts_with(kFailed) || zero == std::string_view::npos)
+    return fail(Code::kEngine, "a process of its own for a measurement ended without a result");
+  return fail(static_cast<Code>(text[1]), std::string(text.substr(2, zero - 2)),
+              std::string(text.substr(zero + 1)));
+}
+
+void write_whole(int fd, std::string_view text) {
+  while (!text.empty()) {
+    const auto n = ::write(fd, text.data(), text.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return;
+    text.remove_prefix(static_cast<std::size_t>(n));
+  }
+}
+
+std::string read_whole(int fd) {
+  std::string out;
+  std::array<char, 4096> buffer{};
+  while (true) {
+    const auto n = ::read(fd, buffer.data(), buffer.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return out;
+    out.append(buffer.data(), static_cast<std::size_t>(n));
+  }
+}
+
+// Never returns: what this process would do at its end is the other's business.
+[[noreturn]] void work_and_tell(const std::function<Result<std::string>()>& work, int fd) {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  Result<std::string> result;
+  try {
+    result = work();
+  } catch (const std::bad_alloc&) {
+    result = fail(Code::kEngine, "out of memory");
+  } catch (const std::exception& e) {
+    result = fail(Code::kInternal, e.what());
+  }
+  write_whole(fd, packed(result));
+  ::_exit(0);
+}
+
+}  // namespace
+
+Result<std::string> run_isolated(const std::function<Result<std::string>()>& work) {
+  std::array<int, 2> ends{};
+  if (::pipe(ends.data()) != 0)
+    return fail(Code::kIo, fmt::format("cannot make a pipe: {}", std::strerror(errno)));
+  const pid_t child = ::fork();
+  if (child < 0) {
+    const auto error = fail(Code::kIo, fmt::format("cannot fork: {}", std::strerror(errno)));
+    ::close(ends[0]);
+    ::close(ends[1]);
+    return error;
+  }
+  if (child == 0) {
+    ::close(ends[0]);
+    work_and_tell(work, ends[1]);
+  }
+  ::close(ends[1]);
+  const auto text = read_whole(ends[0]);
+  ::close(ends[0]);
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  if (WIFSIGNALED(status))
+    return fail(Code::kEngine,
+                fmt::format("a process of its own for a measurement was ended by signal {} ({})",
+                            WTERMSIG(status), ::strsignal(WTERMSIG(status))),
+                WTERMSIG(status) == SIGKILL ? "the system kills what takes too much memory" : "");
+  return unpacked(text);
+}
+
+}  // namespace coe

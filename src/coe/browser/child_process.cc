@@ -1,0 +1,213 @@
+#include "coe/browser/child_process.h"
+
+#include "coe/base/file.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <fcntl.h>
+#include <filesystem>
+#include <fstream>
+#include <poll.h>
+#include <set>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace coe {
+
+namespace {
+
+// Closes what it holds.
+class Descriptor {
+ public:
+  explicit Descriptor(int fd = -1) : fd_(fd) {}
+  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Descriptor& operator=(Descriptor&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() { close(); }
+  int get() const { return fd_; }
+  void close() {
+    if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+  }
+
+ private:
+  int fd_;
+};
+
+struct Pipe {
+  Descriptor read;
+  Descriptor write;
+};
+
+Result<Pipe> make_pipe() {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0)
+    return fail(Code::kIo, fmt::format("cannot make a pipe: {}", std::strerror(errno)));
+  return Pipe{Descriptor(ends[0]), Descriptor(ends[1])};
+}
+
+int exit_code_of(int status) {
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+// Parents by process, of all that there are. A name may hold blanks and brackets.
+std::map<pid_t, pid_t> parents() {
+  std::map<pid_t, pid_t> out;
+  std::error_code ec;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc", ec)) {
+    const auto name = entry.path().filename().string();
+    if (name.find_first_not_of("0123456789") != std::string::npos) continue;
+    std::ifstream file(entry.path() / "stat");
+    std::string line;
+    std::getline(file, line);
+    const auto end = line.rfind(')');
+    if (end == std::string::npos || end + 4 >= line.size()) continue;
+    out[std::atoi(name.c_str())] = std::atoi(line.c_str() + end + 4);
+  }
+  return out;
+}
+
+std::uint64_t own_memory(pid_t pid) {
+  std::ifstream sizes(fmt::format("/proc/{}/statm", pid));
+  std::uint64_t size = 0;
+  std::uint64_t resident = 0;
+  std::uint64_t shared = 0;
+  if (!(sizes >> size >> resident >> shared) || shared > resident) return 0;
+  return (resident - shared) * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+
+// What there is to read now. False at the end.
+bool read_some(const Descriptor& from, std::string& to) {
+  std::array<char, 65536> buffer{};
+  const auto n = ::read(from.get(), buffer.data(), buffer.size());
+  if (n > 0) to.append(buffer.data(), static_cast<std::size_t>(n));
+  return n > 0 || (n < 0 && (errno == EINTR || errno == EAGAIN));
+}
+
+// False when nobody reads any more.
+bool write_some(const Descriptor& to, std::string_view& text) {
+  const auto n = ::write(to.get(), text.data(), text.size());
+  if (n > 0) text.remove_prefix(static_cast<std::size_t>(n));
+  return n >= 0 || errno == EINTR || errno == EAGAIN;
+}
+
+}  // namespace
+
+Result<ChildProcess> ChildProcess::start(const std::vector<std::string>& command,
+                                         const std::map<int, int>& files) {
+  std::vector<char*> arguments;
+  arguments.reserve(command.size() + 1);
+  // posix_spawn takes char* and does not write through it.
+  for (const auto& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
+  arguments.push_back(nullptr);
+  posix_spawn_file_actions_t actions;
+  ::posix_spawn_file_actions_init(&actions);
+  // Copied out of the way first: a number wanted may be one that another still has.
+  constexpr int kFree = 64;
+  for (const auto& [wanted, ours] : files)
+    ::posix_spawn_file_actions_adddup2(&actions, ours, kFree + wanted);
+  for (const auto& [wanted, ours] : files) {
+    ::posix_spawn_file_actions_adddup2(&actions, kFree + wanted, wanted);
+    ::posix_spawn_file_actions_addclose(&actions, kFree + wanted);
+  }
+  for (const int standard : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+    if (!files.contains(standard))
+      ::posix_spawn_file_actions_addopen(&actions, standard, "/dev/null",
+                                         standard == STDIN_FILENO ? O_RDONLY : O_WRONLY, 0);
+  posix_spawnattr_t attributes;
+  ::posix_spawnattr_init(&attributes);
+  ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
+  ::posix_spawnattr_setpgroup(&attributes, 0);
+  pid_t pid = -1;
+  errno = ::posix_spawn(&pid, command.front().c_str(), &actions, &attributes, arguments.data(),
+                        environ);
+  const auto error = errno != 0 ? io_error(command.front(), "start") : Error{};
+  const bool started = errno == 0;
+  ::posix_spawn_file_actions_destroy(&actions);
+  ::posix_spawnattr_destroy(&attributes);
+  if (!started) return tl::unexpected(error);
+  return ChildProcess(pid);
+}
+
+std::uint64_t ChildProcess::memory() const {
+  if (pid_ < 0) return 0;
+  const auto parent_of = parents();
+  std::set<pid_t> tree = {pid_};
+  for (bool grows = true; grows;) {
+    grows = false;
+    for (const auto& [pid, parent] : parent_of)
+      if (tree.contains(parent) && tree.insert(pid).second) grows = true;
+  }
+  std::uint64_t sum = 0;
+  for (const auto pid : tree) sum += own_memory(pid);
+  return sum;
+}
+
+std::optional<int> ChildProcess::ended() {
+  if (ended_ || pid_ < 0) return ended_;
+  int status = 0;
+  if (::waitpid(pid_, &status, WNOHANG) == pid_) ended_ = exit_code_of(status);
+  return ended_;
+}
+
+void ChildProcess::kill() {
+  if (pid_ < 0) return;
+  if (!ended_) {
+    ::kill(-pid_, SIGKILL);
+    int status = 0;
+    while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+    }
+  }
+  pid_ = -1;
+}
+
+Result<ProgramRun> run_program(const std::vector<std::string>& command, std::string_view input,
+                               const ProgramLimits& limits) {
+  using Clock = std::chrono::steady_clock;
+  COE_TRY(auto in, make_pipe());
+  COE_TRY(auto out, make_pipe());
+  COE_TRY(auto err, make_pipe());
+  COE_TRY(auto child, ChildProcess::start(command, {{STDIN_FILENO, in.read.get()},
+                                                    {STDOUT_FILENO, out.write.get()},
+                                                    {STDERR_FILENO, err.write.get()}}));
+  in.read.close();
+  out.write.close();
+  err.write.close();
+  ::fcntl(in.write.get(), F_SETFL, O_NONBLOCK);
+  ProgramRun run;
+  const auto deadline = Clock::now() + limits.time;
+  const auto stopped = [&](std::string_view what) {
+    return fail(Code::kCheckFailed, fmt::format("{}: {}", command.front(), what));
+  };
+  while (out.read.get() >= 0 || err.read.get() >= 0) {
+    if (Clock::now() > deadline) return stopped("takes too long");
+    if (child.memory() > limits.memory) return stopped("takes too much memory");
+    if (run.output.size() + run.errors.size() > limits.output) return stopped("writes too much");
+    if (input.empty()) in.write.close();
+    // A closed end is -1, which poll passes over.
+    std::array<pollfd, 3> polled = {pollfd{in.write.get(), POLLOUT, 0},
+                                    pollfd{out.read.get(), POLLIN, 0},
+                                    pollfd{err.read.get(), POLLIN, 0}};
+    ::poll(polled.data(), polled.size(), 100);
+    if (polled[0].revents != 0 && !write_some(in.write, input)) input = {};
+    if (polled[1].revents != 0 && !read_some(out.read, run.output)) out.read.close();
+    if (polled[2].revents != 0 && !read_some(err.read, run.errors)) err.read.close();
+  }
+  while (!child.ended()) {
+    if (Clock::now() > deadline) return stopped("takes too long");
+    ::usleep(1000);
+  }
+  run.exit_code = *child.ended();
+  return run;
+}
+
+}  // namespace coe

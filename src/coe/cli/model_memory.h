@@ -1,0 +1,44 @@
+// Memory that models take: predicted from their headers, and measured. Both in processes of their
+// own (base/isolated.h): nothing may have opened the engine before.
+#pragma once
+
+#include "coe/base/observer.h"
+#include "coe/cli/session.h"
+#include "coe/engine/memory.h"
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace coe::cli {
+
+// Without a weight read: what the engine would allocate, and what opening the model takes beside
+// (`other`). Shape: [contexts][devices], the host last. Errors: those of predict_memory.
+Result<std::vector<std::vector<DeviceMemory>>> predicted_memory(
+    const EngineOptions& options, std::span<const std::uint32_t> contexts);
+
+// The same of what the model would be with n_keep experts a layer.
+// Errors: those of random_transfer_mask and plan_surgery too.
+Result<std::vector<std::vector<DeviceMemory>>> predicted_child_memory(
+    const OpenModel& parent, std::uint32_t n_keep, const EngineOptions& options,
+    std::span<const std::uint32_t> contexts);
+
+// `options.n_ctx`, no more than the model was trained for.
+struct MeasuredMemory {
+  std::uint32_t n_ctx = 0;
+  std::uint64_t n_fill = 0;             // tokens in the context
+  std::vector<DeviceMemory> allocated;  // buffers as the engine counts them; `other` is 0
+  // As the system counts, while the model runs, above what it was before: on the host, resident
+  // memory of the process; elsewhere what the device has less free. Shape: [devices].
+  std::vector<std::uint64_t> in_use;
+};
+// Reads `n_fill` pseudo-random tokens (0: all that fit). Weights are in memory of the process, not
+// mapped. Errors: those of open_plain_engine and append; kCancelled.
+Result<MeasuredMemory> measured_memory(EngineOptions options, std::uint64_t n_fill,
+                                       Observer& observer);
+
+std::uint64_t sum_of(std::span<const DeviceMemory> devices);
+// {"device", "is_host", "weights", "kv_cache", "compute", "other", "sum"}, in bytes.
+Json memory_json(const DeviceMemory& memory);
+
+}  // namespace coe::cli
