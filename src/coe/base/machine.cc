@@ -43,10 +43,12 @@ MachineFacts machine_facts() {
 }
 
 std::uint64_t resident_bytes() {
-  std::ifstream sizes("/proc/self/statm");  // size, resident, …
-  std::uint64_t n_page = 0;
-  sizes >> n_page >> n_page;
-  return n_page * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  std::ifstream sizes("/proc/self/statm");
+  std::uint64_t size = 0;
+  std::uint64_t resident = 0;
+  std::uint64_t of_files = 0;
+  sizes >> size >> resident >> of_files;
+  return (resident - of_files) * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
 }
 
 std::string file_system_of(const Path& path) {

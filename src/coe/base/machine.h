@@ -18,7 +18,7 @@ struct MachineFacts {
 };
 MachineFacts machine_facts();
 
-// Of this process, in memory now: VmRSS.
+// Of this process, in memory now, without pages of files such as its code: RssAnon.
 std::uint64_t resident_bytes();
 
 // "ext4", "tmpfs", …; "unknown" where the system does not say.

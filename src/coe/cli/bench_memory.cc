@@ -101,9 +101,8 @@ void add_rows(const ModelCells& model, ResultRows& rows) {
 std::string percent(double share) { return fmt::format("{:+.1f} %", 100 * share); }
 
 std::string devices_text(const ModelCells& model) {
-  std::vector<std::vector<std::string>> table = {{"context", "device", "weights", "KV cache",
-                                                  "compute", "other", "predicted", "measured",
-                                                  "touched"}};
+  std::vector<std::vector<std::string>> table = {
+      {"context", "device", "weights", "KV cache", "compute", "other", "predicted", "measured"}};
   for (const auto& cell : model.cells)
     for (std::size_t i = 0; i < cell.predicted.size(); ++i) {
       const auto& device = cell.predicted[i];

@@ -128,7 +128,7 @@ Result<std::string> predict(const EngineOptions& options, std::span<const std::u
   const auto other = meter.growth(found.front());
   Json out = Json::array();
   for (auto& devices : found) {
-    for (std::size_t i = 0; i < devices.size(); ++i) devices[i].other = other[i];
+    for (std::size_t i = 0; i < devices.size(); ++i) devices[i].other += other[i];
     out.push_back(devices_json(devices));
   }
   return out.dump();

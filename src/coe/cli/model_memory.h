@@ -28,8 +28,9 @@ struct MeasuredMemory {
   std::uint32_t n_ctx = 0;
   std::uint64_t n_fill = 0;             // tokens in the context
   std::vector<DeviceMemory> allocated;  // buffers as the engine counts them; `other` is 0
-  // As the system counts, while the model runs, above what it was before: on the host, resident
-  // memory of the process; elsewhere what the device has less free. Shape: [devices].
+  // As the system counts, while the model runs, above what it was before: on the host, memory
+  // of the process that has been touched (pages of files are not its own); elsewhere what the
+  // device has less free. Shape: [devices].
   std::vector<std::uint64_t> in_use;
 };
 // Reads `n_fill` pseudo-random tokens (0: all that fit). Weights are in memory of the process, not

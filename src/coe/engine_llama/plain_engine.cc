@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 #include <ggml-backend.h>
+#include <ggml-cpu.h>
 #include <llama-ext.h>
 #include <llama.h>
 
@@ -35,6 +36,14 @@ std::vector<DeviceMemory> memory_of(const llama_model* model, const llama_contex
     memory.compute += bytes.compute;
   }
   return out;
+}
+
+// What the CPU's operations need beside their tensors, at most: of a whole batch that attends to a
+// full context.
+std::uint64_t work_space(llama_context* context, const llama_context_params& params) {
+  auto* graph = llama_graph_reserve(context, params.n_ubatch, 1, 1);
+  if (graph == nullptr) return 0;
+  return ggml_graph_plan(graph, params.n_threads, nullptr).work_size;
 }
 
 class PlainLlama : public PlainEngine {
@@ -102,9 +111,10 @@ Result<std::vector<std::vector<DeviceMemory>>> predict_llama_memory(
   for (const auto n_ctx : contexts) {
     auto of_context = options;
     of_context.n_ctx = n_ctx;
-    COE_TRY(const auto context,
-            make_context(model.get(), context_parameters(of_context, model.get()), options.model));
+    const auto params = context_parameters(of_context, model.get());
+    COE_TRY(const auto context, make_context(model.get(), params, options.model));
     out.push_back(memory_of(model.get(), context.get()));
+    if (!runs_on_gpu(options)) out.back().back().other = work_space(context.get(), params);
   }
   return out;
 }
