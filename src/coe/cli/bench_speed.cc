@@ -57,8 +57,11 @@ std::uint64_t bytes_of_token(const OpenModel& model) {
   for (const auto& tensor : model.file.header().tensors)
     if (std::ranges::none_of(skipped, [&](const auto& s) { return tensor.name.starts_with(s); }))
       bytes += tensor.n_bytes;
+  // Of routers, which have two dimensions, all is read.
   for (const auto& layer : moe.layers)
-    bytes -= layer.expert_bytes * (moe.n_expert - moe.n_expert_used);
+    for (const auto& slab : layer.experts)
+      if (model.file.header().tensors[slab.tensor].n_dims == 3)
+        bytes -= slab.slab_bytes * (moe.n_expert - moe.n_expert_used);
   return bytes;
 }
 

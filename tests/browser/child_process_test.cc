@@ -1,0 +1,92 @@
+#include "coe/browser/child_process.h"
+
+#include "coe/browser/sandbox.h"
+
+#include "support/expect.h"
+#include "support/temp_dir.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <csignal>
+#include <fstream>
+#include <string>
+#include <thread>
+#include <unistd.h>
+#include <vector>
+
+namespace coe {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::HasSubstr;
+
+std::vector<std::string> shell(const std::string& script) { return {"/bin/sh", "-c", script}; }
+
+TEST(RunProgram, GivesInputAndTakesBothOutputs) {
+  const std::string large(300'000, 'x');
+  const auto ran =
+      coe::testing::value_of(run_program(shell("cat; echo problem >&2; exit 3"), large, {}));
+  EXPECT_EQ(ran.output, large);
+  EXPECT_EQ(ran.errors, "problem\n");
+  EXPECT_EQ(ran.exit_code, 3);
+}
+
+TEST(RunProgram, AProgramThatReadsNothing) {
+  std::signal(SIGPIPE, SIG_IGN);  // as the command line has it
+  const std::string large(300'000, 'x');
+  EXPECT_EQ(coe::testing::value_of(run_program(shell("exit 0"), large, {})).exit_code, 0);
+}
+
+TEST(RunProgram, EndsAtItsLimits) {
+  const auto start = std::chrono::steady_clock::now();
+  coe::testing::expect_error(run_program(shell("sleep 60"), "", {.time = 300ms}),
+                             Code::kCheckFailed, "too long");
+  coe::testing::expect_error(run_program(shell("yes"), "", {.output = std::size_t{1} << 20}),
+                             Code::kCheckFailed, "too much");
+  coe::testing::expect_error(run_program(shell("x=xxxxxxxxxxxxxxxx; while true; do x=$x$x; done"),
+                                         "", {.memory = std::uint64_t{64} << 20}),
+                             Code::kCheckFailed, "memory");
+  EXPECT_LT(std::chrono::steady_clock::now() - start, 30s);
+  coe::testing::expect_error(run_program({"/no/such/program"}, "", {}), Code::kIo, "/no/such");
+}
+
+// What a shell has started dies with it.
+TEST(ChildProcess, IsKilledWithItsGroup) {
+  const coe::testing::TempDir dir;
+  const std::string mark = (dir / "mark").string();
+  {
+    const auto child = coe::testing::value_of(
+        ChildProcess::start(shell("(sleep 1; touch " + mark + ") & sleep 60"), {}));
+    std::this_thread::sleep_for(200ms);
+    EXPECT_GT(child.memory(), 0U);
+  }
+  std::this_thread::sleep_for(1300ms);
+  EXPECT_FALSE(std::ifstream(mark).good());
+}
+
+TEST(Sandbox, HasNoNetworkAndNoFilesOfTheHost) {
+  const coe::testing::TempDir dir;
+  std::ofstream(dir / "secret") << "secret";
+  std::ofstream(dir / "shown") << "shown";
+  const auto script =
+      "cat " + (dir / "shown").string() + "; cat " + (dir / "secret").string() +
+      "; ls /root /home/* 2>/dev/null; cat /proc/net/dev | grep -c eth; id -u; touch " +
+      (dir / "shown").string() + " && echo written";
+  const auto command = sandboxed(shell(script), {dir / "shown"});
+  if (!command) GTEST_SKIP() << command.error().message;
+  const auto ran = coe::testing::value_of(run_program(*command, "", {}));
+  EXPECT_EQ(ran.output, "shown0\n1000\n");
+  EXPECT_THAT(ran.errors, HasSubstr("secret: No such file"));
+}
+
+TEST(FindProgram, SaysWhatToInstall) {
+  EXPECT_TRUE(find_program("sh", "dash"));
+  const auto none = find_program("no-such-program", "some-package");
+  coe::testing::expect_error(none, Code::kEngine, "no-such-program is not installed");
+  EXPECT_EQ(none.error().hint, "apt install some-package");
+}
+
+}  // namespace
+}  // namespace coe
