@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 
-scripts/setup.sh
+scripts/setup.sh web
 cmake --preset release --log-level=NOTICE
 cmake --build build
 scripts/fetch-demo-sources.sh >/dev/null

@@ -1,15 +1,32 @@
 #!/usr/bin/env bash
 # Installs what building coe needs on Debian 12 or Ubuntu, if it is not there. Quick when everything is.
 #   scripts/setup.sh          build, tests and demo
+#   scripts/setup.sh web      also what `coe bench web` needs (a headless Chromium, bubblewrap, Node.js, the web toolchain)
 #   scripts/setup.sh checks   also the tools of .ci/run (clang 19: format, tidy, fuzzers; Open MPI)
 set -euo pipefail
+cd "$(dirname "$0")/.."
 
 packages=(git ca-certificates g++ cmake ninja-build pkg-config ccache unzip python3
   libfmt-dev nlohmann-json3-dev libexpected-dev libcli11-dev libtomlplusplus-dev libxxhash-dev
-  libre2-dev libutf8proc-dev libcurl4-openssl-dev libcpp-httplib-dev
+  libre2-dev libutf8proc-dev libpng-dev libcurl4-openssl-dev libcpp-httplib-dev
   libgtest-dev libgmock-dev librapidcheck-dev)
 if [ "${1:-}" = checks ]; then
   packages+=(clang-19 clang-format-19 clang-tidy-19 libclang-rt-19-dev shellcheck libopenmpi-dev openmpi-bin)
+fi
+if [ "${1:-}" = web ]; then
+  packages+=(bubblewrap fonts-dejavu-core)
+  command -v node >/dev/null || packages+=(nodejs)
+  # Ubuntu has no Chromium but as a snap, which starts in no sandbox of ours: pages are not tried there.
+  shell=$(apt-cache policy chromium-headless-shell 2>/dev/null || true)
+  if [ -z "$shell" ] && [ "$(id -u)" -eq 0 ]; then  # no package lists yet
+    apt-get update -qq
+    shell=$(apt-cache policy chromium-headless-shell)
+  fi
+  if [[ $shell == *"Candidate: "[0-9]* ]]; then
+    packages+=(chromium-headless-shell)
+  else
+    echo "setup: no package chromium-headless-shell: tests of the web suite will be skipped" >&2
+  fi
 fi
 # npm may come from elsewhere than the distribution; its package pulls in hundreds of others.
 command -v npm >/dev/null || packages+=(npm)
@@ -18,14 +35,22 @@ missing=()
 for package in "${packages[@]}"; do
   dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || missing+=("$package")
 done
-[ ${#missing[@]} -eq 0 ] && exit 0
+install_packages() {
+  local as_root=()
+  if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null || { echo "setup: needs root to install: ${missing[*]}" >&2; exit 1; }
+    as_root=(sudo)
+  fi
+  echo "setup: installing ${missing[*]}" >&2
+  export DEBIAN_FRONTEND=noninteractive
+  "${as_root[@]}" apt-get update -qq
+  "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+}
+[ ${#missing[@]} -eq 0 ] || install_packages
 
-as_root=()
-if [ "$(id -u)" -ne 0 ]; then
-  command -v sudo >/dev/null || { echo "setup: needs root to install: ${missing[*]}" >&2; exit 1; }
-  as_root=(sudo)
+# What web/toolchain/package-lock.json pins; again when that has changed.
+if [ "${1:-}" = web ] && ! cmp -s web/toolchain/package-lock.json web/toolchain/node_modules/.coe-lock.json; then
+  echo "setup: installing the web toolchain" >&2
+  npm ci --prefix web/toolchain --no-audit --no-fund --loglevel=error >/dev/null
+  cp web/toolchain/package-lock.json web/toolchain/node_modules/.coe-lock.json
 fi
-echo "setup: installing ${missing[*]}" >&2
-export DEBIAN_FRONTEND=noninteractive
-"${as_root[@]}" apt-get update -qq
-"${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null

@@ -94,8 +94,10 @@ class OneTask : public ::testing::Test {
              {"elements", {"#a"}},
              {"apart", Json::array({{"#a", "#b"}})},
              {"steps", Json::array({{{"expect", "1"}, {"why", "w"}}})}};
-    mutants_ = Json::array(
-        {{{"name", "m"}, {"why", "y"}, {"replace", {{"one", "two"}}}, {"kind", "blank"}}});
+    mutants_ = Json::array({{{"name", "m"},
+                             {"why", "y"},
+                             {"replace", Json::array({Json::array({"one", "two"})})},
+                             {"kind", "blank"}}});
   }
   void write(const std::string& name, const std::string& text) const {
     std::filesystem::create_directories((dir_ / name).parent_path());
@@ -161,11 +163,11 @@ TEST_F(OneTask, FaultsNameThePlace) {
 }
 
 TEST_F(OneTask, MutantsMustBeMadeOfTheReference) {
-  mutants_[0]["replace"] = {{"three", "x"}};
+  mutants_[0]["replace"] = Json::array({Json::array({"three", "x"})});
   expect_error(load(), Code::kCorrupt, "does not occur once");
-  mutants_[0]["replace"] = {{"none", "x"}};
+  mutants_[0]["replace"] = Json::array({Json::array({"none", "x"})});
   expect_error(load(), Code::kCorrupt, "does not occur once");
-  mutants_[0]["replace"] = {{"one", "x"}};
+  mutants_[0]["replace"] = Json::array({Json::array({"one", "x"})});
   mutants_[0]["kind"] = "odd";
   expect_error(load(), Code::kCorrupt, "mutant `m`");
   mutants_[0]["kind"] = "blank";

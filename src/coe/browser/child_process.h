@@ -19,7 +19,7 @@ class ChildProcess {
  public:
   // `command`: path and arguments. `files`: which of our descriptors it gets under which numbers;
   // its standard input, output and errors are /dev/null where they are not among them. It leads a
-  // process group. Errors: kIo.
+  // process group. Errors: kNotFound, kIo.
   static Result<ChildProcess> start(const std::vector<std::string>& command,
                                     const std::map<int, int>& files);
   ChildProcess(ChildProcess&& other) noexcept
@@ -55,7 +55,8 @@ struct ProgramRun {
   std::string errors;
 };
 
-// Runs to the end, with `input` on its standard input. Errors: kIo; kCheckFailed past a limit.
+// Runs to the end, with `input` on its standard input. Errors: kNotFound; kIo; kCheckFailed past a
+// limit.
 Result<ProgramRun> run_program(const std::vector<std::string>& command, std::string_view input,
                                const ProgramLimits& limits);
 

@@ -19,7 +19,7 @@ Result<CompiledAnswer> compile_answer(const Path& folder, WebFormat format, std:
   if (ec || !std::filesystem::exists(toolchain / "node_modules" / "esbuild", ec))
     return fail(Code::kEngine,
                 fmt::format("{}: its packages are not installed", (folder / "toolchain").string()),
-                "run scripts/setup-web.sh");
+                "run scripts/setup.sh web");
   COE_TRY(const auto node, find_program("node", "nodejs"));
   std::vector<std::string> command = {std::filesystem::canonical(node, ec).string(),
                                       "--max-old-space-size=1024",

@@ -19,7 +19,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::array kWidths = {390, 768, 1280};
 constexpr WindowSize kWindow{};
-constexpr double kBlank = 0.0005;     // drawn share of a page that counts as one
+constexpr double kBlank = 0.00002;    // drawn share of a page that counts as one: a few letters
 constexpr double kDifferent = 0.001;  // of the pixels of two screenshots
 constexpr std::chrono::milliseconds kPoll{25};
 
@@ -342,7 +342,7 @@ Result<std::string> axe_source(const Path& suite_folder) {
   return fail(
       Code::kEngine,
       fmt::format("{}: its packages are not installed", (suite_folder / "toolchain").string()),
-      "run scripts/setup-web.sh");
+      "run scripts/setup.sh web");
 }
 
 }  // namespace coe
