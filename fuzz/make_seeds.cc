@@ -160,6 +160,21 @@ void put_replies(const coe::Path& folder) {
   put_reply("error", "\x04{\"error\":{\"message\":\"no\"},\"models\":[{\"name\":\"x\"}]}");
 }
 
+// The first byte chooses the format.
+void put_answers(const coe::Path& folder) {
+  const auto put_answer = [&](std::string_view name, std::string_view text) {
+    put(folder / "web_answer_fuzz" / name, text);
+  };
+  put_answer("page",
+             std::string(1, '\0') +
+                 "<think>x</think>Sure:\n```html\n<!doctype html>\n<html><head></head><body>\n"
+                 "</body></html>\n```\n~~~css\np{}\n~~~\n");
+  put_answer("jsx",
+             "\1````jsx\nimport a from 'react'\nexport default () => 1\n````\n```sh\nx\n```");
+  put_answer("vue", "\2```vue\n<template>x</template>\n<script setup>let a</script>\n```");
+  put_answer("svelte", "\3Here: <script>let n = $state(0)</script>{n}");
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -173,6 +188,7 @@ int main(int argc, char** argv) {
     put_corpora(argv[1]);
     put_parent_logits(argv[1]);
     put_replies(argv[1]);
+    put_answers(argv[1]);
   } catch (const std::exception& e) {
     std::fprintf(stderr, "error: %s\n", e.what());
     return 1;

@@ -24,6 +24,7 @@ using ::testing::HasSubstr;
 using Json = nlohmann::json;
 
 const std::filesystem::path kTasks = std::filesystem::path(COE_SOURCE_DIR) / "web/tasks";
+const std::string kWeb = "coe bench web --suite " COE_SOURCE_DIR "/web ";
 
 std::string slurp(const std::filesystem::path& path) {
   std::ifstream in(path, std::ios::binary);
@@ -53,7 +54,7 @@ class CliWeb : public coe::testing::CliTest {
   void SetUp() override {
     // The verb says itself what is missing.
     write("probe/css-toggle.md", "no code");
-    const auto probe = run("coe bench web --answers probe --task css-toggle -o probe-out");
+    const auto probe = run(kWeb + "--answers probe --task css-toggle -o probe-out");
     if (probe.exit_code == 4) GTEST_SKIP() << probe.err;
     ASSERT_EQ(probe.exit_code, 0) << probe.err;
   }
@@ -83,8 +84,7 @@ TEST_F(CliWeb, ThePublishedTable) {
     const auto at = request.question.rfind("\n\n");
     return MockReply{.content = answers.at(request.question.substr(0, at)), .piece_bytes = 512};
   });
-  const auto doc =
-      run_json("coe bench web --endpoint " + server.url() + " -o out -j 2 --name scripted");
+  const auto doc = run_json(kWeb + "--endpoint " + server.url() + " -o out -j 2 --name scripted");
   EXPECT_EQ(table(doc), (std::map<std::string, std::pair<int, int>>{{"css", {7, 7}},
                                                                     {"react", {6, 6}},
                                                                     {"svelte", {4, 4}},
@@ -100,7 +100,7 @@ TEST_F(CliWeb, ThePublishedTable) {
   EXPECT_NEAR(request.at("temperature").get<double>(), 0.6, 1e-6);
 
   // Again: nobody is asked, nothing is tried.
-  const auto again = run_json("coe bench web --endpoint " + server.url() +
+  const auto again = run_json(kWeb + "--endpoint " + server.url() +
                               " -o out -j 2 --name scripted --browser /no/such/chromium");
   EXPECT_EQ(table(again), table(doc));
   EXPECT_EQ(server.requests().size(), 40U);
@@ -112,7 +112,7 @@ TEST_F(CliWeb, AnswersOfAFolder) {
   write("answers/css-toggle-reply.md", "Look:\n```html\n" + toggle + "```\n");
   write("answers/css-toggle-cut.md", "Look:\n```html\n" + toggle.substr(0, 200));
   write("answers/unrelated.txt", "x");
-  const auto result = run("coe bench web --answers answers --task css-toggle -o out --json");
+  const auto result = run(kWeb + "--answers answers --task css-toggle -o out --json");
   ASSERT_EQ(result.exit_code, 0) << result.err;
   const auto doc = Json::parse(result.out);
   EXPECT_EQ(doc.at("n"), 3);
@@ -150,14 +150,14 @@ TEST_F(CliWeb, CheckTellsAGoodSuiteFromABadOne) {
 }
 
 TEST_F(CliWeb, ErrorsSayWhatToDo) {
-  EXPECT_EQ(run("coe bench web --answers probe").exit_code, 2);  // no -o
-  EXPECT_EQ(run("coe bench web -o out").exit_code, 2);           // nobody to ask
-  EXPECT_EQ(run("coe bench web --answers probe --task css-none -o out").exit_code, 3);
-  EXPECT_EQ(run("coe bench web --answers none -o out").exit_code, 3);
-  EXPECT_EQ(run("coe bench web --answers probe --suite none -o out").exit_code, 3);
+  EXPECT_EQ(run(kWeb + "--answers probe").exit_code, 2);  // no -o
+  EXPECT_EQ(run(kWeb + "-o out").exit_code, 2);           // nobody to ask
+  EXPECT_EQ(run(kWeb + "--answers probe --task css-none -o out").exit_code, 3);
+  EXPECT_EQ(run(kWeb + "--answers none -o out").exit_code, 3);
+  EXPECT_EQ(run("coe bench web --suite none --answers probe -o out").exit_code, 3);
   write("good/css-toggle.html", slurp(kTasks / "css-toggle/reference.html"));
   const auto none =
-      run("coe bench web --answers good --task css-toggle -o out2 --browser /no/such/chromium");
+      run(kWeb + "--answers good --task css-toggle -o out2 --browser /no/such/chromium");
   EXPECT_EQ(none.exit_code, 4);
   EXPECT_THAT(none.err, HasSubstr("/no/such/chromium"));
 }

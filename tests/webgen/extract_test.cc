@@ -101,7 +101,9 @@ TEST(ExtractAnswer, ComponentsByWhatTheyLookLike) {
   EXPECT_EQ(
       extract_answer("```svelte\n" + svelte + "```\n```js\nmount()\n```\n", WebFormat::kSvelte),
       svelte);
-  expect_error(extract_answer("```html\n```\n", WebFormat::kHtml), Code::kNotFound, "empty");
+  for (const auto format : {WebFormat::kHtml, WebFormat::kJsx, WebFormat::kVue, WebFormat::kSvelte})
+    for (const auto* text : {"```html\n```\n", "```svelte\n```\n"})
+      expect_error(extract_answer(text, format), Code::kNotFound, "empty");
 }
 
 }  // namespace

@@ -35,6 +35,7 @@ TEST(WebGallery, ShowsWhatPassedAndWhyNot) {
   EXPECT_THAT(page, HasSubstr("src=\"pictures/css-a-1-390.png\" alt=\"A &lt;b&gt;, 390 px\""));
   EXPECT_THAT(page, HasSubstr("<figcaption>after</figcaption>"));
   EXPECT_THAT(page, HasSubstr("&lt;script&gt;alert(1)"));
+  EXPECT_THAT(page, HasSubstr("<li><a href=\"#html-b-1\">html-b 1</a>: the &lt;i&gt; is dead"));
   EXPECT_THAT(page, Not(HasSubstr("<script")));
   EXPECT_EQ(count_web(suite, outcomes, "css").n_passed, 1U);
   EXPECT_EQ(count_web(suite, outcomes, "html").n_passed, 0U);

@@ -33,13 +33,10 @@ struct Options {
   Path folder;
 };
 
-// Beside the binary in a build tree, or where it is installed to.
+// Beside the binary's folder, as in a build tree.
 Path default_suite() {
   std::error_code ec;
   const Path folder = std::filesystem::read_symlink("/proc/self/exe", ec).parent_path();
-  const Path installed = folder / "../share/coe/web";
-  if (std::filesystem::exists(installed / "page.js", ec))
-    return std::filesystem::weakly_canonical(installed, ec);
   return std::filesystem::weakly_canonical(folder / "../web", ec);
 }
 

@@ -156,7 +156,7 @@ Result<std::string> extract_answer(std::string_view answer, WebFormat format) {
   if (blocks.empty()) return without_fences(text, format);
   const CodeBlock* chosen = nullptr;
   for (const auto& block : blocks)
-    if (block.closed && looks_like(block, format)) chosen = &block;
+    if (block.closed && !block.code.empty() && looks_like(block, format)) chosen = &block;
   if (chosen == nullptr) {
     // A page that is whole although nothing closes its block is whole.
     const auto& last = blocks.back();

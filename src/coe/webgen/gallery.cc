@@ -24,7 +24,7 @@ h3 { margin: 0; font-size: 1rem; }
 .soft { color: var(--soft); }
 table { border-collapse: collapse; width: 100%; max-width: 34rem; margin-top: 1rem; }
 th, td { text-align: left; padding: .4rem .6rem; border-bottom: 1px solid var(--line); }
-td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+th.number, .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .bar { height: .6rem; background: var(--line); border-radius: .3rem; overflow: hidden; min-width: 5rem; }
 .bar span { display: block; height: 100%; background: var(--pass); }
 .cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 22rem), 1fr)); gap: 1rem; }
@@ -44,6 +44,8 @@ details { margin-top: .5rem; }
 summary { cursor: pointer; }
 pre { overflow: auto; max-height: 24rem; padding: .75rem; background: var(--bg); border-radius: .5rem;
   font-size: .8rem; white-space: pre-wrap; overflow-wrap: anywhere; }
+a { color: inherit; }
+li { overflow-wrap: anywhere; }
 a:focus-visible, summary:focus-visible { outline: 3px solid #4c7df0; outline-offset: 2px; }
 )css";
 
@@ -129,6 +131,19 @@ std::string card(const WebTask& task, const WebAttempt& attempt, const WebOutcom
   return out;
 }
 
+// Links to what failed, with the reasons.
+std::string failed_list(const WebSuite& suite, std::span<const WebOutcome> outcomes) {
+  std::string items;
+  for (const auto& outcome : outcomes)
+    if (!outcome.passed())
+      items += fmt::format("<li><a href=\"#{0}-{1}\">{0} {1}</a>: {2}</li>\n",
+                           suite.tasks[outcome.task].id, escaped(outcome.name),
+                           escaped(outcome.fault->reason));
+  if (items.empty()) return {};
+  return fmt::format("<details open><summary>What failed</summary>\n<ul>\n{}</ul></details>\n",
+                     items);
+}
+
 }  // namespace
 
 std::string_view category_title(std::string_view category) {
@@ -157,19 +172,16 @@ std::string web_gallery(const WebSuite& suite, const WebGallery& gallery) {
       "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
       "<title>Web suite: {0}</title>\n<style>{1}</style>\n</head>\n<body>\n<header>\n"
-      "<h1>Web suite: {0}</h1>\n<p class=\"total\">{2}/{3}</p>\n<p class=\"soft\">answers that "
-      "pass "
-      "every check in a real browser</p>\n<table>\n<caption class=\"soft\" "
-      "style=\"text-align:left\">By "
-      "category</caption>\n<thead><tr><th scope=\"col\">Category</th><th scope=\"col\">Passed</th>"
-      "<th scope=\"col\">Share</th><th scope=\"col\"><span class=\"soft\">0 to 100 "
-      "%</span></th></tr>"
-      "</thead>\n<tbody>\n",
+      "<h1>Web suite: {0}</h1>\n<p class=\"total\">{2}/{3}</p>\n"
+      "<p class=\"soft\">answers that pass every check in a real browser</p>\n"
+      "<table>\n<thead><tr><th scope=\"col\">Category</th><th scope=\"col\" class=\"number\">Passed"
+      "</th><th scope=\"col\" class=\"number\">Share</th><th scope=\"col\">Of all</th></tr></thead>"
+      "\n<tbody>\n",
       escaped(gallery.title), kStyle, total.n_passed, total.n);
   for (const auto category : kWebCategories)
     if (const auto count = count_web(suite, gallery.outcomes, category); count.n > 0)
       out += category_row(category_title(category), count);
-  out += "</tbody>\n</table>\n</header>\n<main>\n";
+  out += "</tbody>\n</table>\n" + failed_list(suite, gallery.outcomes) + "</header>\n<main>\n";
   for (const auto category : kWebCategories) {
     std::string cards;
     for (std::size_t i = 0; i < gallery.outcomes.size(); ++i) {

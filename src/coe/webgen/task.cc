@@ -285,16 +285,19 @@ Result<WebSuite> load_web_suite(const Path& folder, std::span<const std::string>
   WebSuite suite;
   suite.folder = folder;
   std::string text;
+  std::error_code ec;
+  if (!std::filesystem::exists(folder / "page.js", ec))
+    return fail(Code::kNotFound, fmt::format("{}: holds no web suite", folder.string()),
+                "name the folder web/ of coe's source with --suite");
   for (const auto* name : {"page.js", "toolchain/build.mjs", "toolchain/package-lock.json"}) {
     COE_TRY(const auto content, read_text(folder / name));
     if (suite.helpers.empty()) suite.helpers = content;
     text += content;
   }
-  std::error_code ec;
   std::vector<Path> folders;
   for (const auto& entry : std::filesystem::directory_iterator(folder / "tasks", ec))
     if (entry.is_directory()) folders.push_back(entry.path());
-  if (ec) return fail(Code::kNotFound, fmt::format("{}: holds no web suite", folder.string()));
+  if (ec) return tl::unexpected(io_error(folder / "tasks", "list"));
   std::ranges::sort(folders);
   std::set<std::string> unknown(only.begin(), only.end());
   for (const auto& path : folders) {
