@@ -204,7 +204,7 @@ Result<Json> Browser::call_browser(const std::string& method, const Json& params
 
 void Browser::on_request(const Json& params) {
   const std::string url = params.at("request").value("url", std::string());
-  const auto id = params.at("requestId");
+  const auto& id = params.at("requestId");
   const auto is_page = [&] {
     const std::string_view rest =
         std::string_view(url).substr(std::min(url.size(), std::string_view(kAddress).size()));

@@ -43,15 +43,12 @@ std::vector<ChoiceAnswered> answers_of(const ChoiceSet& set,
     ChoiceAnswered answer{chosen_option(first.at(i), question), {}};
     if (const auto retry = retries.find(i); retry != retries.end())
       answer.retry = chosen_option(retry->second, question);
-    out.push_back(std::move(answer));
+    out.push_back(answer);
   }
   return out;
 }
 
 }  // namespace
-
-const char* const kChoiceInstruction =
-    "Exactly one option is right. End your answer with its letter in a box, like \\boxed{X}.";
 
 std::string choice_prompt(const MultipleChoice& question, std::string_view instruction) {
   return fmt::format("{}\n{}\n\n{}", question.question, lettered_options(question), instruction);

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace coe {
@@ -25,7 +26,8 @@ struct ChoiceRunOptions {
 };
 
 // What follows the options unless told otherwise: the letter is to stand in \boxed{}.
-extern const char* const kChoiceInstruction;
+inline constexpr std::string_view kChoiceInstruction =
+    "Exactly one option is right. End your answer with its letter in a box, like \\boxed{X}.";
 
 // "question\nA. …\nB. …\n\ninstruction".
 std::string choice_prompt(const MultipleChoice& question, std::string_view instruction);

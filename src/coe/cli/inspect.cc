@@ -42,9 +42,8 @@ std::vector<std::uint32_t> suggested_counts(const MoeModel& moe) {
 // What the model and its cuts would take, at each context, on all devices together and on each.
 Status add_memory(const OpenModel& model, const Options& options, Session& session, Json& doc,
                   std::string& text) {
-  std::vector<std::uint32_t> contexts;
-  for (const auto n_ctx : options.contexts)
-    contexts.push_back(std::min(n_ctx, model.moe.n_ctx_train));
+  auto contexts = options.contexts;
+  for (auto& n_ctx : contexts) n_ctx = std::min(n_ctx, model.moe.n_ctx_train);
   auto counts = options.counts.empty() ? suggested_counts(model.moe) : options.counts;
   counts.insert(counts.begin(), model.moe.n_expert);
   std::vector<std::vector<std::string>> table = {{"K", "device"}};

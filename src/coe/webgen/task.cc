@@ -311,7 +311,10 @@ Result<WebSuite> load_web_suite(const Path& folder, std::span<const std::string>
   if (!unknown.empty())
     return fail(Code::kNotFound,
                 fmt::format("no task or category `{}` in {}", *unknown.begin(), folder.string()));
-  std::ranges::stable_sort(suite.tasks, {}, rank_of);
+  std::ranges::sort(suite.tasks, [](const auto& a, const auto& b) {
+    return std::pair(rank_of(a), std::string_view(a.id)) <
+           std::pair(rank_of(b), std::string_view(b.id));
+  });
   suite.digest = digest_of(text);
   return suite;
 }
