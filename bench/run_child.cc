@@ -1,18 +1,14 @@
 #include "run_child.h"
 
 #include "coe/base/file.h"
-
-#include <fmt/format.h>
+#include "coe/base/machine.h"
 
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
-#include <charconv>
 #include <chrono>
 #include <fcntl.h>
-#include <fstream>
 #include <spawn.h>
-#include <string_view>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <thread>
@@ -22,21 +18,6 @@ namespace coe::bench {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-// 0 when the process is gone.
-std::uint64_t anonymous_bytes(pid_t pid) {
-  constexpr std::string_view kField = "RssAnon:";
-  std::ifstream status(fmt::format("/proc/{}/status", pid));
-  for (std::string line; std::getline(status, line);) {
-    if (!line.starts_with(kField)) continue;
-    const auto first = line.find_first_of("0123456789");
-    if (first == std::string::npos) return 0;
-    std::uint64_t kib = 0;
-    std::from_chars(line.data() + first, line.data() + line.size(), kib);
-    return kib * 1024;
-  }
-  return 0;
-}
 
 Result<pid_t> spawn(const std::vector<std::string>& command) {
   std::vector<char*> arguments;

@@ -105,7 +105,7 @@ TEST_F(BrowserTest, MouseAndKeysAreThoseOfAPerson) {
            "<script>function log(x) { l.append(x + '\\n') }</script>"),
       {}));
   const auto log = [&] { return eval("document.querySelector('#l').textContent"); };
-  const Point button{50, 25};
+  const PagePoint button{50, 25};
   expect_ok(browser_->move_mouse(button));
   for (int n = 1; n <= 2; ++n) {
     expect_ok(browser_->press_mouse(button, n));
@@ -113,7 +113,7 @@ TEST_F(BrowserTest, MouseAndKeysAreThoseOfAPerson) {
   }
   EXPECT_EQ(log(), "click true\nclick true\ndouble\n");
   eval("document.querySelector('#l').textContent = ''");
-  const Point input{20, 110};
+  const PagePoint input{20, 110};
   expect_ok(browser_->press_mouse(input));
   expect_ok(browser_->release_mouse(input));
   expect_ok(browser_->type("aB é"));

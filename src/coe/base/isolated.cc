@@ -1,5 +1,8 @@
 #include "coe/base/isolated.h"
 
+#include "coe/base/descriptor.h"
+#include "coe/base/file.h"
+
 #include <fmt/format.h>
 
 #include <array>
@@ -9,6 +12,7 @@
 #include <cstring>
 #include <exception>
 #include <new>
+#include <span>
 #include <string_view>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -44,15 +48,6 @@ Result<std::string> unpacked(std::string_view text) {
               std::string(text.substr(zero + 1)));
 }
 
-void write_whole(int fd, std::string_view text) {
-  while (!text.empty()) {
-    const auto n = ::write(fd, text.data(), text.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return;
-    text.remove_prefix(static_cast<std::size_t>(n));
-  }
-}
-
 std::string read_whole(int fd) {
   std::string out;
   std::array<char, 4096> buffer{};
@@ -75,30 +70,21 @@ std::string read_whole(int fd) {
   } catch (const std::exception& e) {
     result = fail(Code::kInternal, e.what());
   }
-  write_whole(fd, packed(result));
+  // Where nobody reads any more there is nobody to tell.
+  const auto text = packed(result);
+  (void)write_all(fd, std::as_bytes(std::span(text)), "pipe");
   ::_exit(0);
 }
 
 }  // namespace
 
 Result<std::string> run_isolated(const std::function<Result<std::string>()>& work) {
-  std::array<int, 2> ends{};
-  if (::pipe(ends.data()) != 0)
-    return fail(Code::kIo, fmt::format("cannot make a pipe: {}", std::strerror(errno)));
+  COE_TRY(auto pipe, make_pipe());
   const pid_t child = ::fork();
-  if (child < 0) {
-    const auto error = fail(Code::kIo, fmt::format("cannot fork: {}", std::strerror(errno)));
-    ::close(ends[0]);
-    ::close(ends[1]);
-    return error;
-  }
-  if (child == 0) {
-    ::close(ends[0]);
-    work_and_tell(work, ends[1]);
-  }
-  ::close(ends[1]);
-  const auto text = read_whole(ends[0]);
-  ::close(ends[0]);
+  if (child < 0) return fail(Code::kIo, fmt::format("cannot fork: {}", std::strerror(errno)));
+  if (child == 0) work_and_tell(work, pipe.write.get());
+  pipe.write.close();
+  const auto text = read_whole(pipe.read.get());
   int status = 0;
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }

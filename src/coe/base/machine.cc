@@ -42,12 +42,12 @@ MachineFacts machine_facts() {
   return facts;
 }
 
-std::uint64_t resident_bytes() {
-  std::ifstream sizes("/proc/self/statm");
+std::uint64_t anonymous_bytes(pid_t process) {
+  std::ifstream sizes(fmt::format("/proc/{}/statm", process));
   std::uint64_t size = 0;
   std::uint64_t resident = 0;
   std::uint64_t of_files = 0;
-  sizes >> size >> resident >> of_files;
+  if (!(sizes >> size >> resident >> of_files) || of_files > resident) return 0;
   return (resident - of_files) * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
 }
 

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <string>
+#include <sys/types.h>
 
 namespace coe {
 
@@ -18,8 +19,8 @@ struct MachineFacts {
 };
 MachineFacts machine_facts();
 
-// Of this process, in memory now, without pages of files such as its code: RssAnon.
-std::uint64_t resident_bytes();
+// Of a process, in memory now, without pages of files such as its code: RssAnon. 0 when it is gone.
+std::uint64_t anonymous_bytes(pid_t process);
 
 // "ext4", "tmpfs", …; "unknown" where the system does not say.
 std::string file_system_of(const Path& path);

@@ -57,4 +57,11 @@ std::string_view closest_match(std::string_view word, std::span<const std::strin
   return best;
 }
 
+std::string lower_ascii(std::string_view text) {
+  std::string out(text);
+  for (auto& c : out)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return out;
+}
+
 }  // namespace coe

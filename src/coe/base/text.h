@@ -17,4 +17,7 @@ std::string_view tool_version();
 // The candidate most like `word` (edit distance at most a third of its length), or empty.
 std::string_view closest_match(std::string_view word, std::span<const std::string> candidates);
 
+// A to Z made small; every other byte as it is.
+std::string lower_ascii(std::string_view text);
+
 }  // namespace coe

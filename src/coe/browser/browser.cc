@@ -198,6 +198,10 @@ Result<Json> Browser::call(const std::string& method, const Json& params) {
   return devtools_->call(method, params, session_, deadline());
 }
 
+Status Browser::order(const std::string& method, const Json& params) {
+  return call(method, params).map([](const auto&) {});
+}
+
 Result<Json> Browser::call_browser(const std::string& method, const Json& params) {
   return devtools_->call(method, params, "", deadline());
 }
@@ -288,21 +292,20 @@ Status Browser::open(std::string_view html, WindowSize size) {
           call_browser("Target.attachToTarget", {{"targetId", target_}, {"flatten", true}}));
   session_ = session.at("sessionId");
   for (const auto* domain : {"Page.enable", "Runtime.enable", "Inspector.enable"})
-    COE_TRY_STATUS(call(domain).map([](const auto&) {}));
-  COE_TRY_STATUS(call("Fetch.enable", {{"patterns", Json::array({{{"urlPattern", "*"}}})}})
-                     .map([](const auto&) {}));
+    COE_TRY_STATUS(order(domain));
+  COE_TRY_STATUS(order("Fetch.enable", {{"patterns", Json::array({{{"urlPattern", "*"}}})}}));
   COE_TRY_STATUS(call_browser("Browser.setDownloadBehavior",
                               {{"behavior", "deny"}, {"browserContextId", context_}})
                      .map([](const auto&) {}));
   COE_TRY_STATUS(resize(size));
   loaded_ = false;
-  COE_TRY_STATUS(call("Page.navigate", {{"url", kAddress}}).map([](const auto&) {}));
+  COE_TRY_STATUS(order("Page.navigate", {{"url", kAddress}}));
   return settle();
 }
 
 Status Browser::reload() {
   loaded_ = false;
-  COE_TRY_STATUS(call("Page.reload").map([](const auto&) {}));
+  COE_TRY_STATUS(order("Page.reload"));
   return settle();
 }
 
@@ -324,8 +327,7 @@ Status Browser::make_world() {
           call("Page.createIsolatedWorld", {{"frameId", frame_}, {"worldName", "coe"}}));
   world_ = world.at("executionContextId").get<int>();
   if (options_.helpers.empty()) return {};
-  return call("Runtime.evaluate", {{"expression", options_.helpers}, {"contextId", *world_}})
-      .map([](const auto&) {});
+  return order("Runtime.evaluate", {{"expression", options_.helpers}, {"contextId", *world_}});
 }
 
 Result<Json> Browser::evaluate(const std::string& expression) {
@@ -349,11 +351,10 @@ Result<Json> Browser::evaluate(const std::string& expression) {
 }
 
 Status Browser::resize(WindowSize size) {
-  return call("Emulation.setDeviceMetricsOverride", {{"width", size.width},
-                                                     {"height", size.height},
-                                                     {"deviceScaleFactor", 1},
-                                                     {"mobile", false}})
-      .map([](const auto&) {});
+  return order("Emulation.setDeviceMetricsOverride", {{"width", size.width},
+                                                      {"height", size.height},
+                                                      {"deviceScaleFactor", 1},
+                                                      {"mobile", false}});
 }
 
 Result<std::string> Browser::screenshot() {
@@ -361,39 +362,31 @@ Result<std::string> Browser::screenshot() {
   return base64_decode(shot.at("data").get_ref<const std::string&>());
 }
 
-Status Browser::move_mouse(Point to, bool pressed) {
-  return call("Input.dispatchMouseEvent", {{"type", "mouseMoved"},
-                                           {"x", to.x},
-                                           {"y", to.y},
-                                           {"button", pressed ? "left" : "none"},
-                                           {"buttons", pressed ? 1 : 0}})
-      .map([](const auto&) {});
+Status Browser::mouse_event(const char* type, PagePoint at, bool pressed, int n_click) {
+  return order("Input.dispatchMouseEvent", {{"type", type},
+                                            {"x", at.x},
+                                            {"y", at.y},
+                                            {"button", pressed || n_click > 0 ? "left" : "none"},
+                                            {"buttons", pressed ? 1 : 0},
+                                            {"clickCount", n_click}});
 }
 
-Status Browser::press_mouse(Point at, int n_click) {
-  return call("Input.dispatchMouseEvent", {{"type", "mousePressed"},
-                                           {"x", at.x},
-                                           {"y", at.y},
-                                           {"button", "left"},
-                                           {"buttons", 1},
-                                           {"clickCount", n_click}})
-      .map([](const auto&) {});
+Status Browser::move_mouse(PagePoint to, bool pressed) {
+  return mouse_event("mouseMoved", to, pressed, 0);
 }
 
-Status Browser::release_mouse(Point at, int n_click) {
-  return call("Input.dispatchMouseEvent", {{"type", "mouseReleased"},
-                                           {"x", at.x},
-                                           {"y", at.y},
-                                           {"button", "left"},
-                                           {"buttons", 0},
-                                           {"clickCount", n_click}})
-      .map([](const auto&) {});
+Status Browser::press_mouse(PagePoint at, int n_click) {
+  return mouse_event("mousePressed", at, true, n_click);
+}
+
+Status Browser::release_mouse(PagePoint at, int n_click) {
+  return mouse_event("mouseReleased", at, false, n_click);
 }
 
 Status Browser::key_event(const char* type, const Json& key) {
   auto event = key;
   event["type"] = type;
-  return call("Input.dispatchKeyEvent", event).map([](const auto&) {});
+  return order("Input.dispatchKeyEvent", event);
 }
 
 Status Browser::press_key(const std::string& key) {

@@ -30,7 +30,7 @@ struct WindowSize {
   int height = 800;
 };
 
-struct Point {
+struct PagePoint {
   double x = 0.0;
   double y = 0.0;
 };
@@ -55,9 +55,9 @@ class Browser {
   Status resize(WindowSize size);
   Result<std::string> screenshot();  // PNG of the window
 
-  Status move_mouse(Point to, bool pressed = false);
-  Status press_mouse(Point at, int n_click = 1);
-  Status release_mouse(Point at, int n_click = 1);
+  Status move_mouse(PagePoint to, bool pressed = false);
+  Status press_mouse(PagePoint at, int n_click = 1);
+  Status release_mouse(PagePoint at, int n_click = 1);
   // "Enter", "Shift+Tab", "a". Errors: kInvalidArgument for a name that is no key.
   Status press_key(const std::string& key);
   // Keys for each character; a newline is Enter.
@@ -76,6 +76,8 @@ class Browser {
   Browser(const BrowserOptions& options, std::unique_ptr<DevTools> devtools, Path profile);
   DevTools::Clock::time_point deadline() const;
   Result<Json> call(const std::string& method, const Json& params = Json::object());
+  Status order(const std::string& method, const Json& params = Json::object());  // call, no result
+  Status mouse_event(const char* type, PagePoint at, bool pressed, int n_click);
   Result<Json> call_browser(const std::string& method, const Json& params);
   void on_event(const std::string& method, const Json& params);
   void on_request(const Json& params);

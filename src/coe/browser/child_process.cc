@@ -1,6 +1,8 @@
 #include "coe/browser/child_process.h"
 
+#include "coe/base/descriptor.h"
 #include "coe/base/file.h"
+#include "coe/base/machine.h"
 
 #include <fmt/format.h>
 
@@ -22,39 +24,6 @@ namespace coe {
 
 namespace {
 
-// Closes what it holds.
-class Descriptor {
- public:
-  explicit Descriptor(int fd = -1) : fd_(fd) {}
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() { close(); }
-  int get() const { return fd_; }
-  void close() {
-    if (fd_ >= 0) ::close(std::exchange(fd_, -1));
-  }
-
- private:
-  int fd_;
-};
-
-struct Pipe {
-  Descriptor read;
-  Descriptor write;
-};
-
-Result<Pipe> make_pipe() {
-  std::array<int, 2> ends{};
-  if (::pipe2(ends.data(), O_CLOEXEC) != 0)
-    return fail(Code::kIo, fmt::format("cannot make a pipe: {}", std::strerror(errno)));
-  return Pipe{Descriptor(ends[0]), Descriptor(ends[1])};
-}
-
 int exit_code_of(int status) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
@@ -74,15 +43,6 @@ std::map<pid_t, pid_t> parents() {
     out[std::atoi(name.c_str())] = std::atoi(line.c_str() + end + 4);
   }
   return out;
-}
-
-std::uint64_t own_memory(pid_t pid) {
-  std::ifstream sizes(fmt::format("/proc/{}/statm", pid));
-  std::uint64_t size = 0;
-  std::uint64_t resident = 0;
-  std::uint64_t shared = 0;
-  if (!(sizes >> size >> resident >> shared) || shared > resident) return 0;
-  return (resident - shared) * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
 }
 
 // What there is to read now. False at the end.
@@ -148,7 +108,7 @@ std::uint64_t ChildProcess::memory() const {
       if (tree.contains(parent) && tree.insert(pid).second) grows = true;
   }
   std::uint64_t sum = 0;
-  for (const auto pid : tree) sum += own_memory(pid);
+  for (const auto pid : tree) sum += anonymous_bytes(pid);
   return sum;
 }
 

@@ -1,13 +1,14 @@
 #include "coe/browser/devtools.h"
 
+#include "coe/base/file.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
-#include <fcntl.h>
 #include <poll.h>
+#include <span>
 #include <unistd.h>
 #include <utility>
 
@@ -24,30 +25,12 @@ constexpr std::chrono::milliseconds kPoll{20};
 
 Result<std::unique_ptr<DevTools>> DevTools::start(const std::vector<std::string>& command,
                                                   std::uint64_t memory_limit) {
-  std::array<int, 2> to{};
-  std::array<int, 2> from{};
-  if (::pipe2(to.data(), O_CLOEXEC) != 0)
-    return fail(Code::kIo, fmt::format("cannot make a pipe: {}", std::strerror(errno)));
-  if (::pipe2(from.data(), O_CLOEXEC) != 0) {
-    auto error = fail(Code::kIo, fmt::format("cannot make a pipe: {}", std::strerror(errno)));
-    for (const int fd : to) ::close(fd);
-    return error;
-  }
-  auto child = ChildProcess::start(command, {{kBrowserReads, to[0]}, {kBrowserWrites, from[1]}});
-  ::close(to[0]);
-  ::close(from[1]);
-  if (!child) {
-    ::close(to[1]);
-    ::close(from[0]);
-    return tl::unexpected(std::move(child).error());
-  }
-  return std::make_unique<DevTools>(*std::move(child), to[1], from[0], memory_limit);
-}
-
-DevTools::~DevTools() {
-  child_.kill();
-  ::close(in_);
-  ::close(out_);
+  COE_TRY(auto to, make_pipe());
+  COE_TRY(auto from, make_pipe());
+  COE_TRY(auto child, ChildProcess::start(command, {{kBrowserReads, to.read.get()},
+                                                    {kBrowserWrites, from.write.get()}}));
+  return std::make_unique<DevTools>(std::move(child), std::move(to.write), std::move(from.read),
+                                    memory_limit);
 }
 
 void DevTools::set_fault(PageFault fault) {
@@ -103,10 +86,10 @@ Status DevTools::read_messages(Clock::time_point deadline) {
     set_fault(PageFault::kHung);
     return check_fault();
   }
-  pollfd polled{out_, POLLIN, 0};
+  pollfd polled{out_.get(), POLLIN, 0};
   if (::poll(&polled, 1, static_cast<int>(std::min(left, kPoll).count())) <= 0) return {};
   std::array<char, 65536> buffer{};
-  const auto n = ::read(out_, buffer.data(), buffer.size());
+  const auto n = ::read(out_.get(), buffer.data(), buffer.size());
   if (n < 0 && errno == EINTR) return {};
   if (n <= 0) {
     set_fault(PageFault::kCrashed);
@@ -129,12 +112,8 @@ void DevTools::send(const std::string& method, const Json& params, const std::st
   if (!session.empty()) message["sessionId"] = session;
   auto text = message.dump(-1, ' ', false, Json::error_handler_t::replace);
   text += '\0';
-  for (std::string_view rest = text; !rest.empty();) {
-    const auto n = ::write(in_, rest.data(), rest.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return;  // reading finds out that it is gone
-    rest.remove_prefix(static_cast<std::size_t>(n));
-  }
+  // That it is gone is found out by reading.
+  (void)write_all(in_.get(), std::as_bytes(std::span(text)), "browser");
 }
 
 Status DevTools::wait(const std::function<bool()>& done, Clock::time_point deadline) {

@@ -2,6 +2,7 @@
 // --remote-debugging-pipe (it reads from descriptor 3 and writes to 4).
 #pragma once
 
+#include "coe/base/descriptor.h"
 #include "coe/base/result.h"
 #include "coe/browser/child_process.h"
 
@@ -32,11 +33,13 @@ class DevTools {
   // Starts `command`. Errors: kIo.
   static Result<std::unique_ptr<DevTools>> start(const std::vector<std::string>& command,
                                                  std::uint64_t memory_limit);
-  DevTools(ChildProcess child, int in, int out, std::uint64_t memory_limit)
-      : child_(std::move(child)), in_(in), out_(out), memory_limit_(memory_limit) {}
+  DevTools(ChildProcess child, Descriptor in, Descriptor out, std::uint64_t memory_limit)
+      : in_(std::move(in)),
+        out_(std::move(out)),
+        child_(std::move(child)),
+        memory_limit_(memory_limit) {}
   DevTools(const DevTools&) = delete;
   DevTools& operator=(const DevTools&) = delete;
-  ~DevTools();
 
   void on_event(OnEvent handler) { on_event_ = std::move(handler); }
   // The answer's `result`. `session`: of a page, empty for the browser. Errors: kEngine for an
@@ -59,9 +62,9 @@ class DevTools {
   void take(std::string_view message);
   void watch_memory();
 
+  Descriptor in_;
+  Descriptor out_;
   ChildProcess child_;
-  int in_;
-  int out_;
   std::uint64_t memory_limit_;
   std::uint64_t peak_memory_ = 0;
   Clock::time_point next_look_;  // at its memory

@@ -234,14 +234,6 @@ Result<int> bench(Options options, Session& session) {
   return replies.n_failed == 0 ? kExitDone : kExitCheckFailed;
 }
 
-bool holds(std::string_view text, std::string_view part) {
-  const auto same = [](char a, char b) {
-    return std::tolower(static_cast<unsigned char>(a)) ==
-           std::tolower(static_cast<unsigned char>(b));
-  };
-  return std::ranges::search(text, part, same).begin() != text.end() || part.empty();
-}
-
 // The suite itself: references pass, mutants fail as they should.
 Result<int> check(const Options& options, Session& session) {
   COE_TRY(const auto suite, load_web_suite(options.suite, options.only));
@@ -273,9 +265,12 @@ Result<int> check(const Options& options, Session& session) {
       if (attempts[i].task != t) continue;
       const auto& outcome = outcomes[i];
       const auto* mutant = mutants[i];
-      const bool right = mutant == nullptr ? outcome.passed()
-                                           : outcome.fault && outcome.fault->kind == mutant->kind &&
-                                                 holds(outcome.fault->reason, mutant->about);
+      const bool right =
+          mutant == nullptr
+              ? outcome.passed()
+              : outcome.fault && outcome.fault->kind == mutant->kind &&
+                    lower_ascii(outcome.fault->reason).find(lower_ascii(mutant->about)) !=
+                        std::string::npos;
       auto& count = mutant == nullptr ? references : caught;
       ++count.n;
       if (right) ++count.n_passed;
@@ -322,7 +317,6 @@ void add_bench_web(CLI::App& bench_verb, Run& run) {
   options->answerer.engine.n_ctx = 16384;
   options->ask.max_new_tokens = 12288;
   options->ask.sampling.temperature = 0.6F;
-  options->suite = default_suite();
   auto* verb = bench_verb.add_subcommand(
       "web", "40 web pages asked of a model and tried in a browser: what passes, and a gallery");
   verb->add_option(
@@ -346,8 +340,8 @@ void add_bench_web(CLI::App& bench_verb, Run& run) {
       ->check(CLI::Range(1U, 10000U))
       ->needs(checks)
       ->capture_default_str();
-  verb->add_option("--suite", options->suite, "Folder of tasks and toolchain")
-      ->capture_default_str();
+  verb->add_option("--suite", options->suite,
+                   "Folder of tasks and toolchain (default: web beside the binary's folder)");
   verb->add_option("--browser", options->run.browser.program,
                    "Chromium (default: the one in PATH)");
   verb->add_option("--browsers", options->run.n_parallel, "Browsers at a time (0: all cores)")
@@ -362,6 +356,7 @@ void add_bench_web(CLI::App& bench_verb, Run& run) {
   add_answerer_options(*verb, options->answerer);
   verb->callback([options, &run] {
     run = [options](Session& session) {
+      if (options->suite.empty()) options->suite = default_suite();
       return options->check ? check(*options, session) : bench(*options, session);
     };
   });

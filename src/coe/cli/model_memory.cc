@@ -1,5 +1,6 @@
 #include "coe/cli/model_memory.h"
 
+#include "coe/base/descriptor.h"
 #include "coe/base/isolated.h"
 #include "coe/base/machine.h"
 #include "coe/base/rng.h"
@@ -42,7 +43,7 @@ std::vector<DeviceMemory> devices_from(const Json& json) {
 // What is taken of host and devices, now.
 class Meter {
  public:
-  Meter() : devices_(device_space()), resident_(resident_bytes()) {}
+  Meter() : devices_(device_space()), resident_(anonymous_bytes(::getpid())) {}
 
   // Since this meter was made, of these devices.
   std::vector<std::uint64_t> growth(std::span<const DeviceMemory> of) const {
@@ -50,7 +51,7 @@ class Meter {
     std::vector<std::uint64_t> out;
     for (const auto& memory : of) {
       if (memory.is_host) {
-        out.push_back(above(resident_bytes(), resident_));
+        out.push_back(above(anonymous_bytes(::getpid()), resident_));
         continue;
       }
       const auto at = std::ranges::find(devices_, memory.device, &DeviceSpace::device);
@@ -74,27 +75,20 @@ class HollowFile {
  public:
   static Result<HollowFile> create(const PartPlan& part, std::uint64_t n_byte) {
     HollowFile out;
-    out.fd_ = ::memfd_create("specialist", MFD_CLOEXEC);
-    if (out.fd_ < 0) return tl::unexpected(io_error("memfd", "create"));
-    COE_TRY_STATUS(write_all(out.fd_, part.header_bytes, out.path()));
-    if (::ftruncate(out.fd_, static_cast<off_t>(n_byte)) != 0)
+    out.fd_ = Descriptor(::memfd_create("specialist", MFD_CLOEXEC));
+    if (out.fd_.get() < 0) return tl::unexpected(io_error("memfd", "create"));
+    COE_TRY_STATUS(write_all(out.fd_.get(), part.header_bytes, out.path()));
+    if (::ftruncate(out.fd_.get(), static_cast<off_t>(n_byte)) != 0)
       return tl::unexpected(io_error(out.path(), "lengthen"));
     return out;
   }
-  HollowFile(HollowFile&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  HollowFile& operator=(HollowFile&&) = delete;
-  HollowFile(const HollowFile&) = delete;
-  HollowFile& operator=(const HollowFile&) = delete;
-  ~HollowFile() {
-    if (fd_ >= 0) ::close(fd_);
-  }
 
   // For this process and those that it forks.
-  Path path() const { return fmt::format("/proc/self/fd/{}", fd_); }
+  Path path() const { return fmt::format("/proc/self/fd/{}", fd_.get()); }
 
  private:
   HollowFile() = default;
-  int fd_ = -1;
+  Descriptor fd_;
 };
 
 Result<std::string> measure(const EngineOptions& options, std::uint64_t n_fill,

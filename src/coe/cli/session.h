@@ -82,7 +82,7 @@ struct OpenMask {
 Result<OpenMask> open_mask(const Path& path, const OpenModel& model);
 
 // As a server runs a model, rather than as we observe one: one sequence, flash attention, layers
-// with sliding windows caching no more than their window.
+// with sliding windows caching no more than their window, room for one token's logits.
 void serve_defaults(EngineOptions& options);
 // -b, -t, -ngl, --flash-attn, with llama.cpp's names.
 void add_device_options(CLI::App& verb, EngineOptions& options);

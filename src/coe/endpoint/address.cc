@@ -1,5 +1,6 @@
 #include "coe/endpoint/address.h"
 
+#include "coe/base/text.h"
 #include "coe/gguf/printable.h"
 
 #include <fmt/format.h>
@@ -27,13 +28,6 @@ bool remove_suffix(std::string& text, std::string_view suffix) {
   if (!text.ends_with(suffix)) return false;
   text.resize(text.size() - suffix.size());
   return true;
-}
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::ranges::transform(out, out.begin(),
-                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return out;
 }
 
 // The end of an OpenAI-compatible path: "/v1", also "/v4" and the like.
@@ -78,7 +72,7 @@ Result<Address> parse_address(std::string_view text) {
   if (scheme_end == std::string::npos) {
     url = "http://" + url;
   } else {
-    const std::string scheme = lower(std::string_view(url).substr(0, scheme_end));
+    const std::string scheme = lower_ascii(std::string_view(url).substr(0, scheme_end));
     if (scheme != "http" && scheme != "https")
       return bad_address(text, "only http and https are spoken here");
     url.replace(0, scheme_end, scheme);

@@ -1,6 +1,7 @@
 #include "coe/webgen/extract.h"
 
 #include "coe/answer/thinking.h"
+#include "coe/base/text.h"
 
 #include <algorithm>
 #include <array>
@@ -14,13 +15,9 @@ namespace {
 
 constexpr auto kNone = std::string_view::npos;
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (auto& c : out) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return out;
+bool holds(std::string_view text, std::string_view part) {
+  return lower_ascii(text).find(part) != kNone;
 }
-
-bool holds(std::string_view text, std::string_view part) { return lower(text).find(part) != kNone; }
 
 struct Fence {
   char mark = '`';
@@ -74,7 +71,7 @@ bool is_language(const CodeBlock& block, std::initializer_list<std::string_view>
 // Style and script that come in blocks of their own go where a page would have them.
 std::string with_parts(std::string page, const std::vector<CodeBlock>& blocks) {
   const auto insert = [&](std::string_view before, const std::string& text) {
-    const auto at = lower(page).rfind(before);
+    const auto at = lower_ascii(page).rfind(before);
     page.insert(at == std::string::npos ? page.size() : at, text);
   };
   const bool has_style = holds(page, "<style");
@@ -91,7 +88,7 @@ std::string with_parts(std::string page, const std::vector<CodeBlock>& blocks) {
 
 // Where a file begins that stands in the text without a fence.
 std::size_t begin_of(std::string_view text, WebFormat format) {
-  const auto found = lower(text);
+  const auto found = lower_ascii(text);
   const auto first = [&](std::initializer_list<std::string_view> marks) {
     auto at = kNone;
     for (const auto mark : marks) at = std::min(at, found.find(mark));
@@ -117,7 +114,7 @@ Result<std::string> without_fences(std::string_view text, WebFormat format) {
   if (begin == kNone) return fail(Code::kNotFound, "the answer holds no code");
   auto code = text.substr(begin);
   if (format != WebFormat::kHtml) return std::string(code);
-  const auto end = lower(code).rfind("</html>");
+  const auto end = lower_ascii(code).rfind("</html>");
   if (end == kNone) return fail(Code::kNotFound, "the page is cut off: it has no </html>");
   return std::string(code.substr(0, end + std::string_view("</html>").size()));
 }
@@ -136,7 +133,7 @@ std::vector<CodeBlock> code_blocks(std::string_view text) {
     if (!open) {
       if (!fence) continue;
       open = fence;
-      blocks.push_back({lower(fence->info), "", false});
+      blocks.push_back({lower_ascii(fence->info), "", false});
     } else if (fence && fence->mark == open->mark && fence->length >= open->length &&
                fence->info.empty()) {
       blocks.back().closed = true;

@@ -1,5 +1,6 @@
 #include "coe/webgen/run.h"
 
+#include "coe/base/descriptor.h"
 #include "coe/base/hash.h"
 #include "coe/base/jobs.h"
 
@@ -11,15 +12,13 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <sstream>
 #include <thread>
-#include <unistd.h>
 #include <utility>
 
 namespace coe {
 
 namespace {
-
-using Json = nlohmann::json;
 
 constexpr const char* kSchema = "coe.web-outcomes/1";
 constexpr unsigned kMostBrowsers = 8;
@@ -75,24 +74,17 @@ class Outcomes {
     if (!options.restart) {
       const auto text = read_text(options.journal);
       if (!text && text.error().code != Code::kNotFound) return tl::unexpected(text.error());
-      std::string rest = text ? *text : std::string();
-      for (auto end = rest.find('\n'); end != std::string::npos; end = rest.find('\n')) {
-        if (auto found = outcome_from(rest.substr(0, end))) out->known_.insert(*std::move(found));
-        rest.erase(0, end + 1);
-      }
+      std::istringstream lines(text ? *text : std::string());
+      for (std::string line; std::getline(lines, line);)
+        if (auto found = outcome_from(line)) out->known_.insert(*std::move(found));
     }
-    out->fd_ =
+    out->file_ = Descriptor(
         ::open(options.journal.c_str(),
-               O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC | (options.restart ? O_TRUNC : 0), 0644);
-    if (out->fd_ < 0) return tl::unexpected(io_error(options.journal, "open"));
+               O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC | (options.restart ? O_TRUNC : 0), 0644));
+    if (out->file_.get() < 0) return tl::unexpected(io_error(options.journal, "open"));
     return out;
   }
   Outcomes() = default;
-  Outcomes(const Outcomes&) = delete;
-  Outcomes& operator=(const Outcomes&) = delete;
-  ~Outcomes() {
-    if (fd_ >= 0) ::close(fd_);
-  }
 
   const WebOutcome* find(const std::string& key) const {
     const auto found = known_.find(key);
@@ -100,17 +92,17 @@ class Outcomes {
   }
   // By several threads. A newline first: a kill may have left half a line.
   Status add(const std::string& key, const WebOutcome& outcome) {
-    if (fd_ < 0) return {};
+    if (file_.get() < 0) return {};
     const std::scoped_lock lock(mutex_);
     const auto line =
         "\n" + outcome_json(key, outcome).dump(-1, ' ', false, Json::error_handler_t::replace) +
         "\n";
-    return write_all(fd_, std::as_bytes(std::span(line)), path_);
+    return write_all(file_.get(), std::as_bytes(std::span(line)), path_);
   }
 
  private:
   Path path_;
-  int fd_ = -1;
+  Descriptor file_;
   std::map<std::string, WebOutcome> known_;
   std::mutex mutex_;
 };
@@ -135,7 +127,6 @@ Result<std::vector<WebOutcome>> try_all(const WebSuite& suite, std::span<const W
                                         const WebRunOptions& options, Observer& observer) {
   if (!options.pictures.empty()) COE_TRY_STATUS(make_folder(options.pictures));
   COE_TRY(const auto journal, Outcomes::open(options));
-  COE_TRY(const auto axe, axe_source(suite.folder));
   std::vector<WebOutcome> out(attempts.size());
   std::vector<std::string> keys;
   std::vector<std::size_t> due;
@@ -149,6 +140,8 @@ Result<std::vector<WebOutcome>> try_all(const WebSuite& suite, std::span<const W
       due.push_back(i);
     }
   }
+  if (due.empty()) return out;
+  COE_TRY(const auto axe, axe_source(suite.folder));
   const unsigned n_core = std::max(1U, std::thread::hardware_concurrency());
   JobPlan plan{due.size(), "pages", due.size(), "answers",
                options.n_parallel > 0 ? options.n_parallel : std::min(n_core, kMostBrowsers)};

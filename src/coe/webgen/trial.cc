@@ -63,7 +63,7 @@ class Trial {
   Verdict load(const std::string& html);
   Verdict check_layout();
   Verdict check_axe();
-  Verdict reach(const std::string& target, Point& point);
+  Verdict reach(const std::string& target, PagePoint& point);
   Verdict click(const std::string& target, int n_click);
   Verdict do_step(const WebStep& step);
   Verdict expect(const WebStep& step);
@@ -167,7 +167,7 @@ Trial::Verdict Trial::check_axe() {
   return {};
 }
 
-Trial::Verdict Trial::reach(const std::string& target, Point& point) {
+Trial::Verdict Trial::reach(const std::string& target, PagePoint& point) {
   Verdict verdict;
   const auto found = ask(fmt::format("coe.point({})", quoted(target)), verdict);
   if (!found) return verdict;
@@ -178,7 +178,7 @@ Trial::Verdict Trial::reach(const std::string& target, Point& point) {
 }
 
 Trial::Verdict Trial::click(const std::string& target, int n_click) {
-  Point at;
+  PagePoint at;
   if (auto verdict = reach(target, at)) return verdict;
   if (auto verdict = done(browser_.move_mouse(at))) return verdict;
   for (int n = 1; n <= n_click; ++n) {
@@ -190,15 +190,15 @@ Trial::Verdict Trial::click(const std::string& target, int n_click) {
 
 Trial::Verdict Trial::drag(const WebStep& step) {
   constexpr int kMove = 8;
-  Point from;
-  Point to;
+  PagePoint from;
+  PagePoint to;
   if (auto verdict = reach(step.other, to)) return verdict;
   if (auto verdict = reach(step.target, from)) return verdict;
   if (auto verdict = done(browser_.move_mouse(from))) return verdict;
   if (auto verdict = done(browser_.press_mouse(from))) return verdict;
   for (int i = 1; i <= kMove; ++i) {
     const double share = static_cast<double>(i) / kMove;
-    const Point at{from.x + (to.x - from.x) * share, from.y + (to.y - from.y) * share};
+    const PagePoint at{from.x + (to.x - from.x) * share, from.y + (to.y - from.y) * share};
     if (auto verdict = done(browser_.move_mouse(at, true))) return verdict;
   }
   return done(browser_.release_mouse(to));
@@ -239,7 +239,7 @@ Trial::Verdict Trial::compare(const WebStep& step) {
 }
 
 Trial::Verdict Trial::do_step(const WebStep& step) {
-  Point at;
+  PagePoint at;
   switch (step.kind) {
     case StepKind::kExpect:
     case StepKind::kStays:
