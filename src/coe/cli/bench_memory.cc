@@ -47,13 +47,13 @@ struct ModelCells {
   std::vector<Cell> cells;
 };
 
-Result<ModelCells> measure_model(const Path& file, const Options& options, Session& session) {
-  COE_TRY(const auto model, open_model(file, session));
-  ModelCells out{file, model.moe.id, model.moe.n_expert, {}};
+Result<ModelCells> measure_model(const Path& file, const MoeModel& moe, const Options& options,
+                                 Session& session) {
+  ModelCells out{file, moe.id, moe.n_expert, {}};
   auto engine = options.engine;
   engine.model = file;
   for (const auto asked : options.contexts) {
-    const auto n_ctx = std::min(asked, model.moe.n_ctx_train);
+    const auto n_ctx = std::min(asked, moe.n_ctx_train);
     if (n_ctx < asked)
       session.console.warning(fmt::format("{}: trained for {} tokens; -c {} is taken as that",
                                           file.string(), n_ctx, asked));
@@ -140,9 +140,14 @@ Result<int> bench(const Options& options, Session& session) {
   if (!options.rows.empty()) COE_TRY_STATUS(check_output(options.rows, session.overwrite()));
   std::vector<Path> files = {options.engine.model};
   files.insert(files.end(), options.children.begin(), options.children.end());
-  std::vector<ModelCells> models;
+  std::vector<MoeModel> described;  // all before the first is measured: a wrong one costs no time
   for (const auto& file : files) {
-    COE_TRY(auto model, measure_model(file, options, session));
+    COE_TRY(auto model, open_model(file, session));
+    described.push_back(std::move(model.moe));
+  }
+  std::vector<ModelCells> models;
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    COE_TRY(auto model, measure_model(files[i], described[i], options, session));
     models.push_back(std::move(model));
   }
   ResultRows rows("bench-memory", session);

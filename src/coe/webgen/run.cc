@@ -158,7 +158,11 @@ Result<std::vector<WebOutcome>> try_all(const WebSuite& suite, std::span<const W
       return 1;
     };
   };
-  COE_TRY_STATUS(run_jobs(plan, worker, observer));
+  const auto ran = run_jobs(plan, worker, observer);
+  if (!ran && ran.error().code == Code::kCancelled)
+    return fail(Code::kCancelled, "pages: interrupted",
+                options.journal.empty() ? "" : "the same command goes on from there");
+  COE_TRY_STATUS(ran);
   return out;
 }
 
