@@ -2,9 +2,9 @@
 // error that names the file, and the same for the same bytes with Windows line ends. The first line
 // of the input is the text spec, the rest the file.
 #include "coe/base/result.h"
+#include "coe/base/utf8.h"
 #include "coe/corpus/corpus.h"
 #include "coe/corpus/text_spec.h"
-#include "coe/corpus/utf8.h"
 
 #include "require.h"
 

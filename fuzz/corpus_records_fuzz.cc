@@ -2,11 +2,11 @@
 // MMLU-Pro and as a chat in a list of messages. What is read must be what the format promises, and
 // errors must be one line.
 #include "coe/base/result.h"
+#include "coe/base/utf8.h"
 #include "coe/corpus/hooks.h"
 #include "coe/corpus/mmlu_pro.h"
 #include "coe/corpus/record_chat.h"
 #include "coe/corpus/record_reader.h"
-#include "coe/corpus/utf8.h"
 #include "coe/corpus/words.h"
 
 #include "require.h"

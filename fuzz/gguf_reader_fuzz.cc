@@ -4,15 +4,12 @@
 #include "coe/gguf/reader.h"
 #include "coe/moe/model.h"
 
+#include "memory_file.h"
 #include "require.h"
-
-#include <fmt/format.h>
 
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <sys/mman.h>
-#include <unistd.h>
 
 namespace {
 
@@ -35,21 +32,15 @@ void use(const coe::gguf::Header& header) {
   }
 }
 
-// A file in memory, so that the mapped reader and the model's description see the bytes too.
+// So that the reader of files and the model's description see the bytes too.
 void describe(std::span<const std::byte> bytes, bool may_be_part) {
-  const int fd = ::memfd_create("fuzz", MFD_CLOEXEC);
-  require(fd >= 0);
-  require(::write(fd, bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()));
-  {
-    const auto file = coe::gguf::GgufFile::open(fmt::format("/proc/self/fd/{}", fd));
-    require(file.has_value() || (may_be_part && !file.error().message.empty()));
-    if (file) {
-      const auto model = coe::describe_moe(*file);
-      require(model.has_value() || !model.error().message.empty());
-      if (model) require(!model->layers.empty());
-    }
-  }
-  ::close(fd);
+  const MemoryFile memory(bytes);
+  const auto file = coe::gguf::GgufFile::open(memory.path());
+  require(file.has_value() || (may_be_part && !file.error().message.empty()));
+  if (!file) return;
+  const auto model = coe::describe_moe(*file);
+  require(model.has_value() || !model.error().message.empty());
+  if (model) require(!model->layers.empty());
 }
 
 }  // namespace

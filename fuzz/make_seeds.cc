@@ -1,11 +1,17 @@
 // make_fuzz_seeds FOLDER: small valid inputs for every fuzz target, one folder each, so that
 // fuzzing begins behind the first checks. The models of the tests serve as GGUF.
+#include "coe/ask/journal.h"
 #include "coe/base/file.h"
 #include "coe/eval/parent_cache.h"
 #include "coe/gguf/value.h"
 #include "coe/mask/keep_mask.h"
+#include "coe/routing/file.h"
+#include "coe/score/table.h"
+#include "coe/webgen/outcome.h"
 
 #include "support/tiny_gguf.h"
+#include "support/tiny_stats.h"
+#include "support/worked_table.h"
 
 #include <cstdio>
 #include <exception>
@@ -24,10 +30,13 @@ using coe::testing::tiny_moe;
 using coe::testing::TinyGguf;
 using coe::testing::TinySpec;
 
+void require_ok(const coe::Status& status) {
+  if (!status) throw std::runtime_error(status.error().message);
+}
+
 void put(const coe::Path& path, std::string_view text) {
   std::filesystem::create_directories(path.parent_path());
-  const auto status = coe::write_file(path, text, coe::Overwrite::kAllow);
-  if (!status) throw std::runtime_error(status.error().message);
+  require_ok(coe::write_file(path, text, coe::Overwrite::kAllow));
 }
 
 // One of each way in which MoE models differ, as few bytes as that takes.
@@ -137,7 +146,7 @@ void put_corpora(const coe::Path& folder) {
 void put_parent_logits(const coe::Path& folder) {
   const coe::ParentRow row{1.5, 1.0F, 3, {{1, 3, 200}, {0.5F, 1.0F, -1.0F}, 0.1, -0.3}};
   const std::vector<coe::ParentRow> rows = {row, row};
-  for (const std::uint64_t n_sequence : {1, 2}) {
+  for (const std::uint64_t n_sequence : {1U, 2U}) {
     auto text = coe::encode_header({300, 0.1, n_sequence, 2 * n_sequence, "xxh3:1", "xxh3:2"});
     for (std::uint64_t i = 0; i < n_sequence; ++i) text += coe::encode_sequence(rows);
     put(folder / "parent_logits_fuzz" / std::to_string(n_sequence), text);
@@ -175,6 +184,63 @@ void put_answers(const coe::Path& folder) {
   put_answer("svelte", "\3Here: <script>let n = $state(0)</script>{n}");
 }
 
+void put_profiles(const coe::Path& folder) {
+  const auto target = folder / "profile_file_fuzz";
+  std::filesystem::create_directories(target);
+  const auto put_stats = [&](const char* name, const coe::RoutingStats& stats) {
+    require_ok(coe::write_profile(target / name, stats, coe::Overwrite::kAllow));
+  };
+  put_stats("worked.gguf", coe::testing::worked_stats());
+  const coe::RoutingShape shape = coe::testing::shape_of(1, 4, 2);
+  put_stats("coactivation.gguf", coe::testing::random_stats(shape, {{"a", 1.0}}, 1, true, true));
+  put_stats("routing-only.gguf", coe::testing::random_stats(shape, {{"a", 1.0}}, 1, false, false));
+  require_ok(coe::write_score_table(target / "table.gguf", coe::testing::worked_table(),
+                                    coe::Overwrite::kAllow));
+}
+
+void put_questions(const coe::Path& folder) {
+  const auto put_text = [&](std::string_view name, std::string_view text) {
+    put(folder / "choice_fuzz" / name, text);
+  };
+  put_text("index", R"({"question":"1+1?","options":["1","2"],"answer":1,"category":"math"})");
+  put_text("arc",
+           R"([{"question":"?","choices":{"text":["a","b"],"label":["1","2"]},"answerKey":"2"}])");
+  put_text("made", "How many are 3 and 4?\n3 + 4 = 7\nThe answer is 7");
+  put_text("lettered", "Which?\\nA. 1\\nB. 2\nB");
+  put_text("answer", "I think **C**. So the answer is (B).\nAnswer: B\n\\\\boxed{\\\\text{B}}");
+}
+
+void put_journals(const coe::Path& folder) {
+  const auto target = folder / "journal_fuzz";
+  std::filesystem::create_directories(target);
+  const auto path = target / "answers.jsonl";
+  auto journal = coe::Journal::open(path, {"xxh3:1", 3, "model=m", "seed=1"}, true);
+  if (!journal) throw std::runtime_error(journal.error().message);
+  coe::JournalEntry done;
+  done.answer.content = "b";
+  done.answer.thinking = "a";
+  require_ok(journal->add(0, done));
+  require_ok(journal->add(2, {coe::Outcome::kFailed, {}, "HTTP 500"}));
+  coe::WebOutcome outcome;
+  outcome.fault = coe::TrialFault{coe::WebFault::kBehaviour, "dead button", 3};
+  outcome.pictures = {"start.png"};
+  put(target / "web.jsonl", coe::outcome_line("xxh3:2", outcome));
+}
+
+// A task, and after a NUL its wrong answers.
+void put_tasks(const coe::Path& folder) {
+  std::string text =
+      R"({"schema":"coe.web-task/1","title":"t","category":"css","format":"html","prompt":"p",)"
+      R"("elements":["#one"],"apart":[["#one","#two"]],"steps":[{"click":"#one"},)"
+      R"({"expect":"page.one","why":"w","within":50},{"stays":"x","why":"w","for":9},)"
+      R"({"type":"a","into":"#one"},{"drag":"#one","to":"#two"},{"resize":[390,800]},)"
+      R"({"shoot":"a"},{"shoot":"b"},{"differ":["a","b"],"why":"w"},{"wait":5},{"press":"Tab"}]})";
+  text += '\0';
+  text += R"([{"name":"m","kind":"blank","why":"w","about":"x","replace":[["one","two"]]},)"
+          R"({"name":"n","kind":"build","answer":"<p>"}])";
+  put(folder / "web_task_fuzz" / "all", text);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -189,6 +255,10 @@ int main(int argc, char** argv) {
     put_parent_logits(argv[1]);
     put_replies(argv[1]);
     put_answers(argv[1]);
+    put_profiles(argv[1]);
+    put_questions(argv[1]);
+    put_journals(argv[1]);
+    put_tasks(argv[1]);
   } catch (const std::exception& e) {
     std::fprintf(stderr, "error: %s\n", e.what());
     return 1;

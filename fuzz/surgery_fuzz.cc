@@ -10,9 +10,8 @@
 #include "coe/surgery/plan.h"
 #include "coe/verify/verify.h"
 
+#include "memory_file.h"
 #include "require.h"
-
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <cstddef>
@@ -21,8 +20,6 @@
 #include <numeric>
 #include <span>
 #include <string>
-#include <sys/mman.h>
-#include <unistd.h>
 #include <utility>
 #include <vector>
 
@@ -32,22 +29,6 @@ using coe::gguf::GgufFile;
 
 // Alignment is a number from the input: 2^30 of it would make files of that size.
 constexpr std::uint64_t kMaxChildBytes = std::uint64_t{1} << 20;
-
-// A file in memory, under a name that can be opened.
-class MemoryFile {
- public:
-  explicit MemoryFile(std::span<const std::byte> bytes) : fd_(::memfd_create("fuzz", MFD_CLOEXEC)) {
-    require(fd_ >= 0);
-    require(::write(fd_, bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()));
-  }
-  MemoryFile(const MemoryFile&) = delete;
-  MemoryFile& operator=(const MemoryFile&) = delete;
-  ~MemoryFile() { ::close(fd_); }
-  std::string path() const { return fmt::format("/proc/self/fd/{}", fd_); }
-
- private:
-  int fd_;
-};
 
 // FNV-1a: other bytes, other mask.
 std::uint64_t hash(std::span<const std::byte> bytes) {

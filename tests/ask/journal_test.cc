@@ -117,6 +117,7 @@ TEST_F(JournalTest, RefusesWhatIsNoJournal) {
   }
   for (const auto* line : {"{}", "7", "{\"question\":1,\"outcome\":\"odd\"}",
                            "{\"question\":-1,\"outcome\":\"failed\",\"reason\":7}",
+                           "{\"question\":1e300,\"outcome\":\"failed\",\"reason\":\"\"}",
                            "{\"question\":1,\"outcome\":\"done\",\"thinking\":\"\"}"}) {
     write(header + line + "\n");
     expect_error(open(), Code::kCorrupt, "journal.jsonl:2: no entry of a journal");

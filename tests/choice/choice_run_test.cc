@@ -81,6 +81,35 @@ TEST(ChosenOption, OfABrokenOffAnswerOnlyANamedLetterCounts) {
   EXPECT_FALSE(chosen_option({Outcome::kFailed, {}, "HTTP 500"}, question).answered());
 }
 
+TEST(ChosenOption, SaysHowMuchIsNoRepetition) {
+  const auto question = questions(1).questions[0].choice;
+  auto repeats = entry("a b a b");
+  repeats.answer.thinking = "a b";
+  EXPECT_DOUBLE_EQ(chosen_option(repeats, question).distinct4.value(), 2.0 / 3.0);
+  EXPECT_FALSE(chosen_option(entry("B"), question).distinct4);
+  EXPECT_FALSE(chosen_option({Outcome::kFailed, {}, "HTTP 500"}, question).distinct4);
+}
+
+TEST(TallyChoices, MeansOfDistinct4LeaveOutWhatHasNone) {
+  const auto set = questions(3);
+  const auto answers_of = [&](const std::vector<std::string>& texts) {
+    std::vector<ChoiceAnswered> out;
+    for (std::size_t i = 0; i < texts.size(); ++i)
+      out.push_back({chosen_option(entry(texts[i]), set.questions[i].choice), {}});
+    return out;
+  };
+  const auto model = answers_of({"a b a b a b", "one two three four", "B"});
+  const auto parent = answers_of({"one two three four", "B", "one two three four"});
+  const auto tally = tally_of(set, model);
+  EXPECT_EQ(tally.n_distinct4, 2U);
+  EXPECT_DOUBLE_EQ(tally.distinct4, (2.0 / 3.0 + 1.0) / 2.0);
+  const std::vector<std::size_t> all = {0, 1, 2};
+  const auto pair = compare_choices(model, parent, all);
+  EXPECT_EQ(pair.n, 3U);
+  EXPECT_EQ(pair.n_distinct4, 1U);
+  EXPECT_DOUBLE_EQ(pair.distinct4_ratio.value, 2.0 / 3.0);
+}
+
 TEST_F(ChoiceRunTest, AsksWithOptionsAndInstruction) {
   ScriptedAnswerer answerer([](const auto&) { return says("\\boxed{B}"); });
   const auto run = value_of(run_choice(answerer, questions(2), options_, silent_observer()));

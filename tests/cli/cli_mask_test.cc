@@ -130,6 +130,17 @@ TEST_F(CliMask, RefusesToRebuildWithoutItsProfiles) {
   expect_error("--recipe list.json -p web.gguf", 3, "list.json");
 }
 
+TEST_F(CliMask, ASweepTakesNoOneKAndNoScoreToBeChosen) {
+  const auto fails_with = [&](const std::string& options, const std::string& message) {
+    const auto result = run("coe mask -p web.gguf --sweep 8,12 " + options);
+    EXPECT_EQ(result.exit_code, 2) << options;
+    EXPECT_THAT(result.err, HasSubstr(message)) << options;
+  };
+  fails_with("--score auto", "a score is chosen for one K");
+  fails_with("-k 12", "excludes --sweep");
+  fails_with("-o m.json", "--sweep excludes --output");
+}
+
 TEST_F(CliMask, RefusesWhatMakesNoSense) {
   const std::string web = "-p web.gguf -k 12 ";
   expect_error("-p web.gguf", 2, "-k");

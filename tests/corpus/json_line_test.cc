@@ -78,14 +78,5 @@ TEST(JsonLine, EveryTruncationIsAnError) {
   EXPECT_TRUE(parse_json_line(line).has_value());
 }
 
-TEST(JsonLine, PrintableFitsOneLine) {
-  EXPECT_EQ(printable("a\nb\x7f\tc"), "a?b??c");
-  EXPECT_EQ(printable("caf\xe9\xe9"), "caf??");
-  EXPECT_EQ(printable(std::string(60, 'x')), std::string(60, 'x'));
-  EXPECT_EQ(printable(std::string(61, 'x')), std::string(60, 'x') + "…");
-  // Never cut within a character: 59 letters, then one of two bytes.
-  EXPECT_EQ(printable(std::string(59, 'x') + "\xc3\xa9yz"), std::string(59, 'x') + "…");
-}
-
 }  // namespace
 }  // namespace coe

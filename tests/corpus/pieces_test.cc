@@ -1,7 +1,7 @@
 #include "coe/corpus/pieces.h"
 
+#include "coe/base/utf8.h"
 #include "coe/corpus/sampling.h"
-#include "coe/corpus/utf8.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

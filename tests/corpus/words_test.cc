@@ -64,6 +64,14 @@ TEST(Words, NgramsAreOneForEachRun) {
 }
 
 // A rolled hash is that of the same words anywhere.
+TEST(Words, DistinctShare) {
+  // a b a b a b: four-grams abab, baba, abab.
+  EXPECT_DOUBLE_EQ(distinct_share(words_of("A b, a b; a b"), 4).value(), 2.0 / 3.0);
+  EXPECT_DOUBLE_EQ(distinct_share(words_of("one two three four"), 4).value(), 1.0);
+  EXPECT_FALSE(distinct_share(words_of("one two three"), 4));
+  EXPECT_FALSE(distinct_share({}, 4));
+}
+
 RC_GTEST_PROP(WordsProperty, NgramsDoNotDependOnWhatStandsBefore, ()) {
   const auto length = *rc::gen::inRange(1, 30);
   std::string text;

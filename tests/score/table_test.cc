@@ -8,6 +8,7 @@
 
 #include "support/expect.h"
 #include "support/temp_dir.h"
+#include "support/worked_table.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -27,28 +28,7 @@ namespace {
 using ::coe::testing::expect_error;
 using ::coe::testing::expect_ok;
 using ::coe::testing::value_of;
-
-ScoreTable worked_table() {
-  ScoreTable table;
-  table.score = "recon";
-  table.parent = {"Tiny", "gemma4", "xxh3:1"};
-  table.layers = {LayerId{0}, LayerId{2}};
-  table.n_expert_used = 1;
-  table.n_expert_group = 3;
-  table.scores = ExpertTable<double>(2, 3);
-  table.loss = ExpertTable<double>(2, 3);
-  for (std::size_t i = 0; i < 6; ++i) {
-    table.scores.values()[i] = static_cast<double>(i % 3);
-    table.loss.values()[i] = 0.25 * static_cast<double>(i);
-  }
-  table.n_tokens = 4000;
-  table.corpus_digest = "xxh3:2";
-  table.settings = "tokens=4000";
-  table.engine = "engine";
-  table.tool_version = "1";
-  table.command_line = "coe recon";
-  return table;
-}
+using ::coe::testing::worked_table;
 
 class Table : public ::testing::Test {
  protected:

@@ -147,8 +147,18 @@ TEST_F(OneTask, FaultsNameThePlace) {
   step_fails({{"type", "x"}}, "`into`");
   step_fails({{"wait", 99999}}, "milliseconds");
   step_fails({{"resize", 5}}, "[width, height]");
+  step_fails({{"resize", {390, 0}}}, "[width, height]");
+  step_fails({{"resize", {390, 5000000000}}}, "pixels up to 8192");
   step_fails({{"same", {"s", "t"}}, {"why", "w"}}, "no screenshot `s`");
+  for (const auto* list : {"steps", "apart"}) {
+    const auto as_it_was = task_[list];
+    task_[list] = "#a";
+    expect_error(load(), Code::kCorrupt, "must be an array");
+    task_[list] = as_it_was;
+  }
   task_["steps"] = Json::array();
+  task_["category"] = "no\nne";
+  expect_error(load(), Code::kCorrupt, "no category `no\\nne`");
   task_["category"] = "none";
   expect_error(load(), Code::kCorrupt, "no category `none`");
   task_["category"] = "css";

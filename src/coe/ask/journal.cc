@@ -1,5 +1,6 @@
 #include "coe/ask/journal.h"
 
+#include "coe/base/json.h"
 #include "coe/corpus/lines.h"
 
 #include <fmt/format.h>
@@ -25,23 +26,19 @@ constexpr std::string_view kSchema = "coe.answers.journal/1";
 constexpr std::array kOutcomes = {Outcome::kDone, Outcome::kLoop, Outcome::kCut, Outcome::kEmpty,
                                   Outcome::kFailed};
 
-std::string line_of(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
-}
-
 std::string header_line(const JournalHeader& header) {
-  return line_of({{"schema", kSchema},
-                  {"questions", header.questions},
-                  {"n_question", header.n_question},
-                  {"identity", header.identity},
-                  {"settings", header.settings}});
+  return json_line(Json{{"schema", kSchema},
+                        {"questions", header.questions},
+                        {"n_question", header.n_question},
+                        {"identity", header.identity},
+                        {"settings", header.settings}});
 }
 
 std::string entry_line(std::uint64_t question, const JournalEntry& entry) {
   Json json = {{"question", question}, {"outcome", outcome_name(entry.outcome)}};
   if (entry.outcome == Outcome::kFailed) {
     json["reason"] = entry.reason;
-    return line_of(json);
+    return json_line(json);
   }
   const auto& answer = entry.answer;
   json.update({{"thinking", answer.thinking},
@@ -50,7 +47,7 @@ std::string entry_line(std::uint64_t question, const JournalEntry& entry) {
                {"n_token", answer.n_token},
                {"n_token_known", answer.n_token_known},
                {"seconds", answer.seconds}});
-  return line_of(json);
+  return json_line(json);
 }
 
 auto bad_line(const Path& path, std::uint64_t number, std::string_view why) {
@@ -88,22 +85,28 @@ std::optional<std::pair<std::uint64_t, JournalEntry>> parse_entry(const Json& js
       auto& answer = entry.answer;
       answer.thinking = json.at("thinking").get<std::string>();
       answer.content = json.at("content").get<std::string>();
-      answer.n_token_prompt = json.at("n_token_prompt").get<std::uint64_t>();
-      answer.n_token = json.at("n_token").get<std::uint64_t>();
+      const auto n_token_prompt = unsigned_at(json, "n_token_prompt");
+      const auto n_token = unsigned_at(json, "n_token");
+      if (!n_token_prompt || !n_token) return std::nullopt;
+      answer.n_token_prompt = *n_token_prompt;
+      answer.n_token = *n_token;
       answer.n_token_known = json.at("n_token_known").get<bool>();
       answer.seconds = json.at("seconds").get<double>();
     }
-    return std::pair{json.at("question").get<std::uint64_t>(), std::move(entry)};
+    const auto question = unsigned_at(json, "question");
+    if (!question) return std::nullopt;
+    return std::pair{*question, std::move(entry)};
   });
   return parsed ? std::move(*parsed) : std::nullopt;
 }
 
 Result<JournalHeader> parse_header(const Json& json, const Path& path) {
   auto found = guarded([&] {
-    if (json.at("schema").get<std::string>() != kSchema) return JournalHeader{};
-    return JournalHeader{
-        json.at("questions").get<std::string>(), json.at("n_question").get<std::uint64_t>(),
-        json.at("identity").get<std::string>(), json.at("settings").get<std::string>()};
+    const auto n_question = unsigned_at(json, "n_question");
+    if (json.at("schema").get<std::string>() != kSchema || !n_question) return JournalHeader{};
+    return JournalHeader{json.at("questions").get<std::string>(), *n_question,
+                         json.at("identity").get<std::string>(),
+                         json.at("settings").get<std::string>()};
   });
   if (!found || found->identity.empty()) return bad_line(path, 1, "no journal of coe");
   return *std::move(found);

@@ -1,6 +1,7 @@
 #include "coe/browser/devtools.h"
 
 #include "coe/base/file.h"
+#include "coe/base/json.h"
 
 #include <fmt/format.h>
 
@@ -110,7 +111,7 @@ Status DevTools::read_messages(Clock::time_point deadline) {
 void DevTools::send(const std::string& method, const Json& params, const std::string& session) {
   Json message = {{"id", ++n_sent_}, {"method", method}, {"params", params}};
   if (!session.empty()) message["sessionId"] = session;
-  auto text = message.dump(-1, ' ', false, Json::error_handler_t::replace);
+  auto text = json_text(message);
   text += '\0';
   // That it is gone is found out by reading.
   (void)write_all(in_.get(), std::as_bytes(std::span(text)), "browser");

@@ -2,6 +2,7 @@
 
 #include "coe/base/hash.h"
 #include "coe/base/rng.h"
+#include "coe/corpus/words.h"
 
 #include <fmt/format.h>
 
@@ -60,6 +61,8 @@ ChosenOption chosen_option(const JournalEntry& entry, const MultipleChoice& ques
   if (entry.outcome == Outcome::kFailed) return out;
   out.n_token = entry.answer.n_token;
   out.n_token_known = entry.answer.n_token_known;
+  const auto words = words_of(entry.answer.thinking + "\n" + entry.answer.content);
+  out.distinct4 = distinct_share(words, 4);
   out.found = extract_letter(entry.answer.content, question.options.size());
   const bool broken_off = entry.outcome == Outcome::kLoop || entry.outcome == Outcome::kCut;
   if (broken_off && out.found && out.found->rule > LetterRule::kBold) out.found.reset();

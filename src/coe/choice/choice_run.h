@@ -40,6 +40,8 @@ struct ChosenOption {
   bool right = false;
   std::uint64_t n_token = 0;
   bool n_token_known = true;
+  // distinct-4 of thinking and text: how much of it is no repetition (distinct_share of words).
+  std::optional<double> distinct4{};
 
   bool answered() const { return outcome != Outcome::kFailed; }
 };

@@ -1,5 +1,7 @@
 #include "coe/choice/questions.h"
 
+#include "coe/base/json.h"
+#include "coe/base/printable.h"
 #include "coe/base/rng.h"
 #include "coe/corpus/json_line.h"
 #include "coe/corpus/record_reader.h"
@@ -90,10 +92,7 @@ Result<MultipleChoice> read_choice(const Json& object) {
   const auto* answer = first_of(object, {"answer", "answerKey"});
   if (answer == nullptr) return bad("no field `answer`");
   const auto index = answer_of(*answer, out.options, labels);
-  if (!index)
-    return bad(
-        fmt::format("the answer {} is no option",
-                    printable(answer->dump(-1, ' ', false, Json::error_handler_t::replace))));
+  if (!index) return bad(fmt::format("the answer {} is no option", printable(json_text(*answer))));
   out.answer = *index;
   if (const auto* category = first_of(object, {"category", "subject", "domain"});
       category != nullptr && category->is_string())

@@ -21,10 +21,15 @@ ChoiceTally tally_choices(const ChoiceSet& set, std::span<const ChoiceAnswered> 
     out.n_cut += first.outcome == Outcome::kCut ? 1 : 0;
     out.n_token += first.n_token;
     out.n_token_known = out.n_token_known && first.n_token_known;
+    if (first.distinct4) {
+      ++out.n_distinct4;
+      out.distinct4 += *first.distinct4;
+    }
     out.chance += 1.0 / static_cast<double>(set.questions[i].choice.options.size());
     if (first.found) ++out.n_rule[std::string(rule_name(first.found->rule))];
   }
   if (out.n > 0) out.chance /= static_cast<double>(out.n);
+  if (out.n_distinct4 > 0) out.distinct4 /= static_cast<double>(out.n_distinct4);
   return out;
 }
 
@@ -36,6 +41,8 @@ ChoiceComparison compare_choices(std::span<const ChoiceAnswered> model,
   std::vector<double> right_parent;
   std::vector<double> tokens;
   std::vector<double> tokens_parent;
+  std::vector<double> distinct4;
+  std::vector<double> distinct4_parent;
   for (const auto i : questions) {
     const auto& a = model[i].first;
     const auto& b = parent[i].first;
@@ -49,10 +56,15 @@ ChoiceComparison compare_choices(std::span<const ChoiceAnswered> model,
     right_parent.push_back(b.right ? 1.0 : 0.0);
     tokens.push_back(static_cast<double>(a.n_token));
     tokens_parent.push_back(static_cast<double>(b.n_token));
+    if (!a.distinct4 || !b.distinct4) continue;
+    distinct4.push_back(*a.distinct4);
+    distinct4_parent.push_back(*b.distinct4);
   }
   out.test = mcnemar(out.n_only_model, out.n_only_parent);
   out.accuracy_ratio = ratio_interval(right, right_parent);
   out.token_ratio = ratio_interval(tokens, tokens_parent);
+  out.n_distinct4 = distinct4.size();
+  out.distinct4_ratio = ratio_interval(distinct4, distinct4_parent);
   return out;
 }
 

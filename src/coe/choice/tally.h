@@ -25,9 +25,11 @@ struct ChoiceTally {
   std::uint64_t n_loop = 0;
   std::uint64_t n_empty = 0;
   std::uint64_t n_cut = 0;
-  std::uint64_t n_token = 0;  // of first attempts
-  bool n_token_known = true;  // false: some were counted as streamed pieces
-  double chance = 0.0;        // share that guessing would get right: mean of 1 / options
+  std::uint64_t n_token = 0;      // of first attempts
+  bool n_token_known = true;      // false: some were counted as streamed pieces
+  std::uint64_t n_distinct4 = 0;  // first attempts of four words or more
+  double distinct4 = 0.0;         // mean over these
+  double chance = 0.0;            // share that guessing would get right: mean of 1 / options
   std::map<std::string, std::uint64_t> n_rule;  // by rule_name
 };
 
@@ -43,8 +45,10 @@ struct ChoiceComparison {
   std::uint64_t n_right = 0;
   std::uint64_t n_right_parent = 0;
   PairedTest test;
-  Interval accuracy_ratio;  // Y of method section 6; bootstrap over questions
-  Interval token_ratio;     // tokens generated, over the parent's
+  Interval accuracy_ratio;        // Y of method section 6; bootstrap over questions
+  Interval token_ratio;           // tokens generated, over the parent's
+  std::uint64_t n_distinct4 = 0;  // of n: both answers have four words or more
+  Interval distinct4_ratio;       // mean distinct-4 of these over the parent's
 };
 ChoiceComparison compare_choices(std::span<const ChoiceAnswered> model,
                                  std::span<const ChoiceAnswered> parent,

@@ -1,5 +1,7 @@
 #include "coe/cli/bench_choice_output.h"
 
+#include "coe/base/json.h"
+#include "coe/cli/interval_text.h"
 #include "coe/eval/paired.h"
 
 #include <map>
@@ -40,13 +42,9 @@ double tokens_mean(const ChoiceTally& tally) {
   return tally.n == 0 ? 0.0 : static_cast<double>(tally.n_token) / static_cast<double>(tally.n);
 }
 
-std::string percent(double share) { return fmt::format("{:.1f}", 100.0 * share); }
-
 std::string share_text(std::uint64_t count, std::uint64_t n) {
   if (n == 0) return "-";
-  const auto interval = wilson_interval(count, n);
-  return fmt::format("{} [{}, {}]", percent(interval.value), percent(interval.lower),
-                     percent(interval.upper));
+  return interval_text(wilson_interval(count, n), percent());
 }
 
 Json option_json(const ChosenOption& chosen) {
@@ -56,6 +54,7 @@ Json option_json(const ChosenOption& chosen) {
   json["rule"] = chosen.found ? Json(rule_name(chosen.found->rule)) : Json(nullptr);
   json["right"] = chosen.right;
   json["n_token"] = chosen.n_token;
+  json["distinct4"] = chosen.distinct4 ? Json(*chosen.distinct4) : Json(nullptr);
   return json;
 }
 
@@ -84,32 +83,32 @@ ChoiceReport choice_report(const ChoiceSet& set, std::span<const ChoiceAnswered>
 std::string choice_text(const ChoiceReport& report) {
   std::vector<std::vector<std::string>> table = {{"domain", "n", "right % [95 %]", "with retries",
                                                   "chance", "no letter", "loop", "empty", "cut",
-                                                  "failed", "tokens"}};
+                                                  "failed", "tokens", "distinct-4"}};
   std::vector<std::vector<std::string>> pairs = {{"against the parent", "n", "right %", "parent's",
                                                   "only here", "only parent", "p", "Y [95 %]",
-                                                  "tokens x [95 %]"}};
+                                                  "tokens x [95 %]", "distinct-4 x [95 %]"}};
   for (const auto& group : report.groups) {
     const auto& tally = group.tally;
     const auto name = group.domain.empty() ? std::string("all") : group.domain;
     table.push_back({name, fmt::format("{}", tally.n), share_text(tally.n_right, tally.n),
-                     share_text(tally.n_right_retried, tally.n), percent(tally.chance),
+                     share_text(tally.n_right_retried, tally.n), percent()(tally.chance),
                      fmt::format("{}", tally.n_no_letter), fmt::format("{}", tally.n_loop),
                      fmt::format("{}", tally.n_empty), fmt::format("{}", tally.n_cut),
-                     fmt::format("{}", tally.n_failed), fmt::format("{:.0f}", tokens_mean(tally))});
+                     fmt::format("{}", tally.n_failed), fmt::format("{:.0f}", tokens_mean(tally)),
+                     tally.n_distinct4 > 0 ? fixed(3)(tally.distinct4) : std::string("-")});
     if (!group.comparison) continue;
     const auto& pair = *group.comparison;
     const auto of = [&](std::uint64_t count) {
       return pair.n == 0 ? std::string("-")
-                         : percent(static_cast<double>(count) / static_cast<double>(pair.n));
+                         : percent()(static_cast<double>(count) / static_cast<double>(pair.n));
     };
-    const auto ratio = [](const Interval& interval) {
-      return fmt::format("{:.2f} [{:.2f}, {:.2f}]", interval.value, interval.lower, interval.upper);
-    };
-    pairs.push_back({name, fmt::format("{}", pair.n), of(pair.n_right), of(pair.n_right_parent),
-                     fmt::format("{}", pair.n_only_model), fmt::format("{}", pair.n_only_parent),
-                     fmt::format("{:.3f}", pair.test.p_mid),
-                     pair.n_right_parent > 0 ? ratio(pair.accuracy_ratio) : std::string("-"),
-                     ratio(pair.token_ratio)});
+    pairs.push_back(
+        {name, fmt::format("{}", pair.n), of(pair.n_right), of(pair.n_right_parent),
+         fmt::format("{}", pair.n_only_model), fmt::format("{}", pair.n_only_parent),
+         fmt::format("{:.3f}", pair.test.p_mid),
+         pair.n_right_parent > 0 ? interval_text(pair.accuracy_ratio, fixed(2)) : std::string("-"),
+         interval_text(pair.token_ratio, fixed(2)),
+         pair.n_distinct4 > 0 ? interval_text(pair.distinct4_ratio, fixed(2)) : std::string("-")});
   }
   auto text = format_table(table);
   if (pairs.size() > 1)
@@ -129,11 +128,13 @@ void add_choice_rows(const ChoiceReport& report, ResultRows& rows) {
     put_share(report, group, "cut_rate", tally.n_cut, rows);
     put_value(report, group, "chance", tally.n, tally.chance, rows);
     put_value(report, group, "tokens_mean", tally.n, tokens_mean(tally), rows);
+    put_value(report, group, "distinct4", tally.n_distinct4, tally.distinct4, rows);
     if (!group.comparison) continue;
     const auto& pair = *group.comparison;
     const auto n_defined = pair.n_right_parent > 0 ? pair.n : 0;
     put(report, group, "accuracy_ratio", n_defined, pair.accuracy_ratio, rows);
     put(report, group, "token_ratio", pair.n, pair.token_ratio, rows);
+    put(report, group, "distinct4_ratio", pair.n_distinct4, pair.distinct4_ratio, rows);
     put_value(report, group, "mcnemar_p_exact", pair.n, pair.test.p_exact, rows);
     put_value(report, group, "mcnemar_p_mid", pair.n, pair.test.p_mid, rows);
     put_value(report, group, "n_only_model", pair.n, static_cast<double>(pair.n_only_model), rows);
@@ -153,7 +154,7 @@ std::string choice_lines(const ChoiceSet& set, std::span<const ChoiceAnswered> a
                  {"n_option", question.choice.options.size()}};
     line.update(option_json(answers[i].first));
     if (answers[i].retry) line["retry"] = option_json(*answers[i].retry);
-    out += line.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+    out += json_line(line);
   }
   return out;
 }

@@ -1,5 +1,6 @@
 #include "coe/cli/bench_transfer_output.h"
 
+#include "coe/cli/interval_text.h"
 #include "coe/transfer/picture.h"
 
 #include <algorithm>
@@ -99,15 +100,14 @@ void add_near_far_row(const TransferResult& result, std::string_view with,
 
 // Rows of specialists with intervals, then one of the random masks: mean and range.
 std::string table_of(const TransferMatrix& matrix, Interval (*of)(const DomainEval&),
-                     const std::function<std::string(double)>& number) {
+                     const NumberText& number) {
   std::vector<std::vector<std::string>> rows = {{"specialist of"}};
   for (const auto& domain : matrix.domains) rows.front().push_back("on " + domain);
   for (std::size_t r = 0; r < matrix.n_specialist(); ++r) {
     auto& row = rows.emplace_back(std::vector<std::string>{matrix.specialists[r]});
     for (std::size_t d = 0; d < matrix.domains.size(); ++d) {
       const auto v = of(matrix.at(r, d));
-      row.push_back(fmt::format("{}{} [{}, {}]", matrix.is_own(r, d) ? "*" : "", number(v.value),
-                                number(v.lower), number(v.upper)));
+      row.push_back((matrix.is_own(r, d) ? "*" : "") + interval_text(v, number));
     }
   }
   if (matrix.n_random > 0) {
@@ -134,8 +134,7 @@ std::string likeness_name(std::string_view with) {
 
 std::string correlation_cell(const std::optional<Association>& found) {
   if (!found) return "-";
-  return fmt::format("{:.2f} [{:.2f}, {:.2f}] p {:.3f}", found->r.value, found->r.lower,
-                     found->r.upper, found->test.p);
+  return interval_text(found->r, fixed(2)) + fmt::format(" p {:.3f}", found->test.p);
 }
 
 std::string reading_text(const TransferResult& result) {

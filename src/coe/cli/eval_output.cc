@@ -1,5 +1,7 @@
 #include "coe/cli/eval_output.h"
 
+#include "coe/cli/interval_text.h"
+
 namespace coe::cli {
 
 namespace {
@@ -46,11 +48,11 @@ std::vector<std::string> domain_text(const DomainEval& d, bool has_reference,
   if (!has_reference) return row;
   const auto kl = kl_interval(d);
   row.push_back(fmt::format("{:.3f}", d.reference_perplexity()));
-  row.push_back(fmt::format("{:.4g} [{:.3g}, {:.3g}]", kl.value, kl.lower, kl.upper));
+  row.push_back(interval_text(kl, significant(4)));
   row.push_back(fmt::format("{:.2f} %", 100 * d.top1_agreement()));
   if (first == nullptr) return row;
   const auto ratio = kl_ratio(d, *first);
-  row.push_back(fmt::format("{:.3f} [{:.3f}, {:.3f}]", ratio.value, ratio.lower, ratio.upper));
+  row.push_back(interval_text(ratio, fixed(3)));
   return row;
 }
 

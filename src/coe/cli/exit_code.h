@@ -1,5 +1,6 @@
 // What the process returns. Scripts rely on these: 0 done, 1 ran and a check or a write failed, 2
-// usage, 3 bad input file, 4 engine missing or failed, 70 our bug, 130 interrupted.
+// usage, 3 bad input file, 4 engine, server or browser missing or failed, 70 our bug, 130
+// interrupted.
 #pragma once
 
 #include "coe/base/result.h"

@@ -1,4 +1,5 @@
 // coe: parse, run one verb, turn its result into an exit code.
+#include "coe/base/json.h"
 #include "coe/base/text.h"
 #include "coe/cli/exit_code.h"
 #include "coe/cli/session.h"
@@ -46,7 +47,7 @@ void report_error(const Session& session, const coe::Error& error) {
                   {"hint", error.hint},
                   {"exit_code", coe::cli::exit_code(error.code)}};
   // The process ends with the error's own code, whether or not anyone can read this.
-  (void)coe::cli::print(doc.dump(2, ' ', false, coe::cli::Json::error_handler_t::replace) + "\n");
+  (void)coe::cli::print(coe::json_text(doc, 2) + "\n");
 }
 
 // What was wrong with the arguments, and the verb or flag that was probably meant.
@@ -102,7 +103,8 @@ int run_cli(int argc, char** argv, coe::Ranks& ranks) {
   app.footer(
       "Run `coe VERB --help` for a verb's options. Exit codes: 0 done, 1 a check or a write "
       "failed,\n"
-      "2 usage, 3 bad input file, 4 engine missing or failed, 70 our bug, 130 interrupted.");
+      "2 usage, 3 bad input file, 4 engine, server or browser missing or failed, 70 our bug,\n"
+      "130 interrupted.");
   Run run;
   add_verbs(app, run);
   for (auto* verb : app.get_subcommands({})) add_common_flags(*verb, session);

@@ -127,6 +127,9 @@ Result<ScoreChoice> choose(const Options& options, const ProfileFiles& files, Ma
 }
 
 Result<int> mask(const Options& options, Session& session) {
+  if (options.score == kAuto && !options.tune.sweep.empty())
+    return fail(Code::kInvalidArgument, "--sweep: a score is chosen for one K, not for several",
+                "choose it with --score auto -k 64 first, then give --sweep that score");
   if (options.output.empty() && options.tune.sweep.empty())
     return fail(Code::kInvalidArgument, "-o: where to write the mask is not given");
   if (!options.output.empty()) COE_TRY_STATUS(check_output(options.output, session.overwrite()));
@@ -215,7 +218,7 @@ void add_mask(CLI::App& app, Run& run) {
                    "Score table of coe recon, to choose by instead of --score; the profile still "
                    "tells ranks and coverage");
   auto* output = verb->add_option("-o,--output", options->output, "Mask to write (JSON)");
-  verb->get_option("--sweep")->excludes(output);
+  verb->get_option("--sweep")->excludes(output)->excludes(verb->get_option("--keep"));
   auto* recipe = verb->add_option("--recipe", options->recipe,
                                   "Mask to build again as its passes say, from the same profiles");
   for (auto* option : decided)

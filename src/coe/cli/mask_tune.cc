@@ -1,6 +1,7 @@
 #include "coe/cli/mask_tune.h"
 
 #include "coe/base/text.h"
+#include "coe/cli/interval_text.h"
 #include "coe/tune/sweep_picture.h"
 
 #include <algorithm>
@@ -47,7 +48,7 @@ std::string sweep_text(const std::vector<SweepPoint>& points, const OpenModel* m
     if (!point.eval) continue;
     const auto kl = kl_interval(*point.eval);
     row.push_back(human_bytes(bytes_at(*model, point.n_keep)));
-    row.push_back(fmt::format("{:.3g} [{:.3g}, {:.3g}]", kl.value, kl.lower, kl.upper));
+    row.push_back(interval_text(kl, significant(3)));
     row.push_back(fmt::format("{:.3f}", point.eval->perplexity()));
     row.push_back(fmt::format("{:.3f}", point.eval->reference_perplexity()));
     row.push_back(fmt::format("{:.1f} %", 100 * point.eval->top1_agreement()));
@@ -136,8 +137,7 @@ std::string choice_text(const ScoreChoice& choice) {
     const auto& trial = choice.trials[i];
     const auto& ratio = trial.kl_to_chosen;
     rows.push_back({trial.score + (i == choice.chosen ? " (chosen)" : ""),
-                    fmt::format("{:.4g}", trial.eval.kl_mean()),
-                    fmt::format("{:.3f} [{:.3f}, {:.3f}]", ratio.value, ratio.lower, ratio.upper),
+                    fmt::format("{:.4g}", trial.eval.kl_mean()), interval_text(ratio, fixed(3)),
                     fmt::format("{:.3f}", trial.eval.perplexity()),
                     fmt::format("{:.1f} %", 100 * trial.eval.top1_agreement())});
   }

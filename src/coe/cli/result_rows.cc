@@ -1,5 +1,6 @@
 #include "coe/cli/result_rows.h"
 
+#include "coe/base/json.h"
 #include "coe/base/machine.h"
 #include "coe/base/text.h"
 
@@ -53,7 +54,7 @@ Status ResultRows::write(const Path& path, Overwrite overwrite) const {
   for (const auto& row : rows_) {
     Json line = {{"schema", "coe.result/1"}, {"kind", kind_}, {"run", run_}};
     line.update(row);
-    COE_TRY_STATUS(file.write(line.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"));
+    COE_TRY_STATUS(file.write(json_line(line)));
   }
   return file.commit();
 }

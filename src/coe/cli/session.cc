@@ -1,5 +1,6 @@
 #include "coe/cli/session.h"
 
+#include "coe/base/json.h"
 #include "coe/base/text.h"
 #include "coe/corpus/select.h"
 #include "coe/corpus/text_spec.h"
@@ -10,7 +11,7 @@ namespace coe::cli {
 Status Session::emit(const Json& document, std::string_view text) {
   console.clear();
   // Text from files may not be UTF-8; replace rather than fail.
-  if (json) return print(document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+  if (json) return print(json_text(document, 2) + "\n");
   if (quiet) return {};
   return print(text);
 }

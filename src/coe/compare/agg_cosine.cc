@@ -2,10 +2,10 @@
 
 #include "coe/base/jobs.h"
 #include "coe/base/observer.h"
+#include "coe/base/printable.h"
 #include "coe/base/result.h"
 #include "coe/compare/overlap.h"
 #include "coe/gguf/dequantizer.h"
-#include "coe/gguf/printable.h"
 #include "coe/gguf/reader.h"
 #include "coe/gguf/tensor_type.h"
 #include "coe/mask/keep_mask.h"
@@ -74,7 +74,7 @@ std::vector<Source> sources_of(const Overlap& overlap, std::size_t layer, std::u
 }
 
 std::string place(const gguf::GgufFile& file, const gguf::TensorInfo& tensor) {
-  return fmt::format("{}: tensor `{}`", file.path().string(), gguf::printable(tensor.name));
+  return fmt::format("{}: tensor `{}`", file.path().string(), printable(tensor.name));
 }
 
 tl::unexpected<Error> not_finite(const gguf::GgufFile& file, const gguf::TensorInfo& tensor,

@@ -4,6 +4,7 @@
 #include "coe/base/hash.h"
 #include "coe/base/observer.h"
 #include "coe/base/result.h"
+#include "coe/base/utf8.h"
 #include "coe/corpus/corpus.h"
 #include "coe/corpus/manifest.h"
 #include "coe/corpus/near_duplicates.h"
@@ -11,7 +12,6 @@
 #include "coe/corpus/sources.h"
 #include "coe/corpus/spec.h"
 #include "coe/corpus/text_spec.h"
-#include "coe/corpus/utf8.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>

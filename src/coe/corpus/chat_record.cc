@@ -1,5 +1,7 @@
 #include "coe/corpus/chat_record.h"
 
+#include "coe/base/json.h"
+
 #include <nlohmann/json.hpp>
 
 #include <string>
@@ -19,7 +21,7 @@ std::string chat_record_line(const ChatRecord& record) {
                      {"ended", record.ended},
                      {"n_token_prompt", record.n_token_prompt},
                      {"n_token_generated", record.n_token_generated}};
-  return line.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+  return json_line(line);
 }
 
 }  // namespace coe

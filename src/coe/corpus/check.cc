@@ -2,10 +2,10 @@
 
 #include "coe/base/observer.h"
 #include "coe/base/result.h"
+#include "coe/base/utf8.h"
 #include "coe/corpus/corpus.h"
 #include "coe/corpus/hooks.h"
 #include "coe/corpus/near_duplicates.h"
-#include "coe/corpus/utf8.h"
 
 #include <cstdint>
 #include <string>

@@ -1,6 +1,7 @@
 #include "coe/corpus/corpus.h"
 
 #include "coe/base/file.h"
+#include "coe/base/printable.h"
 #include "coe/base/result.h"
 #include "coe/corpus/json_line.h"
 #include "coe/corpus/lines.h"

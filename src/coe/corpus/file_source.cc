@@ -1,13 +1,13 @@
 #include "coe/base/file.h"
 #include "coe/base/observer.h"
 #include "coe/base/result.h"
+#include "coe/base/utf8.h"
 #include "coe/corpus/glob.h"
 #include "coe/corpus/pieces.h"
 #include "coe/corpus/sampling.h"
 #include "coe/corpus/source_steps.h"
 #include "coe/corpus/sources.h"
 #include "coe/corpus/spec.h"
-#include "coe/corpus/utf8.h"
 
 #include <fmt/format.h>
 

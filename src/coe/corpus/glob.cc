@@ -2,7 +2,7 @@
 
 #include "coe/base/file.h"
 #include "coe/base/result.h"
-#include "coe/corpus/utf8.h"
+#include "coe/base/utf8.h"
 
 #include <fmt/format.h>
 

@@ -1,7 +1,7 @@
 #include "coe/corpus/json_line.h"
 
 #include "coe/base/result.h"
-#include "coe/corpus/utf8.h"
+#include "coe/base/utf8.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -138,19 +138,6 @@ const JsonMember* find_member(const std::vector<JsonMember>& members, std::strin
   const auto found = std::find_if(members.rbegin(), members.rend(),
                                   [&](const JsonMember& member) { return member.name == name; });
   return found == members.rend() ? nullptr : &*found;
-}
-
-std::string printable(std::string_view name) {
-  constexpr std::size_t kLongest = 60;
-  std::size_t end = std::min(name.size(), kLongest);
-  while (end < name.size() && end > 0 && !is_char_start(name[end])) --end;
-  std::string out(name.substr(0, end));
-  std::replace_if(
-      out.begin(), out.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }, '?');
-  for (auto bad = find_invalid_utf8(out); bad != std::string::npos; bad = find_invalid_utf8(out))
-    out[bad] = '?';
-  if (end < name.size()) out += "…";
-  return out;
 }
 
 }  // namespace coe

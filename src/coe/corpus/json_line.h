@@ -28,8 +28,4 @@ Result<std::vector<JsonMember>> parse_json_line(std::string_view line);
 // The last member of that name (as JSON readers take it), or null.
 const JsonMember* find_member(const std::vector<JsonMember>& members, std::string_view name);
 
-// `name` fit for a one-line message: control characters and bytes that are no UTF-8 become '?', a
-// long one is cut.
-std::string printable(std::string_view name);
-
 }  // namespace coe

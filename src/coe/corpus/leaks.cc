@@ -2,9 +2,9 @@
 
 #include "coe/base/observer.h"
 #include "coe/base/result.h"
+#include "coe/base/utf8.h"
 #include "coe/corpus/corpus.h"
 #include "coe/corpus/ngram_index.h"
-#include "coe/corpus/utf8.h"
 #include "coe/corpus/words.h"
 
 #include <fmt/format.h>

@@ -2,6 +2,7 @@
 
 #include "coe/base/file.h"
 #include "coe/base/hash.h"
+#include "coe/base/json.h"
 #include "coe/base/result.h"
 #include "coe/base/text.h"
 #include "coe/corpus/build.h"
@@ -68,7 +69,7 @@ Result<std::string> manifest_json(const CorpusBuildOptions& options, std::string
     out["sources"] = Json::array();
     for (const auto& [path, file] : sources.files())
       out["sources"].push_back({{"path", path}, {"n_byte", file.n_byte}, {"digest", file.digest}});
-    return out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+    return json_text(out, 2) + "\n";
   } catch (const std::exception& error) {
     return fail(Code::kInternal, fmt::format("manifest: {}", error.what()));
   }

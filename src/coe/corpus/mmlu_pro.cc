@@ -1,5 +1,6 @@
 #include "coe/corpus/mmlu_pro.h"
 
+#include "coe/base/printable.h"
 #include "coe/base/result.h"
 #include "coe/corpus/json_line.h"
 

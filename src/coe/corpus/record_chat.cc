@@ -1,5 +1,6 @@
 #include "coe/corpus/record_chat.h"
 
+#include "coe/base/printable.h"
 #include "coe/base/result.h"
 #include "coe/corpus/hooks.h"
 #include "coe/corpus/json_line.h"

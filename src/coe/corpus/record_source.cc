@@ -1,5 +1,6 @@
 #include "coe/base/file.h"
 #include "coe/base/observer.h"
+#include "coe/base/printable.h"
 #include "coe/base/result.h"
 #include "coe/corpus/glob.h"
 #include "coe/corpus/hooks.h"

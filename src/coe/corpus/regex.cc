@@ -1,7 +1,7 @@
 #include "coe/corpus/regex.h"
 
+#include "coe/base/printable.h"
 #include "coe/base/result.h"
-#include "coe/corpus/json_line.h"
 
 #include <fmt/format.h>
 

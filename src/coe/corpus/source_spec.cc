@@ -1,8 +1,8 @@
 #include "coe/corpus/source_spec.h"
 
+#include "coe/base/printable.h"
 #include "coe/base/result.h"
 #include "coe/corpus/glob.h"
-#include "coe/corpus/json_line.h"
 #include "coe/corpus/reasoning.h"
 #include "coe/corpus/regex.h"
 #include "coe/corpus/spec.h"

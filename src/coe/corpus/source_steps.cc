@@ -1,14 +1,15 @@
 #include "coe/corpus/source_steps.h"
 
 #include "coe/base/file.h"
+#include "coe/base/printable.h"
 #include "coe/base/result.h"
+#include "coe/base/utf8.h"
 #include "coe/corpus/json_line.h"
 #include "coe/corpus/manifest.h"
 #include "coe/corpus/pieces.h"
 #include "coe/corpus/sampling.h"
 #include "coe/corpus/sources.h"
 #include "coe/corpus/spec.h"
-#include "coe/corpus/utf8.h"
 
 #include <fmt/format.h>
 

@@ -1,8 +1,8 @@
 #include "coe/corpus/spec.h"
 
 #include "coe/base/file.h"
+#include "coe/base/printable.h"
 #include "coe/base/result.h"
-#include "coe/corpus/json_line.h"
 #include "coe/corpus/near_duplicates.h"
 #include "coe/corpus/source_spec.h"
 #include "coe/corpus/toml_table.h"

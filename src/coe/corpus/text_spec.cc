@@ -1,8 +1,9 @@
 #include "coe/corpus/text_spec.h"
 
+#include "coe/base/printable.h"
 #include "coe/base/result.h"
+#include "coe/base/utf8.h"
 #include "coe/corpus/json_line.h"
-#include "coe/corpus/utf8.h"
 
 #include <fmt/format.h>
 

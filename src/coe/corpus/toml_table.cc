@@ -1,8 +1,8 @@
 #include "coe/corpus/toml_table.h"
 
+#include "coe/base/printable.h"
 #include "coe/base/result.h"
 #include "coe/base/text.h"
-#include "coe/corpus/json_line.h"
 
 #include <fmt/format.h>
 #include <toml++/toml.h>

@@ -1,13 +1,14 @@
 #include "coe/corpus/words.h"
 
 #include "coe/base/rng.h"
-#include "coe/corpus/utf8.h"
+#include "coe/base/utf8.h"
 
 #include <xxhash.h>
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -136,6 +137,15 @@ std::vector<Word> words_of(std::string_view text) {
 
 std::vector<std::uint64_t> ngrams_of(std::span<const Word> words, std::size_t n) {
   return roll(words, n, [](const Word& word) { return word.hash; });
+}
+
+std::optional<double> distinct_share(std::span<const Word> words, std::size_t n) {
+  auto grams = ngrams_of(words, n);
+  if (grams.empty()) return std::nullopt;
+  const auto n_all = static_cast<double>(grams.size());
+  std::ranges::sort(grams);
+  const auto repeated = std::ranges::unique(grams);
+  return (n_all - static_cast<double>(repeated.size())) / n_all;
 }
 
 std::vector<std::uint64_t> character_ngrams_of(std::string_view text, std::size_t n) {

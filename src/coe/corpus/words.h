@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -25,6 +26,11 @@ std::vector<Word> words_of(std::string_view text);
 std::vector<std::uint64_t> ngrams_of(std::span<const Word> words, std::size_t n);
 // The same over characters of the text squeezed.
 std::vector<std::uint64_t> character_ngrams_of(std::string_view text, std::size_t n);
+
+// Distinct n-grams over all, in (0, 1]; nothing when there are fewer than n words. Text that
+// repeats itself is far below 1, and a longer text below a shorter one. Source: Li et al., "A
+// Diversity-Promoting Objective Function for Neural Conversation Models" (2016), distinct-n.
+std::optional<double> distinct_share(std::span<const Word> words, std::size_t n);
 
 // Lower case, each run of white space one blank, none at the ends; punctuation stays.
 std::string squeeze(std::string_view text);

@@ -1,7 +1,7 @@
 #include "coe/endpoint/address.h"
 
+#include "coe/base/printable.h"
 #include "coe/base/text.h"
-#include "coe/gguf/printable.h"
 
 #include <fmt/format.h>
 
@@ -20,7 +20,7 @@ constexpr std::string_view kHint =
     "an address is host:port or a URL, such as http://127.0.0.1:8080 or https://host/v1";
 
 auto bad_address(std::string_view text, std::string_view why) {
-  return fail(Code::kInvalidArgument, fmt::format("endpoint `{}`: {}", gguf::printable(text), why),
+  return fail(Code::kInvalidArgument, fmt::format("endpoint `{}`: {}", printable(text), why),
               std::string(kHint));
 }
 
@@ -59,8 +59,7 @@ Result<Api> parse_api(std::string_view name) {
   for (const auto api : {Api::kAuto, Api::kOpenAi, Api::kOllama}) {
     if (api_name(api) == name) return api;
   }
-  return fail(Code::kInvalidArgument,
-              fmt::format("no protocol is called `{}`", gguf::printable(name)),
+  return fail(Code::kInvalidArgument, fmt::format("no protocol is called `{}`", printable(name)),
               "openai, ollama or auto");
 }
 

@@ -1,7 +1,7 @@
 #include "coe/endpoint/endpoint_answerer.h"
 
+#include "coe/base/printable.h"
 #include "coe/endpoint/reply_reader.h"
-#include "coe/gguf/printable.h"
 
 #include <fmt/format.h>
 
@@ -179,7 +179,7 @@ Result<std::string> EndpointAnswerer::only_model(Observer& observer) const {
   std::string list;
   constexpr std::size_t kShown = 10;
   for (std::size_t i = 0; i < std::min(names->size(), kShown); ++i)
-    list += (i == 0 ? "" : ", ") + gguf::printable((*names)[i]);
+    list += (i == 0 ? "" : ", ") + printable((*names)[i]);
   if (names->size() > kShown) list += ", …";
   return fail(Code::kInvalidArgument, fmt::format("{}: {} models", url, names->size()),
               list.empty() ? "name the model with --model" : "choose one with --model: " + list);

@@ -1,6 +1,7 @@
 #include "coe/endpoint/reply_reader.h"
 
-#include "coe/gguf/printable.h"
+#include "coe/base/json.h"
+#include "coe/base/printable.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -61,7 +62,7 @@ std::string message_in(const Json& document) {
     if (value->is_string()) return value->get<std::string>();
     if (const Json* message = member(*value, "message"); message != nullptr && message->is_string())
       return message->get<std::string>();
-    return value->dump(-1, ' ', false, Json::error_handler_t::replace);
+    return json_text(*value);
   }
   return {};
 }
@@ -140,7 +141,7 @@ Status ReplyReader::on_payload(std::string_view payload) {
   }
   const Json document = Json::parse(payload, nullptr, false);
   if (!document.is_object())
-    return bad_reply(fmt::format("`{}` is not a JSON object", gguf::printable(payload)));
+    return bad_reply(fmt::format("`{}` is not a JSON object", printable(payload)));
   if (member(document, "error") != nullptr)
     return fail(Code::kEngine, fmt::format("the server says: {}", error_message(payload)));
   ReplyDelta delta;
@@ -160,7 +161,7 @@ Status ReplyReader::finish() {
 std::string error_message(std::string_view body) {
   const Json document = Json::parse(body, nullptr, false);
   const std::string message = message_in(document);
-  return gguf::printable(message.empty() ? body : std::string_view(message), kShown);
+  return printable(message.empty() ? body : std::string_view(message), kShown);
 }
 
 Result<std::vector<std::string>> parse_model_list(std::string_view body) {

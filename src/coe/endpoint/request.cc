@@ -1,5 +1,7 @@
 #include "coe/endpoint/request.h"
 
+#include "coe/base/json.h"
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -117,7 +119,7 @@ std::string chat_request(const RequestOptions& options, const AnswerRequest& req
                                           : openai_request(options, request);
   for (const auto& field : options.refused) body.erase(field);
   // Text from files may not be UTF-8.
-  return body.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return json_text(body);
 }
 
 std::vector<std::string> refused_fields(const RequestOptions& options, std::string_view message) {

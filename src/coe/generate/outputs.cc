@@ -1,5 +1,6 @@
 #include "coe/generate/outputs.h"
 
+#include "coe/base/json.h"
 #include "coe/corpus/chat_record.h"
 
 #include <nlohmann/json.hpp>
@@ -19,10 +20,6 @@ constexpr std::string_view kThinking = "thinking.jsonl";
 constexpr std::string_view kLeftOut = "left_out.jsonl";
 constexpr std::string_view kFailed = "failed.jsonl";
 constexpr const char* kThinkingDomain = "cot_think";
-
-std::string line_of(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
-}
 
 class Outputs {
  public:
@@ -47,12 +44,12 @@ class Outputs {
     }
     if (entry.answer.thinking.empty()) return {};
     ++report.n_thinking;
-    return thinking_.write(line_of({{"text", entry.answer.thinking},
-                                    {"source", question.record->where},
-                                    {"domain", kThinkingDomain},
-                                    {"format", "text"},
-                                    {"problem", question.record->text},
-                                    {"ended", entry.outcome == Outcome::kDone}}));
+    return thinking_.write(json_line(Json{{"text", entry.answer.thinking},
+                                          {"source", question.record->where},
+                                          {"domain", kThinkingDomain},
+                                          {"format", "text"},
+                                          {"problem", question.record->text},
+                                          {"ended", entry.outcome == Outcome::kDone}}));
   }
 
   Status commit() {
@@ -68,20 +65,20 @@ class Outputs {
         failed_(std::move(failed)) {}
 
   Status add_failure(const GeneratedQuestion& question, const JournalEntry& entry) {
-    return failed_.write(line_of({{"source", question.record->where},
-                                  {"domain", question.domain->name},
-                                  {"problem", question.record->text},
-                                  {"reason", entry.reason}}));
+    return failed_.write(json_line(Json{{"source", question.record->where},
+                                        {"domain", question.domain->name},
+                                        {"problem", question.record->text},
+                                        {"reason", entry.reason}}));
   }
 
   Status add_left_out(const GeneratedQuestion& question, const JournalEntry& entry) {
-    return left_out_.write(line_of({{"source", question.record->where},
-                                    {"domain", question.domain->name},
-                                    {"problem", question.record->text},
-                                    {"outcome", outcome_name(entry.outcome)},
-                                    {"thinking", entry.answer.thinking},
-                                    {"solution", entry.answer.content},
-                                    {"n_token_generated", entry.answer.n_token}}));
+    return left_out_.write(json_line(Json{{"source", question.record->where},
+                                          {"domain", question.domain->name},
+                                          {"problem", question.record->text},
+                                          {"outcome", outcome_name(entry.outcome)},
+                                          {"thinking", entry.answer.thinking},
+                                          {"solution", entry.answer.content},
+                                          {"n_token_generated", entry.answer.n_token}}));
   }
 
   Status add_answer(const GeneratedQuestion& question, const JournalEntry& entry,

@@ -1,6 +1,6 @@
 #include "coe/base/file.h"
+#include "coe/base/printable.h"
 #include "coe/base/result.h"
-#include "coe/gguf/printable.h"
 #include "coe/gguf/reader.h"
 #include "coe/gguf/value.h"
 

@@ -2,9 +2,9 @@
 
 #include "coe/base/checked.h"
 #include "coe/base/file.h"
+#include "coe/base/printable.h"
 #include "coe/base/result.h"
 #include "coe/gguf/encoding.h"
-#include "coe/gguf/printable.h"
 #include "coe/gguf/sniff.h"
 #include "coe/gguf/tensor_type.h"
 #include "coe/gguf/value.h"

@@ -1,8 +1,8 @@
 #include "coe/gguf/value.h"
 
+#include "coe/base/printable.h"
 #include "coe/base/result.h"
 #include "coe/gguf/encoding.h"
-#include "coe/gguf/printable.h"
 
 #include <fmt/format.h>
 

@@ -1,8 +1,8 @@
 #include "coe/mask/keep_mask.h"
 
 #include "coe/base/hash.h"
+#include "coe/base/printable.h"
 #include "coe/base/result.h"
-#include "coe/gguf/printable.h"
 #include "coe/moe/id_list.h"
 #include "coe/moe/ids.h"
 #include "coe/moe/model.h"
@@ -21,8 +21,6 @@
 namespace coe {
 
 namespace {
-
-using gguf::printable;
 
 constexpr std::string_view kEqualCountHint =
     "one expert count serves the whole model, so every layer must keep the same number";

@@ -1,7 +1,8 @@
 // The JSON forms of a mask: docs/formats/keep-mask.md.
 
+#include "coe/base/json.h"
+#include "coe/base/printable.h"
 #include "coe/base/result.h"
-#include "coe/gguf/printable.h"
 #include "coe/mask/keep_mask.h"
 #include "coe/moe/ids.h"
 
@@ -27,7 +28,6 @@ namespace coe {
 namespace {
 
 using Json = nlohmann::ordered_json;
-using gguf::printable;
 
 constexpr std::string_view kSchemaFamily = "coe.mask/";
 constexpr std::string_view kSchema = "coe.mask/1";
@@ -54,9 +54,7 @@ std::optional<LayerId> to_layer(std::string_view key) {
   return layer;
 }
 
-std::string shown(const Json& value) {
-  return "`" + printable(value.dump(-1, ' ', false, Json::error_handler_t::replace), 40) + "`";
-}
+std::string shown(const Json& value) { return "`" + printable(json_text(value), 40) + "`"; }
 
 // First pass over the text: syntax, depth, and keys given twice, which the second pass would
 // silently merge. Member names are nlohmann's SAX interface.
@@ -241,9 +239,7 @@ Result<KeepMask> read_root(const Json& root) {
   return KeepMask::create(0, std::move(ids));
 }
 
-std::string quoted(const std::string& text) {
-  return Json(text).dump(-1, ' ', false, Json::error_handler_t::replace);
-}
+std::string quoted(const std::string& text) { return json_text(Json(text)); }
 
 // One layer a line: `"3": [0, 5, 9]`.
 std::string layers_text(const KeepMask& mask, std::string_view indent) {

@@ -1,8 +1,8 @@
 #include "coe/moe/model.h"
 
 #include "coe/base/hash.h"
+#include "coe/base/printable.h"
 #include "coe/base/result.h"
-#include "coe/gguf/printable.h"
 #include "coe/gguf/reader.h"
 #include "coe/gguf/tensor_type.h"
 #include "coe/gguf/value.h"
@@ -70,7 +70,7 @@ class Keys {
   Result<std::uint32_t> narrow(std::string_view name, std::optional<std::uint64_t> value,
                                const gguf::Value& raw) const {
     if (!value || *value > std::numeric_limits<std::uint32_t>::max())
-      return wrong(fmt::format("key `{}` is no count ({} {} vs u32)", gguf::printable(full(name)),
+      return wrong(fmt::format("key `{}` is no count ({} {} vs u32)", printable(full(name)),
                                type_name(raw.type()), raw.preview()));
     return static_cast<std::uint32_t>(*value);
   }
@@ -133,7 +133,7 @@ Result<Gating> read_gating(const Keys& keys, const gguf::Header& header, MoeMode
   if (arch == nullptr) {
     model.warnings.push_back(
         fmt::format("architecture `{}` is unknown: expert tensors were found by name and shape",
-                    gguf::printable(model.id.architecture)));
+                    printable(model.id.architecture)));
   } else if (arch->source == GatingSource::kFixed) {
     return arch->gating;
   }
@@ -165,13 +165,13 @@ Result<ExpertTensor> expert_tensor(const gguf::GgufFile& file, std::size_t index
     return fail(Code::kCorrupt,
                 fmt::format("{}: tensor `{}` does not end in the expert dimension ({} vs {} "
                             "dimensions, the last {})",
-                            file.path().string(), gguf::printable(tensor.name), shape_text(tensor),
+                            file.path().string(), printable(tensor.name), shape_text(tensor),
                             n_dims, n_slab),
                 "keys and tensors contradict each other; convert or download the model again");
   if (n_dims == 1 && gguf::traits(tensor.type).block_size != 1)
     return unsupported(file,
                        fmt::format("tensor `{}` packs several experts in one block of {}",
-                                   gguf::printable(tensor.name), gguf::traits(tensor.type).name),
+                                   printable(tensor.name), gguf::traits(tensor.type).name),
                        "quantise the model again without this tensor");
   return ExpertTensor{index, tensor.n_bytes / n_slab};
 }
@@ -232,7 +232,7 @@ Status collect_layers(const gguf::GgufFile& file, const Keys& keys, MoeModel& mo
     const auto name = split_block_name(tensors[i].name);
     if (!name) continue;
     const TensorFacts facts = tensor_facts(name->suffix);
-    const auto shown = gguf::printable(tensors[i].name);
+    const auto shown = printable(tensors[i].name);
     if (facts.role == TensorRole::kRefused)
       return unsupported(
           file, fmt::format("cannot be cut: {} (tensor `{}`)", facts.why_refused, shown), "");
@@ -272,8 +272,8 @@ Status check_token_tables(const gguf::GgufFile& file, const MoeModel& model) {
     if (type == "I32" && tensor.n_dims == 2 && tensor.ne[0] == model.n_expert_used) continue;
     return fail(Code::kCorrupt,
                 fmt::format("{}: tensor `{}` is no table of {} expert ids a token ({} {})",
-                            file.path().string(), gguf::printable(tensor.name), model.n_expert_used,
-                            type, shape_text(tensor)),
+                            file.path().string(), printable(tensor.name), model.n_expert_used, type,
+                            shape_text(tensor)),
                 "keys and tensors contradict each other; convert or download the model again");
   }
   return {};
@@ -361,7 +361,7 @@ Result<MoeModel> describe_moe(const gguf::GgufFile& file) {
                                     keys.full("expert_count"), model.n_expert));
     return unsupported(file,
                        fmt::format("no expert tensors, architecture `{}` is dense here",
-                                   gguf::printable(model.id.architecture)),
+                                   printable(model.id.architecture)),
                        "coe works on Mixture-of-Experts models");
   }
   if (model.n_expert == 0)
@@ -421,7 +421,7 @@ Status check_same_model(const ModelId& expected, const ModelId& found, std::stri
   const auto refuse = [&](std::string_view property, std::string_view a, std::string_view b) {
     return fail(Code::kMismatch,
                 fmt::format("{}: made for another model ({} `{}` vs `{}`)", what, property,
-                            gguf::printable(a), gguf::printable(b)),
+                            printable(a), printable(b)),
                 "use files made from the same parent, or make this one again");
   };
   // Fields are empty where a file does not say.

@@ -1,7 +1,7 @@
 #include "coe/moe/token_table.h"
 
+#include "coe/base/printable.h"
 #include "coe/base/result.h"
-#include "coe/gguf/printable.h"
 #include "coe/gguf/reader.h"
 #include "coe/gguf/tensor_type.h"
 #include "coe/moe/ids.h"
@@ -24,11 +24,11 @@ Result<std::vector<float>> unit_rows(const gguf::GgufFile& file, const MoeModel&
                                      const MoeLayer& layer) {
   const auto& router = file.header().tensors[layer.router];
   if (gguf::traits(router.type).name != "F32")
-    return fail(Code::kUnsupported,
-                fmt::format("{}: tensor `{}` is {}, substitutes in a token table need F32",
-                            file.path().string(), gguf::printable(router.name),
-                            gguf::traits(router.type).name),
-                "convert the original model again: routers stay F32 there");
+    return fail(
+        Code::kUnsupported,
+        fmt::format("{}: tensor `{}` is {}, substitutes in a token table need F32",
+                    file.path().string(), printable(router.name), gguf::traits(router.type).name),
+        "convert the original model again: routers stay F32 there");
   std::vector<float> rows(router.n_bytes / sizeof(float));
   COE_TRY_STATUS(file.read(router, 0, std::as_writable_bytes(std::span(rows))));
   const std::size_t width = rows.size() / model.n_expert;

@@ -1,7 +1,7 @@
 #include "coe/profile/chat.h"
 
+#include "coe/base/printable.h"
 #include "coe/base/rng.h"
-#include "coe/corpus/json_line.h"
 #include "coe/corpus/window.h"
 #include "coe/engine/prompt.h"
 

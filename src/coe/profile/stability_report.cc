@@ -1,5 +1,6 @@
 #include "coe/profile/stability_report.h"
 
+#include "coe/base/json.h"
 #include "coe/base/text.h"
 #include "coe/picture/svg.h"
 
@@ -231,7 +232,7 @@ std::string stability_json(const StabilityReport& report, const RoutingStats& st
                          {"passes", std::move(passes)},
                          {"points", points_json(report)},
                          {"layers", layers_json(report)}};
-  return document.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
+  return json_text(document, 1) + "\n";
 }
 
 std::string stability_svg(const StabilityReport& report, const RoutingStats& stats) {

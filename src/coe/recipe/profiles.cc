@@ -1,8 +1,8 @@
 #include "coe/recipe/profiles.h"
 
+#include "coe/base/printable.h"
 #include "coe/base/result.h"
 #include "coe/base/text.h"
-#include "coe/gguf/printable.h"
 #include "coe/routing/stats.h"
 
 #include <fmt/format.h>
@@ -18,8 +18,6 @@
 namespace coe {
 
 namespace {
-
-using gguf::printable;
 
 bool names(std::string_view pattern, std::string_view domain) {
   if (pattern.starts_with("*/")) return domain.ends_with(pattern.substr(1));

@@ -1,6 +1,6 @@
 // From the passes of a mask back to its recipe.
+#include "coe/base/printable.h"
 #include "coe/base/result.h"
-#include "coe/gguf/printable.h"
 #include "coe/mask/keep_mask.h"
 #include "coe/mask/pass.h"
 #include "coe/recipe/recipe.h"
@@ -22,7 +22,6 @@ namespace coe {
 namespace {
 
 using Json = nlohmann::ordered_json;
-using gguf::printable;
 
 constexpr const char* kRemakeHint =
     "make the mask again from its profiles, with the options of old";

@@ -1,7 +1,7 @@
 #include "coe/recipe/recipe.h"
 
+#include "coe/base/printable.h"
 #include "coe/base/result.h"
-#include "coe/gguf/printable.h"
 #include "coe/mask/builder.h"
 #include "coe/moe/expert_table.h"
 #include "coe/moe/top_k.h"
@@ -86,11 +86,11 @@ class MaskJob {
 Result<const NamedProfile*> MaskJob::resolve(std::string_view digest) {
   const auto* profile = profiles_.find(digest);
   if (profile == nullptr)
-    return fail(Code::kNotFound,
-                fmt::format("no profile given has the content {} that the recipe names",
-                            gguf::printable(digest)),
-                "give every profile that the mask was made from; its passes say which corpora and "
-                "sub-domains");
+    return fail(
+        Code::kNotFound,
+        fmt::format("no profile given has the content {} that the recipe names", printable(digest)),
+        "give every profile that the mask was made from; its passes say which corpora and "
+        "sub-domains");
   if (reference_ == nullptr) reference_ = profile->stats;
   if (auto status = check_same_routing(*reference_, *profile->stats); !status)
     return tl::unexpected<Error>(std::move(status).error().context(profile->name));
@@ -176,7 +176,7 @@ Result<const ScoreTable*> MaskJob::table() const {
   if (found == nullptr)
     return fail(Code::kNotFound,
                 fmt::format("no score table given has the content {} that the recipe names",
-                            gguf::printable(recipe_.table)),
+                            printable(recipe_.table)),
                 "give the table that the mask was made from with --score-table");
   const auto& table = *found->table;
   const auto& shape = reference_->shape;

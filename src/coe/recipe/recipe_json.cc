@@ -1,5 +1,6 @@
 #include "coe/recipe/recipe_json.h"
 
+#include "coe/base/json.h"
 #include "coe/base/result.h"
 #include "coe/mask/pass.h"
 #include "coe/moe/ids.h"
@@ -21,9 +22,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 // Names of sub-domains may hold bytes that are no UTF-8.
-MaskPass as_pass(const Json& pass) {
-  return {pass.dump(-1, ' ', false, Json::error_handler_t::replace)};
-}
+MaskPass as_pass(const Json& pass) { return {json_text(pass)}; }
 
 // The digest decides; the rest tells people which profile that is.
 Json profile_json(const NamedProfile& profile) {

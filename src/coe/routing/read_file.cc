@@ -1,6 +1,6 @@
 #include "coe/base/file.h"
+#include "coe/base/printable.h"
 #include "coe/base/result.h"
-#include "coe/gguf/printable.h"
 #include "coe/gguf/reader.h"
 #include "coe/gguf/tensor_type.h"
 #include "coe/gguf/typed_keys.h"
@@ -30,7 +30,6 @@ namespace {
 
 using gguf::find_array;
 using gguf::find_value;
-using gguf::printable;
 using gguf::read_string;
 using gguf::read_u32;
 using gguf::TensorInfo;

@@ -1,8 +1,8 @@
 #include "coe/routing/stats.h"
 
 #include "coe/base/checked.h"
+#include "coe/base/printable.h"
 #include "coe/base/result.h"
-#include "coe/gguf/printable.h"
 #include "coe/moe/id_list.h"
 #include "coe/moe/ids.h"
 #include "coe/moe/model.h"
@@ -23,8 +23,6 @@
 namespace coe {
 
 namespace {
-
-using gguf::printable;
 
 // Up to here doubles hold every count exactly and no sum of counts overflows.
 constexpr std::int64_t kMaxCount = std::int64_t{1} << 53;

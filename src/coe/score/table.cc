@@ -1,8 +1,8 @@
 #include "coe/score/table.h"
 
 #include "coe/base/hash.h"
+#include "coe/base/printable.h"
 #include "coe/base/result.h"
-#include "coe/gguf/printable.h"
 #include "coe/gguf/reader.h"
 #include "coe/gguf/tensor_type.h"
 #include "coe/gguf/typed_keys.h"
@@ -99,7 +99,7 @@ Status check_kind(const gguf::Header& header) {
   if (type != kType)
     return fail(Code::kCorrupt,
                 fmt::format("holds a `{}`, not a score table",
-                            gguf::printable(type.value_or("GGUF file of no named type"))),
+                            printable(type.value_or("GGUF file of no named type"))),
                 "make one with `coe recon`");
   COE_TRY(const auto version, gguf::read_u32(header, kVersionKey));
   if (version == kVersion) return {};

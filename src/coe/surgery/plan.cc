@@ -1,9 +1,9 @@
 #include "coe/surgery/plan.h"
 
 #include "coe/base/checked.h"
+#include "coe/base/printable.h"
 #include "coe/base/result.h"
 #include "coe/gguf/encoding.h"
-#include "coe/gguf/printable.h"
 #include "coe/gguf/reader.h"
 #include "coe/gguf/tensor_type.h"
 #include "coe/gguf/value.h"
@@ -160,7 +160,7 @@ class Planner {
       if (gguf::traits(info.type).name != "F32")
         return fail(Code::kUnsupported,
                     fmt::format("{}: tensor `{}` is {}, closing a router needs F32",
-                                parent_.path().string(), gguf::printable(info.name),
+                                parent_.path().string(), printable(info.name),
                                 gguf::traits(info.type).name),
                     "use --mode slice");
       COE_TRY(auto bytes, parent_.read_all(info));
@@ -197,8 +197,8 @@ class Planner {
         if (id < 0 || static_cast<std::uint32_t>(id) >= model_.n_expert)
           return fail(Code::kCorrupt,
                       fmt::format("{}: tensor `{}`: token {} names expert {} of {}",
-                                  parent_.path().string(), gguf::printable(info.name), at / n_used,
-                                  id, model_.n_expert),
+                                  parent_.path().string(), printable(info.name), at / n_used, id,
+                                  model_.n_expert),
                       "the file is damaged: download or copy it again");
       substitute_row(row, order);
       if (options_.mode == SurgeryMode::kZero) continue;  // ids stay as they are

@@ -1,7 +1,7 @@
 #include "coe/verify/kept.h"
 
+#include "coe/base/printable.h"
 #include "coe/base/result.h"
-#include "coe/gguf/printable.h"
 #include "coe/gguf/reader.h"
 #include "coe/gguf/value.h"
 #include "coe/mask/keep_mask.h"

@@ -1,8 +1,8 @@
 #include "coe/verify/structure.h"
 
 #include "coe/base/checked.h"
+#include "coe/base/printable.h"
 #include "coe/base/result.h"
-#include "coe/gguf/printable.h"
 #include "coe/gguf/reader.h"
 #include "coe/gguf/tensor_type.h"
 #include "coe/gguf/value.h"
@@ -26,8 +26,6 @@
 
 namespace coe {
 namespace {
-
-using gguf::printable;
 
 std::string key_place(std::string_view key) { return fmt::format("key `{}`", printable(key)); }
 

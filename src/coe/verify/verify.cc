@@ -2,9 +2,9 @@
 
 #include "coe/base/file.h"
 #include "coe/base/observer.h"
+#include "coe/base/printable.h"
 #include "coe/base/result.h"
 #include "coe/gguf/dequantizer.h"
-#include "coe/gguf/printable.h"
 #include "coe/gguf/reader.h"
 #include "coe/gguf/value.h"
 #include "coe/mask/keep_mask.h"
@@ -38,11 +38,10 @@ Result<std::uint32_t> read_count(const gguf::GgufFile& child, const MoeModel& pa
   const gguf::Value* value = child.header().find_key(key);
   const auto count = value == nullptr ? std::nullopt : value->as_uint();
   if (!count || *count == 0 || *count > most)
-    return fail(
-        Code::kMismatch,
-        fmt::format("{}: key `{}` is {} vs 1 to {}", child.path().string(), gguf::printable(key),
-                    value == nullptr ? "missing" : value->preview(), most),
-        "give the parent first and a specialist cut from it second");
+    return fail(Code::kMismatch,
+                fmt::format("{}: key `{}` is {} vs 1 to {}", child.path().string(), printable(key),
+                            value == nullptr ? "missing" : value->preview(), most),
+                "give the parent first and a specialist cut from it second");
   return static_cast<std::uint32_t>(*count);
 }
 

@@ -1,5 +1,6 @@
 #include "coe/webgen/compile.h"
 
+#include "coe/base/json.h"
 #include "coe/browser/child_process.h"
 #include "coe/browser/sandbox.h"
 
@@ -28,9 +29,7 @@ Result<CompiledAnswer> compile_answer(const Path& folder, WebFormat format, std:
     COE_TRY(command, sandboxed(command, {toolchain}));
   }
   const nlohmann::json job = {{"format", format_name(format)}, {"source", source}};
-  COE_TRY(
-      const auto ran,
-      run_program(command, job.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace), {}));
+  COE_TRY(const auto ran, run_program(command, json_text(job), {}));
   const auto result = nlohmann::json::parse(ran.output, nullptr, false);
   if (ran.exit_code != 0 || !result.is_object())
     return fail(Code::kEngine, fmt::format("the toolchain ended with {}: {}", ran.exit_code,

@@ -5,12 +5,10 @@
 #include "coe/base/observer.h"
 #include "coe/base/result.h"
 #include "coe/browser/browser.h"
+#include "coe/webgen/outcome.h"
 #include "coe/webgen/task.h"
-#include "coe/webgen/trial.h"
 
 #include <cstddef>
-#include <cstdint>
-#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -22,18 +20,6 @@ struct WebAttempt {
   std::string name;      // names it among those of the task: "1", or a mutant's name
   std::string text;
   bool is_source = false;  // the file itself, not a model's reply
-};
-
-struct WebOutcome {
-  std::size_t task = 0;
-  std::string name;
-  std::optional<TrialFault> fault;    // none: passed
-  std::vector<std::string> pictures;  // file names in the folder of pictures
-  std::vector<std::string> blocked;
-  double seconds = 0.0;
-  std::uint64_t peak_memory = 0;
-
-  bool passed() const { return !fault.has_value(); }
 };
 
 struct WebRunOptions {

@@ -1,6 +1,7 @@
 #include "coe/webgen/task.h"
 
 #include "coe/base/hash.h"
+#include "coe/base/printable.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -23,6 +24,7 @@ constexpr std::array<std::string_view, 16> kFaults = {
 
 constexpr int kWithin = 1000;
 constexpr int kMaxWait = 5000;
+constexpr int kMaxLength = 8192;
 
 // Which steps there are: the key that names one, and the others that it must or may have.
 struct StepShape {
@@ -80,6 +82,10 @@ Result<int> milliseconds(const Json& step, std::string_view key, int otherwise,
   return found->get<int>();
 }
 
+bool is_length(const Json& pixels) {
+  return pixels.is_number_unsigned() && pixels > 0 && pixels <= kMaxLength;
+}
+
 Status check_keys(const Json& step, const StepShape& shape, const std::string& where) {
   std::set<std::string_view> known = {shape.key, "why"};
   if (!shape.target.empty()) known.insert(shape.target);
@@ -88,8 +94,8 @@ Status check_keys(const Json& step, const StepShape& shape, const std::string& w
   if (shape.kind == StepKind::kDrag) known.insert("to");
   for (const auto& item : step.items())
     if (!known.contains(item.key()))
-      return fail(Code::kCorrupt,
-                  fmt::format("{}: `{}` is no key of `{}`", where, item.key(), shape.key));
+      return fail(Code::kCorrupt, fmt::format("{}: `{}` is no key of `{}`", where,
+                                              printable(item.key()), shape.key));
   return {};
 }
 
@@ -132,9 +138,10 @@ Result<WebStep> parse_step(const Json& step, const std::string& where) {
       break;
     }
     case StepKind::kResize:
-      if (!main.is_array() || main.size() != 2 || !main[0].is_number_integer() ||
-          !main[1].is_number_integer())
-        return fail(Code::kCorrupt, fmt::format("{}: `resize` must be [width, height]", where));
+      if (!main.is_array() || main.size() != 2 || !is_length(main[0]) || !is_length(main[1]))
+        return fail(Code::kCorrupt,
+                    fmt::format("{}: `resize` must be [width, height], pixels up to {}", where,
+                                kMaxLength));
       out.size = {main[0].get<int>(), main[1].get<int>()};
       break;
     case StepKind::kDiffer:
@@ -165,16 +172,15 @@ Status check_shots(const std::vector<WebStep>& steps, const std::string& where) 
     if (step.kind != StepKind::kDiffer && step.kind != StepKind::kSame) continue;
     for (const auto& name : {step.what, step.other})
       if (!shots.contains(name))
-        return fail(Code::kCorrupt,
-                    fmt::format("{}: step {}: no screenshot `{}` was taken", where, i + 1, name));
+        return fail(Code::kCorrupt, fmt::format("{}: step {}: no screenshot `{}` was taken", where,
+                                                i + 1, printable(name)));
   }
   return {};
 }
 
-Result<Json> parse_file(const Path& path, std::string& text) {
-  COE_TRY(text, read_text(path));
+Result<Json> parse_json(std::string_view text, const std::string& where) {
   auto json = Json::parse(text, nullptr, false);
-  if (json.is_discarded()) return fail(Code::kCorrupt, path.string() + ": is no JSON");
+  if (json.is_discarded()) return fail(Code::kCorrupt, where + ": is no JSON");
   return json;
 }
 
@@ -192,73 +198,31 @@ Result<std::string> mutated(const std::string& reference, const Json& mutant,
       return fail(Code::kCorrupt, where + ": each of `replace` must be [from, to]");
     const auto at = reference.find(pair[0]);
     if (at == std::string::npos || reference.find(pair[0], at + 1) != std::string::npos)
-      return fail(Code::kCorrupt,
-                  fmt::format("{}: `{}` does not occur once in the reference", where, pair[0]));
+      return fail(Code::kCorrupt, fmt::format("{}: `{}` does not occur once in the reference",
+                                              where, printable(pair[0])));
     const auto now = out.find(pair[0]);
     if (now == std::string::npos)
-      return fail(Code::kCorrupt,
-                  fmt::format("{}: `{}` is gone by an earlier replacement", where, pair[0]));
+      return fail(Code::kCorrupt, fmt::format("{}: `{}` is gone by an earlier replacement", where,
+                                              printable(pair[0])));
     out.replace(now, pair[0].size(), pair[1]);
   }
   return out;
 }
 
-Status load_mutants(const Path& path, WebTask& task, std::string& text) {
-  COE_TRY(const auto json, parse_file(path, text));
-  if (!json.is_array()) return fail(Code::kCorrupt, path.string() + ": must be an array");
-  for (const auto& one : json) {
-    WebMutant mutant;
-    mutant.name = one.is_object() ? string_at(one, "name") : std::string();
-    const auto where = fmt::format("{}: mutant `{}`", path.string(), mutant.name);
-    const auto kind = one.is_object() ? fault_from_name(string_at(one, "kind")) : std::nullopt;
-    if (mutant.name.empty() || !kind)
-      return fail(Code::kCorrupt, where + ": `name` or `kind` is missing or unknown");
-    mutant.kind = *kind;
-    mutant.why = string_at(one, "why");
-    mutant.about = string_at(one, "about");
-    COE_TRY(mutant.source, mutated(task.reference, one, where));
-    for (const auto& other : task.mutants)
-      if (other.kind == mutant.kind && other.about == mutant.about)
-        return fail(Code::kCorrupt, fmt::format("{}: fails as `{}` does", where, other.name));
-    task.mutants.push_back(std::move(mutant));
-  }
-  return {};
-}
-
 Result<WebTask> load_task(const Path& folder, std::string& all_text) {
-  WebTask task;
+  const auto read = [&](const Path& name) -> Result<std::string> {
+    COE_TRY(auto text, read_text(folder / name));
+    all_text += text;
+    return text;
+  };
+  COE_TRY(const auto text, read("task.json"));
+  COE_TRY(auto task, parse_web_task(text, (folder / "task.json").string()));
   task.id = folder.filename().string();
-  const Path path = folder / "task.json";
-  const std::string where = path.string();
-  std::string text;
-  COE_TRY(const auto json, parse_file(path, text));
-  all_text += text;
-  if (!json.is_object() || string_at(json, "schema") != "coe.web-task/1")
-    return fail(Code::kUnsupported, where + ": is no coe.web-task/1");
-  COE_TRY(task.title, text_of(json, "title", where));
-  COE_TRY(task.category, text_of(json, "category", where));
-  COE_TRY(const auto format, text_of(json, "format", where));
-  COE_TRY(task.prompt, text_of(json, "prompt", where));
-  if (std::ranges::find(kWebCategories, task.category) == kWebCategories.end())
-    return fail(Code::kCorrupt, fmt::format("{}: no category `{}`", where, task.category));
-  const auto at = std::ranges::find(kFormats, format);
-  if (at == kFormats.end())
-    return fail(Code::kCorrupt, fmt::format("{}: no format `{}`", where, format));
-  task.format = static_cast<WebFormat>(at - kFormats.begin());
-  COE_TRY(task.elements, texts_of(json.value("elements", Json()), where + ": `elements`"));
-  for (const auto& group : json.value("apart", Json::array())) {
-    COE_TRY(auto targets, texts_of(group, where + ": each of `apart`"));
-    task.apart.push_back(std::move(targets));
-  }
-  for (const auto& step : json.value("steps", Json::array())) {
-    COE_TRY(auto parsed,
-            parse_step(step, fmt::format("{}: step {}", where, task.steps.size() + 1)));
-    task.steps.push_back(std::move(parsed));
-  }
-  COE_TRY_STATUS(check_shots(task.steps, where));
-  COE_TRY(task.reference, read_text(folder / fmt::format("reference.{}", format)));
-  all_text += task.reference;
-  COE_TRY_STATUS(load_mutants(folder / "mutants.json", task, text));
+  COE_TRY(task.reference, read(fmt::format("reference.{}", format_name(task.format))));
+  // What fails does not change what passes: mutants are not part of the digest.
+  const Path mutants = folder / "mutants.json";
+  COE_TRY(const auto mutants_text, read_text(mutants));
+  COE_TRY(task.mutants, parse_web_mutants(mutants_text, task.reference, mutants.string()));
   return task;
 }
 
@@ -279,6 +243,66 @@ std::optional<WebFault> fault_from_name(std::string_view name) {
   const auto at = std::ranges::find(kFaults, name);
   if (at == kFaults.end()) return {};
   return static_cast<WebFault>(at - kFaults.begin());
+}
+
+Result<WebTask> parse_web_task(std::string_view text, const std::string& where) {
+  COE_TRY(const auto json, parse_json(text, where));
+  if (!json.is_object() || string_at(json, "schema") != "coe.web-task/1")
+    return fail(Code::kUnsupported, where + ": is no coe.web-task/1");
+  WebTask task;
+  COE_TRY(task.title, text_of(json, "title", where));
+  COE_TRY(task.category, text_of(json, "category", where));
+  COE_TRY(const auto format, text_of(json, "format", where));
+  COE_TRY(task.prompt, text_of(json, "prompt", where));
+  if (std::ranges::find(kWebCategories, task.category) == kWebCategories.end())
+    return fail(Code::kCorrupt,
+                fmt::format("{}: no category `{}`", where, printable(task.category)));
+  const auto at = std::ranges::find(kFormats, format);
+  if (at == kFormats.end())
+    return fail(Code::kCorrupt, fmt::format("{}: no format `{}`", where, printable(format)));
+  task.format = static_cast<WebFormat>(at - kFormats.begin());
+  COE_TRY(task.elements, texts_of(json.value("elements", Json()), where + ": `elements`"));
+  const auto apart = json.value("apart", Json::array());
+  if (!apart.is_array()) return fail(Code::kCorrupt, where + ": `apart` must be an array");
+  for (const auto& group : apart) {
+    COE_TRY(auto targets, texts_of(group, where + ": each of `apart`"));
+    task.apart.push_back(std::move(targets));
+  }
+  const auto steps = json.value("steps", Json::array());
+  if (!steps.is_array()) return fail(Code::kCorrupt, where + ": `steps` must be an array");
+  for (const auto& step : steps) {
+    COE_TRY(auto parsed,
+            parse_step(step, fmt::format("{}: step {}", where, task.steps.size() + 1)));
+    task.steps.push_back(std::move(parsed));
+  }
+  COE_TRY_STATUS(check_shots(task.steps, where));
+  return task;
+}
+
+Result<std::vector<WebMutant>> parse_web_mutants(std::string_view text,
+                                                 const std::string& reference,
+                                                 const std::string& where) {
+  COE_TRY(const auto json, parse_json(text, where));
+  if (!json.is_array()) return fail(Code::kCorrupt, where + ": must be an array");
+  std::vector<WebMutant> mutants;
+  for (const auto& one : json) {
+    WebMutant mutant;
+    mutant.name = one.is_object() ? string_at(one, "name") : std::string();
+    const auto at = fmt::format("{}: mutant `{}`", where, printable(mutant.name));
+    const auto kind = one.is_object() ? fault_from_name(string_at(one, "kind")) : std::nullopt;
+    if (mutant.name.empty() || !kind)
+      return fail(Code::kCorrupt, at + ": `name` or `kind` is missing or unknown");
+    mutant.kind = *kind;
+    mutant.why = string_at(one, "why");
+    mutant.about = string_at(one, "about");
+    COE_TRY(mutant.source, mutated(reference, one, at));
+    for (const auto& other : mutants)
+      if (other.kind == mutant.kind && other.about == mutant.about)
+        return fail(Code::kCorrupt,
+                    fmt::format("{}: fails as `{}` does", at, printable(other.name)));
+    mutants.push_back(std::move(mutant));
+  }
+  return mutants;
 }
 
 Result<WebSuite> load_web_suite(const Path& folder, std::span<const std::string> only) {

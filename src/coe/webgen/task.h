@@ -102,6 +102,14 @@ struct WebSuite {
   std::string digest;          // of tasks, helpers and toolchain
 };
 
+// Of a task's files (docs/formats/web-task.md): task.json without `id`, `reference` and `mutants`;
+// and mutants.json, whose entries change the reference. `where` names the file in messages. Errors:
+// kCorrupt, with key and step or mutant; kUnsupported for another schema.
+Result<WebTask> parse_web_task(std::string_view text, const std::string& where);
+Result<std::vector<WebMutant>> parse_web_mutants(std::string_view text,
+                                                 const std::string& reference,
+                                                 const std::string& where);
+
 // `folder`: the suite's, with tasks/, page.js and toolchain/. `only`: names of tasks or categories;
 // empty: all. Errors: kNotFound, also for a name in `only` that is none; kCorrupt, with task, key
 // and step.

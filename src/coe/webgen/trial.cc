@@ -1,5 +1,6 @@
 #include "coe/webgen/trial.h"
 
+#include "coe/base/json.h"
 #include "coe/browser/image.h"
 #include "coe/webgen/compile.h"
 #include "coe/webgen/extract.h"
@@ -24,9 +25,7 @@ constexpr double kDifferent = 0.001;  // of the pixels of two screenshots
 constexpr std::chrono::milliseconds kPoll{25};
 
 // A text as JavaScript.
-std::string quoted(const std::string& text) {
-  return Json(text).dump(-1, ' ', false, Json::error_handler_t::replace);
-}
+std::string quoted(const std::string& text) { return json_text(Json(text)); }
 
 WebFault fault_of(PageFault fault) {
   switch (fault) {

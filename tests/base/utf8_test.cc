@@ -1,4 +1,4 @@
-#include "coe/corpus/utf8.h"
+#include "coe/base/utf8.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-// UTF-8 as corpora need it: is it valid, and how many characters is it.
+// UTF-8: is it valid, and how many characters is it.
 #pragma once
 
 #include <cstddef>
@@ -7,8 +7,12 @@
 
 namespace coe {
 
+// Bytes of the sequence that `text` begins with; 0 when it is not valid, or `text` is empty.
+// Source: The Unicode Standard 15, table 3-7.
+std::size_t utf8_length(std::string_view text);
+
 // Offset of the first byte that breaks UTF-8 (overlong forms, surrogates and values above U+10FFFF
-// do), or npos. Source: The Unicode Standard 15, table 3-7.
+// do), or npos.
 std::size_t find_invalid_utf8(std::string_view text);
 
 // Code points of valid UTF-8.

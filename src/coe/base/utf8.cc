@@ -1,4 +1,4 @@
-#include "coe/corpus/utf8.h"
+#include "coe/base/utf8.h"
 
 #include <algorithm>
 #include <cstdint>
@@ -10,13 +10,15 @@ namespace {
 
 constexpr std::uint64_t kHighBits = 0x8080808080808080U;
 
-// Length of the sequence at `text[i]`, 0 when it is not valid. table 3-7: only the second byte has
-// ranges of its own, by lead byte.
-std::size_t sequence_length(std::string_view text, std::size_t i) {
-  const auto byte = [&](std::size_t k) { return static_cast<unsigned char>(text[i + k]); };
+}  // namespace
+
+std::size_t utf8_length(std::string_view text) {
+  const auto byte = [&](std::size_t k) { return static_cast<unsigned char>(text[k]); };
+  if (text.empty()) return 0;
   const unsigned char lead = byte(0);
   if (lead < 0x80) return 1;
   std::size_t length = 0;
+  // Only the second byte has ranges of its own, by lead byte.
   unsigned char low = 0x80;
   unsigned char high = 0xbf;
   if (lead >= 0xc2 && lead <= 0xdf) {
@@ -30,15 +32,13 @@ std::size_t sequence_length(std::string_view text, std::size_t i) {
     if (lead == 0xf0) low = 0x90;
     if (lead == 0xf4) high = 0x8f;
   }
-  if (length == 0 || text.size() - i < length) return 0;
+  if (length == 0 || text.size() < length) return 0;
   if (byte(1) < low || byte(1) > high) return 0;
   for (std::size_t k = 2; k < length; ++k) {
-    if (is_char_start(text[i + k])) return 0;
+    if (is_char_start(text[k])) return 0;
   }
   return length;
 }
-
-}  // namespace
 
 std::size_t find_invalid_utf8(std::string_view text) {
   std::size_t i = 0;
@@ -51,7 +51,7 @@ std::size_t find_invalid_utf8(std::string_view text) {
         continue;
       }
     }
-    const std::size_t length = sequence_length(text, i);
+    const std::size_t length = utf8_length(text.substr(i));
     if (length == 0) return i;
     i += length;
   }

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace coe::gguf {
+namespace coe {
 
 inline constexpr std::size_t kPrintableBytes = 80;
 
@@ -13,4 +13,4 @@ inline constexpr std::size_t kPrintableBytes = 80;
 // input, with "…" where it was cut.
 std::string printable(std::string_view text, std::size_t max_bytes = kPrintableBytes);
 
-}  // namespace coe::gguf
+}  // namespace coe

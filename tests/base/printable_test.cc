@@ -1,10 +1,10 @@
-#include "coe/gguf/printable.h"
+#include "coe/base/printable.h"
 
 #include <gtest/gtest.h>
 
 #include <string>
 
-namespace coe::gguf {
+namespace coe {
 namespace {
 
 TEST(Printable, KeepsPlainAndUtf8Text) {
@@ -37,4 +37,4 @@ TEST(Printable, CutsLongTextAtACharacter) {
 }
 
 }  // namespace
-}  // namespace coe::gguf
+}  // namespace coe

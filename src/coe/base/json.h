@@ -1,0 +1,35 @@
+// JSON as all of coe writes it, beside what the library does.
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace coe {
+
+// `Json` is nlohmann::json or nlohmann::ordered_json. Bytes that are no UTF-8, as models may give
+// them, become U+FFFD. `indent` −1: one line.
+template <class Json>
+std::string json_text(const Json& json, int indent = -1) {
+  return json.dump(indent, ' ', false, Json::error_handler_t::replace);
+}
+
+// A line of a JSON Lines file, with its newline.
+template <class Json>
+std::string json_line(const Json& json) {
+  return json_text(json) + "\n";
+}
+
+// Nothing where `object` is none, or the member is missing, negative, or no whole number (which the
+// library would convert).
+template <class Json>
+std::optional<std::uint64_t> unsigned_at(const Json& object, std::string_view key) {
+  const auto found = object.find(key);
+  if (found == object.end() || !found->is_number_unsigned()) return std::nullopt;
+  return found->template get<std::uint64_t>();
+}
+
+}  // namespace coe
