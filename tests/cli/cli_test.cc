@@ -100,6 +100,8 @@ TEST_F(Cli, UsageErrorsExitWith2AndSuggest) {
   expect_error("coe inspct parent.gguf", 2, "inspct", "did you mean `inspect`");
   expect_error("coe mask -p parent.profile.gguf -k 8 -o m.json --scoer util", 2, "--scoer",
                "did you mean `--score`");
+  expect_error("coe bench web --only css", 2, "unknown option `--only`",
+               "run `coe bench web --help`");
   expect_error("coe prune -m parent.gguf", 2, "--mask", "");
 }
 

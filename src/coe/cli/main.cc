@@ -54,6 +54,7 @@ void report_error(const Session& session, const coe::Error& error) {
 void report_usage(const CLI::App& app, const CLI::ParseError& problem,
                   const std::vector<std::string>& words) {
   const CLI::App* level = &app;
+  std::string verb = "coe";
   std::string message = problem.what();
   std::string unknown;
   std::vector<std::string> known;
@@ -73,6 +74,7 @@ void report_usage(const CLI::App& app, const CLI::ParseError& problem,
         break;
       }
       level = subs.front();
+      verb += " " + level->get_name();
     } else if (word.starts_with("--") && std::find(known.begin(), known.end(),
                                                    word.substr(0, word.find('='))) == known.end()) {
       unknown = word;
@@ -85,8 +87,7 @@ void report_usage(const CLI::App& app, const CLI::ParseError& problem,
   if (!near.empty())
     coe::cli::print_stderr(fmt::format("hint: did you mean `{}`?\n", near));
   else
-    coe::cli::print_stderr(
-        fmt::format("hint: run `{} --help`\n", level == &app ? "coe" : "coe " + level->get_name()));
+    coe::cli::print_stderr(fmt::format("hint: run `{} --help`\n", verb));
 }
 
 int run_cli(int argc, char** argv, coe::Ranks& ranks) {
