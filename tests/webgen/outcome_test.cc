@@ -52,10 +52,10 @@ TEST(OutcomeLine, OtherLinesHoldNone) {
     return text.replace(at, from.size(), to);
   };
   for (const auto& other :
-       {std::string("7"), std::string("[]"), std::string("{}"),
-        with("\"coe.web-outcomes/1\"", "3"), with("outcomes/1", "outcomes/2"),
-        with("1073741824", "1e300"), with("1073741824", "-1"), with("\"behaviour\"", "\"odd\""),
-        with("\"step\":3", "\"step\":0.5"), with("[\"start.png\"]", "[1]")})
+       {std::string("7"), std::string("[]"), std::string("{}"), with("\"coe.web-outcomes/1\"", "3"),
+        with("outcomes/1", "outcomes/2"), with("1073741824", "1e300"), with("1073741824", "-1"),
+        with("\"behaviour\"", "\"odd\""), with("\"step\":3", "\"step\":0.5"),
+        with("[\"start.png\"]", "[1]")})
     EXPECT_FALSE(parse_outcome_line(other)) << other;
 }
 
