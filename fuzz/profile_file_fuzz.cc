@@ -16,17 +16,30 @@
 #include <cstdint>
 #include <filesystem>
 #include <span>
-#include <string>
+#include <system_error>
 #include <unistd.h>
 
 namespace {
 
-// One for each process: files are written under their names only when complete.
-coe::Path scratch() {
-  static const auto folder =
+// Where things are written again: files appear under their names only when complete, so not in
+// memory.
+struct Scratch {
+  coe::Path folder =
       std::filesystem::temp_directory_path() / fmt::format("coe-profile-fuzz-{}", ::getpid());
-  std::filesystem::create_directories(folder);
-  return folder / "again.gguf";
+  coe::Path file = folder / "again.gguf";
+
+  Scratch() { std::filesystem::create_directories(folder); }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  ~Scratch() {
+    std::error_code ec;
+    std::filesystem::remove_all(folder, ec);
+  }
+};
+
+const coe::Path& scratch() {
+  static const Scratch place;
+  return place.file;
 }
 
 void check_profile(const coe::Path& path) {
