@@ -183,21 +183,58 @@ TEST_F(CliChats, ChatAnswersAQuestionAndALine) {
   EXPECT_THAT(long_question.err, HasSubstr("leaves no room in the context"));
 }
 
-TEST_F(CliChats, ChatUnderAMaskIsTheSlicedFile) {
-  profile_json("-f questions.jsonl -o p.gguf");
-  const auto in = dir_.path().string();
-  const std::string model = COE_SOURCE_DIR "/models/gemma4-tiny-moe-q4_k_m.gguf";
-  ASSERT_EQ(testing::run_command(in, "coe mask -p p.gguf -k 64 -o m.json").exit_code, 0);
-  ASSERT_EQ(
-      testing::run_command(in, "coe prune -m " + model + " --mask m.json -o c.gguf").exit_code, 0);
+// A parent, a mask of half of its experts, and the file that it cuts.
+class CliMasked : public CliChats {
+ protected:
+  CliMasked() {
+    profile_json("-f questions.jsonl -o p.gguf");
+    run_json("coe mask -p p.gguf -k 64 -o m.json");
+    run_json("coe prune -m " + parent_ + " --mask m.json -o c.gguf");
+  }
+  const std::string parent_ = COE_SOURCE_DIR "/models/gemma4-tiny-moe-q4_k_m.gguf";
+};
+
+TEST_F(CliMasked, ChatIsThatOfTheSlicedFile) {
   const std::string question = " -t 1 --seed 3 -p \"Solve for x: 3x - 5 = 16\"";
-  const auto virtually =
-      testing::run_command(in, "coe chat -m " + model + " --mask m.json" + question);
-  const auto sliced = testing::run_command(in, "coe chat -m c.gguf" + question);
-  const auto parent = testing::run_command(in, "coe chat -m " + model + question);
+  const auto virtually = run("coe chat -m " + parent_ + " --mask m.json" + question);
+  const auto sliced = run("coe chat -m c.gguf" + question);
+  const auto parent = run("coe chat -m " + parent_ + question);
   ASSERT_EQ(virtually.exit_code, 0) << virtually.err;
   EXPECT_EQ(virtually.out, sliced.out);
   EXPECT_NE(virtually.out, parent.out);
+}
+
+TEST_F(CliMasked, AnswersAreThoseOfTheSlicedFile) {
+  // Thinking and content, by question.
+  const auto answers = [&](const std::string& folder) {
+    std::map<int, std::string> out;
+    std::ifstream lines(dir_ / folder / "journal.jsonl");
+    for (std::string line; std::getline(lines, line);) {
+      const auto entry = Json::parse(line);
+      if (entry.contains("question"))
+        out[entry.at("question")] = entry.at("outcome").get<std::string>() + " " +
+                                    entry.value("thinking", "") + "\n" + entry.value("content", "");
+    }
+    return out;
+  };
+  std::ofstream(dir_ / "choice.jsonl")
+      << R"({"question":"3 + 4?","options":["6","7"],"answer":"B"})"
+      << "\n"
+      << R"({"question":"9 - 5?","options":["4","3"],"answer":"A"})";
+  const std::string rest = " -t 1 --temp 0 --max-new-tokens 24 --think on -o ";
+  for (const std::string verb :
+       {"bench choice choice.jsonl", "corpus generate questions.jsonl --text problem"}) {
+    SCOPED_TRACE(verb);
+    const auto ask = [&](const std::string& model, const std::string& folder) {
+      const auto result = run("coe " + verb + " -m " + model + rest + folder + " --force");
+      EXPECT_LE(result.exit_code, 1) << result.err;  // 1: answers were cut
+      return answers(folder);
+    };
+    const auto virtually = ask(parent_ + " --mask m.json", "masked");
+    ASSERT_GE(virtually.size(), 2U);
+    EXPECT_EQ(virtually, ask("c.gguf", "sliced"));
+    EXPECT_NE(virtually, ask(parent_, "parent"));
+  }
 }
 
 }  // namespace

@@ -152,7 +152,8 @@ Result<OpenAnswerer> open_answerer(const AnswererOptions& options, Session& sess
   out.identity = fmt::format("model={} engine={} ctx={}", out.model->moe.id.digest,
                              out.engine->info().engine, engine.n_ctx);
   if (!options.mask.empty()) {
-    COE_TRY(out.mask, open_mask(options.mask, *out.model));
+    COE_TRY(auto mask, open_mask(options.mask, *out.model));
+    out.mask = std::make_unique<OpenMask>(std::move(mask));
     out.identity += " mask=" + out.mask->mask.digest();
   }
   COE_TRY(auto answerer, EngineAnswerer::create(*out.engine, engine.model.string(),

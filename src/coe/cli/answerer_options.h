@@ -39,7 +39,7 @@ Status check_ask_options(const AskOptions& options, const AnswererOptions& answe
 
 struct OpenAnswerer {
   std::optional<OpenModel> model;  // of -m
-  std::optional<OpenMask> mask;
+  std::unique_ptr<OpenMask> mask;  // stays where it is, for the answerer points to it
   std::unique_ptr<Engine> engine;  // of -m; beside a server, for its chat template only
   std::unique_ptr<Answerer> answerer;
   // What decides the answers besides the request: digests of model and mask, the context; or the
