@@ -339,7 +339,7 @@ int run_cli(int argc, char** argv) {
 }  // namespace coe::bench
 
 int main(int argc, char** argv) {
-  coe::wait_passively(argv);
+  coe::wait_briefly(argv);
   try {
     return coe::bench::run_cli(argc, argv);
   } catch (const std::exception& e) {

@@ -24,7 +24,7 @@ std::vector<DeviceSpace> device_space() { return llama_device_space(); }
 
 const gguf::Dequantizer* dequantizer() { return &ggml_values(); }
 
-void prepare_process(char** argv) { wait_passively(argv); }
+void prepare_process(char** argv) { wait_briefly(argv); }
 
 void show_engine_log() {
   set_llama_log([](std::string_view line) { print_stderr(fmt::format("engine: {}\n", line)); });

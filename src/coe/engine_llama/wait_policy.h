@@ -4,9 +4,10 @@
 namespace coe {
 
 // To be called first of all in main(): where the environment does not say how, starts the process
-// again with threads that wait passively. They meet at hundreds of barriers a batch and spin there;
-// where another process wants the core for a moment, all of them burn time: 203 tokens/s against
-// 2,193 on a busy two-core machine. Waiting passively costs nothing measurable elsewhere.
-void wait_passively(char** argv);
+// again with threads that spin for some microseconds, then sleep. They meet at hundreds of barriers
+// a token. Spinning on, as is libgomp's default, takes the core from whoever is late; sleeping at
+// once costs a wake-up at each barrier: a small model then decodes at a twelfth of the rate.
+// Measured: bench/results/2026-11-27-wait-policy.
+void wait_briefly(char** argv);
 
 }  // namespace coe
