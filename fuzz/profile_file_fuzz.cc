@@ -9,60 +9,37 @@
 
 #include "memory_file.h"
 #include "require.h"
-
-#include <fmt/format.h>
+#include "support/temp_dir.h"
 
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
 #include <span>
-#include <system_error>
-#include <unistd.h>
 
 namespace {
 
-// Where things are written again: files appear under their names only when complete, so not in
-// memory.
-struct Scratch {
-  coe::Path folder =
-      std::filesystem::temp_directory_path() / fmt::format("coe-profile-fuzz-{}", ::getpid());
-  coe::Path file = folder / "again.gguf";
-
-  Scratch() { std::filesystem::create_directories(folder); }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  ~Scratch() {
-    std::error_code ec;
-    std::filesystem::remove_all(folder, ec);
-  }
-};
-
+// Files appear under their names only when complete: what is written again cannot be in memory.
 const coe::Path& scratch() {
-  static const Scratch place;
-  return place.file;
+  static const coe::testing::TempDir folder;
+  static const coe::Path file = folder / "again.gguf";
+  return file;
 }
 
-void check_profile(const coe::Path& path) {
-  const auto stats = coe::read_profile(path);
-  if (!stats) return require(!stats.error().message.empty());
-  require(coe::write_profile(scratch(), *stats, coe::Overwrite::kAllow).has_value());
-  const auto again = coe::read_profile(scratch());
-  require(again && coe::content_digest(*again) == coe::content_digest(*stats));
-}
-
-void check_table(const coe::Path& path) {
-  const auto table = coe::read_score_table(path);
-  if (!table) return require(!table.error().message.empty());
-  require(coe::write_score_table(scratch(), *table, coe::Overwrite::kAllow).has_value());
-  const auto again = coe::read_score_table(scratch());
-  require(again && coe::content_digest(*again) == coe::content_digest(*table));
+template <class T>
+void check(coe::Result<T> (*read)(const coe::Path&),
+           coe::Status (*write)(const coe::Path&, const T&, coe::Overwrite),
+           const coe::Path& path) {
+  const auto content = read(path);
+  if (!content) return require(!content.error().message.empty());
+  require(write(scratch(), *content, coe::Overwrite::kAllow).has_value());
+  const auto again = read(scratch());
+  require(again && content_digest(*again) == content_digest(*content));
 }
 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const MemoryFile file(std::as_bytes(std::span(data, size)));
-  check_profile(file.path());
-  check_table(file.path());
+  check(coe::read_profile, coe::write_profile, file.path());
+  check(coe::read_score_table, coe::write_score_table, file.path());
   return 0;
 }

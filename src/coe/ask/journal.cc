@@ -186,21 +186,12 @@ Status check_header(const JournalHeader& found, const JournalHeader& wanted, con
   return {};
 }
 
-Journal::Journal(Journal&& other) noexcept
-    : path_(std::move(other.path_)),
-      fd_(std::exchange(other.fd_, -1)),
-      entries_(std::move(other.entries_)) {}
-
-Journal::~Journal() {
-  if (fd_ >= 0) ::close(fd_);
-}
-
 Result<Journal> Journal::open(const Path& path, const JournalHeader& header, bool restart) {
   Journal journal;
   journal.path_ = path;
-  journal.fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-  if (journal.fd_ < 0) return tl::unexpected(io_error(path, "open"));
-  if (::flock(journal.fd_, LOCK_EX | LOCK_NB) != 0)
+  journal.file_ = Descriptor(::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666));
+  if (journal.file_.get() < 0) return tl::unexpected(io_error(path, "open"));
+  if (::flock(journal.file_.get(), LOCK_EX | LOCK_NB) != 0)
     return fail(Code::kExists, fmt::format("{}: another process is writing it", path.string()),
                 "wait for it to end, or choose another folder");
   COE_TRY_STATUS(journal.read(header, restart));
@@ -210,7 +201,7 @@ Result<Journal> Journal::open(const Path& path, const JournalHeader& header, boo
 Status Journal::read(const JournalHeader& header, bool restart) {
   COE_TRY(const auto text, read_text(path_));
   const auto whole = restart ? std::string_view() : whole_lines(text);
-  if (whole.size() < text.size() && ::ftruncate(fd_, static_cast<off_t>(whole.size())) != 0)
+  if (whole.size() < text.size() && ::ftruncate(file_.get(), static_cast<off_t>(whole.size())) != 0)
     return tl::unexpected(io_error(path_, "truncate"));
   if (whole.empty()) return append(header_line(header));
   COE_TRY(auto contents, parse_journal(whole, path_));
@@ -220,8 +211,8 @@ Status Journal::read(const JournalHeader& header, bool restart) {
 }
 
 Status Journal::append(const std::string& line) {
-  COE_TRY_STATUS(write_all(fd_, std::as_bytes(std::span(line)), path_));
-  return ::fsync(fd_) == 0 ? Status() : Status(tl::unexpected(io_error(path_, "flush")));
+  COE_TRY_STATUS(write_all(file_.get(), std::as_bytes(std::span(line)), path_));
+  return ::fsync(file_.get()) == 0 ? Status() : Status(tl::unexpected(io_error(path_, "flush")));
 }
 
 Status Journal::add(std::uint64_t question, JournalEntry entry) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "coe/answer/answerer.h"
+#include "coe/base/descriptor.h"
 #include "coe/base/file.h"
 #include "coe/base/result.h"
 
@@ -55,12 +56,6 @@ class Journal {
   // a kill left unfinished is dropped. Errors: kMismatch for a journal of another run, saying what
   // differs; kExists when another process has it open; kCorrupt; kIo.
   static Result<Journal> open(const Path& path, const JournalHeader& header, bool restart);
-  Journal(Journal&& other) noexcept;
-  Journal& operator=(Journal&&) = delete;
-  Journal(const Journal&) = delete;
-  Journal& operator=(const Journal&) = delete;
-  ~Journal();
-
   // By index of the question; of several entries for one the last.
   const std::map<std::uint64_t, JournalEntry>& entries() const { return entries_; }
   // Returns when it is on disk. Errors: kIo.
@@ -72,7 +67,7 @@ class Journal {
   Status append(const std::string& line);
 
   Path path_;
-  int fd_ = -1;
+  Descriptor file_;  // holds the lock
   std::map<std::uint64_t, JournalEntry> entries_;
 };
 

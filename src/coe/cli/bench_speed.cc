@@ -4,6 +4,7 @@
 #include "coe/base/text.h"
 #include "coe/cli/bench.h"
 #include "coe/cli/exit_code.h"
+#include "coe/cli/interval_text.h"
 #include "coe/cli/result_rows.h"
 #include "coe/eval/bootstrap.h"
 
@@ -209,11 +210,6 @@ Json Speed::row(const Contender& model, const char* metric, const Interval& valu
           {"ci_high", value.upper}};
 }
 
-std::string interval_text(const Interval& interval, int digits) {
-  return fmt::format("{:.{}f} [{:.{}f}, {:.{}f}]", interval.value, digits, interval.lower, digits,
-                     interval.upper, digits);
-}
-
 Status Speed::report() {
   ResultRows rows("bench-speed", session_);
   const auto& parent = models_.front();
@@ -233,7 +229,7 @@ Status Speed::report() {
                  {bytes * decode.value, bytes * decode.lower, bytes * decode.upper}));
     auto& text = table.emplace_back(std::vector{
         model.file.filename().string(), fmt::format("{}", model.n_expert),
-        interval_text(prefill, 0), interval_text(decode, 1),
+        interval_text(prefill, fixed(0)), interval_text(decode, fixed(1)),
         fmt::format("{}/s", human_bytes(static_cast<std::uint64_t>(bytes * decode.value)))});
     if (models_.size() == 1) continue;
     // Of speeds, so the parent's seconds are on top.
@@ -241,7 +237,8 @@ Status Speed::report() {
     const auto decode_ratio = ratio_interval(parent.decode, model.decode);
     rows.add(row(model, "prefill_ratio", prefill_ratio));
     rows.add(row(model, "decode_ratio", decode_ratio));
-    text.insert(text.end(), {interval_text(prefill_ratio, 3), interval_text(decode_ratio, 3)});
+    text.insert(text.end(),
+                {interval_text(prefill_ratio, fixed(3)), interval_text(decode_ratio, fixed(3))});
   }
   if (!options_.rows.empty()) COE_TRY_STATUS(rows.write(options_.rows, session_.overwrite()));
   auto doc = rows.document();

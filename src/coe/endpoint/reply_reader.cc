@@ -45,9 +45,7 @@ Status append_text(const Json& object, const char* name, std::string& to) {
 
 // Absent, too, for what is no count.
 std::optional<std::uint64_t> count(const Json* object, const char* name) {
-  const Json* value = object == nullptr ? nullptr : member(*object, name);
-  if (value == nullptr || !value->is_number_unsigned()) return std::nullopt;
-  return value->get<std::uint64_t>();
+  return object == nullptr ? std::nullopt : unsigned_at(*object, name);
 }
 
 void take(std::optional<std::uint64_t>& to, std::optional<std::uint64_t> value) {
