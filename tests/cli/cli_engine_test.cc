@@ -125,6 +125,26 @@ TEST_F(CliEngine, TheStagesOneByOne) {
               HasSubstr("taken under another mask"));
 }
 
+// With text, verify runs both files; a child of another mask fails both proofs.
+TEST_F(CliEngine, VerifyWithTextHoldsTheChildsLayersToTheMaskedParents) {
+  run_json("coe profile -t 1 -m " + model() + " -f train.jsonl -o p.gguf");
+  run_json("coe mask -p p.gguf -k 64 -o m.json");
+  run_json("coe mask -p p.gguf -k 64 --score rank -o other.json");
+  run_json("coe prune -m " + model() + " --mask m.json -o c.gguf");
+  const std::string verify = "coe verify " + model() + " c.gguf -t 1 -f test.jsonl";
+  const auto proof = run_json(verify);
+  EXPECT_TRUE(proof.at("ok").get<bool>());
+  const auto& check = proof.at("slice_check");
+  EXPECT_TRUE(check.at("ok").get<bool>());
+  EXPECT_EQ(check.at("output_diff_max"), 0.0);
+  EXPECT_EQ(check.at("layers").size(), 8U);
+  EXPECT_EQ(check.at("n_choice"), 8 * check.at("n_token").get<int>());
+
+  const auto wrong = run(verify + " --mask other.json");
+  EXPECT_EQ(wrong.exit_code, 1);
+  EXPECT_THAT(wrong.out, HasSubstr("NOT what the parent computes: layer 0: a router score"));
+}
+
 TEST_F(CliEngine, EvalComparesMasksWithTheFirst) {
   run_json("coe profile -t 1 -m " + model() + " -f train.jsonl -o p.gguf");
   run_json("coe mask -p p.gguf -k 64 -o a.json");

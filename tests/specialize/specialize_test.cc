@@ -85,8 +85,10 @@ TEST_F(SpecializeTest, RunsAllStagesAndProvesTheChild) {
   EXPECT_TRUE(report->domains[0].own);
   EXPECT_FALSE(report->domains[1].own);
   EXPECT_EQ(report->domains[0].random_perplexity.size(), 2U);
-  EXPECT_EQ(report->slice_check.logit_diff_max, 0.0);
-  EXPECT_GT(report->slice_check.n_token, 50U);
+  ASSERT_TRUE(report->slice_check);
+  EXPECT_EQ(report->slice_check->logit_diff_max, 0.0);
+  EXPECT_EQ(report->slice_check->worst().output, 0.0);
+  EXPECT_GT(report->slice_check->n_token, 50U);
   const auto proof =
       verify_child(parent_, options_.output, std::nullopt, nullptr, silent_observer());
   ASSERT_TRUE(proof);

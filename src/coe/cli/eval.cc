@@ -6,6 +6,7 @@
 #include "coe/cli/exit_code.h"
 #include "coe/cli/result_rows.h"
 #include "coe/cli/session.h"
+#include "coe/eval/noise_floor.h"
 #include "coe/eval/parent_cache.h"
 
 #include <chrono>
@@ -117,6 +118,10 @@ Result<int> eval(const Options& options, Session& session) {
   const auto start = std::chrono::steady_clock::now();
   COE_TRY(const auto reports,
           evaluate_against(runs, parent.source(), corpus, options.eval, session.console));
+  std::optional<NoiseFloor> noise;
+  if (!options.masks.empty() && engine->info().on_gpu) {
+    COE_TRY(noise, noise_floor(*engine, corpus, session.console));
+  }
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 
@@ -130,6 +135,7 @@ Result<int> eval(const Options& options, Session& session) {
   doc["stride"] = options.eval.stride;
   doc["parent_cache"] = cache_json(options, parent.cache());
   doc["seconds"] = seconds;
+  doc["noise"] = noise ? noise_json(*noise) : Json(nullptr);
   doc["results"] = Json::array();
   ResultRows rows("eval", session);
   rows.set_model(options.engine.model, model.moe.id);
@@ -144,6 +150,7 @@ Result<int> eval(const Options& options, Session& session) {
     text += eval_text(output);
     add_eval_rows(output, rows);
   }
+  if (noise) text += fmt::format("  {}\n", noise_text(*noise));
   if (!options.rows.empty()) COE_TRY_STATUS(rows.write(options.rows, session.overwrite()));
   COE_TRY_STATUS(session.emit(doc, text));
   return kExitDone;

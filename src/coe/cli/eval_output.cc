@@ -77,6 +77,20 @@ void for_each_domain(const EvalOutput& output, Each&& each) {
 
 }  // namespace
 
+Json noise_json(const NoiseFloor& noise) {
+  return {{"n_token", noise.n_token},
+          {"kl_mean", noise.kl_mean},
+          {"top1_agreement", noise.top1_agreement}};
+}
+
+std::string noise_text(const NoiseFloor& noise) {
+  return fmt::format(
+      "on this GPU the parent differs from itself by KL {:.2g} (first choice the same for {:.1f} "
+      "%) "
+      "when it is run as a masked one",
+      noise.kl_mean, 100 * noise.top1_agreement);
+}
+
 std::string eval_text(const EvalOutput& output) {
   const bool has_reference = output.report.has_reference;
   std::vector<std::vector<std::string>> rows = {{"domain", "tokens", "perplexity"}};

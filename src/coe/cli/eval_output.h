@@ -4,6 +4,7 @@
 #include "coe/cli/result_rows.h"
 #include "coe/cli/session.h"
 #include "coe/eval/eval.h"
+#include "coe/eval/noise_floor.h"
 
 #include <string>
 #include <vector>
@@ -20,5 +21,9 @@ struct EvalOutput {
 Json eval_json(const EvalOutput& output);
 std::string eval_text(const EvalOutput& output);
 void add_eval_rows(const EvalOutput& output, ResultRows& rows);
+
+// How far the model's logits move on this device without a mask.
+Json noise_json(const NoiseFloor& noise);
+std::string noise_text(const NoiseFloor& noise);
 
 }  // namespace coe::cli

@@ -2,9 +2,11 @@
 #include "coe/specialize/specialize.h"
 
 #include "coe/base/text.h"
+#include "coe/cli/eval_output.h"
 #include "coe/cli/exit_code.h"
 #include "coe/cli/mask_options.h"
 #include "coe/cli/session.h"
+#include "coe/cli/slice_check_output.h"
 
 namespace coe::cli {
 
@@ -48,10 +50,15 @@ std::string report_text(const SpecializeReport& report, const Options& options) 
       options.job.output.string(), report.n_keep, report.n_expert, human_bytes(report.bytes_parent),
       human_bytes(report.bytes_child),
       100.0 * static_cast<double>(report.bytes_child) / static_cast<double>(report.bytes_parent));
-  text += fmt::format(
-      "  proof  {} experts equal their source byte for byte; the file's answers equal the masked\n"
-      "         parent's (largest logit difference {:.2g}, KL {:.1g})\n\n",
-      report.n_expert_checked, report.slice_check.logit_diff_max, report.slice_check.kl_mean());
+  text += fmt::format("  proof  {} experts equal their source byte for byte\n",
+                      report.n_expert_checked);
+  if (report.slice_check)
+    text += fmt::format(
+        "         layer by layer on the masked parent's inputs the file computes what that does:\n"
+        "         {}\n",
+        slice_check_text(*report.slice_check));
+  if (report.noise) text += fmt::format("  noise  {}\n", noise_text(*report.noise));
+  text += "\n";
   text +=
       "Perplexity on held-out text (lower is better), and how often the specialist's first choice "
       "is the parent's:\n";
@@ -103,11 +110,8 @@ Result<int> run_specialize(Options options, Session& session) {
   doc["bytes_child"] = report.bytes_child;
   doc["coverage"] = report.coverage;
   doc["n_expert_checked"] = report.n_expert_checked;
-  doc["slice_check"] = {{"n_token", report.slice_check.n_token},
-                        {"logit_diff_max", report.slice_check.logit_diff_max},
-                        {"kl_mean", report.slice_check.kl_mean()},
-                        {"top1_agreement", report.slice_check.top1_agreement()},
-                        {"top1_gap_max", report.slice_check.top1_gap_max}};
+  doc["slice_check"] = report.slice_check ? slice_check_json(*report.slice_check) : Json(nullptr);
+  doc["noise"] = report.noise ? noise_json(*report.noise) : Json(nullptr);
   doc["eval"]["domains"] = Json::array();
   for (const auto& row : report.domains) doc["eval"]["domains"].push_back(result_json(row));
   COE_TRY_STATUS(session.emit(doc, report_text(report, options)));

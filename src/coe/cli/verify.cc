@@ -1,9 +1,12 @@
-// coe verify: prove a child from the files alone.
+// coe verify: prove a child from the files alone, and with text from what the engine makes of it.
 #include "coe/verify/verify.h"
 
 #include "coe/base/text.h"
 #include "coe/cli/exit_code.h"
 #include "coe/cli/session.h"
+#include "coe/cli/slice_check_output.h"
+#include "coe/eval/slice_check.h"
+#include "coe/eval/virtual_surgery.h"
 
 #include <chrono>
 
@@ -15,7 +18,40 @@ struct Options {
   Path parent;
   Path child;
   Path mask;
+  CorpusOptions corpus;  // without files the engine is not asked
+  EngineOptions engine;
 };
+
+// The mask that the child was cut by. Errors: kInvalidArgument where it does not say.
+Result<KeepMask> own_mask(const Path& child) {
+  COE_TRY(const auto file, gguf::GgufFile::open(child));
+  const auto* key = file.header().find_key("coe.mask");
+  const auto text = key == nullptr ? std::nullopt : key->as_string();
+  if (!text)
+    return fail(Code::kInvalidArgument,
+                fmt::format("{}: does not say what it was cut by", child.string()),
+                "give the mask with --mask");
+  return parse_mask(*text, child.string());
+}
+
+Result<SliceCheck> run_both(const Options& options, const std::optional<KeepMask>& given,
+                            Session& session) {
+  COE_TRY(const auto corpus, load_corpus(options.corpus));
+  COE_TRY(const auto parent, open_model(options.parent, session));
+  COE_TRY(const auto mask, given ? Result<KeepMask>(*given) : own_mask(options.child));
+  COE_TRY_STATUS(check_mask(mask, parent.moe, options.mask.string()));
+  COE_TRY(const auto filter, virtual_surgery(mask, parent.file, parent.moe));
+  EngineOptions engine = options.engine;
+  engine.model = options.parent;
+  std::optional<SliceReference> reference;
+  {
+    COE_TRY(const auto opened, open_engine(engine));
+    COE_TRY(reference, SliceReference::record(*opened, filter, corpus, session.console));
+  }
+  engine.model = options.child;
+  COE_TRY(const auto child, open_engine(engine));
+  return reference->check(*child, SliceLimits(), session.console);
+}
 
 Result<int> verify(const Options& options, Session& session) {
   std::optional<KeepMask> mask;
@@ -26,13 +62,17 @@ Result<int> verify(const Options& options, Session& session) {
   const auto start = std::chrono::steady_clock::now();
   COE_TRY(const auto report,
           verify_child(options.parent, options.child, mask, dequantizer(), session.console));
+  std::optional<SliceCheck> run;
+  if (!options.corpus.files.empty()) {
+    COE_TRY(run, run_both(options, mask, session));
+  }
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 
   auto doc = document("verify");
   doc["parent"] = options.parent.string();
   doc["child"] = options.child.string();
-  doc["ok"] = report.ok();
+  doc["ok"] = report.ok() && (!run || run->ok());
   doc["n_keep"] = report.n_keep;
   doc["n_tensor"] = report.n_tensor;
   doc["n_tensor_cut"] = report.n_tensor_cut;
@@ -58,8 +98,14 @@ Result<int> verify(const Options& options, Session& session) {
     text = fmt::format("{}: NOT a cut of {}, {} findings:\n", options.child.string(),
                        options.parent.string(), report.bad.size()) +
            text;
+  doc["slice_check"] = run ? slice_check_json(*run) : Json(nullptr);
+  if (run && run->ok())
+    text += fmt::format("run on the masked parent's inputs: ok, {}\n", slice_check_text(*run));
+  else if (run)
+    text += fmt::format("run on the masked parent's inputs: NOT what the parent computes: {}\n",
+                        run->finding);
   COE_TRY_STATUS(session.emit(doc, text));
-  return report.ok() ? kExitDone : kExitCheckFailed;
+  return report.ok() && (!run || run->ok()) ? kExitDone : kExitCheckFailed;
 }
 
 }  // namespace
@@ -71,6 +117,8 @@ void add_verify(CLI::App& app, Run& run) {
   verb->add_option("parent", options->parent, "Parent GGUF")->required();
   verb->add_option("child", options->child, "Child GGUF")->required();
   verb->add_option("--mask", options->mask, "Mask to hold it to (default: the one in the child)");
+  add_corpus_options(*verb, options->corpus, false);
+  add_engine_options(*verb, options->engine);
   verb->callback(
       [options, &run] { run = [options](Session& session) { return verify(*options, session); }; });
 }

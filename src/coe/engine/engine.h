@@ -43,12 +43,17 @@ struct RoutingView {
   std::uint32_t n_used = 0;
   std::span<const std::int32_t> ids;
   std::span<const float> weights;
-  // With Observe::outputs, else empty: L2 norm of each chosen expert's output before gating
+  // With DecodeRequest::outputs, else empty: L2 norm of each chosen expert's output before gating
   // [n_token][n_used], and per token the norm of the layer's summed MoE output and of the residual
   // stream that enters its FFN.
   std::span<const float> output_norms;
   std::span<const float> moe_norms;
   std::span<const float> residual_norms;  // empty where the graph does not name it
+  // With DecodeRequest::layer_values, else empty: the value by which the router ranks each expert
+  // [n_token][n_expert], empty where a table of tokens chooses, -inf for what a filter removed; and
+  // the vector that the layer's experts gave together [n_token][n_embd].
+  std::span<const float> scores;
+  std::span<const float> moe_outputs;
 };
 
 class RoutingObserver {
@@ -101,6 +106,9 @@ struct CandidateRequest {
   std::map<std::uint32_t, std::vector<float>> layers;
 };
 
+// The vectors that the experts of layers gave together, by block id. Shape: [n_token, n_embd].
+using MoeOutputs = std::map<std::uint32_t, std::vector<float>>;
+
 // Virtual surgery.
 struct ExpertFilter {
   // Kept expert ids by block id. Experts not listed cannot be selected in that layer.
@@ -114,6 +122,11 @@ struct DecodeRequest {
   std::span<const std::int32_t> tokens;  // one sequence from position 0
   RoutingObserver* routing = nullptr;    // null: routing is not observed and costs nothing
   bool outputs = false;                  // also the norms of RoutingView
+  bool layer_values = false;             // also its scores and moe_outputs
+  // With `layer_values`: what a layer's experts gave is reported, and then gives way to this, so
+  // that each layer sees the inputs of the run that these come from, whatever the layers before it
+  // made of theirs. It has every layer of info().moe_layers.
+  const MoeOutputs* pinned = nullptr;
   LogitsObserver* logits = nullptr;      // null: no logits beyond those that routing needs
   const ExpertFilter* filter = nullptr;  // null: the model as it is
   // Only with EngineOptions::n_candidate, and then without `routing` and `filter`.
@@ -135,12 +148,14 @@ class Engine {
   // reported once for each batch of tokens, layers in graph order. With `filter`, a removed expert
   // that is selected all the same is an error, so virtual surgery cannot fail silently. Errors:
   // kInvalidArgument when the sequence is empty or longer than n_ctx, or the filter names a layer
-  // or expert the model lacks, or candidates and the engine's options do not go together;
-  // kUnsupported where the router cannot be filtered, or where logits
-  // are wanted of a model that gives embeddings; kEngine; kCancelled.
+  // or expert the model lacks, candidates and the engine's options do not go together, or `pinned`
+  // lacks a layer or token; kUnsupported where the router cannot be filtered, or where logits are
+  // wanted of a model that gives embeddings, or `layer_values` of one whose graph does not name
+  // them; kEngine; kCancelled.
   virtual Status decode(const DecodeRequest& request) = 0;
   // The same for many short sequences, which may share forward passes unless they have a filter:
-  // routing or candidates only, no logits; `outputs`, filter and the layers of `candidates` alike.
+  // routing or candidates only, no logits and no layer values; `outputs`, filter and the layers of
+  // `candidates` alike.
   // Each request's observer is told of its own tokens. What a sequence's routing is then may differ
   // from decode()'s in near-ties. By default one after the other.
   virtual Status decode_all(std::span<const DecodeRequest> requests);

@@ -3,6 +3,7 @@
 #include "coe/base/rng.h"
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
 #include <string>
 #include <string_view>
@@ -19,6 +20,8 @@ FakeEngine::FakeEngine(const FakeEngineOptions& options) : options_(options) {
   info_.n_seq = options.n_seq;
   info_.n_expert = options.n_expert;
   info_.n_expert_used = options.n_expert_used;
+  if (!options.kept.kept.empty())
+    info_.n_expert = static_cast<std::uint32_t>(options.kept.kept.begin()->second.size());
   info_.moe_layers.resize(options.n_layer);
   std::iota(info_.moe_layers.begin(), info_.moe_layers.end(), 0U);
 }
@@ -45,6 +48,9 @@ FakeEngine::Choice FakeEngine::route(std::uint32_t layer, std::int32_t token,
     return score[static_cast<std::size_t>(a)] > score[static_cast<std::size_t>(b)];
   });
   Choice choice;
+  choice.scores.assign(options_.n_expert, -std::numeric_limits<float>::infinity());
+  for (const auto id : order)
+    choice.scores[static_cast<std::size_t>(id)] = score[static_cast<std::size_t>(id)];
   choice.ids.assign(order.begin(), order.begin() + options_.n_expert_used);
   float total = 0;
   for (const auto id : choice.ids) total += score[static_cast<std::size_t>(id)];
@@ -53,18 +59,35 @@ FakeEngine::Choice FakeEngine::route(std::uint32_t layer, std::int32_t token,
   return choice;
 }
 
+std::int32_t FakeEngine::own_id(std::uint32_t layer, std::int32_t id) const {
+  const auto kept = options_.kept.kept.find(layer);
+  if (kept == options_.kept.kept.end()) return id;
+  const auto at = std::ranges::find(kept->second, static_cast<std::uint32_t>(id));
+  return static_cast<std::int32_t>(at - kept->second.begin());
+}
+
 void FakeEngine::report(const DecodeRequest& request, std::uint32_t first,
                         std::uint32_t count) const {
   for (std::uint32_t layer = 0; layer < options_.n_layer; ++layer) {
     std::vector<std::int32_t> ids;
     std::vector<float> weights;
     std::vector<float> norms;
+    std::vector<float> scores;
+    std::vector<float> moe_outputs;
     for (std::uint32_t t = first; t < first + count; ++t) {
       const Choice choice = route(layer, request.tokens[t], request.filter);
-      ids.insert(ids.end(), choice.ids.begin(), choice.ids.end());
+      for (const auto id : choice.ids) ids.push_back(own_id(layer, id));
       weights.insert(weights.end(), choice.weights.begin(), choice.weights.end());
       // An expert's output norm is its id plus one: easy to work out by hand.
       for (const auto id : choice.ids) norms.push_back(static_cast<float>(id + 1));
+      for (std::int32_t e = 0; e < static_cast<std::int32_t>(options_.n_expert); ++e)
+        if (own_id(layer, e) < static_cast<std::int32_t>(info_.n_expert))
+          scores.push_back(choice.scores[static_cast<std::size_t>(e)]);
+      // Together they give (sum of weighted norms, norm of the first).
+      float sum = 0.0F;
+      for (std::size_t k = 0; k < choice.ids.size(); ++k)
+        sum += choice.weights[k] * static_cast<float>(choice.ids[k] + 1);
+      moe_outputs.insert(moe_outputs.end(), {sum, static_cast<float>(choice.ids[0] + 1)});
     }
     RoutingView view;
     view.layer = layer;
@@ -79,6 +102,10 @@ void FakeEngine::report(const DecodeRequest& request, std::uint32_t first,
       view.output_norms = norms;
       view.moe_norms = moe;
       view.residual_norms = residual;
+    }
+    if (request.layer_values) {
+      view.scores = scores;
+      view.moe_outputs = moe_outputs;
     }
     request.routing->on_routing(view);
   }

@@ -27,8 +27,9 @@ struct FakeEngineOptions {
   std::uint32_t n_batch = 16;
   std::uint32_t n_seq = 1;
   std::uint32_t fail_at_decode = 0;  // the n-th decode (1-based) returns kEngine; 0: never
-  ExpertFilter kept = {};  // what a sliced model has left: applied where a request has no filter
-  bool has_chat = true;    // false: no chat template
+  // What a sliced model has left: its experts are numbered anew, 0 to K-1.
+  ExpertFilter kept = {};
+  bool has_chat = true;  // false: no chat template
   // What generate() goes on with, one of these by the seed, whatever was asked.
   std::vector<std::string> replies = {"<think>hm</think>yes"};
 };
@@ -49,10 +50,13 @@ class FakeEngine : public Engine {
 
  private:
   struct Choice {
-    std::vector<std::int32_t> ids;
+    std::vector<std::int32_t> ids;  // of the whole model
     std::vector<float> weights;
+    std::vector<float> scores;  // of all experts, -inf for removed ones
   };
   Choice route(std::uint32_t layer, std::int32_t token, const ExpertFilter* filter) const;
+  // What a sliced model calls the expert.
+  std::int32_t own_id(std::uint32_t layer, std::int32_t id) const;
   void report(const DecodeRequest& request, std::uint32_t first, std::uint32_t count) const;
 
   FakeEngineOptions options_;

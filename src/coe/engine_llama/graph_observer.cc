@@ -172,6 +172,9 @@ bool GraphObserver::wants_role(Role role) const {
       return true;  // always, so that a filter is checked
     case kWeights:
       return request_->routing != nullptr;
+    case kScores:
+    case kMerged:
+      return request_->routing != nullptr && request_->layer_values;
     default:
       return request_->routing != nullptr && request_->outputs;
   }
@@ -244,7 +247,8 @@ Status GraphObserver::replace_probs(ggml_tensor* node, const std::vector<bool>& 
   const auto n_token = static_cast<std::size_t>(node->ne[1]);
   if (kept_logits_layer_ != layer || kept_logits_.size() != n_kept * n_token)
     return fail(Code::kEngine, "the engine computed router probabilities before their logits");
-  COE_TRY(const auto probs, math_.softmax(kept_logits_, n_kept));
+  COE_TRY(const auto probs,
+          math_.softmax(kept_logits_, n_kept, ggml_backend_buffer_get_type(buffer_of(node))));
   std::vector<std::byte> copy(ggml_nbytes(node));
   for (std::size_t t = 0; t < n_token; ++t) {
     auto* column = reinterpret_cast<float*>(copy.data() + t * node->nb[1]);
@@ -310,9 +314,43 @@ void GraphObserver::read(Role role, ggml_tensor* node, std::uint32_t layer, Laye
     case kResidual:
       buffers.residual_norms = norms_of(node);
       return;
+    case kScores:
+      buffers.scores = rows_of(node);
+      return;
+    case kMerged:
+      buffers.merged = rows_of(node);
+      if (request_->pinned != nullptr) pin(node, layer);
+      return;
     case kNoRole:
       break;
   }
+}
+
+std::vector<float> GraphObserver::rows_of(const ggml_tensor* node) {
+  const auto width = static_cast<std::size_t>(node->ne[0]);
+  const auto* data = reinterpret_cast<const std::byte*>(floats(node));
+  std::vector<float> rows;
+  rows.reserve(width * static_cast<std::size_t>(node->ne[1]));
+  for (std::int64_t t = 0; t < node->ne[1]; ++t) {
+    const auto* row =
+        reinterpret_cast<const float*>(data + static_cast<std::size_t>(t) * node->nb[1]);
+    rows.insert(rows.end(), row, row + width);
+  }
+  return rows;
+}
+
+void GraphObserver::pin(ggml_tensor* node, std::uint32_t layer) {
+  const auto found = request_->pinned->find(layer);
+  const auto width = static_cast<std::size_t>(node->ne[0]);
+  const std::size_t first = std::size_t{runs_.front().first_token} * width;
+  const std::size_t n = static_cast<std::size_t>(node->ne[1]) * width;
+  if (found == request_->pinned->end() || found->second.size() < first + n) {
+    status_ = fail(Code::kInvalidArgument,
+                   fmt::format("layer {}: no vectors to put in place of its experts'", layer));
+    return;
+  }
+  COE_CHECK(ggml_is_contiguous(node));
+  ggml_backend_tensor_set(node, found->second.data() + first, 0, n * sizeof(float));
 }
 
 std::vector<float> GraphObserver::norms_of(const ggml_tensor* node) {
@@ -414,6 +452,8 @@ void GraphObserver::report(std::uint32_t layer, LayerBuffers& buffers) {
     view.output_norms = of_tokens(buffers.output_norms, n_used);
     view.moe_norms = of_tokens(buffers.moe_norms, 1);
     view.residual_norms = of_tokens(buffers.residual_norms, 1);
+    view.scores = of_tokens(buffers.scores, buffers.scores.size() / n_token_);
+    view.moe_outputs = of_tokens(buffers.merged, buffers.merged.size() / n_token_);
     run.request->routing->on_routing(view);
     at += run.n_token;
   }

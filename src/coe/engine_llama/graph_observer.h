@@ -55,11 +55,20 @@ class GraphObserver {
   Status end_batch();
 
  private:
-  enum Role : std::uint8_t { kIds, kWeights, kOutputs, kMoeOut, kResidual, kNoRole };
+  enum Role : std::uint8_t {
+    kIds,
+    kWeights,
+    kOutputs,
+    kMoeOut,
+    kResidual,
+    kScores,
+    kMerged,
+    kNoRole
+  };
   // In the order of Role, which is the order of reading: the shape of the ids comes first.
   static constexpr std::array<Reading LayerPlan::*, kNoRole> kReadings = {
-      &LayerPlan::ids, &LayerPlan::weights, &LayerPlan::outputs, &LayerPlan::moe_out,
-      &LayerPlan::residual};
+      &LayerPlan::ids,      &LayerPlan::weights, &LayerPlan::outputs, &LayerPlan::moe_out,
+      &LayerPlan::residual, &LayerPlan::scores,  &LayerPlan::merged};
 
   struct LayerBuffers {
     std::array<ggml_tensor*, kNoRole> nodes{};  // seen, and to be read at a later stop
@@ -69,6 +78,8 @@ class GraphObserver {
     std::vector<float> output_norms;
     std::vector<float> moe_norms;
     std::vector<float> residual_norms;
+    std::vector<float> scores;
+    std::vector<float> merged;
     std::uint32_t n_used = 0;
     std::uint32_t n_token = 0;
     std::size_t n_missing = 0;  // nodes still to come before the layer is reported
@@ -86,6 +97,9 @@ class GraphObserver {
   void read_ids(ggml_tensor* node, std::uint32_t layer, LayerBuffers& buffers);
   void read_weights(const ggml_tensor* node, std::uint32_t layer, LayerBuffers& buffers);
   std::vector<float> norms_of(const ggml_tensor* node);
+  std::vector<float> rows_of(const ggml_tensor* node);
+  // Writes the request's vectors over a layer's experts' own.
+  void pin(ggml_tensor* node, std::uint32_t layer);
   // Virtual surgery: what `node` means for it, if anything.
   void filter(ggml_tensor* node, const LayerPlan& plan, std::string_view base, std::uint32_t layer);
   void keep_logits(const ggml_tensor* node, const std::vector<bool>& kept, std::uint32_t layer);

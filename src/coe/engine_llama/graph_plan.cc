@@ -88,6 +88,10 @@ void plan_stops(const LayerCensus& layer, LayerPlan& plan) {
     const bool late = !outputs.empty() && readable_at(layer, reading->node, outputs);
     reading->with_outputs = late ? outputs : reading->node;
   }
+  // Both are read where they are computed: the next node may overwrite them, or must see what is
+  // written over them.
+  for (Reading* reading : {&plan.scores, &plan.merged})
+    reading->with_routing = reading->with_outputs = reading->node;
   // The ids first: they tell the shape of the weights (llama4 uses up its weights early).
   if (plan.weights.with_outputs != outputs) plan.ids.with_outputs = plan.ids.with_routing;
 }
@@ -129,6 +133,15 @@ Result<std::map<std::uint32_t, LayerPlan>> plan_layers(const Census& census,
       plan.residual.node = "ffn_inp";
     else if (architecture == "gemma4" && layer.nodes.contains("attn_out"))
       plan.residual.node = "attn_out";
+    plan.merged.node =
+        last_present(layer, std::array<std::string_view, 2>{"ffn_moe_out", "ffn_final_moe_out"});
+    // It names its experts' sum a second time.
+    if (architecture == "smallthinker" && plan.merged.node.empty() &&
+        layer.nodes.contains("ffn_out"))
+      plan.merged.node = "ffn_out";
+    if (layer.nodes.contains("ffn_moe_argsort"))
+      plan.scores.node = last_present(
+          layer, std::array<std::string_view, 2>{"ffn_moe_probs", "ffn_moe_probs_biased"});
     plan_filter(layer, architecture, plan);
     plan_stops(layer, plan);
     plan_weights(layer, plan);

@@ -68,6 +68,8 @@ struct LayerPlan {
   Reading weights;   // [1, n_used, T] or [n_used, T] final router weights
   Reading outputs;   // [n_embd, n_used, T] expert outputs before gating, scale and bias included
   Reading moe_out;   // [n_embd, T]
+  Reading scores;    // [n_expert, T] by which experts are ranked; empty where a table chooses
+  Reading merged;    // [n_embd, T] of all experts; moe_out, but where chunks are added to it
   Reading residual;  // [n_embd, T] residual stream entering the FFN
   // Virtual surgery. Where `probs` is set, it gets softmax over the kept of `softmax_input`, -inf
   // elsewhere: the bits that a sliced router gives (a softmax over all with -inf in its input sums

@@ -107,9 +107,10 @@ class LlamaEngine : public Engine {
   // Most architectures drop tokens without logits before the last MoE layer; found out by probe().
   bool routing_needs_logits_ = false;
   bool has_logits_ = false;
-  std::uint32_t experts_per_chunk_ = 0;        // grovemoe, else 0
-  std::vector<std::uint32_t> by_table_;        // layers that choose experts by a table of tokens
-  std::optional<ChatTemplate> chat_template_;  // once asked for
+  std::uint32_t experts_per_chunk_ = 0;         // grovemoe, else 0
+  std::vector<std::uint32_t> by_table_;         // layers that choose experts by a table of tokens
+  std::vector<std::uint32_t> nameless_layers_;  // whose experts' sum has no name in the graph
+  std::optional<ChatTemplate> chat_template_;   // once asked for
 };
 
 // Logits of one batch stay below this.
@@ -214,6 +215,7 @@ Status LlamaEngine::probe() {
     info_.n_expert_used = std::max(info_.n_expert_used, static_cast<std::uint32_t>(seen.n_used));
     if (seen.n_token < static_cast<std::int64_t>(tokens.size())) routing_needs_logits_ = true;
     if (plan.by_table) by_table_.push_back(layer);
+    if (plan.merged.node.empty()) nameless_layers_.push_back(layer);
   }
   has_logits_ = graph_.saw_logits();
   if (options_.n_candidate > 0) COE_TRY_STATUS(begin_candidates(plans, census));
@@ -236,6 +238,10 @@ Status LlamaEngine::begin_candidates(const std::map<std::uint32_t, LayerPlan>& p
 }
 
 Status LlamaEngine::check_watch(const DecodeRequest& request) const {
+  if (request.layer_values && !nameless_layers_.empty())
+    return fail(Code::kUnsupported,
+                fmt::format("layer {}: llama.cpp's graph does not name what its experts give",
+                            nameless_layers_.front()));
   if (request.candidates != nullptr && info_.n_candidate == 0)
     return fail(Code::kInvalidArgument, "the engine was not opened for candidates");
   if (info_.n_candidate > 0 && (request.routing != nullptr || request.filter != nullptr))
@@ -383,7 +389,7 @@ Status LlamaEngine::decode_pack(std::span<const DecodeRequest> requests) {
     COE_CHECK((request.routing != nullptr) == (requests.front().routing != nullptr) &&
               (request.candidates != nullptr) == (requests.front().candidates != nullptr) &&
               (request.routing != nullptr || request.candidates != nullptr) &&
-              request.logits == nullptr && request.filter == nullptr &&
+              request.logits == nullptr && request.filter == nullptr && !request.layer_values &&
               request.outputs == requests.front().outputs);
     COE_TRY_STATUS(check_watch(request));
     if (request.tokens.empty()) return fail(Code::kInvalidArgument, "nothing to decode");

@@ -4,8 +4,6 @@
 #include "coe/engine_llama/ggml_handles.h"
 #include "coe/engine_llama/node_memory.h"
 
-#include <fmt/format.h>
-#include <ggml-alloc.h>
 #include <ggml-backend.h>
 #include <ggml.h>
 
@@ -14,8 +12,6 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
-#include <utility>
 #include <vector>
 
 namespace coe {
@@ -52,81 +48,48 @@ std::vector<float> host_norms(const std::byte* data, const ggml_tensor* node) {
   return norms;
 }
 
-}  // namespace
+constexpr std::size_t kMaxSquares = std::size_t{16} << 20;  // floats beside the node
 
-// A backend of the device that holds some buffer type, beside the scheduler's own.
-class RowNorms::Device {
- public:
-  static Result<std::unique_ptr<Device>> open(ggml_backend_buffer_type_t type) {
-    auto device = std::make_unique<Device>();
-    device->type_ = type;
-    device->backend_.reset(ggml_backend_dev_init(ggml_backend_buft_get_device(type), nullptr));
-    device->allocator_.reset(ggml_gallocr_new(type));
-    if (device->backend_ && device->allocator_) return device;
-    return fail(Code::kEngine, fmt::format("llama.cpp cannot open {} once more for norms",
-                                           ggml_backend_buft_name(type)));
+// By a small graph on the device, over the node's own memory.
+Result<std::vector<float>> device_norms(DeviceBackend& device, const ggml_tensor* node) {
+  const auto n = static_cast<std::size_t>(node->ne[0]);
+  const auto n_row = static_cast<std::size_t>(node->ne[1] * node->ne[2]);
+  const std::size_t step = std::max<std::size_t>(1, kMaxSquares / n);
+  const std::size_t n_step = (n_row + step - 1) / step;
+  const std::size_t n_tensor = 3 * n_step;
+  ContextPtr context(ggml_init(
+      {(n_tensor + 1) * ggml_tensor_overhead() + ggml_graph_overhead_custom(2 * n_tensor, false),
+       nullptr, true}));
+  ggml_cgraph* graph = ggml_new_graph_custom(context.get(), 2 * n_tensor, false);
+  std::vector<ggml_tensor*> sums;
+  for (std::size_t first = 0; first < n_row; first += step) {
+    const std::size_t count = std::min(step, n_row - first);
+    ggml_tensor* rows = ggml_new_tensor_2d(context.get(), GGML_TYPE_F32, node->ne[0],
+                                           static_cast<std::int64_t>(count));
+    rows->data = static_cast<std::byte*>(node->data) + first * node->nb[1];
+    rows->buffer = buffer_of(node);
+    sums.push_back(ggml_sum_rows(context.get(), ggml_sqr(context.get(), rows)));
+    ggml_set_output(sums.back());
+    ggml_build_forward_expand(graph, sums.back());
   }
-
-  ggml_backend_buffer_type_t type() const { return type_; }
-
-  Result<std::vector<float>> norms(const ggml_tensor* node) {
-    const auto n = static_cast<std::size_t>(node->ne[0]);
-    const auto n_row = static_cast<std::size_t>(node->ne[1] * node->ne[2]);
-    const std::size_t step = std::max<std::size_t>(1, kMaxSquares / n);
-    const std::size_t n_step = (n_row + step - 1) / step;
-    const std::size_t n_tensor = 3 * n_step;
-    ContextPtr context(ggml_init(
-        {(n_tensor + 1) * ggml_tensor_overhead() + ggml_graph_overhead_custom(2 * n_tensor, false),
-         nullptr, true}));
-    ggml_cgraph* graph = ggml_new_graph_custom(context.get(), 2 * n_tensor, false);
-    std::vector<ggml_tensor*> sums;
-    for (std::size_t first = 0; first < n_row; first += step) {
-      const std::size_t count = std::min(step, n_row - first);
-      ggml_tensor* rows = ggml_new_tensor_2d(context.get(), GGML_TYPE_F32, node->ne[0],
-                                             static_cast<std::int64_t>(count));
-      rows->data = static_cast<std::byte*>(node->data) + first * node->nb[1];
-      rows->buffer = buffer_of(node);
-      sums.push_back(ggml_sum_rows(context.get(), ggml_sqr(context.get(), rows)));
-      ggml_set_output(sums.back());
-      ggml_build_forward_expand(graph, sums.back());
-    }
-    if (!ggml_gallocr_alloc_graph(allocator_.get(), graph) ||
-        ggml_backend_graph_compute(backend_.get(), graph) != GGML_STATUS_SUCCESS)
-      return fail(Code::kEngine, fmt::format("llama.cpp cannot work out norms on {}",
-                                             ggml_backend_buft_name(type_)));
-    std::vector<float> norms(n_row);
-    for (std::size_t i = 0; i < sums.size(); ++i)
-      ggml_backend_tensor_get(sums[i], norms.data() + i * step, 0, ggml_nbytes(sums[i]));
-    for (float& norm : norms) norm = std::sqrt(norm);
-    return norms;
-  }
-
- private:
-  static constexpr std::size_t kMaxSquares = std::size_t{16} << 20;  // floats beside the node
-
-  ggml_backend_buffer_type_t type_ = nullptr;
-  BackendPtr backend_;
-  AllocatorPtr allocator_;
-};
-
-RowNorms::RowNorms() = default;
-RowNorms::~RowNorms() = default;
-
-Result<RowNorms::Device*> RowNorms::device_of(const ggml_tensor* node) {
-  const auto type = ggml_backend_buffer_get_type(buffer_of(node));
-  for (const auto& device : devices_)
-    if (device->type() == type) return device.get();
-  COE_TRY(auto device, Device::open(type));
-  return devices_.emplace_back(std::move(device)).get();
+  COE_TRY_STATUS(device.allocate(graph));
+  COE_TRY_STATUS(device.compute(graph));
+  std::vector<float> norms(n_row);
+  for (std::size_t i = 0; i < sums.size(); ++i)
+    ggml_backend_tensor_get(sums[i], norms.data() + i * step, 0, ggml_nbytes(sums[i]));
+  for (float& norm : norms) norm = std::sqrt(norm);
+  return norms;
 }
+
+}  // namespace
 
 Result<std::vector<float>> RowNorms::of(const ggml_tensor* node) {
   if (ggml_nelements(node) == 0) return std::vector<float>();
   if (ggml_backend_buffer_is_host(buffer_of(node)))
     return host_norms(static_cast<const std::byte*>(node->data), node);
   if (ggml_is_contiguous(node)) {
-    COE_TRY(auto* const device, device_of(node));
-    return device->norms(node);
+    COE_TRY(auto* const device, backends_.of(ggml_backend_buffer_get_type(buffer_of(node))));
+    return device_norms(*device, node);
   }
   std::vector<std::byte> copy(ggml_nbytes(node));
   ggml_backend_tensor_get(node, copy.data(), 0, copy.size());

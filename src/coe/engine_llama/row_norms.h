@@ -3,8 +3,8 @@
 #pragma once
 
 #include "coe/base/result.h"
+#include "coe/engine_llama/device_backends.h"
 
-#include <memory>
 #include <vector>
 
 struct ggml_tensor;  // NOLINT(readability-identifier-naming): the engine's
@@ -14,20 +14,12 @@ namespace coe {
 // One for each context; used from its decoding thread only.
 class RowNorms {
  public:
-  RowNorms();
-  ~RowNorms();
-  RowNorms(const RowNorms&) = delete;
-  RowNorms& operator=(const RowNorms&) = delete;
-
   // L2 norm of each row (ne[0] values, F32) in the order of dimensions 1, 2. The node must have
   // been computed and its backend be idle. Errors: kEngine.
   Result<std::vector<float>> of(const ggml_tensor* node);
 
  private:
-  class Device;
-  Result<Device*> device_of(const ggml_tensor* node);
-
-  std::vector<std::unique_ptr<Device>> devices_;
+  DeviceBackends backends_;
 };
 
 }  // namespace coe

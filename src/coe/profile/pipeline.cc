@@ -144,10 +144,19 @@ void RoutingTrace::on_routing(const RoutingView& view) {
 }
 
 void RoutingTrace::replay(RoutingObserver& observer) const {
-  for (const Report& report : reports_)
-    observer.on_routing({report.layer, report.first_token, report.n_token, report.n_used,
-                         report.ids, report.weights, report.output_norms, report.moe_norms,
-                         report.residual_norms});
+  for (const Report& report : reports_) {
+    RoutingView view;
+    view.layer = report.layer;
+    view.first_token = report.first_token;
+    view.n_token = report.n_token;
+    view.n_used = report.n_used;
+    view.ids = report.ids;
+    view.weights = report.weights;
+    view.output_norms = report.output_norms;
+    view.moe_norms = report.moe_norms;
+    view.residual_norms = report.residual_norms;
+    observer.on_routing(view);
+  }
 }
 
 std::vector<std::size_t> plan_packs(std::span<const WorkItem> items, const EngineInfo& info) {

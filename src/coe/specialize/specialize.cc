@@ -8,7 +8,6 @@
 #include "coe/mask/keep_mask.h"
 #include "coe/moe/model.h"
 #include "coe/routing/file.h"
-#include "coe/specialize/recorded_engine.h"
 #include "coe/surgery/apply.h"
 #include "coe/surgery/plan.h"
 #include "coe/verify/verify.h"
@@ -28,16 +27,6 @@ namespace coe {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-// Held-out text that the slice check decodes: enough to meet most experts, little enough to keep
-// its logits.
-constexpr std::size_t kCheckRecords = 4;
-constexpr std::size_t kCheckTokens = 128;
-// Above these the sliced file is not the masked parent. Float rounding through kernels of another
-// width gives a KL of 1e-7 and flips first choices only at near-ties; a wrong slice gives a KL of
-// 1e-2 and more.
-constexpr double kMaxCheckKl = 1e-4;
-constexpr double kMinCheckTop1 = 0.99;
 
 Json to_json(const DomainEval& d) {
   return {{"name", d.name},
@@ -65,6 +54,39 @@ DomainEval eval_from_json(const Json& j) {
   d.logit_diff_max = j.at("logit_diff_max");
   d.top1_gap_max = j.at("top1_gap_max");
   return d;
+}
+
+Json to_json(const SliceCheck& check) {
+  Json layers = Json::array();
+  for (const auto& d : check.layers)
+    layers.push_back({{"layer", d.layer},
+                      {"n_token", d.n_token},
+                      {"score", d.score},
+                      {"n_near_tie", d.n_near_tie},
+                      {"n_other_choice", d.n_other_choice},
+                      {"weight", d.weight},
+                      {"output", d.output}});
+  return {{"n_record", check.n_record},
+          {"n_token", check.n_token},
+          {"n_expert_kept", check.n_expert_kept},
+          {"n_expert_ran", check.n_expert_ran},
+          {"kl", check.kl_mean},
+          {"logit_diff_max", check.logit_diff_max},
+          {"layers", std::move(layers)}};
+}
+
+SliceCheck check_from_json(const Json& j) {
+  SliceCheck check;
+  check.n_record = j.at("n_record");
+  check.n_token = j.at("n_token");
+  check.n_expert_kept = j.at("n_expert_kept");
+  check.n_expert_ran = j.at("n_expert_ran");
+  check.kl_mean = j.at("kl");
+  check.logit_diff_max = j.at("logit_diff_max");
+  for (const auto& d : j.at("layers"))
+    check.layers.push_back({d.at("layer"), d.at("n_token"), d.at("score"), d.at("n_near_tie"),
+                            d.at("n_other_choice"), d.at("weight"), d.at("output")});
+  return check;
 }
 
 class Pipeline {
@@ -234,8 +256,7 @@ std::string Pipeline::eval_inputs(const MoeModel& model) const {
 Result<Json> Pipeline::measure(const gguf::GgufFile& file, const MoeModel& model) {
   Json measured;
   COE_TRY(const auto filter, virtual_surgery(mask_, file, model));
-  RecordedEngine recorded;
-  Corpus check;
+  std::optional<SliceReference> masked;
   {
     COE_TRY(auto* engine, parent_engine());
     const EvalSubject parent{engine, nullptr};
@@ -262,37 +283,44 @@ Result<Json> Pipeline::measure(const gguf::GgufFile& file, const MoeModel& model
       else
         measured["random"].push_back({{"seed", i}, {"domains", std::move(rows)}});
     }
-    for (const auto& domain : evaluation_.domains) {
-      check.domains.push_back({domain.name, domain.weight, {}});
-      const auto n = std::min(kCheckRecords, domain.records.size());
-      check.domains.back().records.assign(domain.records.begin(),
-                                          domain.records.begin() + static_cast<std::ptrdiff_t>(n));
+    if (engine->info().on_gpu) {
+      COE_TRY(const auto noise, noise_floor(*engine, evaluation_, observer_));
+      measured["noise"] = {{"n_token", noise.n_token},
+                           {"kl_mean", noise.kl_mean},
+                           {"top1_agreement", noise.top1_agreement}};
     }
-    COE_TRY(recorded, RecordedEngine::record(*engine, &filter, check, kCheckTokens, observer_));
+    auto recorded = SliceReference::record(*engine, filter, evaluation_, observer_);
+    if (recorded)
+      masked = *std::move(recorded);
+    else if (recorded.error().code == Code::kUnsupported)
+      observer_.warning(fmt::format("{}: the file's layers were not held to the parent's: {}",
+                                    options_.output.string(), recorded.error().message));
+    else
+      return tl::unexpected(std::move(recorded).error());
     engine_.reset();  // one model in memory at a time
   }
+  if (!masked) return measured;
   EngineOptions child_options = options_.engine;
   child_options.model = options_.output;
   COE_TRY(const auto child, open_(child_options));
-  const EvalSubject subject{child.get(), nullptr};
-  const EvalSubject reference{&recorded, nullptr};
-  EvalOptions check_options;
-  check_options.max_tokens = kCheckTokens;
-  COE_TRY(const auto sliced, evaluate({&subject, 1}, &reference, check, check_options, observer_));
-  const auto total = sliced.front().total();
-  if (total.kl_mean() > kMaxCheckKl || total.top1_agreement() < kMinCheckTop1)
-    return fail(
-        Code::kCheckFailed,
-        fmt::format("{}: does not answer as its parent under the mask does (KL {:.3g}, first "
-                    "choice the same for {:.2f} %)",
-                    options_.output.string(), total.kl_mean(), 100 * total.top1_agreement()),
-        "please report this model: its architecture routes in a way coe does not know");
-  measured["slice_check"] = to_json(total);
+  COE_TRY(const auto check, masked->check(*child, SliceLimits(), observer_));
+  if (!check.ok())
+    return fail(Code::kCheckFailed,
+                fmt::format("{}: does not compute what its parent does under the mask: {}",
+                            options_.output.string(), check.finding),
+                "please report this model: its architecture routes in a way coe does not know");
+  measured["slice_check"] = to_json(check);
   return measured;
 }
 
 void Pipeline::fill_domains(const Json& measured) {
-  report_.slice_check = eval_from_json(measured.at("slice_check"));
+  if (measured.contains("slice_check"))
+    report_.slice_check = check_from_json(measured.at("slice_check"));
+  if (measured.contains("noise")) {
+    const auto& noise = measured.at("noise");
+    report_.noise =
+        NoiseFloor{noise.at("n_token"), noise.at("kl_mean"), noise.at("top1_agreement")};
+  }
   std::vector<DomainResult> rows;
   for (std::size_t i = 0; i < measured.at("specialist").size(); ++i) {
     DomainResult row;

@@ -9,6 +9,8 @@
 #include "coe/corpus/corpus.h"
 #include "coe/engine/engine.h"
 #include "coe/eval/eval.h"
+#include "coe/eval/noise_floor.h"
+#include "coe/eval/slice_check.h"
 #include "coe/gguf/dequantizer.h"
 #include "coe/profile/profile.h"
 #include "coe/recipe/recipe.h"
@@ -16,6 +18,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -62,16 +65,16 @@ struct SpecializeReport {
   std::uint64_t bytes_parent = 0;
   std::uint64_t bytes_child = 0;
   double coverage = 0.0;
-  std::uint64_t n_expert_checked = 0;  // by verify
-  std::vector<DomainResult> domains;   // own ones first
-  // The sliced file against virtual surgery on the parent, same text.
-  DomainEval slice_check;
+  std::uint64_t n_expert_checked = 0;     // by verify
+  std::vector<DomainResult> domains;      // own ones first
+  std::optional<SliceCheck> slice_check;  // none where the engine cannot say what layers give
+  std::optional<NoiseFloor> noise;        // on a GPU
 };
 
 // Stage files of output DIR/NAME.gguf: DIR/NAME.{profile.gguf,mask.json,gguf,eval.json}. Errors:
 // those of the stages; kMismatch for profiles of another model; kExists when a stage's file is
 // there but belongs to other inputs and `overwrite` is kRefuse; kCheckFailed when the child fails
-// its proof (the child is removed).
+// its proof (the child is removed) or its layers do not compute what the masked parent's do.
 Result<SpecializeReport> specialize(const SpecializeOptions& options, const EngineFactory& open,
                                     Observer& observer);
 
