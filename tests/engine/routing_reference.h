@@ -1,7 +1,8 @@
-// A slow, straight reference of every accumulator of a routing profile (method section 2.1): from
-// raw graph values and the file's own tensors it recomputes gating, selection, weights and norms in
-// double. Shares no code with engine_llama, profile or routing. Each number carries a bound on how
-// far the engine's single-precision arithmetic can be from it, so that tolerances are derived.
+// A slow, straight reference of every accumulator of a routing profile (docs/method.md,
+// section 2.1): from raw graph values and the file's own tensors it recomputes gating, selection,
+// weights and norms in double. Shares no code with engine_llama, profile or routing. Each number
+// carries a bound on how far the engine's single-precision arithmetic can be from it, so that
+// tolerances are derived.
 #pragma once
 
 #include "engine/raw_graph.h"

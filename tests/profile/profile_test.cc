@@ -87,7 +87,7 @@ Corpus one_record() {
   return corpus;
 }
 
-// Worked by hand from the script above; method section 2.1.
+// Worked by hand from the script above; docs/method.md, section 2.1.
 TEST(Profile, FillsEveryAccumulator) {
   ScriptedEngine engine;
   const auto stats = run_profile(engine, scripted_model(), one_record(), {}, silent_observer());

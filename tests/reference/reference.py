@@ -145,7 +145,7 @@ def add_up(values):
 
 
 def compute_score(profile, score):
-    """Rows of scores, [layer][expert]. Method section 3, token-weighted."""
+    """Rows of scores, [layer][expert]. docs/method.md, section 3, token-weighted."""
     n, r = profile.n_tokens, profile.n_used
     if n == 0:
         raise BadFile("the profile has no tokens")

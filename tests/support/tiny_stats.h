@@ -35,7 +35,7 @@ inline RoutingShape shape_of(std::uint32_t n_layer, std::uint32_t n_expert,
   return shape;
 }
 
-// Adds one sample; layers[l] is what row l did. Source: method section 2.1.
+// Adds one sample; layers[l] is what row l did. Source: docs/method.md, section 2.1.
 inline void add_sample(DomainStats& domain, const RoutingShape& shape,
                        const std::vector<Sample>& layers) {
   const std::size_t n_token = layers.front().size();

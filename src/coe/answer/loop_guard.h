@@ -1,7 +1,7 @@
-// Tells that a text has begun to go round in circles, while it is written. Source: method section
-// 7: once the text is at least 1,400 characters long, its last 100 occur again in the 400 before
-// them. Code and tables do that honestly, a fifth of all files of that length, but do not go on so;
-// hence hold_chars, which leaves one in a thousand (bench/loop_guard_bench).
+// Tells that a text has begun to go round in circles, while it is written. Source: docs/method.md,
+// section 7: once the text is at least 1,400 characters long, its last 100 occur again in the 400
+// before them. Code and tables do that honestly, a fifth of all files of that length, but do not go
+// on so; hence hold_chars, which leaves one in a thousand (bench/loop_guard_bench).
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-// A model answers multiple-choice questions. Source: method section 7.
+// A model answers multiple-choice questions. Source: docs/method.md, section 7.
 #pragma once
 
 #include "coe/ask/ask.h"

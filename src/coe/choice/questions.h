@@ -23,7 +23,7 @@ struct ChoiceSetOptions {
   std::uint64_t seed = 1;                 // of made options and their order
   std::vector<std::string> categories{};  // empty: all
   // Of each category, whose questions are numbered from 0 in the order of files and lines, those
-  // with number mod 10 = off. Source: method section 1, "Benchmark splits".
+  // with number mod 10 = off. Source: docs/method.md, section 1, "Benchmark splits".
   std::optional<std::uint32_t> off{};
   std::size_t max_questions = 0;  // the first so many of what is left; 0: all
 };

@@ -1,5 +1,5 @@
-// What the answers to multiple-choice questions add up to. Source: method section 7: every share
-// with n and an interval, every comparison with its paired test.
+// What the answers to multiple-choice questions add up to. Source: docs/method.md, section 7: every
+// share with n and an interval, every comparison with its paired test.
 #pragma once
 
 #include "coe/choice/choice_run.h"
@@ -45,7 +45,7 @@ struct ChoiceComparison {
   std::uint64_t n_right = 0;
   std::uint64_t n_right_parent = 0;
   PairedTest test;
-  Interval accuracy_ratio;        // Y of method section 6; bootstrap over questions
+  Interval accuracy_ratio;        // Y of docs/method.md, section 6; bootstrap over questions
   Interval token_ratio;           // tokens generated, over the parent's
   std::uint64_t n_distinct4 = 0;  // of n: both answers have four words or more
   Interval distinct4_ratio;       // mean distinct-4 of these over the parent's

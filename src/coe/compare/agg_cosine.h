@@ -2,7 +2,7 @@
 // flattened down-projections of a mask's residual experts are summed to one vector; the cosines of
 // these sums, weighted by how many experts a layer has beyond the backbone, are the measure.
 // Streams the parent's file; any number of masks costs one pass over the experts that occur in a
-// residual. Source: method section 6.
+// residual. Source: docs/method.md, section 6.
 #pragma once
 
 #include "coe/base/observer.h"

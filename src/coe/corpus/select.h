@@ -19,7 +19,7 @@ std::string corpus_digest(const Corpus& corpus);
 Status select_domains(Corpus& corpus, std::span<const std::string> names);
 
 // A held-out part of a corpus: of each sub-domain the records whose index modulo `modulus` is
-// `remainder` (the off-k split of method section 1), and the rest.
+// `remainder` (the off-k split of docs/method.md, section 1), and the rest.
 struct Split {
   Corpus rest;
   Corpus held_out;
@@ -28,7 +28,7 @@ struct Split {
 Result<Split> split_off(const Corpus& corpus, std::size_t modulus, std::size_t remainder);
 
 // The cheap part of find_leaks(): whole records, up to letter case and white space. Errors:
-// kMismatch, naming the two records, when a text occurs in both. Source: method section 1.
+// kMismatch, naming the two records, when a text occurs in both. Source: docs/method.md, section 1.
 Status check_disjoint(const Corpus& profiling, const Corpus& evaluation);
 
 }  // namespace coe

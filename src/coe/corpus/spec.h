@@ -34,7 +34,8 @@ struct ChatSpec {
   std::optional<TextSpec> thinking;
 };
 
-// off-k splits (method section 1): records are numbered from 0 within their category, as published.
+// off-k splits (docs/method.md, section 1): records are numbered from 0 within their category, as
+// published.
 struct OffSpec {
   std::string category;  // field; empty: the whole source is one category
   std::uint64_t modulus = 10;

@@ -1,5 +1,5 @@
-// How a JSONL record becomes text. Source: method section 1: a field name, fields joined by `+`
-// (newline between), or a template with {field} ("{{" and "}}" are literal braces).
+// How a JSONL record becomes text. Source: docs/method.md, section 1: a field name, fields joined
+// by `+` (newline between), or a template with {field} ("{{" and "}}" are literal braces).
 // docs/formats/corpus.md, "Text spec".
 #pragma once
 

@@ -1,6 +1,6 @@
 // Roles of the tokens of a chat: prompt, thinking, its closing window, answer. Each token has
-// exactly one, so that the statistics of the roles add up to those of the whole. Source: method
-// section 2.3.
+// exactly one, so that the statistics of the roles add up to those of the whole. Source:
+// docs/method.md, section 2.3.
 #pragma once
 
 #include "coe/engine/chat.h"

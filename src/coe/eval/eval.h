@@ -1,6 +1,6 @@
 // Measures a model on held-out text: perplexity, and against its parent KL divergence and top-1
-// agreement, for each sub-domain. Source: method section 7. Text is scored as it stands: chat text
-// must come rendered.
+// agreement, for each sub-domain. Source: docs/method.md, section 7. Text is scored as it stands:
+// chat text must come rendered.
 #pragma once
 
 #include "coe/base/observer.h"
@@ -85,7 +85,7 @@ Interval top1_interval(const DomainEval& eval);     // of top1_agreement()
 // Share of tokens that the subject, or the reference, predicts.
 Interval accuracy_interval(const DomainEval& eval);
 Interval reference_accuracy_interval(const DomainEval& eval);
-// Y: the subject's accuracy / the reference's, paired. Source: method section 6.
+// Y: the subject's accuracy / the reference's, paired. Source: docs/method.md, section 6.
 Interval accuracy_ratio(const DomainEval& eval);
 
 struct EvalReport {

@@ -1,5 +1,5 @@
 // Corpora that a model writes itself: it answers questions, and question with answer becomes one
-// corpus, its thinking another. Source: method section 1, "Generated corpora".
+// corpus, its thinking another. Source: docs/method.md, section 1, "Generated corpora".
 #pragma once
 
 #include "coe/answer/answerer.h"

@@ -18,11 +18,11 @@ namespace coe {
 Status check_scores(const ExpertTable<double>& score, const std::vector<LayerId>& layers);
 
 // Pass 1: the top K of each layer by score; ties go to the lower expert id, so the mask is
-// deterministic. Source: method section 4, pass 1. `layers[i]` names row i of `score`; with n_group
-// > 1 each of the n_group equal runs of experts keeps K/n_group, with n_chunk_expert > 1 each run
-// of so many experts is kept or removed as one, by its summed score. Errors: kInvalidArgument when
-// K is 0, above n_expert or no multiple of n_group or n_chunk_expert, or when a score is not
-// finite.
+// deterministic. Source: docs/method.md, section 4, pass 1. `layers[i]` names row i of `score`;
+// with n_group > 1 each of the n_group equal runs of experts keeps K/n_group, with n_chunk_expert >
+// 1 each run of so many experts is kept or removed as one, by its summed score. Errors:
+// kInvalidArgument when K is 0, above n_expert or no multiple of n_group or n_chunk_expert, or when
+// a score is not finite.
 Result<KeepMask> top_k_mask(const ExpertTable<double>& score, const std::vector<LayerId>& layers,
                             std::uint32_t n_keep, std::uint32_t n_group,
                             std::uint32_t n_chunk_expert = 1);

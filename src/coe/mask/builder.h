@@ -1,5 +1,5 @@
 // The passes of a mask after the top K, each a change of the same state. Inputs: score tables.
-// Knows nothing of profiles on disk, of recipes, or of what a score means. Source: method
+// Knows nothing of profiles on disk, of recipes, or of what a score means. Source: docs/method.md,
 // section 4.
 //
 // What holds in every pass:

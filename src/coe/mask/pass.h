@@ -1,5 +1,5 @@
-// What the passes of a mask take and report. Source: method section 4. Tables come from outside, so
-// that masks need no scoring.
+// What the passes of a mask take and report. Source: docs/method.md, section 4. Tables come from
+// outside, so that masks need no scoring.
 #pragma once
 
 #include "coe/base/result.h"

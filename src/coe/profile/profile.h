@@ -1,5 +1,6 @@
-// The profiler: runs a corpus through an Engine and fills RoutingStats. Source: method sections 2.1
-// and 2.3. Routing is what the engine's own router nodes say; nothing is recomputed here.
+// The profiler: runs a corpus through an Engine and fills RoutingStats. Source: docs/method.md,
+// sections 2.1 and 2.3. Routing is what the engine's own router nodes say; nothing is recomputed
+// here.
 //
 // The records are visited in an order of the profiler's own (profile/plan.h), always the same for
 // the same text: every part of a run looks like the whole, and a run that was stopped and resumed

@@ -1,5 +1,5 @@
 // Is the text enough? Watches the mask that a profile would give while the profile grows, and says
-// when it holds still. Source: method section 2.4.
+// when it holds still. Source: docs/method.md, section 2.4.
 //
 // The mask is the top K by `util` over all text so far, every token counting the same: per layer
 // the experts of largest weight sum, for dividing by the tokens moves none. At token counts a 1/8

@@ -1,5 +1,6 @@
 // From routing profiles to a mask: which scores, which passes, and the record of both that the mask
-// carries. Apart from mask/ so that masks and surgery need no scoring. Source: method section 4.
+// carries. Apart from mask/ so that masks and surgery need no scoring. Source: docs/method.md,
+// section 4.
 #pragma once
 
 #include "coe/base/result.h"

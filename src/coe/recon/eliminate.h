@@ -1,6 +1,6 @@
 // Greedy elimination by reconstruction: which of a layer's experts can go, one after the other,
 // with the least change of what the layer gives. Pure arithmetic on a few thousand tokens; nothing
-// here runs a model. Source: method section 8, "`recon`".
+// here runs a model. Source: docs/method.md, section 8, "`recon`".
 //
 // For a token with output y = Σ w_k o_k of its R best experts, and y' the same with the experts
 // that are left, the error is

@@ -1,5 +1,5 @@
 // The floating-point accumulators of a sub-domain as a table, so that merging, checking and the
-// file form treat each of them and none is forgotten. Source: method section 2.1.
+// file form treat each of them and none is forgotten. Source: docs/method.md, section 2.1.
 #pragma once
 
 #include "coe/routing/stats.h"

@@ -32,7 +32,8 @@ struct RoutingShape {
   bool operator==(const RoutingShape&) const = default;
 };
 
-// Accumulators of one sub-domain. Source: method section 2.1. Names are the file's tensor names.
+// Accumulators of one sub-domain. Source: docs/method.md, section 2.1. Names are the file's tensor
+// names.
 struct DomainStats {
   std::string name;
   double weight = 1.0;  // of the sub-domain in a blend

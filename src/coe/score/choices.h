@@ -1,5 +1,5 @@
 // How often each expert was chosen and at what rank: what tiers and whitelists of masks look at.
-// Source: method sections 3 and 4.
+// Source: docs/method.md, sections 3 and 4.
 #pragma once
 
 #include "coe/moe/expert_table.h"

@@ -1,5 +1,5 @@
-// Saliency of experts from a routing profile: one pure function per formula. Source: method
-// section 3, aggregation section 2.2.
+// Saliency of experts from a routing profile: one pure function per formula. Source:
+// docs/method.md, section 3, aggregation section 2.2.
 #pragma once
 
 #include "coe/base/result.h"

@@ -1,7 +1,8 @@
 // Surgery, first half: a plan. From a parent's header, its MoE description and a mask it derives
 // the child's headers and, for each tensor, the byte ranges of the parent to copy. Writes nothing,
-// and reads no tensor data but what must be rewritten (token tables, biases). Source: method
-// section 5. Nothing is requantised: every range is a whole expert slab or a whole tensor.
+// and reads no tensor data but what must be rewritten (token tables, biases). Source:
+// docs/method.md, section 5. Nothing is requantised: every range is a whole expert slab or a whole
+// tensor.
 #pragma once
 
 #include "coe/base/file.h"

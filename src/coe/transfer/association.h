@@ -42,8 +42,8 @@ std::optional<Association> associate(std::span<const double> x, std::span<const 
                                      std::size_t n, Correlation kind,
                                      const BootstrapOptions& options = {});
 
-// Near pairs: those whose similarity is above the median of all pairs. Source: method section 6,
-// "near pairs must beat far pairs".
+// Near pairs: those whose similarity is above the median of all pairs. Source: docs/method.md,
+// section 6, "near pairs must beat far pairs".
 struct NearFar {
   std::size_t n_near = 0;
   std::size_t n_far = 0;

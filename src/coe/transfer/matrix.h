@@ -1,5 +1,5 @@
 // The transfer matrix of one K: what specialist A keeps of sub-domain B, for all of both; how alike
-// the specialists are; and whether the one goes with the other. Source: method section 6.
+// the specialists are; and whether the one goes with the other. Source: docs/method.md, section 6.
 #pragma once
 
 #include "coe/compare/agg_cosine.h"

@@ -1,5 +1,5 @@
-// Lets validation text choose the score of pass 1: no score wins everywhere. Source: method
-// section 8.
+// Lets validation text choose the score of pass 1: no score wins everywhere. Source:
+// docs/method.md, section 8.
 #pragma once
 
 #include "coe/base/observer.h"

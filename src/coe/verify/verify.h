@@ -1,6 +1,6 @@
 // Proof that a child is its parent cut by a mask, from the files alone. Shares no code with
-// surgery: what surgery plans, verify derives again from names and shapes. Source: method section
-// 5, post-conditions.
+// surgery: what surgery plans, verify derives again from names and shapes. Source: docs/method.md,
+// section 5, post-conditions.
 #pragma once
 
 #include "coe/base/file.h"
