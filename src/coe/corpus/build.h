@@ -1,4 +1,5 @@
-// `coe corpus build`: assembles a corpus from a TOML spec (docs/formats/corpus.md).
+// This is what `coe corpus build` runs: it assembles a corpus from a TOML spec
+// (docs/formats/corpus.md).
 #pragma once
 
 #include "coe/base/file.h"
@@ -41,13 +42,13 @@ struct CorpusBuildOptions {
   ModelHooks model = {};
 };
 
-// Same spec, sources and model give identical bytes, of the output and of the manifest beside it.
-// The output appears first, the manifest then: a manifest without its output's digest is that of an
-// earlier build. Errors: kCorrupt naming spec, table and key, or
-// a broken JSONL record; kNotFound for a source that is missing or matches no file, or when no
-// domain has enough records; kExists for the output; kInvalidArgument when a source is the output
-// or the spec needs a model and there is none; those of the model's hooks; kCancelled. On any error
-// no output is left.
+// The same spec, sources and model give identical bytes, both of the output and of the manifest
+// beside it. The output appears first and the manifest then, so a manifest without its output's
+// digest is that of an earlier build. Errors: kCorrupt naming spec, table and key, or a broken
+// JSONL record; kNotFound for a source that is missing or matches no file, or when no domain has
+// enough records; kExists for the output; kInvalidArgument when a source is the output or the spec
+// needs a model and there is none; those of the model's hooks; kCancelled. On any error no output
+// is left.
 Result<CorpusBuildReport> build_corpus(const CorpusBuildOptions& options, Observer& observer);
 
 }  // namespace coe

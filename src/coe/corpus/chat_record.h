@@ -1,4 +1,4 @@
-// The record of a chat that a model wrote, as a line of a corpus (docs/formats/corpus.md).
+// A chat that a model wrote becomes a line of a corpus (docs/formats/corpus.md).
 #pragma once
 
 #include <cstdint>
@@ -20,8 +20,8 @@ struct ChatRecord {
   std::uint64_t n_token_generated = 0;
 };
 
-// One JSON object and a newline. Bytes that are no UTF-8 are replaced: an answer that was cut off
-// may end within a character.
+// Returns one JSON object and a newline. Bytes that are no UTF-8 are replaced, for an answer that
+// was cut off may end within a character.
 std::string chat_record_line(const ChatRecord& record);
 
 }  // namespace coe

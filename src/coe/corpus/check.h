@@ -1,4 +1,4 @@
-// What is in a corpus: `coe corpus check`.
+// This counts what is in a corpus, for `coe corpus check`.
 #pragma once
 
 #include "coe/base/observer.h"

@@ -1,6 +1,6 @@
-// A corpus in memory: named sub-domains with weights, each a list of records of text. Input: JSONL
-// files, one object a line; `domain` and `weight` fields where present, else the file's stem and 1.
-// docs/formats/corpus.md.
+// A corpus in memory has named sub-domains with weights, and each of these a list of records of
+// text. It is read from JSONL files, one object a line. `domain` and `weight` are fields of a line;
+// where they are missing, the file's stem and 1 stand for them. The format: docs/formats/corpus.md.
 #pragma once
 
 #include "coe/base/file.h"
@@ -32,7 +32,7 @@ struct Corpus {
   std::uint64_t n_records() const;
 };
 
-// The text spec of a corpus that names none: the field `text`.
+// A corpus that names no text spec has this one: the field `text`.
 const TextSpec& default_text_spec();
 
 // Blank lines, a UTF-8 byte order mark and carriage returns before a newline are passed over.
@@ -42,7 +42,7 @@ const TextSpec& default_text_spec();
 // record.
 Result<Corpus> load_corpus(std::span<const Path> files, const TextSpec& spec);
 
-// The same for one file's bytes; `name` stands for its path.
+// Does the same for one file's bytes; `name` stands for its path.
 Result<Corpus> parse_corpus(std::string_view jsonl, const Path& name, const TextSpec& spec);
 
 }  // namespace coe

@@ -1,5 +1,5 @@
-// What building a corpus asks of a running model. The corpus module knows no engine: whoever calls
-// it hands these in.
+// Building a corpus asks these things of a running model. The corpus module knows no engine, so
+// whoever calls it hands them in.
 #pragma once
 
 #include "coe/base/result.h"
@@ -19,9 +19,10 @@ struct ChatTurn {
 };
 
 struct ModelHooks {
-  // The whole chat in the markup of the model's template. Empty: no model was given.
+  // Renders the whole chat in the markup of the model's template. It is empty when no model was
+  // given.
   std::function<Result<std::string>(std::span<const ChatTurn>)> render_chat;
-  // Tokens of a text. Empty: no model was given.
+  // Counts the tokens of a text. It is empty when no model was given.
   std::function<Result<std::uint64_t>(std::string_view)> count_tokens;
   std::string model_name;    // for the manifest
   std::string model_digest;  // the same

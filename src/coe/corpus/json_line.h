@@ -1,4 +1,5 @@
-// One line of a JSONL file: the members of a JSON object, values of strings and numbers only.
+// A line of a JSONL file is a JSON object. Of its members this keeps the values of strings and
+// numbers only.
 #pragma once
 
 #include "coe/base/result.h"
@@ -21,11 +22,11 @@ struct JsonMember {
 // "a string", "an array", … for messages.
 std::string_view kind_name(JsonMember::Kind kind);
 
-// Values nested in arrays and objects are checked but not kept. Needs no stack however deep they
-// nest. Errors: kCorrupt: not UTF-8, not JSON (with the byte), or not an object.
+// Values nested in arrays and objects are checked but not kept. However deep they nest, no stack is
+// needed. Errors: kCorrupt: not UTF-8, not JSON (with the byte), or not an object.
 Result<std::vector<JsonMember>> parse_json_line(std::string_view line);
 
-// The last member of that name (as JSON readers take it), or null.
+// Returns the last member of that name, as JSON readers take it, or null.
 const JsonMember* find_member(const std::vector<JsonMember>& members, std::string_view name);
 
 }  // namespace coe

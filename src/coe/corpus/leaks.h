@@ -1,4 +1,4 @@
-// Leaks: evaluation text that stands in the profiling text, told by word n-grams.
+// A leak is evaluation text that stands in the profiling text. Word n-grams tell it. The rules:
 // docs/formats/corpus.md, "Leaks".
 #pragma once
 
@@ -17,7 +17,7 @@ struct LeakOptions {
   std::size_t ngram = 13;  // words
   double share = 0.5;      // of a record's own n-grams that make it a leak
   // An n-gram in more than so many distinct records of the profiling text, or of the evaluation
-  // text, is boilerplate: it belongs to no record.
+  // text, is boilerplate and belongs to no record.
   std::uint32_t boilerplate = 10;
 };
 
@@ -39,9 +39,10 @@ struct LeakReport {
   double highest_clean = 0.0;  // the largest overlap that is no leak
 };
 
-// Reads the profiling text once, twice when there is something to place. Memory beside the texts:
-// about 40 bytes a word of the evaluation text and 8 bytes a record; none for the profiling text's
-// words. Errors: kInvalidArgument for an n-gram of no word or a share outside (0, 1]; kCancelled.
+// Reads the profiling text once, and a second time when there is a leak to place. Beside the texts
+// it needs about 40 bytes for each word of the evaluation text and 8 for each record. Words of the
+// profiling text cost nothing. Errors: kInvalidArgument for an n-gram of no word or a share outside
+// (0, 1]; kCancelled.
 Result<LeakReport> find_leaks(const Corpus& profiling, const Corpus& evaluation,
                               const LeakOptions& options, Observer& observer);
 

@@ -1,4 +1,5 @@
-// What a corpus was built from, written beside it. docs/formats/corpus.md, "Manifest".
+// The manifest says what a corpus was built from and stands beside it. The format:
+// docs/formats/corpus.md, "Manifest".
 #pragma once
 
 #include "coe/base/file.h"
@@ -14,7 +15,7 @@
 
 namespace coe {
 
-// The files that were read, by their path relative to the root folder.
+// This keeps the files that were read, by their path relative to the root folder.
 class SourceLog {
  public:
   struct File {
@@ -31,7 +32,7 @@ class SourceLog {
 // "corpus.jsonl.manifest.json" of "corpus.jsonl".
 Path manifest_path(const Path& output);
 
-// The document, with a newline at its end. `spec_text` is the spec's bytes.
+// Returns the document, with a newline at its end. `spec_text` is the spec's bytes.
 Result<std::string> manifest_json(const CorpusBuildOptions& options, std::string_view spec_text,
                                   const SourceLog& sources, const CorpusBuildReport& report,
                                   const ModelHooks& model);

@@ -1,6 +1,6 @@
-// A question of MMLU-Pro as it is published (JSON objects with question_id, question, options,
-// answer, answer_index, cot_content, category, src). Source: Wang et al., "MMLU-Pro: A More Robust
-// and Challenging Multi-Task Language Understanding Benchmark", NeurIPS 2024, and its data card.
+// MMLU-Pro publishes its questions as JSON objects with question_id, question, options, answer,
+// answer_index, cot_content, category and src. Source: Wang et al., "MMLU-Pro: A More Robust and
+// Challenging Multi-Task Language Understanding Benchmark", NeurIPS 2024, and its data card.
 #pragma once
 
 #include "coe/base/result.h"
@@ -28,9 +28,9 @@ char option_letter(std::size_t index);
 // "A. first\nB. second".
 std::string lettered_options(const MultipleChoice& question);
 
-// One object. Options "N/A" at the end, which stand for none, go. Errors: kCorrupt: not UTF-8, not
-// a JSON object, a field that is missing or of another type, an answer that is no option or whose
-// letter and index differ.
+// Reads one object. Options "N/A" at the end stand for none and are dropped. Errors: kCorrupt when
+// the text is not UTF-8 or no JSON object, when a field is missing or of another type, and when the
+// answer is no option or its letter and index differ.
 Result<MultipleChoice> parse_mmlu_pro(std::string_view json);
 
 }  // namespace coe

@@ -1,6 +1,6 @@
-// Near-duplicate texts: MinHash signatures of shingle sets find candidates, the sets themselves
-// decide. Source: Broder, "On the resemblance and containment of documents", SEQUENCES 1997;
-// banding: Leskovec, Rajaraman & Ullman, "Mining of Massive Datasets", section 3.4.
+// MinHash signatures of shingle sets find pairs of texts that may be near-duplicates, and the sets
+// themselves decide. Source: Broder, "On the resemblance and containment of documents", SEQUENCES
+// 1997; banding: Leskovec, Rajaraman & Ullman, "Mining of Massive Datasets", section 3.4.
 #pragma once
 
 #include "coe/base/result.h"
@@ -25,8 +25,8 @@ struct NearDuplicateOptions {
   std::size_t shingle_size = 3;  // words or characters
 };
 
-// Hashes of the runs of `shingle_size` words or characters, sorted, each once; a shorter text is
-// one shingle.
+// Returns the hashes of the runs of `shingle_size` words or characters, sorted and each once. A
+// text that is shorter is one shingle.
 std::vector<std::uint64_t> shingles_of(std::string_view text, const NearDuplicateOptions& options);
 
 // |A ∩ B| / |A ∪ B| of sorted sets; 1 of two empty ones.
@@ -34,32 +34,33 @@ double jaccard(std::span<const std::uint64_t> a, std::span<const std::uint64_t> 
 
 inline constexpr std::size_t kMinHashes = 128;  // of a text
 
-// How the hash values are grouped: texts that agree in all of one band are compared.
+// Hash values are grouped into bands. Texts that agree in all of one band are compared.
 struct Banding {
   std::size_t n_band = 0;
   std::size_t n_row = 0;
 };
-// The longest bands (fewest comparisons) that still find 99 of 100 pairs whose index is just the
-// threshold, by 1 − (1 − tʳ)ᵇ.
+// Returns the longest bands, which mean the fewest comparisons, that still find 99 of 100 pairs
+// whose index is just the threshold, by 1 − (1 − tʳ)ᵇ.
 Banding banding_for(double threshold);
 
-// Texts seen so far, as the hashes of their bands: about 1 kB a text at 0.8, however long it is.
+// The texts seen so far are kept as the hashes of their bands, about 1 kB a text at a threshold of
+// 0.8, however long the text is.
 class NearDuplicates {
  public:
   using Id = std::uint32_t;
-  // What a text is looked up and added by.
+  // A text is looked up and added by its sketch.
   struct Sketch {
     std::vector<std::uint64_t> shingles;
     std::vector<std::uint64_t> bands;
   };
-  // The text that was added under `id`, again.
+  // Gives the text that was added under `id` once more.
   using TextOf = std::function<Result<std::string>(Id id)>;
 
   explicit NearDuplicates(const NearDuplicateOptions& options);
 
   Sketch sketch(std::string_view text) const;
-  // The first text added whose Jaccard index with this one reaches the threshold. Errors: those of
-  // `text_of`.
+  // Returns the first text added whose Jaccard index with this one reaches the threshold. Errors:
+  // those of `text_of`.
   Result<std::optional<Id>> find(const Sketch& sketch, const TextOf& text_of) const;
   void add(const Sketch& sketch, Id id);
 

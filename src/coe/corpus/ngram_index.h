@@ -1,5 +1,5 @@
-// The distinct n-grams of the evaluation text, and in how many records of either text each occurs.
-// Private to corpus/.
+// The index holds the distinct n-grams of the evaluation text, and for each the number of records
+// of either text that it occurs in. It is private to corpus/.
 #pragma once
 
 #include <cstddef>

@@ -1,6 +1,6 @@
-// A generator of small reasoning problems with worked thinking: arithmetic, linear equations, word
-// problems, dates, number theory. Ours, so that a demo needs no third-party questions.
-// Deterministic from the seed.
+// This generates small reasoning problems with worked thinking: arithmetic, linear equations, word
+// problems, dates, number theory. They are our own, so that a demo needs no third-party questions.
+// The seed decides them.
 #pragma once
 
 #include <cstddef>
@@ -17,16 +17,17 @@ struct ReasoningProblem {
   std::string solution;  // "The answer is …."
 };
 
-// One part of all possible problems: those whose text hashes to `index` modulo `count`. Corpora of
-// different folds share no problem, whatever their seeds: one profiles, another evaluates.
+// A fold is one part of all possible problems: those whose text hashes to `index` modulo `count`.
+// Corpora of different folds share no problem, whatever their seeds, so that one can profile and
+// another evaluate.
 struct ReasoningFold {
   std::uint32_t index = 0;
   std::uint32_t count = 1;  // > index
 };
 
-// `n` problems, families in rotation, no two alike; fewer only when families run out of new ones
-// (each has a thousand or more). Every stated answer is computed, and the tests solve the texts
-// again.
+// Returns `n` problems, from the families in rotation, no two alike. They are fewer only when
+// families run out of new ones, of which each has a thousand or more. Every stated answer is
+// computed, and the tests solve the texts again.
 std::vector<ReasoningProblem> generate_reasoning(std::uint64_t seed, std::size_t n,
                                                  ReasoningFold fold = {});
 

@@ -1,4 +1,4 @@
-// The families of problems behind reasoning.h: each function makes one random problem.
+// These are the families of problems behind reasoning.h. Each function makes one random problem.
 #pragma once
 
 #include "coe/base/rng.h"

@@ -1,4 +1,4 @@
-// A record as a chat: by its fields, or by the list of messages that published chat sets have.
+// A record becomes a chat by its fields, or by the list of messages that published chat sets have.
 #pragma once
 
 #include "coe/base/result.h"

@@ -1,4 +1,5 @@
-// A pattern that a user wrote, in the syntax of RE2: matching takes time linear in the text.
+// This is a pattern that a user wrote, in the syntax of RE2: matching takes time linear in the
+// text.
 #pragma once
 
 #include "coe/base/result.h"
@@ -17,7 +18,7 @@ class Regex {
  public:
   // Errors: kInvalidArgument saying what RE2 has against it.
   static Result<Regex> compile(std::string_view pattern);
-  // Whether some part of `text`, which is UTF-8, matches.
+  // Says whether some part of `text`, which is UTF-8, matches.
   bool found_in(std::string_view text) const;
 
  private:

@@ -1,5 +1,5 @@
-// Seeded sampling that is stable: whether an item is taken depends on the seed, its own name and
-// how many others rank before it, not on the order or the number of the rest.
+// Seeded sampling is stable here: whether an item is taken depends on the seed, on its own name and
+// on how many others rank before it, not on the order or the number of the rest.
 #pragma once
 
 #include "coe/base/rng.h"
@@ -13,15 +13,15 @@
 
 namespace coe {
 
-// The place of `name` in the order that `seed` gives. FNV-1a (Fowler, Noll, Vo), then SplitMix64
-// for the avalanche that it lacks.
+// Returns the place of `name` in the order that `seed` gives, by FNV-1a (Fowler, Noll, Vo) and then
+// SplitMix64 for the avalanche that it lacks.
 inline std::uint64_t seeded_rank(std::uint64_t seed, std::string_view name) {
   std::uint64_t hash = 0xcbf29ce484222325U;
   for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3U;
   return Rng(Rng(seed).next() ^ hash).next();
 }
 
-// Indices of the items in the order of their ranks; key(item) is the name to rank.
+// Returns the indices of the items in the order of their ranks; key(item) is the name to rank.
 template <class T, class Key>
 std::vector<std::size_t> rank_order(const std::vector<T>& items, std::uint64_t seed, Key key) {
   std::vector<std::pair<std::uint64_t, std::size_t>> ranks;

@@ -1,4 +1,4 @@
-// One [[domain.source]] of a build spec. Private to corpus/.
+// This reads one [[domain.source]] of a build spec. It is private to corpus/.
 #pragma once
 
 #include "coe/base/result.h"
@@ -9,7 +9,7 @@
 
 namespace coe {
 
-// Keys that the top, a domain and a source share: the innermost that sets one wins.
+// The top, a domain and a source share these keys. The innermost that sets one wins.
 struct SpecDefaults {
   std::uint64_t seed = 1;
   std::uint64_t min_chars = 0;

@@ -1,4 +1,4 @@
-// Steps that the kinds of sources share. Private to corpus/.
+// The kinds of sources share these steps. They are private to corpus/.
 #pragma once
 
 #include "coe/base/file.h"
@@ -23,13 +23,14 @@ struct Piece {
   std::string text;
   std::string name;
 };
-// The parts of a document that the limits on length leave.
+// Returns the parts of a document that the limits on length leave.
 std::vector<Piece> pieces_of(const SourceSpec& spec, std::string text, const std::string& name);
 
-// Whether the rules on fields let a record through. Errors: kCorrupt for a field that is no string.
+// Says whether the rules on fields let a record through. Errors: kCorrupt for a field that is no
+// string.
 Result<bool> fields_pass(const SourceSpec& spec, const std::vector<JsonMember>& members);
 
-// Files and records of a kind of source.
+// Each of these reads the files and records of one kind of source.
 Result<SourceRecords> read_files(const SourceSpec& spec, const BuildContext& context,
                                  Observer& observer);
 Result<SourceRecords> read_records(const SourceSpec& spec, const BuildContext& context,

@@ -1,4 +1,4 @@
-// One source of a build spec, read into records.
+// This reads one source of a build spec into records.
 #pragma once
 
 #include "coe/base/file.h"
@@ -30,7 +30,7 @@ struct Draft {
   std::uint64_t n_token = 0;                               // once counted
 };
 
-// What samples rank a record by.
+// Samples rank a record by this name.
 const std::string& draft_name(const Draft& draft);
 
 struct SourceRecords {
@@ -38,10 +38,10 @@ struct SourceRecords {
   std::uint64_t n_filtered = 0;  // left out by filters or by their number of tokens
 };
 
-// Errors: kNotFound for a path that is missing or matches nothing, kCorrupt for a record that
-// cannot be used, kInvalidArgument when a source is the output itself, kCancelled; those of the
-// model's hooks; all name the source in the spec. Warns of files that are no text and of a source
-// that gave nothing.
+// Warns of files that are no text and of a source that gave nothing. Errors, which all name the
+// source in the spec: kNotFound for a path that is missing or matches nothing; kCorrupt for a
+// record that cannot be used; kInvalidArgument when a source is the output itself; those of the
+// model's hooks; kCancelled.
 Result<SourceRecords> read_source(const SourceSpec& spec, const BuildContext& context,
                                   Observer& observer);
 

@@ -1,4 +1,5 @@
-// The TOML spec of `coe corpus build`, read and checked. docs/formats/corpus.md, "Build spec".
+// This reads and checks the TOML spec of `coe corpus build`. The format: docs/formats/corpus.md,
+// "Build spec".
 #pragma once
 
 #include "coe/base/file.h"
@@ -18,14 +19,14 @@ namespace coe {
 
 inline constexpr std::uint64_t kUnlimited = UINT64_MAX;
 
-// A rule that keeps or leaves out records.
+// A filter keeps records or leaves them out.
 struct FilterSpec {
   std::string field;  // of the record; empty: the text that comes of it
   bool keep = true;   // keeps what the pattern is found in; false: leaves that out
   Regex pattern;
 };
 
-// Which fields of a record are the turns of a chat.
+// A chat spec says which fields of a record are the turns of a chat.
 struct ChatSpec {
   std::string messages;  // a list of messages; or, when empty:
   std::optional<TextSpec> system;
@@ -34,8 +35,8 @@ struct ChatSpec {
   std::optional<TextSpec> thinking;
 };
 
-// off-k splits (docs/method.md, section 1): records are numbered from 0 within their category, as
-// published.
+// For off-k splits (docs/method.md, section 1) records are numbered from 0 within their category,
+// as published.
 struct OffSpec {
   std::string category;  // field; empty: the whole source is one category
   std::uint64_t modulus = 10;
@@ -105,8 +106,8 @@ struct CorpusSpec {
   NearDuplicateOptions near;
 };
 
-// What of a spec can only be done with a model, as "profile.toml:12: domain `web`, source 2: key
-// `chat`"; empty when nothing.
+// Returns the part of a spec that can only be done with a model, as "profile.toml:12: domain `web`,
+// source 2: key `chat`". It is empty when there is none.
 std::string needs_model(const CorpusSpec& spec);
 
 // `name` stands for the spec's path in messages. Errors: kCorrupt naming spec, line, table and key;

@@ -1,6 +1,6 @@
-// How a JSONL record becomes text. Source: docs/method.md, section 1: a field name, fields joined
-// by `+` (newline between), or a template with {field} ("{{" and "}}" are literal braces).
-// docs/formats/corpus.md, "Text spec".
+// A text spec says how a JSONL record becomes text: by a field name, by fields joined by `+` (a
+// newline between them), or by a template with {field} ("{{" and "}}" are literal braces). The
+// format: docs/formats/corpus.md, "Text spec". Source: docs/method.md, section 1.
 #pragma once
 
 #include "coe/base/result.h"
@@ -14,7 +14,7 @@ namespace coe {
 
 class TextSpec {
  public:
-  // A spec with a brace in it is a template, any other a list of fields; blanks around the names of
+  // A spec with a brace in it is a template, any other a list of fields. Blanks around the names of
   // a list are dropped. Errors: kInvalidArgument, with the position (1-based, in bytes) in the
   // spec.
   static Result<TextSpec> parse(std::string_view spec);
@@ -23,10 +23,10 @@ class TextSpec {
   // is no string), kNotFound (no such field; the hint lists those there are). Messages do not name
   // file and line: the caller does.
   Result<std::string> render(std::string_view json_line) const;
-  // The same for a line that is parsed already.
+  // Does the same for a line that is parsed already.
   Result<std::string> render(const std::vector<JsonMember>& members) const;
 
-  // The fields that it names, in order, with repetitions.
+  // Returns the fields that it names, in order and with repetitions.
   std::vector<std::string> fields() const;
 
  private:

@@ -1,5 +1,6 @@
-// A TOML table as a form to fill: keys are asked for by name and type, and finish() refuses those
-// that nobody asked for. Every error names file, line, table and key. Private to corpus/.
+// A TOML table is a form to fill: keys are asked for by name and type, and finish() refuses those
+// that nobody asked for. Every error names file, line, table and key. The class is private to
+// corpus/.
 #pragma once
 
 #include "coe/base/result.h"
@@ -24,7 +25,7 @@ class TomlTable {
   void rename(std::string what) { what_ = std::move(what); }
   bool has(std::string_view key) const { return table_->contains(key); }
 
-  // Values that must be there, and values with a default. All errors: kCorrupt.
+  // Some of these values must be there, others have a default. All errors: kCorrupt.
   Result<std::string> string(std::string_view key);
   Result<std::string> string_or(std::string_view key, std::string_view otherwise);
   // A string, or a non-empty array of strings.
@@ -34,15 +35,16 @@ class TomlTable {
   Result<std::uint64_t> count(std::string_view key, std::uint64_t low, std::uint64_t high);
   Result<std::uint64_t> count_or(std::string_view key, std::uint64_t otherwise, std::uint64_t low,
                                  std::uint64_t high);
-  // Whole numbers, none below 0; empty when the key is not there. An empty list is an error.
+  // Returns whole numbers, none below 0, or nothing when the key is not there. An empty list is an
+  // error.
   Result<std::vector<std::uint64_t>> counts_or_none(std::string_view key);
   Result<double> number_or(std::string_view key, double otherwise);
   Result<bool> flag_or(std::string_view key, bool otherwise);
-  // [[key]]: at least one; named "<what>, <key> 1", ….
+  // Returns the tables of [[key]], at least one, named "<what>, <key> 1", ….
   Result<std::vector<TomlTable>> tables(std::string_view key);
-  // The same, or none when the key is not there.
+  // Does the same, but gives none when the key is not there.
   Result<std::vector<TomlTable>> tables_or_none(std::string_view key);
-  // [key] or key = { … }, named "<what>, <key>"; nothing when it is not there.
+  // Returns [key] or key = { … }, named "<what>, <key>", or nothing when it is not there.
   Result<std::optional<TomlTable>> table_or_none(std::string_view key);
 
   // An error at `key`, with its line.
