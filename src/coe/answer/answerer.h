@@ -1,5 +1,5 @@
-// Asks a model one question at a time, whoever runs it: the linked engine (engine_answerer.h) or a
-// server (endpoint/).
+// An Answerer asks a model one question at a time, whoever runs it: the linked engine
+// (engine_answerer.h) or a server (endpoint/).
 #pragma once
 
 #include "coe/answer/loop_guard.h"
@@ -22,8 +22,8 @@ struct AnswerRequest {
   Sampling sampling;
   bool guard_loops = true;  // stop an answer that loops; thinking and content are one text to that
   LoopOptions loop;
-  // Told what the model writes while it does, if set; from the engine with markers. An error ends
-  // the answer and is what answer() returns.
+  // If set, it is told what the model writes while it does; the engine's text has markers in it. An
+  // error ends the answer and is what answer() returns.
   std::function<Status(std::string_view piece)> on_text;
 };
 
@@ -43,7 +43,7 @@ struct ChatAnswer {
   double seconds = 0.0;
 };
 
-// For result rows.
+// Result rows say who answered.
 struct AnswererInfo {
   std::string model;   // its file, or the name that the server knows it by
   std::string server;  // "llama.cpp v0.5.0 (CPU)", or the address of a server

@@ -1,4 +1,4 @@
-// The linked engine as an Answerer.
+// The linked engine is an Answerer here.
 #pragma once
 
 #include "coe/answer/answerer.h"
@@ -11,12 +11,13 @@
 
 namespace coe {
 
-// Renders with the model's own template and splits thinking by the template's own markers. The
-// same request gives the same answer. Not for several threads at once.
+// Renders with the model's own template and splits thinking by the template's own markers. The same
+// request gives the same answer. One thread uses it at a time.
 class EngineAnswerer : public Answerer {
  public:
-  // `engine` and `filter` (virtual surgery; null: the model as it is) must outlive it. `model`: for
-  // info(). Errors: kUnsupported when the model has no chat template, or none that can be run.
+  // `engine` and `filter` (virtual surgery; null leaves the model as it is) must outlive it.
+  // `model` goes into info(). Errors: kUnsupported when the model has no chat template, or none
+  // that can be run.
   static Result<EngineAnswerer> create(Engine& engine, std::string model,
                                        const ExpertFilter* filter = nullptr);
 

@@ -1,4 +1,4 @@
-// Thinking apart from content in an answer that came as one text.
+// This parts thinking from content in an answer that came as one text.
 #pragma once
 
 #include <span>
@@ -17,9 +17,9 @@ struct ThinkingSplit {
   std::string content;
 };
 
-// By the markers that come first in the text. A block that nothing ends is thinking to the end; an
-// end marker that no start marker precedes ends a block that the prompt had opened, as some
-// templates do. White space around the parts goes.
+// Splits by the markers that come first in the text. A block that nothing ends is thinking to the
+// end. An end marker that no start marker precedes ends a block that the prompt had opened, as some
+// templates do. White space around the parts is dropped.
 ThinkingSplit split_thinking(std::string_view text, std::span<const ThinkingMarkers> markers);
 
 }  // namespace coe

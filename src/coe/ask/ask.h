@@ -1,5 +1,5 @@
-// Asks an answerer many questions and keeps the answers in a journal, so that nothing is asked
-// twice.
+// ask_all() asks an answerer many questions and keeps the answers in a journal, so that nothing is
+// asked twice.
 #pragma once
 
 #include "coe/answer/answerer.h"
@@ -26,7 +26,7 @@ struct AskOptions {
   bool retry_failed = false;  // ask again what failed in an earlier run
 };
 
-// For JournalHeader::settings: what decides an answer.
+// Returns what decides an answer, for JournalHeader::settings.
 std::string settings_of(const AskOptions& options);
 
 struct AskReport {
@@ -35,10 +35,11 @@ struct AskReport {
   double seconds = 0.0;
 };
 
-// Those of `questions` (their numbers) that the journal has no answer to. `text` is what to ask,
-// called by several threads at once with n_parallel above 1. A question that gets no answer is a
-// failure of its own; when five in a row get none, the run ends with the last one's error, and none
-// of them counts as asked. Errors: kCancelled, kEngine, kIo: what has been answered is kept.
+// Asks those of `questions` (their numbers) that the journal has no answer to. `text` gives what to
+// ask; several threads call it at once with n_parallel above 1. A question that gets no answer is a
+// failure of its own. When five in a row get none, the run ends with the last one's error, and none
+// of them counts as asked. Errors, after which what has been answered is kept: kCancelled, kEngine,
+// kIo.
 Result<AskReport> ask_all(Answerer& answerer, std::span<const std::uint64_t> questions,
                           const std::function<std::string(std::uint64_t)>& text,
                           const AskOptions& options, Journal& journal, std::string_view stage,

@@ -1,4 +1,4 @@
-// Base64 as DevTools sends pictures. Source: RFC 4648, section 4.
+// DevTools sends pictures in Base64. Source: RFC 4648, section 4.
 #pragma once
 
 #include "coe/base/result.h"

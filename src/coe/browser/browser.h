@@ -1,4 +1,4 @@
-// A page in headless Chromium, one at a time, in a sandbox without a network.
+// A browser shows one page at a time in headless Chromium, in a sandbox without a network.
 #pragma once
 
 #include "coe/base/file.h"
@@ -18,7 +18,7 @@ namespace coe {
 struct BrowserOptions {
   Path program;         // empty: Chromium as it is found in PATH
   bool sandbox = true;  // bubblewrap around it
-  // Of the browser with all its processes, above which the page is given up.
+  // The page is given up when the browser with all its processes takes more.
   std::uint64_t memory_limit = std::uint64_t{1536} << 20;
   std::chrono::milliseconds call_limit{6'000};   // for anything that the page is asked
   std::chrono::milliseconds page_limit{30'000};  // from open() on
@@ -41,16 +41,17 @@ class Browser {
   static Result<std::unique_ptr<Browser>> launch(const BrowserOptions& options);
   ~Browser();
 
-  // All calls below: kCheckFailed with fault() set when the page hangs, crashes, takes too much
-  // memory or opens dialogs without end, after which this browser is of no more use; kEngine for
-  // what the browser refuses.
+  // Errors of all calls below: kCheckFailed with fault() set when the page hangs, crashes, takes
+  // too much memory or opens dialogs without end, after which this browser is of no more use;
+  // kEngine for what the browser refuses.
 
   // Shows `html` as http://localhost/ with storage of its own, and waits until it has loaded and
-  // been drawn. Of anything else that the page asks for nothing is delivered.
+  // been drawn. Nothing else that the page asks for is delivered.
   Status open(std::string_view html, WindowSize size);
   Status reload();
-  // An expression (of a promise: its value), in a world beside the page's: the same document, but
-  // no variable or built-in of the page. Errors: also kInvalidArgument for what it throws.
+  // Evaluates an expression, and waits for the value of a promise. It runs in a world beside the
+  // page's, which has the same document but no variable or built-in of the page. Errors: also
+  // kInvalidArgument for what it throws.
   Result<Json> evaluate(const std::string& expression);
   Status resize(WindowSize size);
   Result<std::string> screenshot();  // PNG of the window
@@ -60,12 +61,12 @@ class Browser {
   Status release_mouse(PagePoint at, int n_click = 1);
   // "Enter", "Shift+Tab", "a". Errors: kInvalidArgument for a name that is no key.
   Status press_key(const std::string& key);
-  // Keys for each character; a newline is Enter.
+  // Presses the keys for each character; a newline is Enter.
   Status type(const std::string& text);
   // Takes in what the page does meanwhile.
   Status wait(std::chrono::milliseconds time);
 
-  // Exceptions, rejections and console errors of the page since open().
+  // Exceptions, rejections and console errors of the page are gathered here since open().
   const std::vector<std::string>& script_errors() const { return script_errors_; }
   // Addresses that the page asked for and did not get.
   const std::vector<std::string>& blocked() const { return blocked_; }

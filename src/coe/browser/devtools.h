@@ -1,5 +1,5 @@
-// The DevTools protocol over a pipe: JSON messages, each ended by a zero byte. Source: Chromium,
-// --remote-debugging-pipe (it reads from descriptor 3 and writes to 4).
+// Over a pipe the DevTools protocol is JSON messages, each ended by a zero byte. Chromium reads
+// from descriptor 3 and writes to 4. Source: Chromium, --remote-debugging-pipe.
 #pragma once
 
 #include "coe/base/descriptor.h"
@@ -20,10 +20,10 @@ namespace coe {
 
 using Json = nlohmann::json;
 
-// Why a browser answers no more.
+// A browser answers no more for one of these reasons.
 enum class PageFault : std::uint8_t { kNone, kHung, kCrashed, kMemory, kDialogs };
 
-// Not for several threads at once. Every wait ends: by an answer, at its deadline, when memory runs
+// One thread uses it at a time. Every wait ends: by an answer, at its deadline, when memory runs
 // over the limit, or with the browser.
 class DevTools {
  public:
@@ -42,11 +42,11 @@ class DevTools {
   DevTools& operator=(const DevTools&) = delete;
 
   void on_event(OnEvent handler) { on_event_ = std::move(handler); }
-  // The answer's `result`. `session`: of a page, empty for the browser. Errors: kEngine for an
-  // error that the browser answers with; kCheckFailed with fault() set.
+  // Returns the answer's `result`. `session` is that of a page, or empty for the browser. Errors:
+  // kEngine for an error that the browser answers with; kCheckFailed with fault() set.
   Result<Json> call(const std::string& method, const Json& params, const std::string& session,
                     Clock::time_point deadline);
-  // Without waiting for the answer; may be called by the event handler.
+  // Does not wait for the answer, so the event handler may call it.
   void send(const std::string& method, const Json& params, const std::string& session);
   // Takes in events until `done` is true. Errors: kCheckFailed with fault() set.
   Status wait(const std::function<bool()>& done, Clock::time_point deadline);

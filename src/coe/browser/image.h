@@ -1,4 +1,4 @@
-// Screenshots as pixels.
+// This turns screenshots into pixels.
 #pragma once
 
 #include "coe/base/result.h"
@@ -18,11 +18,11 @@ struct Image {
 // Errors: kCorrupt, with libpng's reason.
 Result<Image> decode_png(std::string_view png);
 
-// Share of pixels in which the pictures differ by more than `tolerance` of 255 in a channel; 1 for
-// pictures of different size.
+// Returns the share of pixels in which the pictures differ by more than `tolerance` of 255 in a
+// channel, and 1 for pictures of different size.
 double difference(const Image& a, const Image& b, int tolerance = 16);
 
-// Share of pixels that are not of the commonest colour: 0 for an empty page.
+// Returns the share of pixels that are not of the commonest colour: 0 for an empty page.
 double drawn_share(const Image& image);
 
 }  // namespace coe

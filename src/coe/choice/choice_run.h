@@ -25,7 +25,7 @@ struct ChoiceRunOptions {
   bool restart = false;     // forget what the folder's journals hold
 };
 
-// What follows the options unless told otherwise: the letter is to stand in \boxed{}.
+// This follows the options unless told otherwise. It wants the letter to stand in \boxed{}.
 inline constexpr std::string_view kChoiceInstruction =
     "Exactly one option is right. End your answer with its letter in a box, like \\boxed{X}.";
 
@@ -34,13 +34,14 @@ std::string choice_prompt(const MultipleChoice& question, std::string_view instr
 
 struct ChosenOption {
   Outcome outcome = Outcome::kDone;
-  // Of the text outside thinking. Of an answer that looped or was cut only the rules that name an
-  // answer count (up to kBold), for its last line is an accident.
+  // The letter is looked for in the text outside thinking. In an answer that looped or was cut only
+  // the rules that name an answer count (up to kBold), for its last line is an accident.
   std::optional<FoundLetter> found;
   bool right = false;
   std::uint64_t n_token = 0;
   bool n_token_known = true;
-  // distinct-4 of thinking and text: how much of it is no repetition (distinct_share of words).
+  // This is distinct-4 of thinking and text, which says how much of it is no repetition
+  // (distinct_share of words).
   std::optional<double> distinct4{};
 
   bool answered() const { return outcome != Outcome::kFailed; }
@@ -66,8 +67,8 @@ struct ChoiceRun {
 Result<ChoiceRun> run_choice(Answerer& answerer, const ChoiceSet& set,
                              const ChoiceRunOptions& options, Observer& observer);
 
-// What a finished run left in `folder`. Errors: kNotFound; kCorrupt; kMismatch when it was asked
-// other questions or otherwise (by `options`), or is not complete.
+// Reads what a finished run left in `folder`. Errors: kNotFound; kCorrupt; kMismatch when it was
+// asked other questions or otherwise (by `options`), or is not complete.
 Result<std::vector<ChoiceAnswered>> read_choice_run(const Path& folder, const ChoiceSet& set,
                                                     const ChoiceRunOptions& options);
 

@@ -1,4 +1,4 @@
-// The option letter of an answer to a multiple-choice question.
+// This finds the option letter in an answer to a multiple-choice question.
 #pragma once
 
 #include <cstddef>
@@ -8,8 +8,8 @@
 
 namespace coe {
 
-// Where a letter was found. The rules are tried in this order and the first that finds the letter
-// of an option wins; within a rule the last place in the text wins, since models correct
+// A rule says where a letter was found. The rules are tried in this order, and the first that finds
+// the letter of an option wins. Within a rule the last place in the text wins, since models correct
 // themselves. A letter beyond the options is no answer, and nothing is ever guessed.
 enum class LetterRule : std::uint8_t {
   kBoxed,        // \boxed{C}, also \boxed{\text{C}}, \boxed{(C)}, \boxed{C. text}
@@ -28,9 +28,10 @@ struct FoundLetter {
   LetterRule rule = LetterRule::kBoxed;
 };
 
-// Of the answer outside its thinking, with `n_option` options (1 to 26). Full-width letters and
-// brackets count as their ASCII forms. A bare "A" or "I" that begins a phrase ("answer is a
-// matter of ...", "Answer: I think") is a word, not an option. Empty: no rule found a letter.
+// `text` is the answer outside its thinking, to a question of `n_option` options (1 to 26).
+// Full-width letters and brackets count as their ASCII forms. A bare "A" or "I" that begins a
+// phrase ("answer is a matter of ...", "Answer: I think") is a word, not an option. The result is
+// empty when no rule found a letter.
 std::optional<FoundLetter> extract_letter(std::string_view text, std::size_t n_option);
 
 }  // namespace coe

@@ -1,4 +1,4 @@
-// Multiple-choice questions from files: sets as they are published, and questions made of problems
+// Multiple-choice questions come from files: from sets as they are published, and from problems
 // that have a solution.
 #pragma once
 
@@ -17,13 +17,13 @@
 namespace coe {
 
 struct ChoiceSetOptions {
-  // 0: off. Else records that hold a problem and its solution become questions with so many options
-  // (2 to 26), see make_choice.
+  // Records that hold a problem and its solution become questions with so many options (2 to 26),
+  // see make_choice. 0 switches that off.
   std::uint32_t n_made_option = 0;
   std::uint64_t seed = 1;                 // of made options and their order
   std::vector<std::string> categories{};  // empty: all
-  // Of each category, whose questions are numbered from 0 in the order of files and lines, those
-  // with number mod 10 = off. Source: docs/method.md, section 1, "Benchmark splits".
+  // Of each category those questions are taken whose number mod 10 is this; numbers count from 0 in
+  // the order of files and lines. Source: docs/method.md, section 1, "Benchmark splits".
   std::optional<std::uint32_t> off{};
   std::size_t max_questions = 0;  // the first so many of what is left; 0: all
 };
@@ -38,8 +38,8 @@ struct ChoiceSet {
   std::uint64_t n_unusable = 0;  // records of which make_choice makes nothing
 };
 
-// JSON Lines or one JSON array of objects. A record is a question of MMLU-Pro as published
-// (parse_mmlu_pro) where it has `answer_index`, else parse_choice reads it. Errors: kNotFound,
+// Reads JSON Lines or one JSON array of objects. A record with `answer_index` is a question of
+// MMLU-Pro as published (parse_mmlu_pro); parse_choice reads any other. Errors: kNotFound,
 // kInvalidArgument (no file, a category that no question has, nothing left), kCorrupt naming file
 // and line.
 Result<ChoiceSet> load_choices(std::span<const Path> files, const ChoiceSetOptions& options);
@@ -52,9 +52,9 @@ Result<ChoiceSet> load_choices(std::span<const Path> files, const ChoiceSetOptio
 Result<MultipleChoice> parse_choice(std::string_view json);
 
 // A problem whose text ends in lettered options ("A. …" or "(A) …" lines from A on) and whose
-// solution is a letter, as it stands. Any other needs a number in the solution's last line: the
-// last one is the answer, beside other numbers of problem and working, and of numbers near it. Same
-// seed, same question. Empty: neither.
+// solution is a letter is taken as it stands. Any other needs a number in the solution's last line.
+// The last one is the answer; other numbers of problem and working, and numbers near it, are the
+// wrong options. The same seed gives the same question. The result is empty when neither form fits.
 std::optional<MultipleChoice> make_choice(std::string_view problem, std::string_view solution,
                                           std::string_view working, std::uint32_t n_option,
                                           std::uint64_t seed);

@@ -1,5 +1,5 @@
-// What the answers to multiple-choice questions add up to. Source: docs/method.md, section 7: every
-// share with n and an interval, every comparison with its paired test.
+// This adds up the answers to multiple-choice questions. Every share stands with n and an interval,
+// every comparison with its paired test. Source: docs/method.md, section 7.
 #pragma once
 
 #include "coe/choice/choice_run.h"
@@ -33,11 +33,11 @@ struct ChoiceTally {
   std::map<std::string, std::uint64_t> n_rule;  // by rule_name
 };
 
-// Of the questions listed, indices into `set` and `answers`.
+// Counts the questions listed, which are indices into `set` and `answers`.
 ChoiceTally tally_choices(const ChoiceSet& set, std::span<const ChoiceAnswered> answers,
                           std::span<const std::size_t> questions);
 
-// One model's first attempts against another's, on the questions that both answered.
+// This holds one model's first attempts against another's, on the questions that both answered.
 struct ChoiceComparison {
   std::uint64_t n = 0;
   std::uint64_t n_only_model = 0;   // right here, wrong with the parent

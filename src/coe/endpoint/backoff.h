@@ -1,4 +1,4 @@
-// How long to wait before a request is made again.
+// This says how long to wait before a request is made again.
 #pragma once
 
 #include "coe/base/rng.h"
@@ -15,11 +15,11 @@ struct RetryOptions {
   double patience_seconds = 300.0;  // a server that asks for a longer wait is given up
 };
 
-// HTTP statuses that another attempt may mend: 408, 425, 429, 5xx.
+// Another attempt may mend these HTTP statuses: 408, 425, 429, 5xx.
 bool is_transient(long status);
 
-// Before attempt `n_made` + 1: half to all of first · 2^(n_made − 1), by `rng`; at least what the
-// server asked for. Nothing: give up. `n_made` >= 1.
+// Returns the wait before attempt `n_made` + 1 (`n_made` >= 1): half to all of first · 2^(n_made −
+// 1), by `rng`, and at least what the server asked for. Nothing means to give up.
 std::optional<double> backoff_seconds(const RetryOptions& options, unsigned n_made,
                                       std::optional<double> asked_seconds, Rng& rng);
 

@@ -1,4 +1,4 @@
-// A server as an Answerer: llama-server, vLLM, LM Studio, Ollama, or a hosted one.
+// A server is an Answerer here: llama-server, vLLM, LM Studio, Ollama, or a hosted one.
 #pragma once
 
 #include "coe/answer/answerer.h"
@@ -30,10 +30,11 @@ struct EndpointOptions {
   RetryOptions retry;
 };
 
-// answer() may be called by several threads at once, each with its own observer. Connection errors,
-// broken streams and is_transient() statuses are tried again; what AnswerRequest::on_text was told
-// of a failed attempt stays told. A field that the server refuses is left out from then on, with
-// one warning. n_token is what the server counts, else (an answer that was stopped) pieces.
+// Several threads may call answer() at once, each with its own observer. Connection errors, broken
+// streams and is_transient() statuses are tried again; what AnswerRequest::on_text was told of a
+// failed attempt stays told. A field that the server refuses is left out from then on, with one
+// warning. n_token is what the server counts; of an answer that was stopped, which servers do not
+// count, it is the pieces.
 class EndpointAnswerer : public Answerer {
  public:
   // Asks the server which protocol it speaks and which models it has, where the options do not say.
@@ -46,7 +47,7 @@ class EndpointAnswerer : public Answerer {
   Result<ChatAnswer> answer(const AnswerRequest& request, Observer& observer) override;
 
  private:
-  // What came of one attempt that gave no answer.
+  // This is what came of an attempt that gave no answer.
   struct Failure {
     Error error;
     bool transient = false;              // another attempt may mend it

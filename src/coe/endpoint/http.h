@@ -1,4 +1,4 @@
-// One HTTP exchange, with the body handed on as it comes. libcurl behind it.
+// This makes one HTTP exchange through libcurl and hands the body on as it comes.
 #pragma once
 
 #include "coe/base/observer.h"
@@ -32,13 +32,14 @@ struct HttpReply {
   bool stopped = false;  // by the reader
 };
 
-// Of the body of a 2xx reply. False: enough, the connection is closed.
+// A reader is given the body of a 2xx reply. When it returns false, it has enough and the
+// connection is closed.
 using HttpReader = std::function<bool(std::string_view bytes)>;
 
 // Redirections are not followed: they would take the key elsewhere. The environment's proxies are
 // used, but not for this machine. Errors: kEngine when the server cannot be reached, breaks off, or
-// a limit is passed, naming the URL; kCancelled. May be called by several threads at once, each
-// with its own observer, of which it asks nothing but cancelled().
+// a limit is passed, naming the URL; kCancelled. Several threads may call it at once, each with its
+// own observer, which is asked nothing but cancelled().
 Result<HttpReply> http_exchange(const HttpRequest& request, const HttpLimits& limits,
                                 const HttpReader& reader, Observer& observer);
 

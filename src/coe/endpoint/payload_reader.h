@@ -1,5 +1,5 @@
-// The JSON texts in the body of a streamed reply: server-sent events ("data: {…}"), JSON lines, or
-// one document. Bytes in, payloads out.
+// This finds the JSON texts in the body of a streamed reply, which is server-sent events ("data:
+// {…}"), JSON lines, or one document. Bytes go in, payloads come out.
 #pragma once
 
 #include "coe/base/result.h"
@@ -21,7 +21,7 @@ class PayloadReader {
   // An error ends the reading.
   using Sink = std::function<Status(std::string_view payload)>;
 
-  // `max_bytes`: of one payload.
+  // `max_bytes` limits one payload.
   PayloadReader(std::size_t max_bytes, Sink sink);
   // Errors: kEngine for a payload that is too long; those of the sink.
   Status feed(std::string_view bytes);

@@ -1,4 +1,5 @@
-// What the JSON of a streamed or whole chat reply says. Pure: payloads in, text out.
+// This reads what the JSON of a streamed or whole chat reply says. It is pure: payloads go in, text
+// comes out.
 #pragma once
 
 #include "coe/base/result.h"
@@ -59,12 +60,12 @@ class ReplyReader {
   PayloadReader payloads_;
 };
 
-// The message in the body of a refusal, fit for one line: the server's own where its form is known,
-// else the body's beginning; empty for an empty body.
+// Returns the message in the body of a refusal, fit for one line. It is the server's own where its
+// form is known, else the body's beginning. It is empty for an empty body.
 std::string error_message(std::string_view body);
 
-// The names of the models that a server lists (/v1/models, Ollama's /api/tags). Errors: kEngine
-// when it is no such list.
+// Returns the names of the models that a server lists (/v1/models, Ollama's /api/tags). Errors:
+// kEngine when it is no such list.
 Result<std::vector<std::string>> parse_model_list(std::string_view body);
 
 }  // namespace coe

@@ -1,4 +1,4 @@
-// The JSON body of a chat request.
+// This writes the JSON body of a chat request.
 #pragma once
 
 #include "coe/answer/answerer.h"
@@ -21,16 +21,18 @@ struct RequestOptions {
   std::set<std::string, std::less<>> refused;
 };
 
-// Fields beyond those that every server of that protocol knows, as they are named in a request.
-// Without them the answer is not what was asked for, but an answer.
+// Returns the fields beyond those that every server of that protocol knows, as they are named in a
+// request. Without them the answer is not what was asked for, but an answer.
 const std::vector<std::string>& optional_fields(Api api);
 
-// Streamed, with the counts of tokens at the end. Samplers that Sampling has not are switched off
-// where servers have them on (min_p of llama-server and LM Studio, repeat_penalty of Ollama), so
-// that an answer is drawn as the engine draws it. Seeds are 32 bits, reduced as the engine does.
+// Asks for a streamed reply with the counts of tokens at the end. Samplers that Sampling lacks are
+// switched off where servers have them on (min_p of llama-server and LM Studio, repeat_penalty of
+// Ollama), so that an answer is drawn as the engine draws it. Seeds are 32 bits, reduced as the
+// engine does.
 std::string chat_request(const RequestOptions& options, const AnswerRequest& request);
 
-// Which of the optional fields still sent a refusal (HTTP 400, 422) names: "unknown field `top_k`".
+// Returns those of the optional fields still sent that a refusal (HTTP 400, 422) names: "unknown
+// field `top_k`".
 std::vector<std::string> refused_fields(const RequestOptions& options, std::string_view message);
 
 }  // namespace coe

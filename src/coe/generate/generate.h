@@ -1,5 +1,5 @@
-// Corpora that a model writes itself: it answers questions, and question with answer becomes one
-// corpus, its thinking another. Source: docs/method.md, section 1, "Generated corpora".
+// A model writes corpora itself: it answers questions, and question with answer becomes one corpus,
+// its thinking another. Source: docs/method.md, section 1, "Generated corpora".
 #pragma once
 
 #include "coe/answer/answerer.h"
@@ -22,8 +22,8 @@ struct GenerateCorpusOptions {
   bool keep_cut = false;    // into the corpora as well, marked by `ended`: cut answers…
   bool keep_loops = false;  // … and loops
   bool restart = false;     // forget what the folder's journal holds, overwrite what is there
-  // A question and its answer as a chat; not set: "question\nanswer", as plain text. Called by one
-  // thread, when all is answered.
+  // Renders a question and its answer as a chat. If it is not set, the text is "question\nanswer".
+  // One thread calls it, when all is answered.
   std::function<Result<std::string>(const std::string& problem, const std::string& solution)>
       render;
 };

@@ -1,5 +1,5 @@
-// The values behind quantised blocks. coe has no dequantisation of its own: the engine's routines
-// stand behind this interface (engine_llama/ggml_values.h).
+// A dequantizer gives the values behind quantised blocks. coe has no dequantisation of its own: the
+// engine's routines stand behind this interface (engine_llama/ggml_values.h).
 #pragma once
 
 #include "coe/gguf/tensor_type.h"
@@ -14,8 +14,8 @@ class Dequantizer {
   virtual ~Dequantizer() = default;
   // False for types that hold no floats (integers) or that the engine cannot convert.
   virtual bool can(TensorType type) const = 0;
-  // `blocks`: whole blocks of a type that can() accepts; `values`: one float for each of their
-  // values. Thread-safe.
+  // `blocks` are whole blocks of a type that can() accepts; `values` has one float for each of
+  // their values. Several threads may call it at once.
   virtual void to_floats(TensorType type, std::span<const std::byte> blocks,
                          std::span<float> values) const = 0;
 };

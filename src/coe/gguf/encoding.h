@@ -1,4 +1,4 @@
-// How GGUF lays out scalars, strings and tensors: shared by reader, writer and value.
+// This is how GGUF lays out scalars, strings and tensors. Reader, writer and value share it.
 #pragma once
 
 #include "coe/gguf/reader.h"
@@ -42,11 +42,11 @@ inline void append_text(std::vector<std::byte>& out, std::string_view text) {
   out.insert(out.end(), bytes.begin(), bytes.end());
 }
 
-// Bytes of one value, 0 for strings, arrays and unknown types.
+// Returns the bytes of one value, 0 for strings, arrays and unknown types.
 std::size_t scalar_size(ValueType type);
 
-// Bytes of a tensor of this type and shape. Empty when its rows do not fill blocks or when ggml's
-// signed 64-bit arithmetic cannot hold its element count.
+// Returns the bytes of a tensor of this type and shape. It is empty when the rows do not fill
+// blocks or when ggml's signed 64-bit arithmetic cannot hold the element count.
 std::optional<std::uint64_t> tensor_bytes(const TypeTraits& type,
                                           std::span<const std::uint64_t> ne);
 

@@ -1,6 +1,6 @@
-// Reads GGUF of version 2 or 3, one file or the parts of a split model: validates every length,
-// count and offset against the bytes that are there. Inputs: untrusted bytes. Does not interpret
-// the model (see moe/).
+// This reads GGUF of version 2 or 3, one file or the parts of a split model. The bytes are
+// untrusted: every length, count and offset is validated against what is there. It does not
+// interpret the model (see moe/).
 //
 // Layout (little-endian): "GGUF", u32 version, u64 n_tensors, u64 n_kv; keys (string, u32 type,
 // value); tensor infos (name, u32 n_dims, u64 ne[], u32 type, u64 offset in the data section);
@@ -61,19 +61,19 @@ struct Header {
 Result<Header> parse_header(std::span<const std::byte> bytes, std::uint64_t file_bytes,
                             std::string_view name);
 
-// A model: one file, or all parts of a split one (`NAME-00001-of-00003.gguf`, …, as
+// A model is one file, or all parts of a split one (`NAME-00001-of-00003.gguf`, …, as
 // llama-gguf-split writes them). Tensor bytes are read with pread into the caller's memory, so what
-// is resident does not grow with the file. Thread-compatible; read() may run on many threads.
+// is resident does not grow with the file. Several threads may call read() at once.
 class GgufFile {
  public:
-  // `path`: the file, or the first part; the others are found by name. Errors: those of
+  // `path` is the file, or the first part; the others are found by name. Errors: those of
   // MappedFile::open and parse_header. A file that is not GGUF at all says so and names what it
   // looks like, where that is known (safetensors, zip, HTML of a failed download, a git-lfs
   // pointer). kNotFound for a missing part, kCorrupt for parts that contradict each other.
   static Result<GgufFile> open(const Path& path);
 
-  // Of the whole model: the keys of the first part without the `split.*` ones, the tensors of all
-  // parts in order. data_offset is the first part's, file_bytes the sum.
+  // Returns the header of the whole model: the keys of the first part without the `split.*` ones,
+  // and the tensors of all parts in order. data_offset is the first part's, file_bytes the sum.
   const Header& header() const { return header_; }
   const Path& path() const { return parts_[0].path; }
 
@@ -82,18 +82,18 @@ class GgufFile {
   const Path& part_path(std::size_t part) const { return parts_[part].path; }
   int part_fd(std::size_t part) const { return parts_[part].file.fd(); }
 
-  // Position of the tensor's first byte in its file.
+  // Returns the position of the tensor's first byte in its file.
   std::uint64_t position(const TensorInfo& tensor) const {
     return parts_[tensor.part].header.data_offset + tensor.offset;
   }
   // Fills `out` with the tensor's bytes from `offset` on. Errors: kIo, also when the file has
   // become shorter since it was opened.
   Status read(const TensorInfo& tensor, std::uint64_t offset, std::span<std::byte> out) const;
-  // The same for any bytes of a part.
+  // Does the same for any bytes of a part.
   Status read_part(std::size_t part, std::uint64_t position, std::span<std::byte> out) const;
-  // Asks the system to have these bytes of a part ready soon; a hint, so nothing can fail.
+  // Asks the system to have these bytes of a part ready soon. It is a hint, so nothing can fail.
   void will_need(std::size_t part, std::uint64_t position, std::uint64_t n_bytes) const;
-  // All of a tensor that fits in memory.
+  // Reads all of a tensor, which must fit in memory.
   Result<std::vector<std::byte>> read_all(const TensorInfo& tensor) const;
 
  private:
@@ -108,12 +108,13 @@ class GgufFile {
   Header header_;
 };
 
-// The name of part `index` (from 0) of `n_part`: "model.gguf" → "model-00002-of-00003.gguf".
+// Returns the name of part `index` (from 0) of `n_part`: "model.gguf" →
+// "model-00002-of-00003.gguf".
 Path part_name(const Path& whole, std::size_t index, std::size_t n_part);
-// Where the parts of a model begin whose tensors have these sizes: as many tensors as fit into
-// `max_bytes` (0: all), in order, at least one.
+// Returns where the parts of a model begin whose tensors have these sizes. A part has as many
+// tensors as fit into `max_bytes` (0: all), in order and at least one.
 std::vector<std::size_t> part_starts(std::span<const std::uint64_t> sizes, std::uint64_t max_bytes);
-// The keys by which part `index` of `n_part` (at most 65,535) is known.
+// Returns the keys by which part `index` of `n_part` (at most 65,535) is known.
 std::vector<KeyValue> part_keys(std::size_t index, std::size_t n_part, std::size_t n_tensor);
 
 }  // namespace coe::gguf

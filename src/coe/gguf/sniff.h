@@ -1,4 +1,4 @@
-// What a file that is not GGUF looks like, for the error message.
+// This tells what a file that is not GGUF looks like, for the error message.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,5 @@
-// The tensor types of GGUF as a table: id, name, block. Held to ggml's own ggml_type_size by an
-// engine test. Source: ggml v0.25.1 ggml.h `enum ggml_type`, ggml-common.h block structs.
+// A table holds the tensor types of GGUF: id, name, block. An engine test holds it to ggml's own
+// ggml_type_size. Source: ggml v0.25.1 ggml.h `enum ggml_type`, ggml-common.h block structs.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// Reads of keys that a file of ours must have, with exactly one type.
+// These read keys that a file of ours must have, with exactly one type.
 #pragma once
 
 #include "coe/base/result.h"

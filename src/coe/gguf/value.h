@@ -1,5 +1,5 @@
-// One metadata value of a GGUF file, kept as the bytes it has in the file so that copying a key is
-// exact.
+// A value is one piece of metadata of a GGUF file. It is kept as the bytes that it has in the file,
+// so that copying a key is exact.
 #pragma once
 
 #include <cstddef>
@@ -54,8 +54,8 @@ class Value {
   // The encoding after the type word (for arrays: element type, count, elements).
   std::span<const std::byte> bytes() const { return *bytes_; }
 
-  // Typed reads; empty when the value has another type (integers widen when they fit and are not
-  // negative).
+  // Typed reads are empty when the value has another type. Integers widen when they fit and are not
+  // negative.
   std::optional<std::uint64_t> as_uint() const;
   std::optional<double> as_float() const;
   std::optional<bool> as_bool() const;
@@ -70,7 +70,7 @@ class Value {
   // An array's first `n` elements (n <= array_size()).
   Value first_elements(std::uint64_t n) const;
 
-  // One line for people, arrays and long strings shortened.
+  // Gives one line for people, with arrays and long strings shortened.
   std::string preview() const;
   bool operator==(const Value& other) const {
     return type_ == other.type_ && (bytes_ == other.bytes_ || *bytes_ == *other.bytes_);

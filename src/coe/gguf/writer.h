@@ -1,5 +1,5 @@
-// Writes GGUF version 3. Two uses: encode_header for surgery, which then streams tensor bytes
-// itself, and write_gguf for small files that are held in memory (routing profiles, test models).
+// This writes GGUF version 3. encode_header is for surgery, which then streams tensor bytes itself;
+// write_gguf is for small files that are held in memory (routing profiles, test models).
 #pragma once
 
 #include "coe/base/file.h"
@@ -28,12 +28,12 @@ struct TensorData {
   std::vector<std::byte> bytes;
 };
 
-// `ne[0]` contiguous; `bytes`: all of its values.
+// ne[0] is contiguous; `bytes` are all of its values.
 TensorData tensor_data(std::string name, TensorType type, std::initializer_list<std::uint64_t> ne,
                        std::span<const std::byte> bytes);
 
-// Whole file from memory; same inputs give identical bytes. Errors: those of encode_header and
-// AtomicFile.
+// Writes a whole file from memory. The same inputs give identical bytes. Errors: those of
+// encode_header and AtomicFile.
 Status write_gguf(const Path& path, std::vector<KeyValue> keys, std::span<const TensorData> tensors,
                   Overwrite overwrite);
 

@@ -1,6 +1,6 @@
-// Greedy elimination by reconstruction: which of a layer's experts can go, one after the other,
-// with the least change of what the layer gives. Pure arithmetic on a few thousand tokens; nothing
-// here runs a model. Source: docs/method.md, section 8, "`recon`".
+// Greedy elimination by reconstruction finds which of a layer's experts can go, one after the
+// other, with the least change of what the layer gives. It is pure arithmetic on a few thousand
+// tokens; nothing here runs a model. Source: docs/method.md, section 8, "`recon`".
 //
 // For a token with output y = Σ w_k o_k of its R best experts, and y' the same with the experts
 // that are left, the error is
@@ -22,7 +22,7 @@
 
 namespace coe {
 
-// What elimination needs of one layer's tokens. T tokens, M candidates each.
+// Elimination needs this of one layer's tokens: T tokens with M candidates each.
 struct LayerCandidates {
   std::uint32_t n_expert = 0;     // of the layer
   std::uint32_t n_used = 0;       // R
@@ -42,7 +42,7 @@ struct LayerCandidates {
   std::size_t n_token() const { return importance.size(); }
 };
 
-// Experts that go together, and where they may go from.
+// A rule says which experts go together, and where they may go from.
 struct EliminationRule {
   std::uint32_t n_group = 1;  // equal runs of experts; each gives one before any gives another
 };
@@ -53,10 +53,10 @@ struct Elimination {
 };
 
 // Removes all experts one by one. A token with fewer than R left among its candidates uses those it
-// has, one with none gives 0. Equal costs: the higher id goes first, as masks keep the lower. The
+// has; one with none gives 0. Of equal costs the higher id goes first, as masks keep the lower. The
 // same input gives the same order. Errors: kCorrupt when sizes, ids or values contradict each other
-// (an id twice, a value that is not finite); kCancelled.
-// Complexity: O(T R³) for each of about R ln(E/R) times that a token is touched.
+// (an id twice, a value that is not finite); kCancelled. Complexity: O(T R³) for each of about R
+// ln(E/R) times that a token is touched.
 Result<Elimination> eliminate(const LayerCandidates& layer, const EliminationRule& rule,
                               Observer& observer);
 

@@ -1,4 +1,4 @@
-// The norm that an architecture puts right behind its routed experts' output.
+// Some architectures put a norm right behind their routed experts' output.
 #pragma once
 
 #include "coe/base/result.h"
@@ -15,7 +15,7 @@ struct OutputNorm {
   float eps = 0.0F;
 };
 
-// gemma4; the norms of other architectures see more than the routed experts.
+// This holds for gemma4. The norms of other architectures see more than the routed experts.
 bool has_output_norm(const MoeModel& model);
 // Errors: kCorrupt when the tensor or the key of its epsilon is missing or has another form; kIo.
 Result<OutputNorm> read_output_norm(const gguf::GgufFile& file, const MoeModel& model,

@@ -1,7 +1,7 @@
-// recon: from text and a running model to a score table by greedy elimination (recon/eliminate.h).
-// The engine runs all experts for each token while the stream stays the parent's
-// (EngineOptions::n_candidate); what is kept of a token is the M best-ranked ones' products, about
-// 4·M(M+1) bytes a layer at most, however wide the model is.
+// recon goes from text and a running model to a score table, by greedy elimination
+// (recon/eliminate.h). The engine runs all experts for each token while the stream stays the
+// parent's (EngineOptions::n_candidate); what is kept of a token is the M best-ranked ones'
+// products, about 4·M(M+1) bytes a layer at most, however wide the model is.
 #pragma once
 
 #include "coe/base/observer.h"
@@ -21,13 +21,15 @@ struct ReconOptions {
   std::uint64_t n_tokens = 4000;
   // Many short stretches of text tell more than few long ones.
   std::uint32_t record_tokens = 128;
-  // For the candidates of as many layers as fit: where not all do, the text is run several times.
+  // This holds the candidates of as many layers as fit. Where not all do, the text is run several
+  // times.
   std::size_t memory_bytes = std::size_t{2} << 30;
 };
 
-// How many experts of each token to look at, M: the `asked`, or with 0 eight times those it uses;
-// at most those that its router can choose from. Errors: kInvalidArgument when fewer are asked for
-// than are used; kUnsupported for models whose experts share chunks or are chosen by a table.
+// Returns M, how many experts of each token to look at: the `asked`, or with 0 eight times those it
+// uses, and at most those that its router can choose from. Errors: kInvalidArgument when fewer are
+// asked for than are used; kUnsupported for models whose experts share chunks or are chosen by a
+// table.
 Result<std::uint32_t> candidate_depth(const MoeModel& model, std::uint32_t asked);
 
 // `engine` runs `file`, which `model` describes, with n_candidate from candidate_depth. Text is

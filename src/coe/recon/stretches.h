@@ -1,4 +1,4 @@
-// The text that recon runs.
+// This cuts the text that recon runs.
 #pragma once
 
 #include "coe/base/observer.h"
@@ -12,9 +12,9 @@
 
 namespace coe {
 
-// Token sequences of at most options.record_tokens, options.n_tokens in all or as many as the
-// corpus has. See run_recon for their order. Errors: kInvalidArgument for lengths below 2; kCorrupt
-// when there is no token; kCancelled; those of Engine::tokenize, naming the record.
+// Returns token sequences of at most options.record_tokens, options.n_tokens in all or as many as
+// the corpus has. See run_recon for their order. Errors: kInvalidArgument for lengths below 2;
+// kCorrupt when there is no token; kCancelled; those of Engine::tokenize, naming the record.
 Result<std::vector<std::vector<std::int32_t>>> plan_stretches(Engine& engine, const Corpus& corpus,
                                                               const ReconOptions& options,
                                                               Observer& observer);

@@ -1,4 +1,4 @@
-// The error of one token under what is left of its experts; see eliminate.h for the formula.
+// This is the error of one token under what is left of its experts. eliminate.h has the formula.
 #pragma once
 
 #include "coe/recon/eliminate.h"
@@ -13,10 +13,10 @@ class TokenError {
  public:
   explicit TokenError(const LayerCandidates& layer);
 
-  // Token `token` with the experts `left` [E].
+  // Begins with token `token` and the experts `left` [E].
   void begin(std::size_t token, const std::vector<bool>& left);
   double value() const { return value_; }
-  // The error once candidate `k`, which is left, is gone as well.
+  // Returns the error once candidate `k`, which is left, is gone as well.
   double without(std::size_t k);
 
  private:
@@ -27,8 +27,8 @@ class TokenError {
   };
 
   float raw(std::size_t k) const { return weights_[k]; }
-  // Normalised factors of the first R candidates left but `gone`, of which `mass` of the router's
-  // probability is gone in all.
+  // Gives the normalised factors of the first R candidates left but `gone`, when `mass` of the
+  // router's probability is gone in all.
   void combine(std::size_t gone, double mass, Factors& out) const;
   double error(const Factors& factors);
 

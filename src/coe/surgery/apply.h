@@ -1,5 +1,5 @@
-// Surgery, second half: executes a plan by streaming. Memory is constant; the output appears under
-// its name only when complete and flushed.
+// The second half of surgery executes a plan by streaming. Memory is constant, and the output
+// appears under its name only when it is complete and flushed.
 #pragma once
 
 #include "coe/base/file.h"

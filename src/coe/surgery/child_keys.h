@@ -1,4 +1,5 @@
-// The metadata of a child: what of the parent's keys changes, and the records of the cut.
+// This makes the metadata of a child: the parent's keys, some of them changed, and the records of
+// the cut.
 #pragma once
 
 #include "coe/base/result.h"

@@ -79,7 +79,7 @@ class Planner {
           const SurgeryOptions& options)
       : parent_(parent), model_(model), mask_(mask), options_(options) {}
 
-  // `infos` are the parent's tensors on the way in, the child's on the way out.
+  // Appends the child's tensors to `infos` and a plan for each to `plans`, in the parent's order.
   Status run(std::vector<gguf::TensorInfo>& infos, std::vector<TensorPlan>& plans) {
     infos_ = parent_.header().tensors;
     plans_.clear();

@@ -1,8 +1,8 @@
-// Surgery, first half: a plan. From a parent's header, its MoE description and a mask it derives
-// the child's headers and, for each tensor, the byte ranges of the parent to copy. Writes nothing,
-// and reads no tensor data but what must be rewritten (token tables, biases). Source:
-// docs/method.md, section 5. Nothing is requantised: every range is a whole expert slab or a whole
-// tensor.
+// The first half of surgery makes a plan. From a parent's header, its MoE description and a mask it
+// derives the child's headers and, for each tensor, the byte ranges of the parent to copy. It
+// writes nothing, and it reads no tensor data but what must be rewritten (token tables, biases).
+// Source: docs/method.md, section 5. Nothing is requantised: every range is a whole expert slab or
+// a whole tensor.
 #pragma once
 
 #include "coe/base/file.h"
@@ -64,14 +64,14 @@ struct SurgeryOptions {
   std::string mask_name = "mask";  // stands for the mask in messages
 };
 
-// MTP layers that the mask leaves out keep the lowest ids: no statistics speak for others.
+// MTP layers that the mask leaves out keep the lowest ids, for no statistics speak for others.
 // Errors: those of check_mask; kUnsupported for kZero where no bias can close the router, and for a
 // token table beside a router that is not F32; kInvalidArgument for drop_mtp without MTP blocks;
 // kIo.
 Result<SurgeryPlan> plan_surgery(const gguf::GgufFile& parent, const MoeModel& model,
                                  const KeepMask& mask, const SurgeryOptions& options);
 
-// Names of the child's files: `output`, or NAME-00001-of-0000N.gguf and so on.
+// Returns the names of the child's files: `output`, or NAME-00001-of-0000N.gguf and so on.
 std::vector<Path> output_paths(const Path& output, const SurgeryPlan& plan);
 
 }  // namespace coe

@@ -1,4 +1,5 @@
-// The data half of the proof: byte comparison of every tensor, on all cores, in bounded memory.
+// The data half of the proof compares every tensor byte for byte, on all cores and in bounded
+// memory.
 #pragma once
 
 #include "coe/base/observer.h"
@@ -21,11 +22,11 @@ struct Compared {
   std::vector<TensorNorm> norms;  // with a dequantizer, of the pairs
 };
 
-// Cut tensors: slot i against the parent's expert kept[layer][i], or in zero form every expert
-// against the parent's or zeros; layers absent from `kept` are skipped. kWhole: all of it. The
-// child's values must be finite: all of them with a dequantizer, else floats and block scales.
-// Rewritten tensors only have their values looked at (rewritten.h compares them). Findings come in
-// file order whatever the threads do. Errors: kCancelled, kIo.
+// Of a cut tensor, slot i is compared with the parent's expert kept[layer][i], or in zero form
+// every expert with the parent's or with zeros. Layers absent from `kept` are skipped. A tensor of
+// kWhole is compared in full. The child's values must be finite: all of them with a dequantizer,
+// else floats and block scales. Rewritten tensors only have their values looked at (rewritten.h
+// compares them). Findings come in file order whatever the threads do. Errors: kCancelled, kIo.
 Result<Compared> compare_tensors(const gguf::GgufFile& parent, const gguf::GgufFile& child,
                                  std::span<const TensorPair> pairs, const KeptExperts& kept,
                                  const CutForm& form, const gguf::Dequantizer* dequantizer,

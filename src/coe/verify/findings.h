@@ -1,4 +1,4 @@
-// What a verification has found so far.
+// This gathers what a verification has found so far.
 #pragma once
 
 #include "coe/verify/verify.h"

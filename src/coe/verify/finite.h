@@ -10,9 +10,9 @@
 
 namespace coe {
 
-// Index of the first block (of floats: value) in `bytes` whose float or scale is NaN or infinite;
-// nullopt when all are finite or the type has none. `bytes`: whole blocks of `type`. Source of the
-// layouts: ggml v0.25.1 ggml-common.h block structs.
+// Returns the index of the first block (of floats: value) in `bytes` whose float or scale is NaN or
+// infinite, and nullopt when all are finite or the type has none. `bytes` holds whole blocks of
+// `type`. Source of the layouts: ggml v0.25.1 ggml-common.h block structs.
 std::optional<std::uint64_t> first_not_finite(gguf::TensorType type,
                                               std::span<const std::byte> bytes);
 

@@ -1,4 +1,4 @@
-// Which experts the child claims to have kept, and whether its own records agree.
+// This finds which experts the child claims to have kept, and whether its own records agree.
 #pragma once
 
 #include "coe/base/result.h"
@@ -14,8 +14,8 @@
 
 namespace coe {
 
-// The mask in the child's `coe.mask` key, nullopt when there is none or when it is unusable (a
-// finding).
+// Returns the mask in the child's `coe.mask` key. It is nullopt when there is none, or when it is
+// unusable, which is a finding.
 std::optional<KeepMask> embedded_mask(const gguf::GgufFile& child, const MoeModel& parent,
                                       Findings& findings);
 

@@ -1,4 +1,5 @@
-// Looks at the values of a run of blocks: are they finite, how long are they as a vector.
+// This looks at the values of a run of blocks: whether they are finite, and how long they are as a
+// vector.
 #pragma once
 
 #include "coe/gguf/dequantizer.h"

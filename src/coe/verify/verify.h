@@ -1,6 +1,6 @@
-// Proof that a child is its parent cut by a mask, from the files alone. Shares no code with
-// surgery: what surgery plans, verify derives again from names and shapes. Source: docs/method.md,
-// section 5, post-conditions.
+// verify_child() proves from the files alone that a child is its parent cut by a mask. It shares no
+// code with surgery: what surgery plans, it derives again from names and shapes. Source:
+// docs/method.md, section 5, post-conditions.
 #pragma once
 
 #include "coe/base/file.h"
@@ -21,7 +21,7 @@ struct VerifyFinding {
   std::string message;  // names the expert and byte where that makes sense
 };
 
-// Length of a tensor's values as one vector.
+// A norm is the length of a tensor's values as one vector.
 struct TensorNorm {
   std::string tensor;
   double l2 = 0.0;
@@ -35,7 +35,7 @@ struct VerifyReport {
   std::uint32_t n_keep = 0;
   bool zeroed = false;       // of mode zero: the parent's shape
   bool mtp_dropped = false;  // without the parent's MTP blocks
-  // Of the child's tensors, in file order; empty without a dequantizer.
+  // Norms are those of the child's tensors, in file order. There are none without a dequantizer.
   std::vector<TensorNorm> norms;
   bool mask_recovered =
       false;  // no mask was given and none is embedded: kept ids were found from the router rows
@@ -45,9 +45,9 @@ struct VerifyReport {
 
 // Without `mask` the one in the child's coe.* keys is used; without that, kept ids are recovered by
 // matching router rows. With a `dequantizer` every value of the child must be finite, and tensor
-// norms are taken; without (null), only the floats and block scales are looked at. Errors: only
+// norms are taken. Without one (null) only the floats and block scales are looked at. Errors: only
 // what prevents checking (files that cannot be opened or parsed, a parent that is not MoE, a mask
-// of another model); every difference is a finding, at most 100 are listed.
+// of another model). Every difference is a finding, of which at most 100 are listed.
 Result<VerifyReport> verify_child(const Path& parent, const Path& child,
                                   const std::optional<KeepMask>& mask,
                                   const gguf::Dequantizer* dequantizer, Observer& observer);

@@ -1,4 +1,4 @@
-// Components made into pages.
+// This makes pages of components.
 #pragma once
 
 #include "coe/base/file.h"
@@ -15,9 +15,9 @@ struct CompiledAnswer {
   std::string error;  // the answer's own fault, in a line; then there is no page
 };
 
-// By the suite's toolchain (`folder`/toolchain, on Node.js), in a sandbox unless told otherwise.
-// Errors: kEngine where Node.js or the toolchain's packages are not installed, or the toolchain
-// itself fails; those of sandboxed.
+// Compiles with the suite's toolchain (`folder`/toolchain, on Node.js), in a sandbox unless told
+// otherwise. Errors: kEngine where Node.js or the toolchain's packages are not installed, or the
+// toolchain itself fails; those of sandboxed.
 Result<CompiledAnswer> compile_answer(const Path& folder, WebFormat format, std::string_view source,
                                       bool sandbox);
 

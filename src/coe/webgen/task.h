@@ -1,4 +1,4 @@
-// Tasks of the web suite. Format: docs/formats/web-task.md.
+// These are the tasks of the web suite. The format: docs/formats/web-task.md.
 #pragma once
 
 #include "coe/base/file.h"
@@ -18,7 +18,7 @@ namespace coe {
 enum class WebFormat : std::uint8_t { kHtml, kJsx, kVue, kSvelte };
 std::string_view format_name(WebFormat format);  // "html", "jsx", "vue", "svelte"
 
-// What an answer can fail by.
+// An answer fails by one of these.
 enum class WebFault : std::uint8_t {
   kNoAnswer,
   kBuild,
@@ -91,7 +91,7 @@ struct WebTask {
   std::vector<WebMutant> mutants;
 };
 
-// In the order of results.
+// Results are listed in this order.
 inline constexpr std::array<std::string_view, 6> kWebCategories = {"css", "react", "svelte",
                                                                    "vue", "html",  "javascript"};
 
@@ -102,20 +102,20 @@ struct WebSuite {
   std::string digest;          // of tasks, helpers and toolchain
 };
 
-// Of a task's files (docs/formats/web-task.md): task.json without `id`, `reference` and `mutants`;
-// and mutants.json, whose entries change the reference. `where` names the file in messages. Errors:
-// kCorrupt, with key and step or mutant; kUnsupported for another schema.
+// These read a task's files (docs/formats/web-task.md). task.json gives the task without `id`,
+// `reference` and `mutants`; the entries of mutants.json change the reference. `where` names the
+// file in messages. Errors: kCorrupt, with key and step or mutant; kUnsupported for another schema.
 Result<WebTask> parse_web_task(std::string_view text, const std::string& where);
 Result<std::vector<WebMutant>> parse_web_mutants(std::string_view text,
                                                  const std::string& reference,
                                                  const std::string& where);
 
-// `folder`: the suite's, with tasks/, page.js and toolchain/. `only`: names of tasks or categories;
-// empty: all. Errors: kNotFound, also for a name in `only` that is none; kCorrupt, with task, key
-// and step.
+// `folder` is the suite's, with tasks/, page.js and toolchain/. `only` has names of tasks or
+// categories; empty, it means all. Errors: kNotFound, also for a name in `only` that does not
+// exist; kCorrupt, with task, key and step.
 Result<WebSuite> load_web_suite(const Path& folder, std::span<const std::string> only = {});
 
-// What a model is asked: the task's prompt and how to reply.
+// Returns what a model is asked: the task's prompt and how to reply.
 std::string web_prompt(const WebTask& task);
 
 }  // namespace coe

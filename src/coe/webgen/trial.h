@@ -1,4 +1,4 @@
-// An answer is tried in a browser.
+// This tries an answer in a browser.
 #pragma once
 
 #include "coe/base/result.h"
@@ -37,13 +37,13 @@ struct TrialResult {
 // replaced by a new one.
 class Tester {
  public:
-  // `suite` must outlive it. `axe`: the source of axe-core.
+  // `suite` must outlive the tester. `axe` is the source of axe-core.
   Tester(const WebSuite& suite, BrowserOptions options, std::string axe);
 
-  // Errors: kEngine where the browser or the toolchain cannot be started: nothing that an answer
+  // Errors: kEngine where the browser or the toolchain cannot be started. Nothing that an answer
   // can do is an error.
   Result<TrialResult> try_answer(const WebTask& task, const std::string& source);
-  // Of what a model wrote: the code is looked for first.
+  // Tries what a model wrote, after looking for the code in it.
   Result<TrialResult> try_reply(const WebTask& task, const std::string& reply);
 
  private:
@@ -55,7 +55,7 @@ class Tester {
   std::unique_ptr<Browser> browser_;
 };
 
-// Of the suite's toolchain. Errors: kEngine where it is not installed.
+// Reads axe-core from the suite's toolchain. Errors: kEngine where it is not installed.
 Result<std::string> axe_source(const Path& suite_folder);
 
 }  // namespace coe
