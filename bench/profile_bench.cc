@@ -228,8 +228,8 @@ class Bench {
       }
   }
 
-  // Of two steps that followed each other on the same slice: what slows the machine down for a
-  // while hits both.
+  // Returns the ratios of two steps that followed each other on the same slice: what slows the
+  // machine down for a while hits both.
   std::vector<double> ratios(Step step, Step to) const {
     std::vector<double> out;
     const auto& above = rates_.at(step);

@@ -1,4 +1,4 @@
-// What every benchmark does with its times.
+// Every benchmark treats its times so.
 #pragma once
 
 #include <algorithm>

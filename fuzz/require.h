@@ -1,4 +1,4 @@
-// What fuzz targets hold to be true: a false condition is a crash, which the fuzzer keeps.
+// Fuzz targets hold things to be true: a false condition is a crash, which the fuzzer keeps.
 #pragma once
 
 #include "coe/base/result.h"

@@ -77,7 +77,7 @@ coe::SurgeryOptions derive_options(const coe::MoeModel& model, coe::Rng& rng) {
   return options;
 }
 
-// Of one tensor: its ranges lie inside the parent's, and they or its new bytes make up the child's.
+// A tensor's ranges lie inside the parent's, and they or its new bytes make up the child's.
 void check_tensor(const coe::TensorPlan& plan, const coe::gguf::TensorInfo& child,
                   const GgufFile& parent) {
   require(plan.source < parent.header().tensors.size());

@@ -1,4 +1,4 @@
-// What models write for the web suite, as arbitrary bytes: some code, or an error of one line; no
+// Models may write any bytes for the web suite: they give some code, or an error of one line; no
 // fence inside the code of a closed block could have closed it. The first byte chooses the format.
 #include "coe/base/result.h"
 #include "coe/webgen/extract.h"

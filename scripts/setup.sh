@@ -48,7 +48,7 @@ install_packages() {
 }
 [ ${#missing[@]} -eq 0 ] || install_packages
 
-# What web/toolchain/package-lock.json pins; again when that has changed.
+# Installs what web/toolchain/package-lock.json pins, and again when that has changed.
 if [ "${1:-}" = web ] && ! cmp -s web/toolchain/package-lock.json web/toolchain/node_modules/.coe-lock.json; then
   echo "setup: installing the web toolchain" >&2
   npm ci --prefix web/toolchain --no-audit --no-fund --loglevel=error >/dev/null

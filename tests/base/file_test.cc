@@ -140,7 +140,7 @@ TEST(AtomicFile, ReplacesAnAbandonedTemporary) {
   EXPECT_EQ(n_entry(dir.path()), 1U);
 }
 
-// What a run leaves that is killed between giving its output the final name and dropping the other.
+// A run that is killed between giving its output the final name and dropping the other leaves this.
 TEST(AtomicFile, SparesAFinishedFileThatStillHasItsTemporaryName) {
   const TempDir dir;
   put(dir / "out", "finished");

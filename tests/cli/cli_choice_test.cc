@@ -93,7 +93,7 @@ TEST_F(CliChoice, FindsTheLetterByEveryRule) {
     EXPECT_EQ(row.at("kind"), "bench-choice");
     EXPECT_EQ(row.at("subject"), "mock");
   }
-  // What is asked for: no thinking, T = 0.6, the options, and a letter in a box.
+  // The request asks for no thinking, T = 0.6, the options, and a letter in a box.
   const auto body = Json::parse(server.requests().at(0).body);
   EXPECT_EQ(body.at("chat_template_kwargs").at("enable_thinking"), false);
   EXPECT_EQ(body.at("temperature"), 0.6);

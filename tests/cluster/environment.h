@@ -1,4 +1,4 @@
-// What MPI launchers leave in the environment, for as long as a test takes.
+// This sets what MPI launchers leave in the environment, for as long as a test takes.
 #pragma once
 
 #include <cstdlib>

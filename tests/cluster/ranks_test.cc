@@ -1,4 +1,4 @@
-// What ranks agree on, without MPI: each rank is a thread, and they meet in memory.
+// Ranks agree here without MPI: each rank is a thread, and they meet in memory.
 #include "coe/cluster/ranks.h"
 
 #include "coe/cluster/communicator.h"

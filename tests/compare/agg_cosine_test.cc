@@ -46,7 +46,7 @@ using testing::write_tiny;
 
 constexpr std::size_t kValues = 1024;  // of one expert's down-projection: 32 x 32
 
-// What the engine does for F32.
+// Does what the engine does for F32.
 class Floats : public gguf::Dequantizer {
  public:
   bool can(gguf::TensorType type) const override { return gguf::traits(type).name == "F32"; }
@@ -233,7 +233,7 @@ TEST_F(AggCos, RefusesWhatItCannotDo) {
 
 TEST_F(AggCos, NamesTheExpertWithAValueThatIsNotFinite) {
   auto model = tiny_moe({.down_scale = true});
-  // Of an expert that nobody keeps, or all do: not looked at.
+  // An expert that nobody keeps, or that all keep, is not looked at.
   put(model, kDown0, 7 * kValues, std::numeric_limits<float>::infinity());
   put(model, kDown0, 0 * kValues, std::numeric_limits<float>::quiet_NaN());
   EXPECT_TRUE(run(model, kPair).has_value());

@@ -1,4 +1,4 @@
-// What a spec can ask for beyond sources: filters, splits, chats, near-duplicates, caps; and the
+// A spec can ask for more than sources: filters, splits, chats, near-duplicates, caps; and the
 // manifest.
 #include "coe/base/file.h"
 #include "coe/base/hash.h"

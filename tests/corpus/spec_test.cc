@@ -23,7 +23,7 @@ Result<CorpusSpec> parse(const std::string& toml) { return parse_corpus_spec(tom
 std::string with(const std::string& domain, const std::string& source) {
   return "[[domain]]\nname = \"web\"\n" + domain + "\n[[domain.source]]\n" + source + "\n";
 }
-// What each kind of source requires.
+// Each kind of source requires some keys.
 std::string files_source() { return "kind = \"files\"\nroot = \"src\""; }
 std::string jsonl_source() { return "kind = \"jsonl\"\npath = \"a.jsonl\""; }
 std::string reasoning_source() { return "kind = \"reasoning\"\nn = 5"; }

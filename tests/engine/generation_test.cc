@@ -68,7 +68,7 @@ std::vector<std::int32_t> prompt_of(Engine& engine, const std::string& question,
   return engine.tokenize(render(engine, question, thinking)).value();
 }
 
-// What the routers chose, by layer: ids and weights of each token [n_token][n_used].
+// This keeps what the routers chose, by layer: ids and weights of each token [n_token][n_used].
 struct Choices : RoutingObserver {
   std::map<std::uint32_t, std::vector<std::int32_t>> ids;
   std::map<std::uint32_t, std::vector<float>> weights;

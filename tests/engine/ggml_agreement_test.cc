@@ -46,7 +46,7 @@ TEST(TensorTypeTable, AgreesWithGgml) {
   EXPECT_GT(n_known, 25);
 }
 
-// What verify reads from block scales alone, without an engine, against the values that ggml makes
+// Verify reads block scales alone, without an engine; here it is held to the values that ggml makes
 // of the same random blocks: both must object to the same ones.
 TEST(BlockScales, AreFiniteExactlyWhereValuesAre) {
   Rng rng(7);

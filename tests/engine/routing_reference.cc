@@ -18,7 +18,7 @@ constexpr double kRound = 0x1p-24;
 constexpr double kExp = 4 * kRound;
 // Sums of up to 2^16 terms in double, on both sides.
 constexpr double kSum = 0x1p-36;
-// What llama.cpp clamps the sum of weights to from below before it divides.
+// llama.cpp clamps the sum of weights to this from below before it divides.
 constexpr double kMinWeightSum = 6.103515625e-5;
 
 double relative(const Approx& x) { return x.value == 0.0 ? 0.0 : x.error / std::abs(x.value); }

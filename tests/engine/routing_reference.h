@@ -24,7 +24,7 @@ struct Approx {
 
 enum class RuleGating { kSoftmax, kSigmoid, kSoftmaxOfChosen, kSqrtSoftplus };
 
-// What an architecture's router does, written down from llama.cpp's model sources.
+// This writes down, from llama.cpp's model sources, what an architecture's router does.
 struct RouterRule {
   RuleGating gating = RuleGating::kSoftmax;
   bool is_normalised = false;       // the chosen experts' weights are divided by their sum
@@ -36,7 +36,8 @@ struct RouterRule {
   std::uint32_t n_group_used = 0;
 };
 
-// Of one block, from the file; empty where it has none. Shapes with the last index fastest.
+// These are one block's tensors from the file, empty where it has none. The last index of a shape
+// is the fastest.
 struct RouterTensors {
   std::vector<float> logit_bias;          // [E]
   std::vector<float> selection_bias;      // [E]
@@ -49,7 +50,7 @@ struct RouterTensors {
 
 RouterTensors read_router_tensors(const RawWeights& weights, std::uint32_t block);
 
-// What one token's router does.
+// This is what the router does with one token.
 struct TokenRouting {
   std::vector<std::uint32_t> ids;  // [R] by rank
   std::vector<Approx> weights;     // [R]

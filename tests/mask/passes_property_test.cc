@@ -1,4 +1,4 @@
-// What holds for every pass, on random tables full of ties.
+// These properties hold for every pass, on random tables full of ties.
 #include "coe/base/result.h"
 #include "coe/base/rng.h"
 #include "coe/mask/builder.h"

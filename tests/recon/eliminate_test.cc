@@ -74,7 +74,7 @@ LayerCandidates packed(const FullLayer& full) {
   return layer;
 }
 
-// What the layer gives for token t with the experts left, from the vectors themselves.
+// Returns what the layer gives for token t with the experts left, from the vectors themselves.
 std::vector<double> output(const FullLayer& full, std::size_t t, const std::vector<bool>& left) {
   std::vector<std::size_t> chosen;
   double sum = 0.0;

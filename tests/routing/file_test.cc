@@ -112,7 +112,7 @@ TEST(ProfileFile, IsOfTheSecondVersionOnlyWhereItMustBe) {
   EXPECT_EQ(gguf::shape_text(*pairs), "[4, 4, 2]");
 }
 
-// What docs/formats/routing-profile.md promises to other readers.
+// docs/formats/routing-profile.md promises this to other readers.
 TEST(ProfileFile, HasTheDocumentedKeysAndTensors) {
   const TempDir dir;
   expect_ok(write_profile(dir / "p", worked_stats(), Overwrite::kRefuse));

@@ -146,7 +146,7 @@ void split_gate_up(const gguf::TensorInfo& merged, const ArchModelSpec& spec,
   }
 }
 
-// What MTP adds to an ordinary block.
+// Adds what MTP has beyond an ordinary block.
 void add_mtp(const ArchDraft& draft, const ArchModelSpec& spec,
              std::vector<gguf::TensorInfo>& infos) {
   constexpr std::uint64_t kWidth = kArchEmbedding;

@@ -32,7 +32,7 @@ struct ArchModelSpec {
   std::uint64_t seed = 1;
 };
 
-// What a test's parameter is called in reports.
+// Returns what a test's parameter is called in reports.
 inline std::ostream& operator<<(std::ostream& out, const ArchModelSpec& spec) {
   return out << spec.architecture;
 }

@@ -30,7 +30,7 @@ struct MockRequest {
   std::map<std::string, std::string> headers;  // by lower-case name
 };
 
-// What it gets. By default a whole, well-formed stream.
+// The client gets this, by default a whole, well-formed stream.
 struct MockReply {
   int status = 200;  // any other: `body` is all there is
   std::string content = {};

@@ -36,7 +36,7 @@ const Blocks* find_blocks(std::string_view name) {
   return found == kBlocks.end() ? nullptr : found;
 }
 
-// Of positive numbers far below 65504.
+// It takes positive numbers far below 65504.
 std::uint16_t half_bits(double value) {
   constexpr double kSmallestNormal = 0x1.0p-14;
   if (value < kSmallestNormal) return static_cast<std::uint16_t>(std::lround(value * 0x1.0p24));

@@ -25,7 +25,7 @@ using gguf::ValueType;
 
 enum class Mix : std::uint32_t { kQ4KM = 15, kMxfp4Moe = 38 };  // general.file_type
 
-// What every family has. Sources: the models' published configurations.
+// Every family has these. Sources: the models' published configurations.
 struct Sizes {
   std::string_view name;
   std::string_view architecture;

@@ -20,7 +20,7 @@ gguf::Value scalar_value(gguf::ValueType type, T value) {
 
 inline gguf::Value f32(float value) { return scalar_value(gguf::ValueType::kF32, value); }
 
-// What stands before the elements of an array.
+// This stands before the elements of an array.
 inline std::vector<std::byte> array_head(gguf::ValueType element, std::uint64_t count) {
   std::vector<std::byte> bytes;
   gguf::append_little(bytes, static_cast<std::uint32_t>(element));

@@ -50,7 +50,7 @@ class LoopGuard {
   std::optional<std::size_t> loop_end_;
 };
 
-// Where a guard that reads the text stops it: bytes up to the end of the first loop.
+// Returns where a guard that reads the text stops it: the bytes up to the end of the first loop.
 std::optional<std::size_t> find_loop(std::string_view text, const LoopOptions& options = {});
 
 }  // namespace coe

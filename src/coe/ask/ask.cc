@@ -19,13 +19,13 @@ namespace {
 
 constexpr std::size_t kMostFailuresInARow = 5;
 
-// What the threads share. The observer is spoken to by the calling thread alone.
+// The threads share this. Only the calling thread speaks to the observer.
 class Crew : public Observer {
  public:
   Crew(Answerer& answerer, const AskOptions& options, Journal& journal, Observer& observer)
       : answerer_(answerer), options_(options), journal_(journal), observer_(observer) {}
 
-  // Of the calling thread, by run_jobs.
+  // The calling thread calls this, from run_jobs.
   void progress(std::string_view stage, std::uint64_t done, std::uint64_t total,
                 std::string_view unit) override {
     std::vector<std::string> warnings;
@@ -42,7 +42,7 @@ class Crew : public Observer {
     return stop_ && !error_stops_;
   }
 
-  // Of any thread. Returns the number of questions that it has done with.
+  // Any thread calls this. Returns the number of questions that it has done with.
   Result<std::uint64_t> ask(std::uint64_t index, const std::string& question) {
     const ChatMessage message = {"user", question};
     AnswerRequest request;
@@ -75,7 +75,7 @@ class Crew : public Observer {
   std::uint64_t n_token() const { return n_token_; }
 
  private:
-  // What one thread's question sees of the run.
+  // A thread's question sees this much of the run.
   class Asker : public Observer {
    public:
     explicit Asker(Crew& crew) : crew_(crew) {}

@@ -61,7 +61,7 @@ std::vector<std::string> chromium_command(const Path& program, const Path& profi
   return command;
 }
 
-// What DevTools says of a thrown value, in one line.
+// Returns what DevTools says of a thrown value, in one line.
 std::string exception_text(const Json& details) {
   auto text = details.value("text", std::string("exception"));
   if (const auto thrown = details.find("exception"); thrown != details.end()) {

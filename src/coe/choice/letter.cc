@@ -65,7 +65,7 @@ std::string_view without_marks(std::string_view text, bool& wrapped) {
   return text;
 }
 
-// Whether a bare "A" or "I" followed by `rest` begins a phrase.
+// Says whether a bare "A" or "I" followed by `rest` begins a phrase.
 bool begins_phrase(std::string_view rest) {
   if (rest.starts_with("'")) return true;  // I'm
   if (!rest.starts_with(' ') || rest.size() < 2 || !is_word(rest[1])) return false;
@@ -87,7 +87,7 @@ char leading_letter(std::string_view text, std::size_t n_option) {
   return letter;
 }
 
-// Whether nothing but closing marks and punctuation is left.
+// Says whether nothing but closing marks and punctuation is left.
 bool only_marks(std::string_view text) {
   return text.find_first_not_of(" \t\r\n*_`\"'$)]}.,:;!\\") == std::string_view::npos;
 }

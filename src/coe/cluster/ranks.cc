@@ -20,7 +20,7 @@ namespace {
 
 using Bytes = std::vector<std::byte>;
 
-// What a rank contributes: the first byte says which, the rest is a profile file, or an error as
+// A rank contributes bytes: the first says what it is, the rest is a profile file, or an error as
 // code, message and hint.
 enum class Kind : std::uint8_t { kNothing, kProfile, kError };
 
@@ -91,7 +91,7 @@ Result<RoutingStats> decode_profile(std::span<const std::byte> bytes) {
   return read_profile(folder.profile());
 }
 
-// What rank 0 makes of the contributions, one after the other.
+// Rank 0 takes in the contributions, one after the other.
 class Sum {
  public:
   void take(std::uint32_t rank, const Bytes& bytes) {
@@ -107,7 +107,7 @@ class Sum {
     }
   }
 
-  // Of `n_rank` ranks.
+  // Speaks for `n_rank` ranks.
   Result<std::optional<RoutingStats>> result(std::uint32_t n_rank) {
     if (error_ && (n_same_ == n_rank || error_->code == Code::kCancelled))
       return tl::unexpected(*std::move(error_));

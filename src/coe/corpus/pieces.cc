@@ -24,7 +24,7 @@ std::size_t bytes_of_chars(std::string_view text, std::uint64_t n_chars) {
   return i;
 }
 
-// Where the piece that may not exceed `limit` bytes ends.
+// Returns where the piece that may not exceed `limit` bytes ends.
 std::size_t cut_position(std::string_view text, std::size_t limit) {
   const std::array<std::vector<std::string_view>, 4> levels = {
       {{"\n\n"}, {"\n"}, {". ", "? ", "! "}, {" "}}};

@@ -29,7 +29,7 @@ Status wait(double seconds, Observer& observer) {
   return {};
 }
 
-// What a server's refusal asks of the user.
+// Returns what a server's refusal asks of the user.
 std::string hint_of(long status) {
   if (status == 401 || status == 403)
     return "does the server want a key? set COE_API_KEY, or name another variable with "
@@ -47,7 +47,7 @@ class Collector {
     if (request.guard_loops) guard_.emplace(request.loop);
   }
 
-  // Whether to go on.
+  // Returns whether to go on.
   bool feed(std::string_view bytes) {
     if (auto status = reader_.feed(bytes); !status && !looped()) status_ = std::move(status);
     return status_.has_value() && !looped();

@@ -24,7 +24,7 @@ struct EndpointOptions {
   std::string model;        // empty: the only one that the server lists
   std::string key;          // sent as a bearer token; never in a message; empty: none
   std::uint32_t n_ctx = 0;  // see RequestOptions
-  // Where the server leaves thinking in the content.
+  // These markers count where the server leaves thinking in the content.
   std::vector<ThinkingMarkers> markers = {{"<think>", "</think>"}};
   HttpLimits limits;
   RetryOptions retry;

@@ -92,7 +92,7 @@ bool names_word(std::string_view text, std::string_view word) {
   return false;
 }
 
-// How servers speak of a field.
+// Servers speak of a field in these words.
 std::vector<std::string_view> names_of(std::string_view field) {
   if (field == "chat_template_kwargs") return {field, "enable_thinking"};
   if (field == "think") return {field, "thinking"};  // "… does not support thinking"

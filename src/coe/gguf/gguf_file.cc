@@ -53,8 +53,8 @@ Result<std::size_t> count_parts(const Header& header, std::string_view name) {
   return static_cast<std::size_t>(*count);
 }
 
-// Where part `index` lies beside the first one. Errors: kInvalidArgument when the first is not
-// named like a part.
+// Returns where part `index` lies beside the first one. Errors: kInvalidArgument when the first is
+// not named like a part.
 Result<Path> sibling(const Path& first, std::size_t index, std::size_t n_part) {
   std::string name = first.filename().string();
   const std::string own = part_suffix(0, n_part);

@@ -109,7 +109,7 @@ class Eliminator {
     const std::size_t m = layer_.n_candidate;
     const bool by_mass = layer_.renormalisation == Renormalisation::kOverKept;
     for (std::size_t t = 0; t < layer_.n_token(); ++t) {
-      // What the token uses, and the one that would come next.
+      // These are the experts that the token uses, and the one that would come next.
       std::size_t n_seen = 0;
       for (std::size_t k = 0; k < m && (by_mass || n_seen <= layer_.n_used); ++k) {
         const auto id = layer_.ids[t * m + k];

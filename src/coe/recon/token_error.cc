@@ -78,7 +78,7 @@ void TokenError::combine(std::size_t gone, double mass, Factors& out) const {
   double divisor = 1.0;
   if (layer_.renormalisation == Renormalisation::kOverSelected)
     divisor = std::max<double>(sum, layer_.least_sum);
-  // Of a softmax over all experts those that no candidate list shows count as kept.
+  // In a softmax over all experts, those that no candidate list shows count as kept.
   if (layer_.renormalisation == Renormalisation::kOverKept) divisor = std::max(1.0 - mass, sum);
   if (divisor > 0.0)
     for (double& value : out.values) value *= layer_.scale / divisor;

@@ -23,8 +23,8 @@
 namespace coe {
 namespace {
 
-// What describes the cut itself. A specialist that is cut again gets new ones; other coe.* keys are
-// its parent's business and stay.
+// These keys describe the cut itself. A specialist that is cut again gets new ones; other coe.*
+// keys are its parent's business and stay.
 constexpr std::array<std::string_view, 7> kProvenanceKeys = {
     "coe.version",         "coe.mode",   "coe.parent.name", "coe.parent.digest",
     "coe.parent.n_expert", "coe.n_keep", "coe.mask"};

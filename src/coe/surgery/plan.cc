@@ -220,7 +220,8 @@ class Planner {
   std::vector<TensorPlan> plans_;
 };
 
-// What each tensor takes in its file. Smaller than in the parent, whose header was checked.
+// Returns what each tensor takes in its file. It is smaller than in the parent, whose header was
+// checked.
 std::vector<std::uint64_t> padded_sizes(const std::vector<gguf::TensorInfo>& infos,
                                         std::uint64_t alignment) {
   std::vector<std::uint64_t> sizes;

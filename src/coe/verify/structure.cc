@@ -69,7 +69,7 @@ Status check_zero(const gguf::GgufFile& file, std::size_t part, std::uint64_t fr
   return {};
 }
 
-// How a tensor is cut, judged by name and shape: routers and their biases, selection biases, every
+// Judges by name and shape how a tensor is cut: routers and their biases, selection biases, every
 // `*_exps` tensor whose last dimension is n_expert, chunk tensors, tables of expert ids.
 TensorPair classify(const gguf::TensorInfo& tensor, std::uint32_t n_expert) {
   TensorPair pair{&tensor, nullptr, PairKind::kWhole, {}, 1};
@@ -109,7 +109,7 @@ bool in_mtp_block(const gguf::TensorInfo& tensor, const MoeModel& model) {
   return false;
 }
 
-// How many of the model's groups still have experts, by the first layer's.
+// Returns how many of the model's groups still have experts, by the first layer's.
 std::uint32_t live_groups(const KeptExperts& kept, const MoeModel& model) {
   std::set<std::uint32_t> groups;
   if (!kept.empty())

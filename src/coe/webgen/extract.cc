@@ -86,7 +86,7 @@ std::string with_parts(std::string page, const std::vector<CodeBlock>& blocks) {
   return page;
 }
 
-// Where a file begins that stands in the text without a fence.
+// Returns where a file begins that stands in the text without a fence.
 std::size_t begin_of(std::string_view text, WebFormat format) {
   const auto found = lower_ascii(text);
   const auto first = [&](std::initializer_list<std::string_view> marks) {

@@ -26,7 +26,8 @@ constexpr int kWithin = 1000;
 constexpr int kMaxWait = 5000;
 constexpr int kMaxLength = 8192;
 
-// Which steps there are: the key that names one, and the others that it must or may have.
+// This table has the steps that there are: the key that names one, and the others that it must or
+// may have.
 struct StepShape {
   std::string_view key;
   StepKind kind;

@@ -203,7 +203,7 @@ Trial::Verdict Trial::drag(const WebStep& step) {
   return done(browser_.release_mouse(to));
 }
 
-// Of helpers that return what is wrong, or ''.
+// Asks helpers that return what is wrong, or ''.
 Trial::Verdict Trial::said(const std::string& call) {
   Verdict verdict;
   const auto found = ask(call, verdict);
