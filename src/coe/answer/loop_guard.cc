@@ -53,7 +53,7 @@ void LoopGuard::add_byte(unsigned char byte) {
 
 void LoopGuard::add_char(char32_t value) {
   const char32_t* window = past_.data() + (past_.size() - options_.window_chars);
-  // An occurrence `lag` characters before the tail: the tail's characters all equal those before.
+  // The tail occurs `lag` characters before itself: its characters all equal those before.
   bool repeats = false;
   const std::size_t n_lag = n_equal_.size();
   for (std::size_t i = 0; i < n_lag; ++i) {  // vectorised

@@ -17,21 +17,21 @@ struct LoopOptions {
   std::size_t tail_chars = 100;    // at least 1: these occur again…
   std::size_t window_chars = 400;  // …in so many before them; fewer than tail_chars: never
   // And it stays so: characters after which they do, less half of those after which they do not,
-  // are more than this. 0: the method's rule to the letter.
+  // are more than this. 0 is the method's rule to the letter.
   std::size_t hold_chars = 400;
 };
 
 // Characters are Unicode code points; a byte that is no part of one counts as a character. Asked
-// after every character, so that pieces may be cut anywhere, also within one: the answer depends
-// on the text alone. Cost: window_chars - tail_chars + 1 comparisons a character (0.3 µs),
-// memory for a few thousand characters. Not for several threads at once.
+// after every character, so that pieces may be cut anywhere, also within one: the answer depends on
+// the text alone. It costs window_chars - tail_chars + 1 comparisons a character (0.3 µs) and
+// memory for a few thousand characters. One thread uses it at a time.
 class LoopGuard {
  public:
   explicit LoopGuard(const LoopOptions& options = {});
-  // Adds a piece of the text. True from the first loop on.
+  // Adds a piece of the text. Returns true from the first loop on.
   bool feed(std::string_view piece);
   bool looped() const { return loop_end_.has_value(); }
-  // Bytes of the text up to and including the character that closed the first loop.
+  // Returns the bytes of the text up to and including the character that closed the first loop.
   std::optional<std::size_t> loop_end() const { return loop_end_; }
 
  private:
@@ -44,7 +44,7 @@ class LoopGuard {
   char32_t begun_ = 0;          // bytes of a code point that is not complete
   unsigned n_byte_due_ = 0;     // that it lacks
   std::vector<char32_t> past_;  // the last characters, window_chars of them at least
-  // By window_chars - lag: how many characters in a row equal those so far before them.
+  // These say, by window_chars - lag, how many characters in a row equal those so far before them.
   std::vector<std::uint32_t> n_equal_;
   std::size_t balance_ = 0;  // doubled
   std::optional<std::size_t> loop_end_;

@@ -309,7 +309,7 @@ Status Browser::reload() {
   return settle();
 }
 
-// Loaded, fonts there, and two frames drawn.
+// The page has loaded, its fonts are there, and two frames were drawn.
 Status Browser::settle() {
   COE_TRY_STATUS(devtools_->wait([this] { return loaded_; }, deadline()));
   return evaluate(

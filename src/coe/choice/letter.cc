@@ -15,7 +15,7 @@ bool is_word(char c) {  // bytes of UTF-8 beyond ASCII are parts of words
 }
 char upper(char c) { return is_lower(c) ? static_cast<char>(c - 'a' + 'A') : c; }
 
-// U+FF01..U+FF5E to ASCII, U+00A0 to a space.
+// Makes U+FF01..U+FF5E ASCII, and U+00A0 a space.
 std::string narrowed(std::string_view text) {
   std::string out;
   out.reserve(text.size());

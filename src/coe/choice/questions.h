@@ -45,9 +45,8 @@ struct ChoiceSet {
 Result<ChoiceSet> load_choices(std::span<const Path> files, const ChoiceSetOptions& options);
 
 // {"question", "options", "answer"} and what else such sets call them: `problem`; `choices`, also
-// as
-// {"text": […], "label": […]}; `answerKey`. The answer is the option's letter, its index from 0,
-// its label, or its text. Category: `category`, `subject` or `domain`, else empty. Errors:
+// as {"text": […], "label": […]}; `answerKey`. The answer is the option's letter, its index from 0,
+// its label, or its text. The category is `category`, `subject` or `domain`, else empty. Errors:
 // kCorrupt.
 Result<MultipleChoice> parse_choice(std::string_view json);
 

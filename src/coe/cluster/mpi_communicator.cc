@@ -1,4 +1,4 @@
-// With COE_MPI=ON: MPI behind Communicator. The only file that includes mpi.h.
+// With COE_MPI=ON: MPI behind Communicator. This is the only file that includes mpi.h.
 #include "coe/cluster/communicator.h"
 
 #include <algorithm>

@@ -121,7 +121,7 @@ class Builder {
   }
 
  private:
-  // The records of all sources, but for texts that occurred before.
+  // Gathers the records of all sources, but for texts that occurred before.
   Result<std::vector<Draft>> read_distinct(const DomainSpec& spec, BuiltDomain& built,
                                            std::unordered_set<std::string>& keys) {
     std::vector<Draft> drafts;

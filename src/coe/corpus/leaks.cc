@@ -24,7 +24,7 @@
 namespace coe {
 namespace {
 
-// A record and its place in its corpus.
+// This is a record with its place in its corpus.
 struct Item {
   const Record* record = nullptr;
   const SubDomain* domain = nullptr;

@@ -14,7 +14,7 @@
 namespace coe {
 namespace {
 
-// Byte length of the first `n_chars` characters of `text`.
+// Returns the byte length of the first `n_chars` characters of `text`.
 std::size_t bytes_of_chars(std::string_view text, std::uint64_t n_chars) {
   std::size_t i = 0;
   while (i < text.size()) {

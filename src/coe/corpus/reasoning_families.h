@@ -18,7 +18,7 @@ struct ReasoningFamily {
 
 // "The answer is <value>."
 std::string answer(std::string_view value);
-// p/q (q > 0) in lowest terms; a whole number without its denominator.
+// Writes p/q (q > 0) in lowest terms, a whole number without its denominator.
 std::string fraction(std::int64_t p, std::int64_t q);
 
 // Equations and numbers: linear, balance, quadratic, derivative, fraction, gcd, lcm, remainder,

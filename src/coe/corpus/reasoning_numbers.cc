@@ -31,12 +31,12 @@ std::string signed_term(Int value) {
   return fmt::format("{} {}", value < 0 ? '-' : '+', std::abs(value));
 }
 
-// A number as an operand: negative ones in parentheses.
+// Writes a number as an operand, negative ones in parentheses.
 std::string operand(Int value) {
   return value < 0 ? fmt::format("({})", value) : std::to_string(value);
 }
 
-// Uniform in [-limit, limit] without 0.
+// Draws uniformly from [-limit, limit] without 0.
 Int nonzero(Rng& rng, Int limit) {
   const Int value = rng.between(1, limit);
   return rng.below(2) == 0 ? value : -value;
@@ -144,7 +144,7 @@ ReasoningProblem make_fraction(Rng& rng) {
   return out;
 }
 
-// The divisions of Euclid's algorithm, one a line.
+// Writes the divisions of Euclid's algorithm, one a line.
 std::string euclid(Int a, Int b) {
   std::string out;
   if (a < b) std::swap(a, b);

@@ -81,8 +81,8 @@ Extra parts_of(const std::vector<ChatTurn>& turns) {
   return out;
 }
 
-// A record's text, format and further fields. `json` is what `members` were read from; empty for
-// records that were never JSON.
+// Makes a record's text, format and further fields. `json` is what `members` were read from; empty
+// for records that were never JSON.
 Result<Draft> draft_of(const SourceSpec& spec, const BuildContext& context,
                        const std::vector<JsonMember>& members, std::string_view json, Extra extra) {
   Draft out;

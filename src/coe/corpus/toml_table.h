@@ -28,7 +28,7 @@ class TomlTable {
   // Some of these values must be there, others have a default. All errors: kCorrupt.
   Result<std::string> string(std::string_view key);
   Result<std::string> string_or(std::string_view key, std::string_view otherwise);
-  // A string, or a non-empty array of strings.
+  // Returns the strings of a string, or of an array that is not empty.
   Result<std::vector<std::string>> strings(std::string_view key);
   Result<std::vector<std::string>> strings_or(std::string_view key,
                                               std::vector<std::string> otherwise);
@@ -47,7 +47,7 @@ class TomlTable {
   // Returns [key] or key = { … }, named "<what>, <key>", or nothing when it is not there.
   Result<std::optional<TomlTable>> table_or_none(std::string_view key);
 
-  // An error at `key`, with its line.
+  // Makes an error at `key`, with its line.
   tl::unexpected<Error> bad(std::string_view key, std::string_view problem,
                             std::string hint = {}) const;
 

@@ -20,7 +20,7 @@ namespace {
 
 enum class CharClass : std::uint8_t { kBlank, kPunctuation, kWord, kWholeWord };
 
-// Han, kana and their extensions: scripts without blanks between words.
+// Han, kana and their extensions have no blanks between words.
 bool is_ideograph(std::int32_t c) {
   return (c >= 0x2e80 && c <= 0x2fdf) || (c >= 0x3040 && c <= 0x30ff) ||
          (c >= 0x3400 && c <= 0x9fff) || (c >= 0xf900 && c <= 0xfaff) ||
@@ -63,7 +63,7 @@ std::int32_t lower(std::int32_t c) {
   return utf8proc_tolower(c);
 }
 
-// The character at `i` of valid UTF-8, and the offset after it.
+// Returns the character at `i` of valid UTF-8, and the offset after it.
 std::int32_t next_char(std::string_view text, std::size_t& i) {
   const auto lead = static_cast<unsigned char>(text[i]);
   if (lead < 0x80) {

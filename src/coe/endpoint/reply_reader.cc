@@ -52,7 +52,7 @@ void take(std::optional<std::uint64_t>& to, std::optional<std::uint64_t> value) 
   if (value) to = value;
 }
 
-// A message of one of the forms that servers report errors in, or empty.
+// Returns a message of one of the forms that servers report errors in, or nothing.
 std::string message_in(const Json& document) {
   for (const char* name : {"error", "message", "detail"}) {
     const Json* value = member(document, name);
@@ -68,8 +68,8 @@ std::string message_in(const Json& document) {
 Status read_message(const Json& message, ReplyDelta& delta, ReplySummary& summary) {
   if (!message.is_object())
     return bad_reply(fmt::format("a message is {}, not an object", message.type_name()));
-  // By servers: llama-server, vLLM, LM Studio; vLLM, Ollama's /v1, OpenRouter; Ollama. One of them
-  // only: some servers send two for the sake of old clients.
+  // Servers use these, in turn: llama-server, vLLM, LM Studio; vLLM, Ollama's /v1, OpenRouter;
+  // Ollama. One of them only: some servers send two for the sake of old clients.
   for (const char* name : {"reasoning_content", "reasoning", "thinking"}) {
     COE_TRY_STATUS(append_text(message, name, delta.thinking));
     if (!delta.thinking.empty()) break;

@@ -26,7 +26,7 @@ std::uint64_t seed_of(const Sampling& sampling) {
   return sampling.seed % std::numeric_limits<std::uint32_t>::max();
 }
 
-// 0.6F as 0.6, not as 0.6000000238418579.
+// Writes 0.6F as 0.6, not as 0.6000000238418579.
 double number(float value) {
   const std::string shortest = fmt::format("{}", value);
   double out = value;

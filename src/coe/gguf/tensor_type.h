@@ -8,7 +8,7 @@
 
 namespace coe::gguf {
 
-// A ggml type id as stored in files. Only ids in the table below are valid.
+// This is a ggml type id as files store it. Only ids in the table below are valid.
 enum class TensorType : std::uint32_t {};
 
 struct TypeTraits {

@@ -32,7 +32,7 @@ T load(std::span<const std::byte> bytes, std::size_t at) {
   return load_little<T>(bytes.data() + at);
 }
 
-// The scalar of `type` at `at`, as the widest type of its kind.
+// Reads the scalar of `type` at `at`, as the widest type of its kind.
 std::optional<std::uint64_t> uint_at(ValueType type, std::span<const std::byte> bytes,
                                      std::size_t at) {
   const auto non_negative = [](std::int64_t value) -> std::optional<std::uint64_t> {

@@ -67,7 +67,7 @@ class Value {
   std::optional<std::vector<std::uint64_t>> as_uint_array() const;
   std::optional<std::vector<double>> as_float_array() const;
   std::optional<std::vector<std::string>> as_string_array() const;
-  // An array's first `n` elements (n <= array_size()).
+  // Returns an array's first `n` elements (n <= array_size()).
   Value first_elements(std::uint64_t n) const;
 
   // Gives one line for people, with arrays and long strings shortened.

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::size_t kNone = std::numeric_limits<std::size_t>::max();
 
-// The place of (i, j) in a packed lower triangle.
+// Returns the place of (i, j) in a packed lower triangle.
 std::size_t place(std::size_t i, std::size_t j) {
   return i >= j ? i * (i + 1) / 2 + j : j * (j + 1) / 2 + i;
 }

@@ -20,7 +20,7 @@ class TokenError {
   double without(std::size_t k);
 
  private:
-  // Candidates of the token with the factors by which their outputs enter.
+  // These are the token's candidates with the factors by which their outputs enter.
   struct Factors {
     std::vector<std::size_t> candidates;
     std::vector<double> values;

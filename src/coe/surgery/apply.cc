@@ -39,7 +39,7 @@ class ReadAhead {
         if (range.source == ByteRange::Source::kParent) ranges_.push_back(&range);
   }
 
-  // `copied`: bytes of the parent so far.
+  // `copied` counts the parent's bytes so far.
   void follow(std::uint64_t copied) {
     while (next_ < ranges_.size() && asked_ < copied + kAheadBytes) {
       const ByteRange& range = *ranges_[next_];
@@ -144,7 +144,7 @@ class Progress {
  public:
   Progress(std::uint64_t total, Observer& observer) : total_(total), observer_(observer) {}
 
-  // `done` bytes of the present file. Errors: kCancelled.
+  // `done` counts the bytes of the present file. Errors: kCancelled.
   Status report(std::uint64_t done, const Path& output) {
     observer_.progress(kStage, before_ + done, total_, "bytes");
     if (!observer_.cancelled()) return {};

@@ -35,7 +35,7 @@ using Edits = std::map<std::string, gguf::Value, std::less<>>;
 void drop_mtp_blocks(const gguf::Header& parent, const MoeModel& model, Edits& edits) {
   const std::string prefix = model.id.architecture + ".";
   const std::uint32_t n_block = model.n_block - model.n_mtp;
-  // Four sections of a head, in a model of four blocks too.
+  // These are four sections of a head, in a model of four blocks too.
   const std::string sections = prefix + "rope.dimension_sections";
   for (const auto& [key, value] : parent.keys)
     if (key.starts_with(prefix) && key != sections && value.is_array() &&

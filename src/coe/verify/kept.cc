@@ -47,7 +47,7 @@ struct Layer {
   std::vector<const TensorPair*> pairs;
 };
 
-// Slab `a` of the child's tensor against slab `b` of the parent's.
+// Compares slab `a` of the child's tensor with slab `b` of the parent's.
 Result<bool> same_slab(const Files& files, const TensorPair& pair, std::uint64_t a,
                        std::uint64_t b) {
   constexpr std::uint64_t kPiece = std::uint64_t{1} << 20;

@@ -48,7 +48,7 @@ void compare_value(const gguf::KeyValue& expected, const gguf::KeyValue& found,
 
 std::uint64_t text_bytes(std::string_view text) { return 8 + text.size(); }
 
-// Bytes of the header before its padding, from the layout of the format.
+// Returns the bytes of the header before its padding, from the layout of the format.
 std::uint64_t header_bytes(const gguf::Header& header) {
   std::uint64_t n = 4 + 4 + 8 + 8;
   for (const auto& [key, value] : header.keys) n += text_bytes(key) + 4 + value.bytes().size();
