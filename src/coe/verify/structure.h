@@ -1,5 +1,5 @@
-// The header half of the proof holds keys, tensor list, shapes, padding and length of the child to
-// what the parent's header alone says.
+// The header half of the proof: keys, tensor list, shapes, padding and length of the child, derived
+// from the parent's header alone.
 #pragma once
 
 #include "coe/gguf/reader.h"
@@ -18,7 +18,7 @@ namespace coe {
 
 using KeptExperts = std::map<LayerId, std::vector<ExpertId>>;
 
-// A form is the kind of cut that the child's header claims to be.
+// What kind of cut the child's header claims to be.
 struct CutForm {
   bool zero = false;         // the parent's shape with removed experts zeroed
   bool mtp_dropped = false;  // the MTP blocks are gone
@@ -33,7 +33,7 @@ enum class PairKind {
   kClosingBias,  // zero form: the bias that keeps removed experts from being chosen
 };
 
-// A pair is a tensor of both files with the shape it must have.
+// A tensor of both files with the shape it must have.
 struct TensorPair {
   const gguf::TensorInfo* parent = nullptr;
   const gguf::TensorInfo* child = nullptr;
@@ -42,7 +42,7 @@ struct TensorPair {
   std::uint32_t n_slab = 1;  // of kExperts and kChunks, in the parent
 };
 
-// Surgery records these keys about the cut; see docs/formats/gguf-surgery.md.
+// What surgery records about the cut; see docs/formats/gguf-surgery.md.
 inline constexpr std::array<std::string_view, 7> kRecordKeys = {
     "coe.version",         "coe.mode",   "coe.parent.name", "coe.parent.digest",
     "coe.parent.n_expert", "coe.n_keep", "coe.mask"};
