@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Holds every #include "coe/<module>/…" under src/coe/<module>/ to the module's declared DEPS, and llama.h and ggml.h to
-engine_llama. Usage: check_includes.py SOURCE_DIR module=dep,dep …"""
+engine_llama. src/coe/main.cc belongs to no module and may include any. Usage: check_includes.py SOURCE_DIR module=dep,dep …"""
 import pathlib
 import re
 import sys
@@ -39,9 +39,7 @@ for path in sorted(root.rglob("*.[hc]*")):
             continue
         n_include += 1
         target = found.group(1)
-        if target == "cli" and module != "cli":
-            bad.append(f"{where}: nobody includes cli")
-        elif module != "cli" and target not in deps.get(module, set()):
+        if module != "main.cc" and target not in deps.get(module, set()):
             bad.append(f"{where}: module {module} does not declare {target} in its DEPS")
 if n_include == 0:
     bad.append("no include was found: is the source folder right?")

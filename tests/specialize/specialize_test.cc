@@ -7,6 +7,7 @@
 #include "coe/routing/file.h"
 #include "coe/verify/verify.h"
 
+#include "support/fake_library.h"
 #include "support/temp_dir.h"
 #include "support/tiny_gguf.h"
 
@@ -19,6 +20,7 @@
 namespace coe {
 namespace {
 
+using ::coe::testing::FakeLibrary;
 using ::testing::HasSubstr;
 
 Corpus text(const std::string& domain, std::size_t n, const std::string& tail) {
@@ -45,18 +47,15 @@ class SpecializeTest : public ::testing::Test {
   }
 
   // The fake parent; for the child, the same under the mask that the pipeline wrote.
-  EngineFactory factory() {
-    return [this](const EngineOptions& options) -> Result<std::unique_ptr<Engine>> {
-      ++n_opened_;
-      FakeEngineOptions fake = fake_;
-      if (options.model == options_.output && child_is_right_) {
-        const auto mask = parse_mask(*read_text(dir_ / "child.mask.json"), "mask");
-        fake.kept.kept = mask->as_ids();
-      }
-      return std::make_unique<FakeEngine>(fake);
-    };
+  Result<std::unique_ptr<Engine>> open(const EngineOptions& options) {
+    FakeEngineOptions fake = fake_;
+    if (options.model == options_.output && child_is_right_) {
+      const auto mask = parse_mask(*read_text(dir_ / "child.mask.json"), "mask");
+      fake.kept.kept = mask->as_ids();
+    }
+    return std::make_unique<FakeEngine>(fake);
   }
-  Result<SpecializeReport> run() { return specialize(options_, factory(), silent_observer()); }
+  Result<SpecializeReport> run() { return specialize(options_, library_, silent_observer()); }
   static std::vector<bool> reused(const SpecializeReport& report) {
     std::vector<bool> flags;
     for (const auto& stage : report.stages) flags.push_back(stage.reused);
@@ -68,7 +67,7 @@ class SpecializeTest : public ::testing::Test {
   SpecializeOptions options_;
   FakeEngineOptions fake_{.n_layer = 2, .n_expert = 8, .n_expert_used = 2};
   bool child_is_right_ = true;
-  int n_opened_ = 0;
+  FakeLibrary library_{[this](const EngineOptions& options) { return open(options); }};
 };
 
 TEST_F(SpecializeTest, RunsAllStagesAndProvesTheChild) {
@@ -98,12 +97,12 @@ TEST_F(SpecializeTest, RunsAllStagesAndProvesTheChild) {
 TEST_F(SpecializeTest, SecondRunReusesEverythingAndOpensNoEngine) {
   const auto first = run();
   ASSERT_TRUE(first);
-  n_opened_ = 0;
+  library_.n_opened = 0;
   const auto second = run();
   ASSERT_TRUE(second) << second.error().message;
   EXPECT_EQ(reused(*second),
             (std::vector<bool>{true, true, true, false, true}));  // the proof runs always
-  EXPECT_EQ(n_opened_, 0);
+  EXPECT_EQ(library_.n_opened, 0);
   EXPECT_EQ(second->domains[0].specialist.nll, first->domains[0].specialist.nll);
   EXPECT_EQ(second->domains[1].random_kl, first->domains[1].random_kl);
 }
@@ -134,7 +133,7 @@ TEST_F(SpecializeTest, RefusesAForeignFileAtTheOutputBeforeAnyWork) {
   const auto refused = run();
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Code::kExists);
-  EXPECT_EQ(n_opened_, 0);
+  EXPECT_EQ(library_.n_opened, 0);
   EXPECT_EQ(*read_text(options_.output), "someone's");
 }
 
@@ -146,7 +145,7 @@ TEST_F(SpecializeTest, RefusesImpossibleKBeforeAnyWork) {
     EXPECT_EQ(refused.error().code, Code::kInvalidArgument);
     EXPECT_THAT(refused.error().message, HasSubstr(fmt::format("K = {}", k)));
   }
-  EXPECT_EQ(n_opened_, 0);
+  EXPECT_EQ(library_.n_opened, 0);
 }
 
 TEST_F(SpecializeTest, FailsWhenTheChildDoesNotAnswerAsTheMaskedParent) {
@@ -184,12 +183,12 @@ TEST_F(SpecializeTest, MakesThePassesOfTheRecipe) {
   auto foreign = *cot;
   foreign.parent.digest = "xxh3:other";
   options_.profiles.add("foreign.gguf", foreign);
-  n_opened_ = 0;
+  library_.n_opened = 0;
   const auto refused = run();
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Code::kMismatch);
   EXPECT_THAT(refused.error().message, HasSubstr("foreign.gguf"));
-  EXPECT_EQ(n_opened_, 0);
+  EXPECT_EQ(library_.n_opened, 0);
 }
 
 TEST_F(SpecializeTest, HoldsOutATenth_WhenNoEvaluationTextIsGiven) {

@@ -2,20 +2,24 @@
 
 #include "coe/tune/measure.h"
 
+#include "support/fake_library.h"
 #include "tune/fake_bench.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <vector>
 
 namespace coe {
 namespace {
 
+using ::coe::testing::BorrowedEngine;
 using ::coe::testing::expect_error;
 using ::coe::testing::FakeBench;
+using ::coe::testing::FakeLibrary;
 using ::coe::testing::TempDir;
 using ::coe::testing::value_of;
 using ::testing::ElementsAre;
@@ -43,32 +47,25 @@ class Measure : public ::testing::Test {
     out.push_back(value_of(random_transfer_mask(fake_.model, n_keep, 1)));
     return out;
   }
-  TransferBench bench() {
-    const auto whole = fake_.bench();
-    return {whole.file,
-            fake_.model,
-            evaluation_,
-            {},
-            dir_.path(),
-            "fake",
-            overwrite_,
-            [this]() -> Result<Engine*> {
-              n_asked_ += 1;
-              return &fake_.engine;
-            }};
+  TransferBench bench(LazyEngine& engine) {
+    return {fake_.bench().file, fake_.model, evaluation_, {},
+            dir_.path(),        "fake",      overwrite_,  engine};
   }
   Result<std::vector<TransferMatrix>> run(const std::vector<std::uint32_t>& counts,
                                           Observer& observer = silent_observer()) {
     std::vector<std::vector<TransferMask>> sets;
     for (const auto k : counts) sets.push_back(masks(k));
-    return measure_transfer(bench(), sets, observer);
+    LazyEngine engine(library_, {});
+    return measure_transfer(bench(engine), sets, observer);
   }
 
   FakeBench fake_;
   Corpus evaluation_;
   TempDir dir_;
   Overwrite overwrite_ = Overwrite::kRefuse;
-  int n_asked_ = 0;
+  FakeLibrary library_{[this](const EngineOptions&) -> Result<std::unique_ptr<Engine>> {
+    return std::make_unique<BorrowedEngine>(fake_.engine);
+  }};
 };
 
 TEST_F(Measure, EachCellIsThatOfTheMaskOnTheTextAlone) {
@@ -99,9 +96,9 @@ TEST_F(Measure, WhatIsThereIsNotMeasuredAgain) {
   const auto first = value_of(run({4}));
   const auto n_decode = fake_.engine.n_decode();
   EXPECT_EQ(n_decode, 10U * 3U + 8U);  // records times parent and two masks; 8 were profiled
-  n_asked_ = 0;
+  library_.n_opened = 0;
   const auto again = value_of(run({4}));
-  EXPECT_EQ(n_asked_, 0);
+  EXPECT_EQ(library_.n_opened, 0);
   EXPECT_EQ(again[0].cells[3].records, first[0].cells[3].records);
   // Another K: only its masks run, and the parent once more.
   const auto more = value_of(run({4, 6}));
@@ -131,10 +128,13 @@ TEST_F(Measure, OtherTextIsRefusedUnlessForced) {
 }
 
 TEST_F(Measure, PassesErrorsOn) {
-  auto bad = bench();
-  bad.engine = []() -> Result<Engine*> { return fail(Code::kEngine, "no engine here"); };
+  const FakeLibrary broken([](const EngineOptions&) -> Result<std::unique_ptr<Engine>> {
+    return fail(Code::kEngine, "no engine here");
+  });
+  LazyEngine engine(broken, {});
   const std::vector<std::vector<TransferMask>> sets = {masks(4)};
-  expect_error(measure_transfer(bad, sets, silent_observer()), Code::kEngine, "no engine here");
+  expect_error(measure_transfer(bench(engine), sets, silent_observer()), Code::kEngine,
+               "no engine here");
 }
 
 TEST(FileNameOf, KeepsNamesApart) {

@@ -59,7 +59,7 @@ Result<std::string> key_of(const AnswererOptions& options) {
 
 Status open_engine_into(OpenAnswerer& out, const EngineOptions& options, Session& session) {
   COE_TRY(out.model, open_model(options.model, session));
-  COE_TRY(out.engine, open_engine(options));
+  COE_TRY(out.engine, session.library.open(options));
   return {};
 }
 

@@ -58,10 +58,11 @@ Result<ModelCells> measure_model(const Path& file, const MoeModel& moe, const Op
       session.console.warning(fmt::format("{}: trained for {} tokens; -c {} is taken as that",
                                           file.string(), n_ctx, asked));
     engine.n_ctx = n_ctx;
-    COE_TRY(auto predicted, predicted_memory(engine, std::array{n_ctx}));
+    COE_TRY(auto predicted, predicted_memory(session.library, engine, std::array{n_ctx}));
     out.cells.push_back({n_ctx, std::move(predicted.front()), {}});
     if (!options.measures) continue;
-    COE_TRY(out.cells.back().measured, measured_memory(engine, options.n_fill, session.console));
+    COE_TRY(out.cells.back().measured,
+            measured_memory(session.library, engine, options.n_fill, session.console));
     session.console.clear();
   }
   return out;

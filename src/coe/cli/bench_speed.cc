@@ -114,7 +114,7 @@ Status Speed::open_engine_of(Contender& model) const {
   auto engine = options_.engine;
   engine.model = model.file;
   engine.n_ctx = std::max(options_.n_token(), 256U);
-  COE_TRY(model.engine, open_plain_engine(engine));
+  COE_TRY(model.engine, session_.library.open_plain(engine));
   model.engine_name = model.engine->name();
   return {};
 }

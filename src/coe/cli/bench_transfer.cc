@@ -39,14 +39,14 @@ using MasksByCount = std::map<std::uint32_t, std::vector<TransferMask>>;
 
 class Transfer {
  public:
-  Transfer(const Options& options, Session& session) : options_(options), session_(session) {}
+  Transfer(const Options& options, Session& session)
+      : options_(options), session_(session), engine_(session.library, options.engine) {}
 
   Result<int> run();
 
  private:
   Status check_options() const;
   Status load_text();
-  Result<Engine*> engine();
   Status make_profile();
   Status add_specialist(TransferMask mask);
   Status add_masks_of_profiles(const std::vector<std::uint32_t>& counts);
@@ -60,7 +60,7 @@ class Transfer {
   const Options& options_;
   Session& session_;
   std::optional<OpenModel> model_;
-  std::unique_ptr<Engine> engine_;  // opened when first needed
+  LazyEngine engine_;
   Corpus corpus_;
   Corpus evaluation_;
   ProfileFiles profiles_;
@@ -97,13 +97,6 @@ Status Transfer::load_text() {
   return {};
 }
 
-Result<Engine*> Transfer::engine() {
-  if (!engine_) {
-    COE_TRY(engine_, open_engine(options_.engine));
-  }
-  return engine_.get();
-}
-
 // Kept as DIR/profile.gguf; a run that is stopped goes on from DIR/profile.gguf.partial.
 Status Transfer::make_profile() {
   const Path file = options_.folder / "profile.gguf";
@@ -111,7 +104,7 @@ Status Transfer::make_profile() {
   const ProfileOptions profile;
   if (!finished_profile(file, model_->moe, corpus_, profile)) {
     COE_TRY_STATUS(check_output(file, session_.overwrite()));
-    COE_TRY(auto* running, engine());
+    COE_TRY(auto* running, engine_.get());
     if (session_.force) remove_checkpoint(partial);
     COE_TRY(const auto found, run_profile(*running, model_->moe, corpus_, profile,
                                           {partial, CheckpointOptions().seconds, true,
@@ -204,8 +197,8 @@ Result<TransferResult> Transfer::read(TransferMatrix matrix,
   std::optional<AggCosine> cosine;
   if (named.size() >= 2) {
     COE_TRY(overlap, overlap_of(named));
-    auto found =
-        agg_cosine(model_->file, model_->moe, named, *overlap, dequantizer(), {}, session_.console);
+    auto found = agg_cosine(model_->file, model_->moe, named, *overlap,
+                            session_.library.dequantizer(), {}, session_.console);
     if (found)
       cosine = *std::move(found);
     else if (found.error().code == Code::kUnsupported)
@@ -223,7 +216,7 @@ Result<TransferResult> Transfer::read(TransferMatrix matrix,
 Status Transfer::report(const std::vector<TransferResult>& results) {
   ResultRows rows("bench-transfer", session_);
   rows.set_model(options_.engine.model, model_->moe.id);
-  if (engine_) rows.set_engine(engine_->info().engine);
+  if (const auto* engine = engine_.opened()) rows.set_engine(engine->info().engine);
   rows.set_seed(BootstrapOptions().seed);
   add_parent_rows(results.front().matrix, rows);
   Json order = Json::object();
@@ -281,15 +274,16 @@ Result<int> Transfer::run() {
 
   std::vector<std::vector<TransferMask>> sets;
   for (const auto& [n_keep, masks] : masks_) sets.push_back(masks);
-  const TransferBench bench{model_->file,
-                            model_->moe,
-                            evaluation_,
-                            options_.eval,
-                            options_.folder / "cells",
-                            fmt::format("{} {} {}", engine_version(), engine_revision(),
-                                        engine_settings(options_.engine)),
-                            session_.overwrite(),
-                            [this] { return engine(); }};
+  const TransferBench bench{
+      model_->file,
+      model_->moe,
+      evaluation_,
+      options_.eval,
+      options_.folder / "cells",
+      fmt::format("{} {} {}", session_.library.version(), session_.library.revision(),
+                  engine_settings(options_.engine)),
+      session_.overwrite(),
+      engine_};
   COE_TRY(auto matrices, measure_transfer(bench, sets, session_.console));
   std::vector<TransferResult> results;
   for (std::size_t k = 0; k < sets.size(); ++k) {

@@ -89,7 +89,7 @@ Result<int> chat(const Options& options, Session& session) {
   if (!options.mask.empty()) {
     COE_TRY(mask, open_mask(options.mask, model));
   }
-  COE_TRY(const auto engine, open_engine(options.engine));
+  COE_TRY(const auto engine, session.library.open(options.engine));
   COE_TRY(auto answerer, EngineAnswerer::create(*engine, options.engine.model.string(),
                                                 mask ? &mask->filter : nullptr));
   Chat chat(options, answerer, session);

@@ -33,7 +33,7 @@ Status add_cosine(const Options& options, Session& session, Comparison& found) {
   COE_TRY(const auto parent, open_model(options.model, session));
   const auto start = std::chrono::steady_clock::now();
   COE_TRY(found.cosine, agg_cosine(parent.file, parent.moe, found.masks, found.overlap,
-                                   dequantizer(), {}, session.console));
+                                   session.library.dequantizer(), {}, session.console));
   found.cosine_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return {};
 }

@@ -71,7 +71,7 @@ Result<Parent> Parent::open(const Options& options, const OpenModel& model, Engi
     if (!is_cached) {
       EngineOptions parent_options = options.engine;
       parent_options.model = options.parent;
-      COE_TRY(out.engine_, open_engine(parent_options));
+      COE_TRY(out.engine_, session.library.open(parent_options));
       runs = EvalSubject{out.engine_.get(), nullptr};
     }
   } else if (!options.masks.empty()) {
@@ -79,10 +79,11 @@ Result<Parent> Parent::open(const Options& options, const OpenModel& model, Engi
     runs = EvalSubject{&engine, nullptr};
   }
   if (!options.cache.empty()) {
-    const ParentCacheOptions cache{options.cache, digest,
-                                   fmt::format("{} {} {}", engine_version(), engine_revision(),
-                                               engine_settings(options.engine)),
-                                   options.cache_tail};
+    const ParentCacheOptions cache{
+        options.cache, digest,
+        fmt::format("{} {} {}", session.library.version(), session.library.revision(),
+                    engine_settings(options.engine)),
+        options.cache_tail};
     COE_TRY(auto opened, ParentCache::open(cache, runs ? &*runs : nullptr));
     out.cache_ = opened.get();
     out.source_ = std::move(opened);
@@ -109,7 +110,7 @@ Result<int> eval(const Options& options, Session& session) {
   COE_TRY(const auto corpus, load_corpus(options.corpus));
   COE_TRY(const auto model, open_model(options.engine.model, session));
   COE_TRY(const auto subjects, open_subjects(options, model));
-  COE_TRY(const auto engine, open_engine(options.engine));
+  COE_TRY(const auto engine, session.library.open(options.engine));
   COE_TRY(const auto parent, Parent::open(options, model, *engine, session));
   std::vector<EvalSubject> runs;
   runs.reserve(subjects.size());

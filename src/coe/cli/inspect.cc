@@ -52,9 +52,9 @@ Status add_memory(const OpenModel& model, const Options& options, Session& sessi
   for (std::size_t k = 0; k < counts.size(); ++k) {
     session.console.progress("memory", k, counts.size(), "models");
     if (session.console.cancelled()) return fail(Code::kCancelled, "interrupted");
-    COE_TRY(const auto found,
-            k == 0 ? predicted_memory(options.engine, contexts)
-                   : predicted_child_memory(model, counts[k], options.engine, contexts));
+    COE_TRY(const auto found, k == 0 ? predicted_memory(session.library, options.engine, contexts)
+                                     : predicted_child_memory(session.library, model, counts[k],
+                                                              options.engine, contexts));
     for (std::size_t d = 0; d < found.front().size(); ++d) {
       auto& row = table.emplace_back(std::vector{fmt::format("{}", counts[k]), found[0][d].device});
       for (const auto& devices : found) row.push_back(human_bytes(devices[d].sum()));
@@ -69,9 +69,9 @@ Status add_memory(const OpenModel& model, const Options& options, Session& sessi
     }
   }
   session.console.clear();
-  text += fmt::format("\nMemory to run it, as {} would allocate it ({}):\n{}", engine_version(),
-                      "weights, KV cache, compute buffers, and what is beside them",
-                      format_table(table));
+  text += fmt::format(
+      "\nMemory to run it, as {} would allocate it ({}):\n{}", session.library.version(),
+      "weights, KV cache, compute buffers, and what is beside them", format_table(table));
   return {};
 }
 

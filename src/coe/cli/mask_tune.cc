@@ -87,7 +87,7 @@ Result<std::unique_ptr<TuneBench>> TuneBench::open(const TuneOptions& options, S
   if (options.engine.model.empty()) return nullptr;
   COE_TRY(auto corpus, load_corpus(options.text));
   COE_TRY(auto model, open_model(options.engine.model, session));
-  COE_TRY(auto engine, open_engine(options.engine));
+  COE_TRY(auto engine, session.library.open(options.engine));
   std::unique_ptr<TuneBench> out(
       new TuneBench(std::move(model), std::move(corpus), std::move(engine)));
   out->bench_.emplace(

@@ -45,7 +45,7 @@ Result<ModelHooks> open_hooks(const Path& model, Session& session) {
   hooks.model_digest = opened.moe.id.digest;
   EngineOptions options;
   options.model = model;
-  COE_TRY(auto made, open_engine(options));
+  COE_TRY(auto made, session.library.open(options));
   const std::shared_ptr<Engine> engine = std::move(made);
   hooks.render_chat = ChatHook(engine);
   hooks.count_tokens = [engine](std::string_view text) -> Result<std::uint64_t> {

@@ -9,7 +9,7 @@
 namespace coe::cli {
 
 // No hooks for an empty path. The hooks own the engine. Errors: those of open_model and
-// open_engine.
+// EngineLibrary::open.
 Result<ModelHooks> open_hooks(const Path& model, Session& session);
 
 }  // namespace coe::cli

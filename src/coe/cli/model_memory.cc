@@ -43,11 +43,12 @@ std::vector<DeviceMemory> devices_from(const Json& json) {
 // What is taken of host and devices, now.
 class Meter {
  public:
-  Meter() : devices_(device_space()), resident_(anonymous_bytes(::getpid())) {}
+  explicit Meter(const EngineLibrary& library)
+      : library_(library), devices_(library.devices()), resident_(anonymous_bytes(::getpid())) {}
 
   // Since this meter was made, of these devices.
   std::vector<std::uint64_t> growth(std::span<const DeviceMemory> of) const {
-    const auto now = device_space();
+    const auto now = library_.devices();
     std::vector<std::uint64_t> out;
     for (const auto& memory : of) {
       if (memory.is_host) {
@@ -66,6 +67,7 @@ class Meter {
     return more > less ? more - less : 0;
   }
 
+  const EngineLibrary& library_;
   std::vector<DeviceSpace> devices_;
   std::uint64_t resident_;
 };
@@ -91,10 +93,10 @@ class HollowFile {
   Descriptor fd_;
 };
 
-Result<std::string> measure(const EngineOptions& options, std::uint64_t n_fill,
-                            Observer& observer) {
-  const Meter meter;
-  COE_TRY(const auto engine, open_plain_engine(options));
+Result<std::string> measure(const EngineLibrary& library, const EngineOptions& options,
+                            std::uint64_t n_fill, Observer& observer) {
+  const Meter meter(library);
+  COE_TRY(const auto engine, library.open_plain(options));
   const std::uint64_t n_token =
       n_fill == 0 ? engine->n_ctx() : std::min<std::uint64_t>(n_fill, engine->n_ctx());
   Rng rng(1);
@@ -115,9 +117,10 @@ Result<std::string> measure(const EngineOptions& options, std::uint64_t n_fill,
       .dump();
 }
 
-Result<std::string> predict(const EngineOptions& options, std::span<const std::uint32_t> contexts) {
-  const Meter meter;
-  COE_TRY(auto found, predict_memory(options, contexts));
+Result<std::string> predict(const EngineLibrary& library, const EngineOptions& options,
+                            std::span<const std::uint32_t> contexts) {
+  const Meter meter(library);
+  COE_TRY(auto found, library.predict_memory(options, contexts));
   if (found.empty()) return std::string("[]");
   const auto other = meter.growth(found.front());
   Json out = Json::array();
@@ -142,8 +145,9 @@ Json memory_json(const DeviceMemory& memory) {
 }
 
 Result<std::vector<std::vector<DeviceMemory>>> predicted_memory(
-    const EngineOptions& options, std::span<const std::uint32_t> contexts) {
-  COE_TRY(const auto text, run_isolated([&] { return predict(options, contexts); }));
+    const EngineLibrary& library, const EngineOptions& options,
+    std::span<const std::uint32_t> contexts) {
+  COE_TRY(const auto text, run_isolated([&] { return predict(library, options, contexts); }));
   std::vector<std::vector<DeviceMemory>> out;
   const auto found = Json::parse(text);
   for (const auto& devices : found) out.push_back(devices_from(devices));
@@ -151,8 +155,8 @@ Result<std::vector<std::vector<DeviceMemory>>> predicted_memory(
 }
 
 Result<std::vector<std::vector<DeviceMemory>>> predicted_child_memory(
-    const OpenModel& parent, std::uint32_t n_keep, const EngineOptions& options,
-    std::span<const std::uint32_t> contexts) {
+    const EngineLibrary& library, const OpenModel& parent, std::uint32_t n_keep,
+    const EngineOptions& options, std::span<const std::uint32_t> contexts) {
   COE_TRY(const auto mask, random_transfer_mask(parent.moe, n_keep, 1));
   SurgeryOptions surgery;
   surgery.provenance = false;
@@ -160,13 +164,14 @@ Result<std::vector<std::vector<DeviceMemory>>> predicted_child_memory(
   COE_TRY(const auto file, HollowFile::create(plan.parts.front(), plan.file_bytes));
   auto of_child = options;
   of_child.model = file.path();
-  return predicted_memory(of_child, contexts);
+  return predicted_memory(library, of_child, contexts);
 }
 
-Result<MeasuredMemory> measured_memory(EngineOptions options, std::uint64_t n_fill,
-                                       Observer& observer) {
+Result<MeasuredMemory> measured_memory(const EngineLibrary& library, EngineOptions options,
+                                       std::uint64_t n_fill, Observer& observer) {
   options.mmap = false;
-  COE_TRY(const auto text, run_isolated([&] { return measure(options, n_fill, observer); }));
+  COE_TRY(const auto text,
+          run_isolated([&] { return measure(library, options, n_fill, observer); }));
   const auto found = Json::parse(text);
   return MeasuredMemory{
       found.at("n_ctx").get<std::uint32_t>(), found.at("n_fill").get<std::uint64_t>(),

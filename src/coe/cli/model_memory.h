@@ -13,15 +13,17 @@
 namespace coe::cli {
 
 // Without a weight read: what the engine would allocate, and what opening the model takes beside
-// (`other`). Shape: [contexts][devices], the host last. Errors: those of predict_memory.
+// (`other`). Shape: [contexts][devices], the host last. Errors: those of
+// EngineLibrary::predict_memory.
 Result<std::vector<std::vector<DeviceMemory>>> predicted_memory(
-    const EngineOptions& options, std::span<const std::uint32_t> contexts);
+    const EngineLibrary& library, const EngineOptions& options,
+    std::span<const std::uint32_t> contexts);
 
 // The same of what the model would be with n_keep experts a layer.
 // Errors: those of random_transfer_mask and plan_surgery too.
 Result<std::vector<std::vector<DeviceMemory>>> predicted_child_memory(
-    const OpenModel& parent, std::uint32_t n_keep, const EngineOptions& options,
-    std::span<const std::uint32_t> contexts);
+    const EngineLibrary& library, const OpenModel& parent, std::uint32_t n_keep,
+    const EngineOptions& options, std::span<const std::uint32_t> contexts);
 
 // `options.n_ctx`, no more than the model was trained for.
 struct MeasuredMemory {
@@ -34,9 +36,9 @@ struct MeasuredMemory {
   std::vector<std::uint64_t> in_use;
 };
 // Reads `n_fill` pseudo-random tokens (0: all that fit). Weights are in memory of the process, not
-// mapped. Errors: those of open_plain_engine and append; kCancelled.
-Result<MeasuredMemory> measured_memory(EngineOptions options, std::uint64_t n_fill,
-                                       Observer& observer);
+// mapped. Errors: those of EngineLibrary::open_plain and append; kCancelled.
+Result<MeasuredMemory> measured_memory(const EngineLibrary& library, EngineOptions options,
+                                       std::uint64_t n_fill, Observer& observer);
 
 std::uint64_t sum_of(std::span<const DeviceMemory> devices);
 // {"device", "is_host", "weights", "kv_cache", "compute", "other", "sum"}, in bytes.

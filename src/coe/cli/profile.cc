@@ -218,7 +218,7 @@ Result<int> profile_on_ranks(Options options, const ChatLog& chats, Session& ses
   if (ranks.rank() < corpus.n_records()) {
     COE_TRY(const auto model, open_model(options.engine.model, session));
     COE_TRY_STATUS(put_under_mask(options, model));
-    COE_TRY(const auto engine, open_engine(options.engine));
+    COE_TRY(const auto engine, session.library.open(options.engine));
     start = std::chrono::steady_clock::now();
     RankObserver observer(ranks, session.console);
     COE_TRY(auto run, record(options, *engine, model.moe, corpus, session, observer));
@@ -270,7 +270,7 @@ Result<int> profile(Options options, Session& session) {
     }
   }
   if (options.resume) COE_TRY_STATUS(check_outputs(options, session));
-  COE_TRY(const auto engine, open_engine(options.engine));
+  COE_TRY(const auto engine, session.library.open(options.engine));
   const auto start = std::chrono::steady_clock::now();
   COE_TRY(const auto run, record(options, *engine, model.moe, corpus, session, session.console));
   const double seconds =

@@ -35,7 +35,7 @@ Result<int> recon(const Options& options, Session& session) {
   COE_TRY(const auto model, open_model(options.engine.model, session));
   auto engine_options = options.engine;
   COE_TRY(engine_options.n_candidate, candidate_depth(model.moe, options.n_candidate));
-  COE_TRY(const auto engine, open_engine(engine_options));
+  COE_TRY(const auto engine, session.library.open(engine_options));
   auto recon_options = options.recon;
   recon_options.memory_bytes = options.memory_mb << 20;
   COE_TRY(auto table,

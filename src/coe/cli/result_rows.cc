@@ -11,8 +11,8 @@ namespace coe::cli {
 ResultRows::ResultRows(std::string_view kind, const Session& session) : kind_(kind) {
   const auto machine = machine_facts();
   run_ = {{"version", tool_version()},
-          {"engine", engine_version()},
-          {"engine_revision", engine_revision()},
+          {"engine", session.library.version()},
+          {"engine_revision", session.library.revision()},
           {"machine",
            {{"cpu", machine.cpu},
             {"n_core", machine.n_core},

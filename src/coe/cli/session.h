@@ -7,9 +7,7 @@
 #include "coe/cluster/ranks.h"
 #include "coe/corpus/corpus.h"
 #include "coe/engine/engine.h"
-#include "coe/engine/memory.h"
-#include "coe/engine/plain_engine.h"
-#include "coe/gguf/dequantizer.h"
+#include "coe/engine/engine_library.h"
 #include "coe/gguf/reader.h"
 #include "coe/mask/keep_mask.h"
 #include "coe/moe/model.h"
@@ -20,7 +18,6 @@
 
 #include <functional>
 #include <memory>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,9 +27,10 @@ namespace coe::cli {
 using Json = nlohmann::ordered_json;
 
 struct Session {
-  explicit Session(Ranks& of_process) : ranks(of_process) {}
+  Session(Ranks& of_process, const EngineLibrary& linked) : ranks(of_process), library(linked) {}
 
   Ranks& ranks;
+  const EngineLibrary& library;
   bool json = false;
   bool quiet = false;
   bool verbose = false;
@@ -98,26 +96,5 @@ struct CorpusOptions {
 };
 void add_corpus_options(CLI::App& verb, CorpusOptions& options, bool required = true);
 Result<Corpus> load_corpus(const CorpusOptions& options);
-
-// The engine this binary was built with. Errors: kEngine when built with COE_ENGINE=OFF.
-Result<std::unique_ptr<Engine>> open_engine(const EngineOptions& options);
-// The same without anything of ours in between.
-Result<std::unique_ptr<PlainEngine>> open_plain_engine(const EngineOptions& options);
-// Shape: [contexts][devices], the host last; see predict_llama_memory.
-Result<std::vector<std::vector<DeviceMemory>>> predict_memory(
-    const EngineOptions& options, std::span<const std::uint32_t> contexts);
-// Devices beside the CPU.
-std::vector<DeviceSpace> device_space();
-// The engine's routines for the values behind quantised blocks, null without an engine.
-const gguf::Dequantizer* dequantizer();
-// To be called first of all: may start the process again with a setting that the engine's libraries
-// read at load time.
-void prepare_process(char** argv);
-// Shows the engine's own log on stderr (-v).
-void show_engine_log();
-// "llama.cpp v0.5.0" or "none".
-std::string engine_version();
-// The git tree that it was built from, "custom" for a source of the user's own, or empty.
-std::string engine_revision();
 
 }  // namespace coe::cli

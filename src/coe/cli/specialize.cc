@@ -91,8 +91,7 @@ Result<int> run_specialize(Options options, Session& session) {
   }
   job.overwrite = session.overwrite();
   job.command_line = session.command_line;
-  job.dequantizer = dequantizer();
-  COE_TRY(const auto report, specialize(job, open_engine, session.console));
+  COE_TRY(const auto report, specialize(job, session.library, session.console));
 
   auto doc = document("specialize");
   doc["parent"] = job.engine.model.string();

@@ -45,11 +45,11 @@ Result<SliceCheck> run_both(const Options& options, const std::optional<KeepMask
   engine.model = options.parent;
   std::optional<SliceReference> reference;
   {
-    COE_TRY(const auto opened, open_engine(engine));
+    COE_TRY(const auto opened, session.library.open(engine));
     COE_TRY(reference, SliceReference::record(*opened, filter, corpus, session.console));
   }
   engine.model = options.child;
-  COE_TRY(const auto child, open_engine(engine));
+  COE_TRY(const auto child, session.library.open(engine));
   return reference->check(*child, SliceLimits(), session.console);
 }
 
@@ -60,8 +60,8 @@ Result<int> verify(const Options& options, Session& session) {
     COE_TRY(mask, parse_mask(text, options.mask.string()));
   }
   const auto start = std::chrono::steady_clock::now();
-  COE_TRY(const auto report,
-          verify_child(options.parent, options.child, mask, dequantizer(), session.console));
+  COE_TRY(const auto report, verify_child(options.parent, options.child, mask,
+                                          session.library.dequantizer(), session.console));
   std::optional<SliceCheck> run;
   if (!options.corpus.files.empty()) {
     COE_TRY(run, run_both(options, mask, session));

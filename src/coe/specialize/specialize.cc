@@ -91,8 +91,11 @@ SliceCheck check_from_json(const Json& j) {
 
 class Pipeline {
  public:
-  Pipeline(const SpecializeOptions& options, const EngineFactory& open, Observer& observer)
-      : options_(options), open_(open), observer_(observer) {}
+  Pipeline(const SpecializeOptions& options, const EngineLibrary& library, Observer& observer)
+      : options_(options),
+        library_(library),
+        engine_(library, options.engine),
+        observer_(observer) {}
 
   Result<SpecializeReport> run();
 
@@ -113,7 +116,6 @@ class Pipeline {
     report_.stages.push_back({std::move(name), std::move(file), reused,
                               std::chrono::duration<double>(Clock::now() - start).count()});
   }
-  Result<Engine*> parent_engine();
 
   Status prepare_text();
   Status stage_profile(const MoeModel& model);
@@ -126,23 +128,16 @@ class Pipeline {
   std::string eval_inputs(const MoeModel& model) const;
 
   const SpecializeOptions& options_;
-  const EngineFactory& open_;
+  const EngineLibrary& library_;
+  LazyEngine engine_;  // the parent's
   Observer& observer_;
   Corpus corpus_;
   Corpus evaluation_;
-  std::unique_ptr<Engine> engine_;  // the parent's, opened when first needed
   RoutingStats stats_;
   KeepMask mask_;
   std::string mask_text_;
   SpecializeReport report_;
 };
-
-Result<Engine*> Pipeline::parent_engine() {
-  if (!engine_) {
-    COE_TRY(engine_, open_(options_.engine));
-  }
-  return engine_.get();
-}
 
 Status Pipeline::prepare_text() {
   if (options_.evaluation.domains.empty()) {
@@ -169,7 +164,7 @@ Status Pipeline::stage_profile(const MoeModel& model) {
     }
     if (!may_replace()) return tl::unexpected(stale(file));
   }
-  COE_TRY(auto* engine, parent_engine());
+  COE_TRY(auto* engine, engine_.get());
   COE_TRY(stats_, run_profile(*engine, model, corpus_, options_.profile, observer_));
   stats_.command_line = options_.command_line;
   COE_TRY_STATUS(write_profile(file, stats_, options_.overwrite));
@@ -209,7 +204,7 @@ Status Pipeline::stage_prune(const gguf::GgufFile& parent, const MoeModel& model
   // files whole.
   Result<VerifyReport> proof = fail(Code::kNotFound, "no child yet");
   if (std::filesystem::exists(child, ec)) {
-    proof = verify_child(parent.path(), child, mask_, options_.dequantizer, observer_);
+    proof = verify_child(parent.path(), child, mask_, library_.dequantizer(), observer_);
     if (!(proof && proof->ok()) && !may_replace()) return tl::unexpected(stale(child));
   }
   const bool reused = proof && proof->ok();
@@ -225,7 +220,7 @@ Status Pipeline::stage_prune(const gguf::GgufFile& parent, const MoeModel& model
 
   start = Clock::now();
   if (!reused) {
-    proof = verify_child(parent.path(), child, mask_, options_.dequantizer, observer_);
+    proof = verify_child(parent.path(), child, mask_, library_.dequantizer(), observer_);
     if (!proof) return tl::unexpected(std::move(proof).error());
   }
   if (!proof->ok()) {
@@ -258,7 +253,7 @@ Result<Json> Pipeline::measure(const gguf::GgufFile& file, const MoeModel& model
   COE_TRY(const auto filter, virtual_surgery(mask_, file, model));
   std::optional<SliceReference> masked;
   {
-    COE_TRY(auto* engine, parent_engine());
+    COE_TRY(auto* engine, engine_.get());
     const EvalSubject parent{engine, nullptr};
     std::vector<ExpertFilter> filters = {filter};
     for (std::uint32_t seed = 1; seed <= options_.n_random; ++seed) {
@@ -297,12 +292,12 @@ Result<Json> Pipeline::measure(const gguf::GgufFile& file, const MoeModel& model
                                     options_.output.string(), recorded.error().message));
     else
       return tl::unexpected(std::move(recorded).error());
-    engine_.reset();  // one model in memory at a time
+    engine_.close();  // one model in memory at a time
   }
   if (!masked) return measured;
   EngineOptions child_options = options_.engine;
   child_options.model = options_.output;
-  COE_TRY(const auto child, open_(child_options));
+  COE_TRY(const auto child, library_.open(child_options));
   COE_TRY(const auto check, masked->check(*child, SliceLimits(), observer_));
   if (!check.ok())
     return fail(Code::kCheckFailed,
@@ -405,9 +400,9 @@ Result<SpecializeReport> Pipeline::run() {
 
 }  // namespace
 
-Result<SpecializeReport> specialize(const SpecializeOptions& options, const EngineFactory& open,
+Result<SpecializeReport> specialize(const SpecializeOptions& options, const EngineLibrary& library,
                                     Observer& observer) {
-  return Pipeline(options, open, observer).run();
+  return Pipeline(options, library, observer).run();
 }
 
 }  // namespace coe

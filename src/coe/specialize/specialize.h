@@ -7,24 +7,19 @@
 #include "coe/base/observer.h"
 #include "coe/base/result.h"
 #include "coe/corpus/corpus.h"
-#include "coe/engine/engine.h"
+#include "coe/engine/engine_library.h"
 #include "coe/eval/eval.h"
 #include "coe/eval/noise_floor.h"
 #include "coe/eval/slice_check.h"
-#include "coe/gguf/dequantizer.h"
 #include "coe/profile/profile.h"
 #include "coe/recipe/recipe.h"
 
 #include <cstdint>
-#include <functional>
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 namespace coe {
-
-using EngineFactory = std::function<Result<std::unique_ptr<Engine>>(const EngineOptions&)>;
 
 struct SpecializeOptions {
   EngineOptions engine;  // engine.model is the parent
@@ -36,7 +31,6 @@ struct SpecializeOptions {
   ProfileOptions profile;
   EvalOptions eval;
   std::uint32_t n_random = 3;  // random masks of the same size to compare with; seeds 1, 2, …
-  const gguf::Dequantizer* dequantizer = nullptr;  // for the proof; null: scales only
   Path output;
   Overwrite overwrite = Overwrite::kRefuse;
   std::string command_line;
@@ -75,7 +69,7 @@ struct SpecializeReport {
 // those of the stages; kMismatch for profiles of another model; kExists when a stage's file is
 // there but belongs to other inputs and `overwrite` is kRefuse; kCheckFailed when the child fails
 // its proof (the child is removed) or its layers do not compute what the masked parent's do.
-Result<SpecializeReport> specialize(const SpecializeOptions& options, const EngineFactory& open,
+Result<SpecializeReport> specialize(const SpecializeOptions& options, const EngineLibrary& library,
                                     Observer& observer);
 
 }  // namespace coe

@@ -43,7 +43,7 @@ Status fill(const TransferBench& bench, std::span<const std::vector<TransferMask
     }
   }
   if (missing.empty()) return {};
-  COE_TRY(auto* engine, bench.engine());
+  COE_TRY(auto* engine, bench.engine.get());
   Corpus corpus;
   corpus.domains.push_back(text);
   COE_TRY(auto sums, measure_masks({*engine, bench.file, bench.model, corpus, bench.eval},

@@ -6,14 +6,13 @@
 #include "coe/base/observer.h"
 #include "coe/base/result.h"
 #include "coe/corpus/corpus.h"
-#include "coe/engine/engine.h"
+#include "coe/engine/engine_library.h"
 #include "coe/eval/eval.h"
 #include "coe/gguf/reader.h"
 #include "coe/moe/model.h"
 #include "coe/transfer/masks.h"
 #include "coe/transfer/matrix.h"
 
-#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -29,7 +28,7 @@ struct TransferBench {
   Path folder;           // of cells; exists
   std::string settings;  // of engine and its options
   Overwrite overwrite = Overwrite::kRefuse;
-  std::function<Result<Engine*>()> engine;  // runs `file`; asked for only when something is missing
+  LazyEngine& engine;  // runs `file`; opened only when something is missing
 };
 
 // A file name of a sub-domain's or mask's: what file systems might not take is replaced, and then a
@@ -38,7 +37,7 @@ std::string file_name_of(std::string_view name);
 
 // One matrix for each set of masks, which have one K each; specialists before random ones. A run
 // that is stopped loses the sub-domain at hand. Errors: those of DomainCells and measure_masks, and
-// what `engine` returns.
+// EngineLibrary::open.
 Result<std::vector<TransferMatrix>> measure_transfer(
     const TransferBench& bench, std::span<const std::vector<TransferMask>> masks,
     Observer& observer);

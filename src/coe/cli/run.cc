@@ -1,33 +1,34 @@
-// coe: parse, run one verb, turn its result into an exit code.
+#include "coe/cli/run.h"
+
 #include "coe/base/json.h"
 #include "coe/base/text.h"
 #include "coe/cli/exit_code.h"
 #include "coe/cli/session.h"
-#include "coe/cluster/communicator.h"
 
-#include <exception>
-#include <new>
+#include <algorithm>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace coe::cli {
 
 namespace {
 
-using coe::cli::Run;
-using coe::cli::Session;
-
 // -h lists verbs in the order of the main job.
 void add_verbs(CLI::App& app, Run& run) {
-  coe::cli::add_specialize(app, run);
-  coe::cli::add_inspect(app, run);
-  coe::cli::add_corpus(app, run);
-  coe::cli::add_profile(app, run);
-  coe::cli::add_merge(app, run);
-  coe::cli::add_recon(app, run);
-  coe::cli::add_mask(app, run);
-  coe::cli::add_compare(app, run);
-  coe::cli::add_prune(app, run);
-  coe::cli::add_verify(app, run);
-  coe::cli::add_eval(app, run);
-  coe::cli::add_bench(app, run);
-  coe::cli::add_chat(app, run);
+  add_specialize(app, run);
+  add_inspect(app, run);
+  add_corpus(app, run);
+  add_profile(app, run);
+  add_merge(app, run);
+  add_recon(app, run);
+  add_mask(app, run);
+  add_compare(app, run);
+  add_prune(app, run);
+  add_verify(app, run);
+  add_eval(app, run);
+  add_bench(app, run);
+  add_chat(app, run);
 }
 
 void add_common_flags(CLI::App& verb, Session& session) {
@@ -38,16 +39,16 @@ void add_common_flags(CLI::App& verb, Session& session) {
   for (auto* nested : verb.get_subcommands({})) add_common_flags(*nested, session);
 }
 
-void report_error(const Session& session, const coe::Error& error) {
-  coe::cli::print_error(error);
+void report_error(const Session& session, const Error& error) {
+  print_error(error);
   if (!session.json) return;
-  auto doc = coe::cli::document("error");
-  doc["error"] = {{"code", coe::cli::code_name(error.code)},
+  auto doc = document("error");
+  doc["error"] = {{"code", code_name(error.code)},
                   {"message", error.message},
                   {"hint", error.hint},
-                  {"exit_code", coe::cli::exit_code(error.code)}};
+                  {"exit_code", exit_code(error.code)}};
   // The process ends with the error's own code, whether or not anyone can read this.
-  (void)coe::cli::print(coe::json_text(doc, 2) + "\n");
+  (void)print(json_text(doc, 2) + "\n");
 }
 
 // What was wrong with the arguments, and the verb or flag that was probably meant.
@@ -82,23 +83,25 @@ void report_usage(const CLI::App& app, const CLI::ParseError& problem,
       break;
     }
   }
-  coe::cli::print_stderr(fmt::format("error: {}\n", message));
-  const auto near = unknown.empty() ? std::string_view() : coe::closest_match(unknown, known);
+  print_stderr(fmt::format("error: {}\n", message));
+  const auto near = unknown.empty() ? std::string_view() : closest_match(unknown, known);
   if (!near.empty())
-    coe::cli::print_stderr(fmt::format("hint: did you mean `{}`?\n", near));
+    print_stderr(fmt::format("hint: did you mean `{}`?\n", near));
   else
-    coe::cli::print_stderr(fmt::format("hint: run `{} --help`\n", verb));
+    print_stderr(fmt::format("hint: run `{} --help`\n", verb));
 }
 
-int run_cli(int argc, char** argv, coe::Ranks& ranks) {
-  coe::cli::install_interrupt_handler();
-  Session session(ranks);
+}  // namespace
+
+int run_cli(int argc, char** argv, const EngineLibrary& library, Ranks& ranks) {
+  install_interrupt_handler();
+  Session session(ranks, library);
   for (int i = 0; i < argc; ++i) session.command_line += (i > 0 ? " " : "") + std::string(argv[i]);
 
   CLI::App app("Carve domain specialists out of Mixture-of-Experts GGUF models, without training.",
                "coe");
-  app.set_version_flag("--version,-V", fmt::format("coe {} (engine: {})", coe::tool_version(),
-                                                   coe::cli::engine_version()));
+  app.set_version_flag("--version,-V",
+                       fmt::format("coe {} (engine: {})", tool_version(), library.version()));
   app.require_subcommand(1);
   app.get_formatter()->column_width(34);
   app.footer(
@@ -122,43 +125,22 @@ int run_cli(int argc, char** argv, coe::Ranks& ranks) {
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() == 0) return app.exit(e);  // --help, --version
     if (ranks.is_first()) report_usage(app, e, words);
-    return coe::cli::kExitUsage;
+    return kExitUsage;
   }
   if (ranks.size() > 1 && !app.got_subcommand("profile")) {
     if (ranks.is_first())
-      coe::cli::print_stderr("error: only `coe profile` shares its work among MPI ranks\n");
-    return coe::cli::kExitUsage;
+      print_stderr("error: only `coe profile` shares its work among MPI ranks\n");
+    return kExitUsage;
   }
   session.console.configure(session.quiet || !ranks.is_first(), session.verbose);
-  if (session.verbose) coe::cli::show_engine_log();
+  if (session.verbose)
+    library.set_log([](std::string_view line) { print_stderr(fmt::format("engine: {}\n", line)); });
   const auto result = run(session);
   session.console.clear();
   if (result) return *result;
   const auto error = ranks.conclude(result.error());
   if (ranks.is_first()) report_error(session, error);
-  return coe::cli::exit_code(error.code);
+  return exit_code(error.code);
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  coe::cli::prepare_process(argv);
-  const auto communicator = coe::open_communicator();
-  if (!communicator) {
-    coe::cli::print_error(communicator.error());
-    return coe::cli::exit_code(communicator.error().code);
-  }
-  try {
-    coe::Ranks ranks(**communicator);
-    return run_cli(argc, argv, ranks);
-  } catch (const std::bad_alloc&) {
-    coe::cli::print_stderr(
-        "error: out of memory\nhint: use a smaller batch (-b) or context (-c)\n");
-  } catch (const std::exception& e) {
-    coe::cli::print_stderr(fmt::format(
-        "error: internal: {}\nhint: this is a bug in coe; please report it\n", e.what()));
-  }
-  const int code = coe::cli::exit_code(coe::Code::kInternal);
-  (*communicator)->abort(code);  // other ranks would wait for this one
-  return code;
-}
+}  // namespace coe::cli
