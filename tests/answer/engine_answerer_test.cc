@@ -3,6 +3,7 @@
 #include "coe/engine/fake_engine.h"
 
 #include "support/expect.h"
+#include "support/plain_ids.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -15,6 +16,7 @@ namespace coe {
 namespace {
 
 using coe::testing::expect_error;
+using coe::testing::kept_experts;
 using coe::testing::value_of;
 
 const ChatMessage kQuestion = {"user", "2+2?"};
@@ -97,7 +99,8 @@ TEST(EngineAnswerer, RefusesWhatItCannotAsk) {
 // A model under a filter answers as the filtered model does.
 TEST(EngineAnswerer, TakesAFilter) {
   FakeEngine engine({.n_ctx = 64});
-  const ExpertFilter filter{.kept = {{0, {1}}}, .substitutes = {}};  // fewer than a token uses
+  const ExpertFilter filter{.kept = kept_experts({{0, {1}}}),
+                            .substitutes = {}};  // fewer than a token uses
   auto answerer = value_of(EngineAnswerer::create(engine, "m", &filter));
   expect_error(answerer.answer(request(), silent_observer()), Code::kInvalidArgument,
                "keeps 1 experts");

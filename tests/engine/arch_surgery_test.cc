@@ -32,6 +32,7 @@
 
 #include "support/arch_models.h"
 #include "support/expect.h"
+#include "support/plain_ids.h"
 #include "support/temp_dir.h"
 
 #include <fmt/format.h>
@@ -273,7 +274,7 @@ class Trace : public LogitsObserver, public RoutingObserver {
   }
 
   std::vector<float> logits;
-  std::map<std::uint32_t, LayerTrace> layers;
+  std::map<LayerId, LayerTrace> layers;
 };
 
 // NaN counts as infinitely far.
@@ -444,11 +445,11 @@ TableRow measure(const ArchCase& c, const Engines& engines, const KeepMask& mask
   row.effect = effect_of(masked, decode(*engines.parent, nullptr));
   filter_only(*engines.parent, filter);
   const bool sliced = c.options.mode == SurgeryMode::kSlice;
-  const auto kept = mask.as_ids();
+  const auto kept = plain_ids(mask.layers());
   for (const auto layer : engines.parent->info().moe_layers) {
-    SCOPED_TRACE(fmt::format("layer {}", layer));
+    SCOPED_TRACE(fmt::format("layer {}", layer.value));
     compare_layer(cut.layers.at(layer), masked.layers.at(layer),
-                  sliced ? kept.at(layer) : all_ids(c.spec.n_expert), row);
+                  sliced ? kept.at(layer.value) : all_ids(c.spec.n_expert), row);
   }
   return row;
 }

@@ -105,8 +105,8 @@ class Routing : public RoutingObserver {
     norm.first.insert(norm.first.end(), view.output_norms.begin(), view.output_norms.end());
     norm.second.insert(norm.second.end(), view.moe_norms.begin(), view.moe_norms.end());
   }
-  std::map<std::uint32_t, std::pair<std::vector<std::int32_t>, std::vector<float>>> layers;
-  std::map<std::uint32_t, std::pair<std::vector<float>, std::vector<float>>> norms;
+  std::map<LayerId, std::pair<std::vector<std::int32_t>, std::vector<float>>> layers;
+  std::map<LayerId, std::pair<std::vector<float>, std::vector<float>>> norms;
 };
 
 // Holds what is told of the candidates against the model's own routing.
@@ -118,7 +118,7 @@ class Candidates : public CandidateObserver {
   void on_candidates(const CandidateView& view) override {
     const std::size_t m = view.n_candidate;
     for (std::size_t t = 0; t < view.n_token; ++t) {
-      SCOPED_TRACE(fmt::format("layer {}, token {}", view.layer, view.first_token + t));
+      SCOPED_TRACE(fmt::format("layer {}, token {}", view.layer.value, view.first_token + t));
       check_token(view, view.first_token + t, view.ids.subspan(t * m, m),
                   view.weights.subspan(t * m, m), view.gram.subspan(t * m * (m + 1) / 2));
       if (view.channel_gram.empty()) continue;

@@ -2,6 +2,8 @@
 
 #include "coe/engine/prompt.h"
 
+#include "support/plain_ids.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -11,10 +13,11 @@
 namespace coe {
 namespace {
 
-using testing::HasSubstr;
+using coe::testing::kept_experts;
+using ::testing::HasSubstr;
 
 struct Seen : RoutingObserver {
-  std::map<std::uint32_t, std::vector<std::int32_t>> ids;
+  std::map<LayerId, std::vector<std::int32_t>> ids;
   void on_routing(const RoutingView& view) override {
     auto& row = ids[view.layer];
     EXPECT_EQ(row.size(), std::size_t{view.first_token} * view.n_used);
@@ -42,24 +45,28 @@ TEST(FakeEngine, RoutesTheSameWhateverTheBatch) {
 TEST(FakeEngine, SelectsOnlyKeptExperts_UnderAFilter) {
   const std::vector<std::int32_t> tokens = {1, 2, 3, 4, 5, 6, 7, 8};
   FakeEngine engine({});
-  const ExpertFilter filter = {.kept = {{1, {0, 3, 5}}}, .substitutes = {}};
+  const ExpertFilter filter = {.kept = kept_experts({{1, {0, 3, 5}}}), .substitutes = {}};
   const auto seen = route(engine, tokens, &filter);
-  EXPECT_THAT(seen.ids.at(1), testing::Each(testing::AnyOf(0, 3, 5)));
-  EXPECT_EQ(seen.ids.at(0), route(engine, tokens, nullptr).ids.at(0));
+  EXPECT_THAT(seen.ids.at(LayerId{1}), ::testing::Each(::testing::AnyOf(0, 3, 5)));
+  EXPECT_EQ(seen.ids.at(LayerId{0}), route(engine, tokens, nullptr).ids.at(LayerId{0}));
 }
 
 TEST(CheckFilter, NamesLayerAndExpert) {
   const FakeEngine engine({.n_layer = 2, .n_expert = 8, .n_expert_used = 2});
-  const auto unknown = check_filter(engine.info(), {.kept = {{7, {0, 1}}}, .substitutes = {}});
+  const auto unknown =
+      check_filter(engine.info(), {.kept = kept_experts({{7, {0, 1}}}), .substitutes = {}});
   ASSERT_FALSE(unknown);
   EXPECT_THAT(unknown.error().message, HasSubstr("layer 7 has no router"));
-  const auto few = check_filter(engine.info(), {.kept = {{0, {3}}}, .substitutes = {}});
+  const auto few =
+      check_filter(engine.info(), {.kept = kept_experts({{0, {3}}}), .substitutes = {}});
   ASSERT_FALSE(few);
   EXPECT_THAT(few.error().message, HasSubstr("layer 0 keeps 1 experts, below the 2"));
-  const auto high = check_filter(engine.info(), {.kept = {{1, {3, 8}}}, .substitutes = {}});
+  const auto high =
+      check_filter(engine.info(), {.kept = kept_experts({{1, {3, 8}}}), .substitutes = {}});
   ASSERT_FALSE(high);
   EXPECT_THAT(high.error().message, HasSubstr("layer 1 keeps expert 8 of 8"));
-  EXPECT_TRUE(check_filter(engine.info(), {.kept = {{1, {3, 7}}}, .substitutes = {}}));
+  EXPECT_TRUE(
+      check_filter(engine.info(), {.kept = kept_experts({{1, {3, 7}}}), .substitutes = {}}));
 }
 
 TEST(RenderExchange, IsTheTemplatesUpToTheNextTurn) {

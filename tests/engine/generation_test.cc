@@ -70,11 +70,12 @@ std::vector<std::int32_t> prompt_of(Engine& engine, const std::string& question,
 
 // This keeps what the routers chose, by layer: ids and weights of each token [n_token][n_used].
 struct Choices : RoutingObserver {
-  std::map<std::uint32_t, std::vector<std::int32_t>> ids;
-  std::map<std::uint32_t, std::vector<float>> weights;
+  std::map<LayerId, std::vector<std::int32_t>> ids;
+  std::map<LayerId, std::vector<float>> weights;
   void on_routing(const RoutingView& view) override {
     auto& row = ids[view.layer];
-    EXPECT_EQ(row.size(), std::size_t{view.first_token} * view.n_used) << "layer " << view.layer;
+    EXPECT_EQ(row.size(), std::size_t{view.first_token} * view.n_used)
+        << "layer " << view.layer.value;
     row.insert(row.end(), view.ids.begin(), view.ids.end());
     auto& of_layer = weights[view.layer];
     of_layer.insert(of_layer.end(), view.weights.begin(), view.weights.end());

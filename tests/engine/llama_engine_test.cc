@@ -78,7 +78,9 @@ TEST_F(LlamaEngineTest, DescribesTheBundledModel) {
   EXPECT_EQ(info.n_vocab, 8192U);
   EXPECT_EQ(info.n_ctx, 2048U);
   EXPECT_EQ(info.bos_token, 2);
-  EXPECT_THAT(info.moe_layers, ::testing::ElementsAre(0, 1, 2, 3, 4, 5, 6, 7));
+  EXPECT_THAT(info.moe_layers,
+              ::testing::ElementsAre(LayerId{0}, LayerId{1}, LayerId{2}, LayerId{3}, LayerId{4},
+                                     LayerId{5}, LayerId{6}, LayerId{7}));
 }
 
 TEST_F(LlamaEngineTest, TokenizesSpecialTokensAndOneBos) {
@@ -178,7 +180,7 @@ TEST_F(LlamaEngineTest, VirtualSurgeryEqualsTheSlicedFile) {
   const auto child = open_single_threaded(child_path, 512);
   ASSERT_NE(child, nullptr);
   EXPECT_EQ(child->info().n_expert, 64U);
-  const ExpertFilter filter = {.kept = built->mask.as_ids(), .substitutes = {}};
+  const ExpertFilter filter = {.kept = built->mask.layers(), .substitutes = {}};
   const EvalSubject sliced{child.get(), nullptr};
   const EvalSubject masked{parent.get(), &filter};
   const auto reports = evaluate({&sliced, 1}, &masked, small_corpus(), {}, silent_observer());

@@ -2,6 +2,8 @@
 
 #include "coe/engine/fake_engine.h"
 
+#include "support/plain_ids.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -124,7 +126,8 @@ TEST(Eval, RefusesModelsOfOtherVocabularies) {
 
 TEST(Eval, AFilterOnTheSameEngineIsSeen) {
   FakeEngine engine({});
-  const ExpertFilter filter = {.kept = {{0, {0, 1}}, {1, {0, 1}}}, .substitutes = {}};
+  const ExpertFilter filter = {.kept = testing::kept_experts({{0, {0, 1}}, {1, {0, 1}}}),
+                               .substitutes = {}};
   const EvalSubject masked{&engine, &filter};
   const EvalSubject whole{&engine, nullptr};
   const auto reports =
@@ -167,7 +170,8 @@ TEST(Eval, CountsWhatEachPredicts) {
 // Logits depend on the last token alone, so windows change nothing but what is decoded.
 TEST(Eval, WindowsScoreEachTokenOnce) {
   FakeEngine engine({});
-  const ExpertFilter filter = {.kept = {{0, {0, 1}}, {1, {0, 1}}}, .substitutes = {}};
+  const ExpertFilter filter = {.kept = testing::kept_experts({{0, {0, 1}}, {1, {0, 1}}}),
+                               .substitutes = {}};
   const EvalSubject masked{&engine, &filter};
   const EvalSubject whole{&engine, nullptr};
   const auto corpus = corpus_of({"a text of forty bytes, to be cut in some", "another one"});

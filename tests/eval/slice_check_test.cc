@@ -17,7 +17,14 @@ namespace {
 using testing::HasSubstr;
 
 const FakeEngineOptions kParent{.n_layer = 2, .n_expert = 8, .n_expert_used = 2};
-const ExpertFilter kMask = {{{0, {0, 2, 3, 5}}, {1, {1, 4, 6, 7}}}, {}};
+ExpertSet experts(std::vector<std::uint32_t> ids) {
+  std::vector<ExpertId> out;
+  for (const auto id : ids) out.push_back(ExpertId{id});
+  return out;
+}
+
+const ExpertFilter kMask = {
+    {{LayerId{0}, experts({0, 2, 3, 5})}, {LayerId{1}, experts({1, 4, 6, 7})}}, {}};
 
 Corpus text() {
   Corpus corpus;
@@ -112,7 +119,7 @@ TEST_F(SliceCheckTest, ReadsAZeroedChildInTheParentsNumbers) {
 }
 
 TEST_F(SliceCheckTest, CatchesAFileOfAnotherMask) {
-  child_.kept.kept[1] = {1, 4, 5, 7};
+  child_.kept.kept[LayerId{1}] = experts({1, 4, 5, 7});
   FakeEngine child(child_);
   const auto found = check(child);
   EXPECT_THAT(found.finding, HasSubstr("layer 1: a router score differs"));
@@ -120,18 +127,18 @@ TEST_F(SliceCheckTest, CatchesAFileOfAnotherMask) {
 
 TEST_F(SliceCheckTest, CatchesARouterRowOfAnExpertThatNobodyChose) {
   const auto found = check_changed([](RoutingView& view, auto& scores, auto&, auto&) {
-    for (std::size_t i = 3; view.layer == 0 && i < scores.size(); i += 4) scores[i] *= 0.9F;
+    for (std::size_t i = 3; view.layer.value == 0 && i < scores.size(); i += 4) scores[i] *= 0.9F;
   });
   EXPECT_THAT(found.finding, HasSubstr("layer 0: a router score differs by 0.1"));
 }
 
 TEST_F(SliceCheckTest, CatchesWeightsAndOutputsThatDiffer) {
   auto found = check_changed([](RoutingView& view, auto&, auto& weights, auto&) {
-    if (view.layer == 1 && view.first_token == 0) weights[0] *= 1.2F;
+    if (view.layer.value == 1 && view.first_token == 0) weights[0] *= 1.2F;
   });
   EXPECT_THAT(found.finding, HasSubstr("layer 1: a router weight differs by 0.2"));
   found = check_changed([](RoutingView& view, auto&, auto&, auto& outputs) {
-    if (view.layer == 1) outputs[1] = -outputs[1];
+    if (view.layer.value == 1) outputs[1] = -outputs[1];
   });
   EXPECT_THAT(found.finding, HasSubstr("layer 1: its experts' output differs by"));
 }
@@ -158,7 +165,7 @@ TEST_F(SliceCheckTest, CountsValuesThatAreNoNumbersAsDifferences) {
 }
 
 TEST_F(SliceCheckTest, RefusesAChildOfAnotherShape) {
-  child_.kept.kept = {{0, {0, 2, 3}}, {1, {1, 4, 6}}};
+  child_.kept.kept = {{LayerId{0}, experts({0, 2, 3})}, {LayerId{1}, experts({1, 4, 6})}};
   FakeEngine child(child_);
   const auto result = reference_.check(child, SliceLimits(), silent_observer());
   ASSERT_FALSE(result);

@@ -7,6 +7,7 @@
 #include "coe/moe/ids.h"
 
 #include "support/expect.h"
+#include "support/plain_ids.h"
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
@@ -23,6 +24,7 @@ namespace coe {
 namespace {
 
 using ::coe::testing::expect_error;
+using ::coe::testing::plain_ids;
 using ::coe::testing::value_of;
 
 using Ids = std::map<std::uint32_t, std::vector<std::uint32_t>>;
@@ -39,23 +41,23 @@ const std::vector<LayerId> kTwoLayers = {LayerId{1}, LayerId{3}};
 TEST(TopKMask, KeepsTheBestOfEachLayer) {
   const auto score = table_of({{0.1, 0.4, 0.2, 0.3}, {0.9, 0.0, 0.8, 0.7}});
   const auto mask = value_of(top_k_mask(score, kTwoLayers, 2, 0));
-  EXPECT_EQ(mask.as_ids(), (Ids{{1, {1, 3}}, {3, {0, 2}}}));
+  EXPECT_EQ(plain_ids(mask.layers()), (Ids{{1, {1, 3}}, {3, {0, 2}}}));
   EXPECT_EQ(mask.n_expert(), 4U);
 }
 
 TEST(TopKMask, BreaksTiesByLowerId) {
   const auto score = table_of({{0.0, 0.5, 0.5, 0.5}, {0.0, 0.0, 0.0, 0.0}});
-  EXPECT_EQ(value_of(top_k_mask(score, kTwoLayers, 2, 0)).as_ids(),
+  EXPECT_EQ(plain_ids(value_of(top_k_mask(score, kTwoLayers, 2, 0)).layers()),
             (Ids{{1, {1, 2}}, {3, {0, 1}}}));
   const auto signed_zero = table_of({{-0.0, 0.0, -1.0, 0.0}, {1, 2, 3, 4}});
-  EXPECT_EQ(value_of(top_k_mask(signed_zero, kTwoLayers, 1, 1)).as_ids(),
+  EXPECT_EQ(plain_ids(value_of(top_k_mask(signed_zero, kTwoLayers, 1, 1)).layers()),
             (Ids{{1, {0}}, {3, {3}}}));
 }
 
 // Experts 0-2 and 3-5: the three best of all are 0, 1, 2, yet each group keeps two.
 TEST(TopKMask, KeepsTheSameNumberInEachGroup) {
   const auto score = table_of({{9, 8, 7, 1, 2, 3}, {0, 0, 0, 0, 0, 1}});
-  EXPECT_EQ(value_of(top_k_mask(score, kTwoLayers, 4, 2)).as_ids(),
+  EXPECT_EQ(plain_ids(value_of(top_k_mask(score, kTwoLayers, 4, 2)).layers()),
             (Ids{{1, {0, 1, 4, 5}}, {3, {0, 1, 3, 5}}}));
 }
 
@@ -75,11 +77,11 @@ TEST(TopKMask, KeepsChunksByTheirSum) {
   // Chunks score 5, 5.5, 4, 5: the second, then the first of the two equal ones.
   const auto score = table_of({{5, 0, 3, 2.5, 4, 0, 1, 4}, {0, 0, 9, 0, 0, 0, 0, 1}});
   const auto mask = value_of(top_k_mask(score, kTwoLayers, 4, 0, 2));
-  EXPECT_EQ(mask.as_ids().at(1), (std::vector<std::uint32_t>{0, 1, 2, 3}));
-  EXPECT_EQ(mask.as_ids().at(3), (std::vector<std::uint32_t>{2, 3, 6, 7}));
+  EXPECT_EQ(plain_ids(mask.layers()).at(1), (std::vector<std::uint32_t>{0, 1, 2, 3}));
+  EXPECT_EQ(plain_ids(mask.layers()).at(3), (std::vector<std::uint32_t>{2, 3, 6, 7}));
   // In two groups of two chunks each keeps its better one.
   const auto grouped = value_of(top_k_mask(score, kTwoLayers, 4, 2, 2));
-  EXPECT_EQ(grouped.as_ids().at(1), (std::vector<std::uint32_t>{2, 3, 6, 7}));
+  EXPECT_EQ(plain_ids(grouped.layers()).at(1), (std::vector<std::uint32_t>{2, 3, 6, 7}));
   expect_error(top_k_mask(score, kTwoLayers, 3, 0, 2), Code::kInvalidArgument,
                "K = 3 is no multiple of 2 (1 expert groups, 2 experts a chunk)");
 }

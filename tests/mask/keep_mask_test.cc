@@ -4,6 +4,7 @@
 #include "coe/moe/ids.h"
 
 #include "support/expect.h"
+#include "support/plain_ids.h"
 
 #include <gtest/gtest.h>
 
@@ -16,9 +17,10 @@ namespace coe {
 namespace {
 
 using ::coe::testing::expect_error;
+using ::coe::testing::plain_ids;
 using ::coe::testing::value_of;
 
-using Layers = std::map<LayerId, std::vector<ExpertId>>;
+using Layers = KeptExperts;
 
 std::vector<ExpertId> ids(std::initializer_list<std::uint32_t> values) {
   std::vector<ExpertId> out;
@@ -39,7 +41,7 @@ TEST(KeepMask, KnowsWhatItKeeps) {
   EXPECT_TRUE(mask.keeps(LayerId{1}, ExpertId{5}));
   EXPECT_FALSE(mask.keeps(LayerId{4}, ExpertId{5}));
   EXPECT_FALSE(mask.keeps(LayerId{0}, ExpertId{0}));
-  EXPECT_EQ(mask.as_ids(),
+  EXPECT_EQ(plain_ids(mask.layers()),
             (std::map<std::uint32_t, std::vector<std::uint32_t>>{{1, {0, 5}}, {4, {1, 2}}}));
 }
 

@@ -5,6 +5,7 @@
 #include "coe/moe/model.h"
 
 #include "support/expect.h"
+#include "support/plain_ids.h"
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
@@ -20,6 +21,7 @@ namespace coe {
 namespace {
 
 using ::coe::testing::expect_error;
+using ::coe::testing::plain_ids;
 using ::coe::testing::value_of;
 
 Result<KeepMask> parse(const std::string& json) { return parse_mask(json, "m.json"); }
@@ -54,7 +56,7 @@ TEST(MaskJson, ReadsTheNativeForm) {
   EXPECT_EQ(mask.n_keep(), 2U);
   ASSERT_EQ(mask.passes.size(), 1U);
   EXPECT_EQ(mask.passes[0].json, R"({"pass":"domain","score":"util","seed":3})");
-  EXPECT_EQ(mask.as_ids(),
+  EXPECT_EQ(plain_ids(mask.layers()),
             (std::map<std::uint32_t, std::vector<std::uint32_t>>{{0, {0, 7}}, {2, {1, 3}}}));
 }
 
@@ -82,7 +84,7 @@ TEST(MaskJson, WritesWhatTheDocumentationShows) {
 
 TEST(MaskJson, ReadsLayersInAnyOrderByNumber) {
   const auto mask = value_of(parse(R"({"10": [1], "9": [0], "2": [5]})"));
-  EXPECT_EQ(mask.as_ids(),
+  EXPECT_EQ(plain_ids(mask.layers()),
             (std::map<std::uint32_t, std::vector<std::uint32_t>>{{2, {5}}, {9, {0}}, {10, {1}}}));
 }
 

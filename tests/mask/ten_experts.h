@@ -12,6 +12,7 @@
 
 #include "mask/pass_support.h"
 #include "support/expect.h"
+#include "support/plain_ids.h"
 
 #include <cstdint>
 #include <vector>
@@ -33,7 +34,9 @@ inline MaskBuilder builder(const PassProfile& profile = domain(), KeepRule rule 
   return value_of(MaskBuilder::create(profile, {LayerId{7}}, rule));
 }
 
-inline Ids kept(const MaskBuilder& builder) { return builder.mask().as_ids().at(7); }
+inline Ids kept(const MaskBuilder& builder) {
+  return plain_ids(builder.mask().layers().at(LayerId{7}));
+}
 
 // {in, out} of each.
 inline Pairs pairs(const std::vector<MaskSwap>& swaps) {

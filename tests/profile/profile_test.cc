@@ -38,7 +38,7 @@ class ScriptedEngine : public Engine {
     info_.n_ctx = 8;
     info_.n_expert = 4;
     info_.n_expert_used = 2;
-    info_.moe_layers = {3};
+    info_.moe_layers = {LayerId{3}};
   }
   const EngineInfo& info() const override { return info_; }
   Result<std::vector<std::int32_t>> tokenize(std::string_view) override {
@@ -59,7 +59,7 @@ class ScriptedEngine : public Engine {
     request.routing->on_routing(view);
     return {};
   }
-  std::uint32_t layer = 3;
+  LayerId layer{3};
   std::vector<std::int32_t> ids = {2, 0, 2, 1};             // token 0: experts 2, 0; token 1: 2, 1
   std::vector<float> weights = {0.75F, 0.25F, 0.5F, 0.5F};  // exact in binary
   std::vector<float> norms = {4.0F, 8.0F, 2.0F, 6.0F};
@@ -208,7 +208,7 @@ TEST(Profile, RefusesRoutingThatCannotBe) {
   ASSERT_FALSE(high);
   EXPECT_THAT(high.error().message, HasSubstr("layer 3: the engine chose expert 4 of 4"));
   ScriptedEngine other_layer;
-  other_layer.layer = 1;
+  other_layer.layer = LayerId{1};
   const auto dense =
       run_profile(other_layer, scripted_model(), one_record(), {}, silent_observer());
   ASSERT_FALSE(dense);

@@ -45,7 +45,7 @@ class CandidateEngine : public Engine {
     info_.n_expert = 8;
     info_.n_expert_used = 2;
     info_.n_candidate = n_candidate;
-    info_.moe_layers = {0, 2, 3};
+    info_.moe_layers = {LayerId{0}, LayerId{2}, LayerId{3}};
     info_.bos_token = 1;
   }
 
@@ -65,14 +65,14 @@ class CandidateEngine : public Engine {
   int n_decode = 0;
 
  private:
-  void tell(const DecodeRequest& request, std::uint32_t layer) const {
+  void tell(const DecodeRequest& request, LayerId layer) const {
     const std::size_t m = info_.n_candidate;
     std::vector<std::int32_t> ids;
     std::vector<float> weights;
     std::vector<float> gram;
     std::vector<float> norms;
     for (const auto token : request.tokens) {
-      Rng rng(1000U * layer + static_cast<std::uint32_t>(token));
+      Rng rng(1000U * layer.value + static_cast<std::uint32_t>(token));
       std::vector<std::int32_t> all(info_.n_expert);
       std::iota(all.begin(), all.end(), 0);
       rng.shuffle(std::span(all));
@@ -108,7 +108,7 @@ MoeModel model_of(const Engine& engine) {
   model.n_expert_used = engine.info().n_expert_used;
   for (const auto id : engine.info().moe_layers) {
     model.layers.emplace_back();
-    model.layers.back().id = LayerId{id};
+    model.layers.back().id = id;
   }
   return model;
 }

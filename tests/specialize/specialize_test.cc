@@ -51,7 +51,7 @@ class SpecializeTest : public ::testing::Test {
     FakeEngineOptions fake = fake_;
     if (options.model == options_.output && child_is_right_) {
       const auto mask = parse_mask(*read_text(dir_ / "child.mask.json"), "mask");
-      fake.kept.kept = mask->as_ids();
+      fake.kept.kept = mask->layers();
     }
     return std::make_unique<FakeEngine>(fake);
   }

@@ -17,7 +17,7 @@ inline MoeModel fake_model(const Engine& engine) {
   model.n_expert_used = info.n_expert_used;
   for (const auto id : info.moe_layers) {
     model.layers.emplace_back();
-    model.layers.back().id = LayerId{id};
+    model.layers.back().id = id;
   }
   return model;
 }

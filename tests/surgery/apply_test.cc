@@ -157,7 +157,7 @@ TEST(ApplyPlan, CutsASpecialistAgainWithItsRecords) {
   EXPECT_EQ(file.header().find_key("coe.parent.n_expert")->as_uint(), 4U);
   const auto mask =
       value_of(parse_mask(*file.header().find_key("coe.mask")->as_string(), "coe.mask"));
-  EXPECT_EQ(mask.layers().at(LayerId{0}), (std::vector<ExpertId>{{0}, {2}}));
+  EXPECT_EQ(mask.layers().at(LayerId{0}), (ExpertSet{{0}, {2}}));
 }
 
 class Recorder : public Observer {

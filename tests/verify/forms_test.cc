@@ -14,6 +14,7 @@
 #include "coe/verify/verify.h"
 
 #include "support/expect.h"
+#include "support/plain_ids.h"
 #include "support/temp_dir.h"
 #include "support/tiny_gguf.h"
 
@@ -40,6 +41,7 @@ namespace {
 using testing::expect_error;
 using testing::expect_ok;
 using ::testing::HasSubstr;
+using testing::plain_ids;
 using testing::TempDir;
 using testing::tiny_moe;
 using testing::TinyGguf;
@@ -210,7 +212,7 @@ TEST_F(Forms, CutsMtpBlocksToo) {
   EXPECT_EQ(child.header().tensors.size(), tiny_moe({.n_block = 3, .n_mtp = 1}).tensors.size());
   const auto mask =
       value_of(parse_mask(*child.header().find_key("coe.mask")->as_string(), "coe.mask"));
-  EXPECT_EQ(mask.as_ids().at(2), (std::vector<std::uint32_t>{0, 1}));
+  EXPECT_EQ(plain_ids(mask.layers()).at(2), (std::vector<std::uint32_t>{0, 1}));
   // A mask that names the block is obeyed, without records it is found again.
   const auto named = cut(from, {{0, {5, 6}}, {1, {2, 7}}, {2, {3, 4}}}, {.provenance = false});
   EXPECT_THAT(warnings_, ::testing::Not(::testing::Contains(HasSubstr("block 2"))));
@@ -314,10 +316,10 @@ TEST(Substitutes, AreTheKeptExpertsMostAlike) {
   const auto moe = value_of(describe_moe(file));
   const std::vector<ExpertId> kept = {ExpertId{0}, ExpertId{2}};
   const auto order = value_of(substitutes(file, moe, moe.layers[0], kept));
-  EXPECT_EQ(order[0], (std::vector<std::uint32_t>{0, 2}));
-  EXPECT_EQ(order[1], (std::vector<std::uint32_t>{0, 2}));
-  EXPECT_EQ(order[2], (std::vector<std::uint32_t>{2, 0}));
-  EXPECT_EQ(order[3], (std::vector<std::uint32_t>{2, 0}));
+  EXPECT_EQ(order[0], (std::vector<ExpertId>{{0}, {2}}));
+  EXPECT_EQ(order[1], (std::vector<ExpertId>{{0}, {2}}));
+  EXPECT_EQ(order[2], (std::vector<ExpertId>{{2}, {0}}));
+  EXPECT_EQ(order[3], (std::vector<ExpertId>{{2}, {0}}));
   // Expert 1 would become 0, which the row has already.
   std::array<std::int32_t, 2> row = {1, 0};
   substitute_row(row, order);

@@ -28,7 +28,7 @@ Json slice_check_json(const SliceCheck& check) {
                  {"kl", limits.kl}}},
                {"layers", Json::array()}};
   for (const auto& d : check.layers)
-    json["layers"].push_back({{"layer", d.layer},
+    json["layers"].push_back({{"layer", d.layer.value},
                               {"n_near_tie", d.n_near_tie},
                               {"n_other_choice", d.n_other_choice},
                               {"score_diff", d.score},

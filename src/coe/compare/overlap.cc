@@ -64,8 +64,7 @@ Status check_experts(const NamedMask& known, const NamedMask& other) {
                             other.mask.n_expert(), n_expert, known.name),
                 kSameModelHint);
   for (const auto& [layer, ids] : other.mask.layers()) {
-    const Ids bad(std::ranges::lower_bound(ids, ExpertId{n_expert}), ids.end());
-    if (!bad.empty())
+    if (const auto bad = ids.from(ExpertId{n_expert}); !bad.empty())
       return fail(Code::kMismatch,
                   fmt::format("{}: layer {}: keeps {} but {} was made for {} experts", other.name,
                               layer.value, expert_list(bad), known.name, n_expert),
@@ -74,13 +73,14 @@ Status check_experts(const NamedMask& known, const NamedMask& other) {
   return {};
 }
 
-Ids common(const Ids& a, const Ids& b) {
+template <class A, class B>
+Ids common(const A& a, const B& b) {
   Ids out;
   std::ranges::set_intersection(a, b, std::back_inserter(out));
   return out;
 }
 
-Ids without(const Ids& a, const Ids& b) {
+Ids without(const ExpertSet& a, const Ids& b) {
   Ids out;
   std::ranges::set_difference(a, b, std::back_inserter(out));
   return out;
@@ -164,7 +164,7 @@ Result<Overlap> overlap_of(std::span<const NamedMask> masks) {
   for (const auto& named : masks) out.n_expert = std::max(out.n_expert, named.mask.n_expert());
   for (const auto& [layer, ids] : masks[0].mask.layers()) {
     out.layers.push_back(layer);
-    Ids backbone = ids;
+    Ids backbone = ids.ids();
     for (const auto& named : masks) backbone = common(backbone, named.mask.layers().at(layer));
     for (std::size_t m = 0; m < masks.size(); ++m)
       out.residual[m].push_back(without(masks[m].mask.layers().at(layer), backbone));

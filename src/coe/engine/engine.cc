@@ -55,16 +55,16 @@ Result<std::unique_ptr<Engine>> Engine::fork() {
 Status check_filter(const EngineInfo& info, const ExpertFilter& filter) {
   for (const auto& [layer, kept] : filter.kept) {
     if (std::find(info.moe_layers.begin(), info.moe_layers.end(), layer) == info.moe_layers.end())
-      return fail(Code::kInvalidArgument, fmt::format("filter: layer {} has no router", layer));
+      return fail(Code::kInvalidArgument,
+                  fmt::format("filter: layer {} has no router", layer.value));
     if (kept.size() < info.n_expert_used)
       return fail(Code::kInvalidArgument,
                   fmt::format("filter: layer {} keeps {} experts, below the {} used per token",
-                              layer, kept.size(), info.n_expert_used));
-    for (const auto id : kept) {
-      if (id >= info.n_expert)
-        return fail(Code::kInvalidArgument, fmt::format("filter: layer {} keeps expert {} of {}",
-                                                        layer, id, info.n_expert));
-    }
+                              layer.value, kept.size(), info.n_expert_used));
+    if (const auto above = kept.from(ExpertId{info.n_expert}); !above.empty())
+      return fail(Code::kInvalidArgument,
+                  fmt::format("filter: layer {} keeps expert {} of {}", layer.value,
+                              above.front().value, info.n_expert));
   }
   return {};
 }

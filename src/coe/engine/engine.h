@@ -7,6 +7,8 @@
 #include "coe/base/observer.h"
 #include "coe/base/result.h"
 #include "coe/engine/chat.h"
+#include "coe/moe/ids.h"
+#include "coe/moe/kept_experts.h"
 
 #include <cstdint>
 #include <map>
@@ -29,15 +31,15 @@ struct EngineInfo {
   std::int32_t bos_token = -1;  // what tokenize() begins with; -1: nothing
   std::uint32_t n_expert = 0;
   std::uint32_t n_expert_used = 0;
-  std::uint32_t n_candidate = 0;          // EngineOptions::n_candidate, as it was opened
-  std::vector<std::uint32_t> moe_layers;  // block ids with a router, as the graph has them
+  std::uint32_t n_candidate = 0;    // EngineOptions::n_candidate, as it was opened
+  std::vector<LayerId> moe_layers;  // blocks with a router, as the graph has them
 };
 
 // What one MoE layer did for a run of consecutive tokens. Views are valid only during the call.
 // Shapes: ids, weights [n_token][n_used], rank 0 first (router weight order as the engine selected
 // them).
 struct RoutingView {
-  std::uint32_t layer = 0;        // block id
+  LayerId layer;
   std::uint32_t first_token = 0;  // position in the decoded sequence
   std::uint32_t n_token = 0;
   std::uint32_t n_used = 0;
@@ -79,7 +81,7 @@ enum class Renormalisation {
 // What a layer's best-ranked experts, chosen or not, would have given each of a run of tokens.
 // Views are valid only during the call. M = n_candidate.
 struct CandidateView {
-  std::uint32_t layer = 0;        // block id
+  LayerId layer;
   std::uint32_t first_token = 0;  // position in the decoded sequence
   std::uint32_t n_token = 0;
   std::uint32_t n_candidate = 0;
@@ -103,19 +105,19 @@ struct CandidateRequest {
   CandidateObserver* observer = nullptr;
   // The layers to report, each with weights w of the channels for a second Gram matrix
   // O diag(w) Oᵀ, [n_embd], or none.
-  std::map<std::uint32_t, std::vector<float>> layers;
+  std::map<LayerId, std::vector<float>> layers;
 };
 
 // The vectors that the experts of layers gave together, by block id. Shape: [n_token, n_embd].
-using MoeOutputs = std::map<std::uint32_t, std::vector<float>>;
+using MoeOutputs = std::map<LayerId, std::vector<float>>;
 
 // Virtual surgery.
 struct ExpertFilter {
-  // Kept expert ids by block id. Experts not listed cannot be selected in that layer.
-  std::map<std::uint32_t, std::vector<std::uint32_t>> kept;
+  // Of the layers named, experts not listed cannot be selected.
+  KeptExperts kept;
   // For layers that choose experts by a table of tokens: of each expert the kept ones that may
   // stand in for it, best first, its own id first when it is kept. Shape: [n_expert][n_keep].
-  std::map<std::uint32_t, std::vector<std::vector<std::uint32_t>>> substitutes;
+  std::map<LayerId, std::vector<std::vector<ExpertId>>> substitutes;
 };
 
 struct DecodeRequest {

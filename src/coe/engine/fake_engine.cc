@@ -22,8 +22,7 @@ FakeEngine::FakeEngine(const FakeEngineOptions& options) : options_(options) {
   info_.n_expert_used = options.n_expert_used;
   if (!options.kept.kept.empty())
     info_.n_expert = static_cast<std::uint32_t>(options.kept.kept.begin()->second.size());
-  info_.moe_layers.resize(options.n_layer);
-  std::iota(info_.moe_layers.begin(), info_.moe_layers.end(), 0U);
+  for (std::uint32_t i = 0; i < options.n_layer; ++i) info_.moe_layers.push_back(LayerId{i});
 }
 
 Result<std::vector<std::int32_t>> FakeEngine::tokenize(std::string_view text) {
@@ -34,16 +33,18 @@ Result<std::vector<std::int32_t>> FakeEngine::tokenize(std::string_view text) {
   return tokens;
 }
 
-FakeEngine::Choice FakeEngine::route(std::uint32_t layer, std::int32_t token,
+FakeEngine::Choice FakeEngine::route(LayerId layer, std::int32_t token,
                                      const ExpertFilter* filter) const {
-  Rng rng(options_.seed ^ (std::uint64_t{layer} << 32) ^ static_cast<std::uint64_t>(token));
+  Rng rng(options_.seed ^ (std::uint64_t{layer.value} << 32) ^ static_cast<std::uint64_t>(token));
   std::vector<float> score(options_.n_expert);
   for (auto& s : score) s = static_cast<float>(rng.uniform()) + 0.01F;
   std::vector<std::int32_t> order(options_.n_expert);
   std::iota(order.begin(), order.end(), 0);
   const ExpertFilter& active = filter != nullptr ? *filter : options_.kept;
-  if (const auto kept = active.kept.find(layer); kept != active.kept.end())
-    order.assign(kept->second.begin(), kept->second.end());
+  if (const auto kept = active.kept.find(layer); kept != active.kept.end()) {
+    order.clear();
+    for (const ExpertId id : kept->second) order.push_back(static_cast<std::int32_t>(id.value));
+  }
   std::stable_sort(order.begin(), order.end(), [&](std::int32_t a, std::int32_t b) {
     return score[static_cast<std::size_t>(a)] > score[static_cast<std::size_t>(b)];
   });
@@ -59,11 +60,12 @@ FakeEngine::Choice FakeEngine::route(std::uint32_t layer, std::int32_t token,
   return choice;
 }
 
-std::int32_t FakeEngine::own_id(std::uint32_t layer, std::int32_t id) const {
+std::int32_t FakeEngine::own_id(LayerId layer, std::int32_t id) const {
   const auto kept = options_.kept.kept.find(layer);
   if (kept == options_.kept.kept.end()) return id;
-  const auto at = std::ranges::find(kept->second, static_cast<std::uint32_t>(id));
-  return static_cast<std::int32_t>(at - kept->second.begin());
+  const ExpertId expert{static_cast<std::uint32_t>(id)};
+  return static_cast<std::int32_t>(kept->second.contains(expert) ? kept->second.position(expert)
+                                                                 : kept->second.size());
 }
 
 void FakeEngine::report(const DecodeRequest& request, std::uint32_t first,
@@ -75,13 +77,13 @@ void FakeEngine::report(const DecodeRequest& request, std::uint32_t first,
     std::vector<float> scores;
     std::vector<float> moe_outputs;
     for (std::uint32_t t = first; t < first + count; ++t) {
-      const Choice choice = route(layer, request.tokens[t], request.filter);
-      for (const auto id : choice.ids) ids.push_back(own_id(layer, id));
+      const Choice choice = route(LayerId{layer}, request.tokens[t], request.filter);
+      for (const auto id : choice.ids) ids.push_back(own_id(LayerId{layer}, id));
       weights.insert(weights.end(), choice.weights.begin(), choice.weights.end());
       // An expert's output norm is its id plus one: easy to work out by hand.
       for (const auto id : choice.ids) norms.push_back(static_cast<float>(id + 1));
       for (std::int32_t e = 0; e < static_cast<std::int32_t>(options_.n_expert); ++e)
-        if (own_id(layer, e) < static_cast<std::int32_t>(info_.n_expert))
+        if (own_id(LayerId{layer}, e) < static_cast<std::int32_t>(info_.n_expert))
           scores.push_back(choice.scores[static_cast<std::size_t>(e)]);
       // Together they give (sum of weighted norms, norm of the first).
       float sum = 0.0F;
@@ -90,7 +92,7 @@ void FakeEngine::report(const DecodeRequest& request, std::uint32_t first,
       moe_outputs.insert(moe_outputs.end(), {sum, static_cast<float>(choice.ids[0] + 1)});
     }
     RoutingView view;
-    view.layer = layer;
+    view.layer = LayerId{layer};
     view.first_token = first;
     view.n_token = count;
     view.n_used = options_.n_expert_used;
@@ -126,7 +128,7 @@ Status FakeEngine::decode(const DecodeRequest& request) {
     for (std::uint32_t t = first; t < first + count; ++t) {
       std::uint64_t state = static_cast<std::uint64_t>(request.tokens[t]);
       for (std::uint32_t layer = 0; layer < options_.n_layer; ++layer) {
-        for (const auto id : route(layer, request.tokens[t], request.filter).ids)
+        for (const auto id : route(LayerId{layer}, request.tokens[t], request.filter).ids)
           state = state * 31 + static_cast<std::uint64_t>(id);
       }
       Rng rng(state);

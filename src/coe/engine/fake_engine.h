@@ -54,9 +54,9 @@ class FakeEngine : public Engine {
     std::vector<float> weights;
     std::vector<float> scores;  // of all experts, -inf for removed ones
   };
-  Choice route(std::uint32_t layer, std::int32_t token, const ExpertFilter* filter) const;
+  Choice route(LayerId layer, std::int32_t token, const ExpertFilter* filter) const;
   // What a sliced model calls the expert.
-  std::int32_t own_id(std::uint32_t layer, std::int32_t id) const;
+  std::int32_t own_id(LayerId layer, std::int32_t id) const;
   void report(const DecodeRequest& request, std::uint32_t first, std::uint32_t count) const;
 
   FakeEngineOptions options_;

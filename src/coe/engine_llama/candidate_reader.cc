@@ -91,7 +91,7 @@ Status CandidateReader::end_batch(const std::map<std::uint32_t, LayerPlan>& plan
 
 const std::vector<float>* CandidateReader::channel_weights_of(std::uint32_t layer) const {
   if (request_ == nullptr) return nullptr;
-  const auto found = request_->layers.find(layer);
+  const auto found = request_->layers.find(LayerId{layer});
   return found == request_->layers.end() ? nullptr : &found->second;
 }
 
@@ -183,7 +183,7 @@ Status CandidateReader::report(const ggml_tensor* outputs, const LayerPlan& plan
       return std::span(values).subspan(at * width, run.n_token * width);
     };
     CandidateView view;
-    view.layer = id;
+    view.layer = LayerId{id};
     view.first_token = run.first_token;
     view.n_token = run.n_token;
     view.n_candidate = static_cast<std::uint32_t>(n_candidate_);

@@ -142,13 +142,7 @@ void GraphObserver::begin_batch(std::span<const BatchRun> runs) {
     layers_[layer].n_missing = n;
   }
   if (request.filter == nullptr) return;
-  for (const auto& [layer, ids] : request.filter->kept) {
-    auto& kept = kept_[layer];
-    for (const auto id : ids) {
-      if (id >= kept.size()) kept.resize(id + 1, false);
-      kept[id] = true;
-    }
-  }
+  for (const auto& [layer, ids] : request.filter->kept) kept_[layer.value] = ids.bits();
 }
 
 Status GraphObserver::end_batch() {
@@ -340,7 +334,7 @@ std::vector<float> GraphObserver::rows_of(const ggml_tensor* node) {
 }
 
 void GraphObserver::pin(ggml_tensor* node, std::uint32_t layer) {
-  const auto found = request_->pinned->find(layer);
+  const auto found = request_->pinned->find(LayerId{layer});
   const auto width = static_cast<std::size_t>(node->ne[0]);
   const std::size_t first = std::size_t{runs_.front().first_token} * width;
   const std::size_t n = static_cast<std::size_t>(node->ne[1]) * width;
@@ -400,7 +394,7 @@ void GraphObserver::read_weights(const ggml_tensor* node, std::uint32_t layer,
 
 // Hash-routed layers: the table's ids give way to those of the sliced file's table.
 void GraphObserver::substitute(ggml_tensor* node, std::uint32_t layer, LayerBuffers& buffers) {
-  const auto found = request_->filter->substitutes.find(layer);
+  const auto found = request_->filter->substitutes.find(LayerId{layer});
   if (found == request_->filter->substitutes.end() || buffers.ids.empty()) return;
   for (const auto id : buffers.ids)
     if (id < 0 || static_cast<std::size_t>(id) >= found->second.size()) {
@@ -443,7 +437,7 @@ void GraphObserver::report(std::uint32_t layer, LayerBuffers& buffers) {
     };
     const std::size_t n_used = buffers.n_used;
     RoutingView view;
-    view.layer = layer;
+    view.layer = LayerId{layer};
     view.first_token = run.first_token;
     view.n_token = run.n_token;
     view.n_used = buffers.n_used;

@@ -86,7 +86,7 @@ class LlamaEngine : public Engine {
     return all_logits ? n_batch_logits_ : n_batch_;
   }
   void plan_chunks(std::map<std::uint32_t, LayerPlan>& plans);
-  bool has_substitutes(const ExpertFilter& filter, std::uint32_t layer) const;
+  bool has_substitutes(const ExpertFilter& filter, LayerId layer) const;
   Status check_chunks(const ExpertFilter& filter) const;
   Status decode_pack(std::span<const DecodeRequest> requests);
   Status observe_batch(std::span<const BatchRun> runs, bool all_logits);
@@ -107,10 +107,10 @@ class LlamaEngine : public Engine {
   // Most architectures drop tokens without logits before the last MoE layer; found out by probe().
   bool routing_needs_logits_ = false;
   bool has_logits_ = false;
-  std::uint32_t experts_per_chunk_ = 0;         // grovemoe, else 0
-  std::vector<std::uint32_t> by_table_;         // layers that choose experts by a table of tokens
-  std::vector<std::uint32_t> nameless_layers_;  // whose experts' sum has no name in the graph
-  std::optional<ChatTemplate> chat_template_;   // once asked for
+  std::uint32_t experts_per_chunk_ = 0;        // grovemoe, else 0
+  std::vector<LayerId> by_table_;              // layers that choose experts by a table of tokens
+  std::vector<LayerId> nameless_layers_;       // whose experts' sum has no name in the graph
+  std::optional<ChatTemplate> chat_template_;  // once asked for
 };
 
 // Logits of one batch stay below this.
@@ -210,12 +210,12 @@ Status LlamaEngine::probe() {
   plan_chunks(plans);
   for (const auto& [layer, plan] : plans) {
     const auto& seen = census.at(layer);
-    info_.moe_layers.push_back(layer);
+    info_.moe_layers.push_back(LayerId{layer});
     info_.n_expert = static_cast<std::uint32_t>(seen.n_expert);
     info_.n_expert_used = std::max(info_.n_expert_used, static_cast<std::uint32_t>(seen.n_used));
     if (seen.n_token < static_cast<std::int64_t>(tokens.size())) routing_needs_logits_ = true;
-    if (plan.by_table) by_table_.push_back(layer);
-    if (plan.merged.node.empty()) nameless_layers_.push_back(layer);
+    if (plan.by_table) by_table_.push_back(LayerId{layer});
+    if (plan.merged.node.empty()) nameless_layers_.push_back(LayerId{layer});
   }
   has_logits_ = graph_.saw_logits();
   if (options_.n_candidate > 0) COE_TRY_STATUS(begin_candidates(plans, census));
@@ -241,7 +241,7 @@ Status LlamaEngine::check_watch(const DecodeRequest& request) const {
   if (request.layer_values && !nameless_layers_.empty())
     return fail(Code::kUnsupported,
                 fmt::format("layer {}: llama.cpp's graph does not name what its experts give",
-                            nameless_layers_.front()));
+                            nameless_layers_.front().value));
   if (request.candidates != nullptr && info_.n_candidate == 0)
     return fail(Code::kInvalidArgument, "the engine was not opened for candidates");
   if (info_.n_candidate > 0 && (request.routing != nullptr || request.filter != nullptr))
@@ -252,9 +252,9 @@ Status LlamaEngine::check_watch(const DecodeRequest& request) const {
     if (std::ranges::find(info_.moe_layers, layer) == info_.moe_layers.end() ||
         (!weights.empty() &&
          weights.size() != static_cast<std::size_t>(llama_model_n_embd(model_.get()))))
-      return fail(
-          Code::kInvalidArgument,
-          fmt::format("candidates: layer {} has no router, or channel weights do not fit", layer));
+      return fail(Code::kInvalidArgument,
+                  fmt::format("candidates: layer {} has no router, or channel weights do not fit",
+                              layer.value));
   return {};
 }
 
@@ -266,12 +266,12 @@ void LlamaEngine::plan_chunks(std::map<std::uint32_t, LayerPlan>& plans) {
 }
 
 // Every expert has kept ones to stand in for it, enough for a token that uses none of the kept.
-bool LlamaEngine::has_substitutes(const ExpertFilter& filter, std::uint32_t layer) const {
+bool LlamaEngine::has_substitutes(const ExpertFilter& filter, LayerId layer) const {
   const auto found = filter.substitutes.find(layer);
   if (found == filter.substitutes.end() || found->second.size() != info_.n_expert) return false;
   return std::ranges::all_of(found->second, [&](const auto& ids) {
     return ids.size() >= info_.n_expert_used &&
-           std::ranges::all_of(ids, [&](auto id) { return id < info_.n_expert; });
+           std::ranges::all_of(ids, [&](ExpertId id) { return id.value < info_.n_expert; });
   });
 }
 
@@ -279,12 +279,12 @@ Status LlamaEngine::check_chunks(const ExpertFilter& filter) const {
   if (experts_per_chunk_ == 0) return {};
   for (const auto& [layer, kept] : filter.kept) {
     std::map<std::uint32_t, std::uint32_t> of_chunk;
-    for (const auto id : kept) ++of_chunk[id / experts_per_chunk_];
+    for (const ExpertId id : kept) ++of_chunk[id.value / experts_per_chunk_];
     for (const auto& [chunk, n] : of_chunk) {
       if (n != experts_per_chunk_)
         return fail(Code::kInvalidArgument,
-                    fmt::format("filter: layer {} keeps {} of the {} experts of chunk {}", layer, n,
-                                experts_per_chunk_, chunk));
+                    fmt::format("filter: layer {} keeps {} of the {} experts of chunk {}",
+                                layer.value, n, experts_per_chunk_, chunk));
     }
   }
   return {};
@@ -336,7 +336,7 @@ Status LlamaEngine::decode(const DecodeRequest& request) {
         return fail(Code::kInvalidArgument,
                     fmt::format("filter: layer {} chooses experts by a table of tokens, and some "
                                 "have no substitute",
-                                layer));
+                                layer.value));
     }
   }
   // With a filter too: the logits of smallthinker's last router are of all tokens in any case.

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <numeric>
+#include <vector>
 
 namespace coe {
 
@@ -17,14 +17,14 @@ constexpr std::size_t kRecords = 8;
 ExpertFilter keep_all(const EngineInfo& info) {
   ExpertFilter filter;
   for (const auto layer : info.moe_layers) {
-    auto& kept = filter.kept[layer];
-    kept.resize(info.n_expert);
-    std::iota(kept.begin(), kept.end(), 0U);
+    std::vector<ExpertId> all;
+    for (std::uint32_t e = 0; e < info.n_expert; ++e) all.push_back(ExpertId{e});
+    filter.kept[layer] = all;
     auto& substitutes = filter.substitutes[layer];
     for (std::uint32_t e = 0; e < info.n_expert; ++e) {
       auto& ids = substitutes.emplace_back();
       for (std::uint32_t i = 0; i <= info.n_expert_used; ++i)
-        ids.push_back((e + i) % info.n_expert);
+        ids.push_back(ExpertId{(e + i) % info.n_expert});
     }
   }
   return filter;

@@ -48,7 +48,7 @@ void raise(double& worst, double value) {
 // Keeps all that the masked parent says of its layers and its logits.
 class Recorder : public RoutingObserver, public LogitsObserver {
  public:
-  Recorder(std::map<std::uint32_t, SliceReference::Layer>& layers, MoeOutputs& outputs,
+  Recorder(std::map<LayerId, SliceReference::Layer>& layers, MoeOutputs& outputs,
            std::vector<float>& logits)
       : layers_(layers), outputs_(outputs), logits_(logits) {}
 
@@ -71,7 +71,7 @@ class Recorder : public RoutingObserver, public LogitsObserver {
   }
 
  private:
-  std::map<std::uint32_t, SliceReference::Layer>& layers_;
+  std::map<LayerId, SliceReference::Layer>& layers_;
   MoeOutputs& outputs_;
   std::vector<float>& logits_;
 };
@@ -116,7 +116,7 @@ class SliceReference::Comparison : public RoutingObserver, public LogitsObserver
       sums.ran.resize(kept.size());
       auto& places = places_[layer];
       places.assign(sliced ? kept.size() : reference.n_expert_, kNowhere);
-      for (std::uint32_t i = 0; i < kept.size(); ++i) places[sliced ? i : kept[i]] = i;
+      for (std::uint32_t i = 0; i < kept.size(); ++i) places[sliced ? i : kept[i].value] = i;
     }
   }
 
@@ -143,8 +143,8 @@ class SliceReference::Comparison : public RoutingObserver, public LogitsObserver
                    const std::vector<std::uint32_t>& come) const;
 
   const SliceReference& reference_;
-  std::map<std::uint32_t, std::vector<std::uint32_t>> places_;  // child's id → place among kept
-  std::map<std::uint32_t, LayerSums> layers_;
+  std::map<LayerId, std::vector<std::uint32_t>> places_;  // child's id → place among kept
+  std::map<LayerId, LayerSums> layers_;
   const Record* record_ = nullptr;
   std::size_t n_reported_ = 0;
   std::vector<float> own_;    // [n_keep] of the token at hand
@@ -159,7 +159,7 @@ void SliceReference::Comparison::on_routing(const RoutingView& view) {
   const auto own = record_->layers.find(view.layer);
   const auto sums = layers_.find(view.layer);
   if (own == record_->layers.end() || sums == layers_.end() || view.n_used != own->second.n_used) {
-    error_ = fmt::format("layer {} routes otherwise than the parent's", view.layer);
+    error_ = fmt::format("layer {} routes otherwise than the parent's", view.layer.value);
     return;
   }
   n_reported_ += view.n_token;
@@ -179,7 +179,7 @@ void SliceReference::Comparison::compare_scores(const RoutingView& view, const L
   for (std::size_t i = 0; i < n_child; ++i)
     if (places[i] != kNowhere) other_[places[i]] = view.scores[t * n_child + i];
   for (std::size_t i = 0; i < kept.size(); ++i) {
-    own_[i] = own.scores[row * n_parent + kept[i]];
+    own_[i] = own.scores[row * n_parent + kept[i].value];
     const double a = own_[i];
     const double d = static_cast<double>(other_[i]) - a;
     sums.scores[i].square += a * a;
@@ -215,11 +215,11 @@ void SliceReference::Comparison::compare_token(const RoutingView& view, const La
   std::map<std::uint32_t, float> expected;  // weights by place among the kept
   double largest = 0.0;
   for (std::size_t k = 0; k < n_used; ++k) {
-    const auto id = static_cast<std::uint32_t>(own.ids[row * n_used + k]);
-    const auto at = std::lower_bound(kept.begin(), kept.end(), id) - kept.begin();
+    const ExpertId id{static_cast<std::uint32_t>(own.ids[row * n_used + k])};
+    const std::size_t at = kept.position(id);
     const float weight = own.weights[row * n_used + k];
     expected[static_cast<std::uint32_t>(at)] = weight;
-    sums.ran[static_cast<std::size_t>(at)] = true;
+    sums.ran[at] = true;
     largest = std::max(largest, std::abs(static_cast<double>(weight)));
   }
   std::vector<std::uint32_t> come;
@@ -272,7 +272,7 @@ namespace {
 std::string finding_of(const LayerDifference& d, const SliceLimits& limits) {
   const auto n = static_cast<double>(d.n_token);
   const auto beyond = [](double value, double limit) { return !(value <= limit); };
-  const auto place = fmt::format("layer {}", d.layer);
+  const auto place = fmt::format("layer {}", d.layer.value);
   if (beyond(d.score, limits.score))
     return fmt::format("{}: a router score differs by {:.3g} of itself (limit {})", place, d.score,
                        limits.score);

@@ -9,6 +9,8 @@
 #include "coe/base/result.h"
 #include "coe/corpus/corpus.h"
 #include "coe/engine/engine.h"
+#include "coe/moe/ids.h"
+#include "coe/moe/kept_experts.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -31,7 +33,7 @@ struct SliceLimits {
 
 // One layer of the child against the masked parent's, over all tokens.
 struct LayerDifference {
-  std::uint32_t layer = 0;
+  LayerId layer;
   std::uint64_t n_token = 0;
   // Of the kept expert that differs most: the root mean square over tokens of the difference in
   // its router score, divided by that of the score itself or by the spread of the layer's scores,
@@ -88,7 +90,7 @@ class SliceReference {
  private:
   struct Record {
     std::vector<std::int32_t> tokens;
-    std::map<std::uint32_t, Layer> layers;
+    std::map<LayerId, Layer> layers;
     MoeOutputs outputs;
     std::vector<float> logits;  // [n_token, n_vocab]
   };
@@ -96,7 +98,7 @@ class SliceReference {
 
   std::size_t n_vocab_ = 0;
   std::uint32_t n_expert_ = 0;  // of the parent
-  std::map<std::uint32_t, std::vector<std::uint32_t>> kept_;
+  KeptExperts kept_;
   std::vector<Record> records_;
 };
 

@@ -12,12 +12,12 @@ namespace coe {
 Result<ExpertFilter> virtual_surgery(const KeepMask& mask, const gguf::GgufFile& parent,
                                      const MoeModel& model) {
   ExpertFilter filter;
-  filter.kept = mask.as_ids();
-  for (const MoeLayer& layer : model.mtp_layers) filter.kept.erase(layer.id.value);
+  filter.kept = mask.layers();
+  for (const MoeLayer& layer : model.mtp_layers) filter.kept.erase(layer.id);
   for (const MoeLayer& layer : model.layers) {
     if (!layer.token_table) continue;
-    COE_TRY(filter.substitutes[layer.id.value],
-            substitutes(parent, model, layer, mask.layers().at(layer.id)));
+    COE_TRY(filter.substitutes[layer.id],
+            substitutes(parent, model, layer, mask.layers().at(layer.id).ids()));
   }
   return filter;
 }

@@ -4,6 +4,7 @@
 #include "coe/mask/keep_mask.h"
 #include "coe/moe/expert_table.h"
 #include "coe/moe/ids.h"
+#include "coe/moe/kept_experts.h"
 #include "coe/moe/top_k.h"
 
 #include <fmt/format.h>
@@ -12,7 +13,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <utility>
 #include <vector>
 
@@ -38,14 +38,14 @@ Result<KeepMask> top_k_mask(const ExpertTable<double>& score, const std::vector<
   const KeepRule rule{n_keep, n_group, n_chunk_expert};
   COE_TRY_STATUS(check_keep_rule(rule, score.n_expert()));
   COE_TRY_STATUS(check_scores(score, layers));
-  std::map<LayerId, std::vector<ExpertId>> kept;
+  KeptExperts kept;
   for (std::size_t i = 0; i < layers.size(); ++i) {
     std::vector<ExpertId> ids;
     ids.reserve(n_keep);
     for (const auto e : top_k(score.row(i), rule)) ids.push_back(ExpertId{e});
     COE_CHECK(kept.emplace(layers[i], std::move(ids)).second);  // no layer twice
   }
-  return KeepMask::create(static_cast<std::uint32_t>(score.n_expert()), std::move(kept));
+  return KeepMask::of(static_cast<std::uint32_t>(score.n_expert()), std::move(kept));
 }
 
 Coverage coverage(const KeepMask& mask, const ExpertTable<double>& score,

@@ -6,6 +6,7 @@
 #include "coe/mask/pass.h"
 #include "coe/moe/expert_table.h"
 #include "coe/moe/ids.h"
+#include "coe/moe/kept_experts.h"
 #include "coe/moe/top_k.h"
 
 #include <fmt/format.h>
@@ -13,7 +14,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <set>
 #include <span>
 #include <tuple>
@@ -189,14 +189,15 @@ void MaskBuilder::finish(PassLog& log) const {
 }
 
 KeepMask MaskBuilder::mask() const {
-  std::map<LayerId, std::vector<ExpertId>> layers;
+  KeptExperts kept;
   for (std::size_t row = 0; row < layers_.size(); ++row) {
-    auto& ids = layers[layers_[row]];
+    std::vector<ExpertId> ids;
     ids.reserve(rule_.n_keep);
     for (std::uint32_t e = 0; e < n_unit_ * rule_.n_chunk_expert; ++e)
       if (kept_.at(row, e / rule_.n_chunk_expert) != 0) ids.push_back(ExpertId{e});
+    kept.emplace(layers_[row], std::move(ids));
   }
-  auto mask = KeepMask::create(n_unit_ * rule_.n_chunk_expert, std::move(layers));
+  auto mask = KeepMask::of(n_unit_ * rule_.n_chunk_expert, std::move(kept));
   COE_CHECK(mask.has_value());
   return *std::move(mask);
 }

@@ -5,6 +5,7 @@
 #include "coe/base/result.h"
 #include "coe/moe/id_list.h"
 #include "coe/moe/ids.h"
+#include "coe/moe/kept_experts.h"
 #include "coe/moe/model.h"
 
 #include <fmt/format.h>
@@ -13,6 +14,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -37,13 +39,7 @@ std::vector<ExpertId> repeated(const std::vector<ExpertId>& sorted) {
   return out;
 }
 
-// The ids of a sorted list that are not below `n_expert`.
-std::vector<ExpertId> above(const std::vector<ExpertId>& sorted, std::uint32_t n_expert) {
-  return {std::lower_bound(sorted.begin(), sorted.end(), ExpertId{n_expert}), sorted.end()};
-}
-
-std::string no_such_expert(LayerId layer, const std::vector<ExpertId>& ids,
-                           std::uint32_t n_expert) {
+std::string no_such_expert(LayerId layer, std::span<const ExpertId> ids, std::uint32_t n_expert) {
   return fmt::format("layer {}: keeps {} but the experts are 0 to {}", layer.value,
                      expert_list(ids), n_expert - 1);
 }
@@ -87,7 +83,7 @@ Status check_layers(const KeepMask& mask, const MoeModel& model, std::string_vie
                             layer_list(extra), printable(model.id.name)),
                 std::string(kWrongModelHint));
   for (const auto& [layer, ids] : mask.layers()) {
-    if (const auto bad = above(ids, model.n_expert); !bad.empty())
+    if (const auto bad = ids.from(ExpertId{model.n_expert}); !bad.empty())
       return fail(Code::kMismatch,
                   fmt::format("{}: {}", mask_name, no_such_expert(layer, bad, model.n_expert)),
                   std::string(kWrongModelHint));
@@ -96,7 +92,7 @@ Status check_layers(const KeepMask& mask, const MoeModel& model, std::string_vie
 }
 
 // Experts kept in each of the model's groups.
-std::vector<std::uint32_t> count_groups(const std::vector<ExpertId>& ids, const MoeModel& model) {
+std::vector<std::uint32_t> count_groups(const ExpertSet& ids, const MoeModel& model) {
   const std::uint32_t group_size = model.n_expert / model.n_expert_group;
   std::vector<std::uint32_t> kept(model.n_expert_group, 0);
   for (const ExpertId id : ids) kept[id.value / group_size] += 1;
@@ -160,7 +156,7 @@ Status check_chunks(const KeepMask& mask, const MoeModel& model, std::string_vie
     for (const ExpertId id : ids) {
       const std::uint32_t first = id.value / size * size;
       for (std::uint32_t member = first; member < first + size; ++member)
-        if (!mask.keeps(layer, ExpertId{member}))
+        if (!ids.contains(ExpertId{member}))
           return fail(Code::kInvalidArgument,
                       fmt::format("{}: layer {}: keeps expert {} without expert {} of its chunk",
                                   mask_name, layer.value, id.value, member),
@@ -172,40 +168,54 @@ Status check_chunks(const KeepMask& mask, const MoeModel& model, std::string_vie
   return {};
 }
 
+// `first`: the layer whose count serves them all, and that count.
+Status check_layer(LayerId layer, const ExpertSet& ids, std::uint32_t n_expert,
+                   const std::pair<LayerId, std::size_t>& first) {
+  if (n_expert != 0) {
+    if (const auto bad = ids.from(ExpertId{n_expert}); !bad.empty())
+      return fail(Code::kCorrupt, no_such_expert(layer, bad, n_expert));
+  }
+  if (ids.size() != first.second)
+    return fail(Code::kCorrupt,
+                fmt::format("layer {}: keeps another number of experts than layer {} ({} vs {})",
+                            layer.value, first.first.value, ids.size(), first.second),
+                std::string(kEqualCountHint));
+  return {};
+}
+
 }  // namespace
 
 Result<KeepMask> KeepMask::create(std::uint32_t n_expert,
                                   std::map<LayerId, std::vector<ExpertId>> layers) {
-  if (layers.empty()) return fail(Code::kCorrupt, "the mask names no layer");
-  const auto& [first_layer, first_ids] = *layers.begin();
+  KeptExperts kept;
   for (auto& [layer, ids] : layers) {
-    if (ids.empty())
-      return fail(Code::kCorrupt, fmt::format("layer {}: keeps no expert", layer.value));
     std::sort(ids.begin(), ids.end());
     if (const auto bad = repeated(ids); !bad.empty())
       return fail(Code::kCorrupt,
                   fmt::format("layer {}: names {} more than once", layer.value, expert_list(bad)));
-    if (n_expert != 0) {
-      if (const auto bad = above(ids, n_expert); !bad.empty())
-        return fail(Code::kCorrupt, no_such_expert(layer, bad, n_expert));
-    }
-    if (ids.size() != first_ids.size())
-      return fail(Code::kCorrupt,
-                  fmt::format("layer {}: keeps another number of experts than layer {} ({} vs {})",
-                              layer.value, first_layer.value, ids.size(), first_ids.size()),
-                  std::string(kEqualCountHint));
+    kept.emplace(layer, std::move(ids));
+  }
+  return of(n_expert, std::move(kept));
+}
+
+Result<KeepMask> KeepMask::of(std::uint32_t n_expert, KeptExperts kept) {
+  if (kept.empty()) return fail(Code::kCorrupt, "the mask names no layer");
+  const std::pair first(kept.begin()->first, kept.begin()->second.size());
+  for (const auto& [layer, ids] : kept) {
+    if (ids.empty())
+      return fail(Code::kCorrupt, fmt::format("layer {}: keeps no expert", layer.value));
+    COE_TRY_STATUS(check_layer(layer, ids, n_expert, first));
   }
   KeepMask mask;
   mask.n_expert_ = n_expert;
-  mask.n_keep_ = static_cast<std::uint32_t>(first_ids.size());  // ids are unique u32
-  mask.layers_ = std::move(layers);
+  mask.n_keep_ = static_cast<std::uint32_t>(first.second);  // ids are unique u32
+  mask.layers_ = std::move(kept);
   return mask;
 }
 
 bool KeepMask::keeps(LayerId layer, ExpertId expert) const {
   const auto found = layers_.find(layer);
-  return found != layers_.end() &&
-         std::binary_search(found->second.begin(), found->second.end(), expert);
+  return found != layers_.end() && found->second.contains(expert);
 }
 
 std::string KeepMask::digest() const {
@@ -217,16 +227,6 @@ std::string KeepMask::digest() const {
     for (const auto id : ids) hasher.add(std::uint64_t{id.value});
   }
   return hasher.digest();
-}
-
-std::map<std::uint32_t, std::vector<std::uint32_t>> KeepMask::as_ids() const {
-  std::map<std::uint32_t, std::vector<std::uint32_t>> out;
-  for (const auto& [layer, ids] : layers_) {
-    auto& plain = out[layer.value];
-    plain.reserve(ids.size());
-    for (const ExpertId id : ids) plain.push_back(id.value);
-  }
-  return out;
 }
 
 Status check_mask(const KeepMask& mask, const MoeModel& model, std::string_view mask_name) {

@@ -5,6 +5,7 @@
 
 #include "coe/base/result.h"
 #include "coe/moe/ids.h"
+#include "coe/moe/kept_experts.h"
 #include "coe/moe/model.h"
 
 #include <cstdint>
@@ -31,13 +32,13 @@ class KeepMask {
   // equal counts are checked.
   static Result<KeepMask> create(std::uint32_t n_expert,
                                  std::map<LayerId, std::vector<ExpertId>> layers);
+  // The same of experts that are sets already. Errors: as create().
+  static Result<KeepMask> of(std::uint32_t n_expert, KeptExperts kept);
 
   std::uint32_t n_expert() const { return n_expert_; }
   std::uint32_t n_keep() const { return n_keep_; }
-  const std::map<LayerId, std::vector<ExpertId>>& layers() const { return layers_; }
+  const KeptExperts& layers() const { return layers_; }
   bool keeps(LayerId layer, ExpertId expert) const;
-  // Kept ids by block id, without strong types: what engines take for virtual surgery.
-  std::map<std::uint32_t, std::vector<std::uint32_t>> as_ids() const;
 
   // Identity of what is kept, whatever it was made of: "xxh3:" and 32 hexadecimal digits.
   std::string digest() const;
@@ -51,7 +52,7 @@ class KeepMask {
  private:
   std::uint32_t n_expert_ = 0;
   std::uint32_t n_keep_ = 0;
-  std::map<LayerId, std::vector<ExpertId>> layers_;
+  KeptExperts layers_;
 };
 
 // `name` stands for the source in messages. Every level of the JSON is checked for keys given

@@ -51,27 +51,26 @@ double dot(std::span<const float> a, std::span<const float> b) {
 
 }  // namespace
 
-Result<std::vector<std::vector<std::uint32_t>>> substitutes(const gguf::GgufFile& file,
-                                                            const MoeModel& model,
-                                                            const MoeLayer& layer,
-                                                            std::span<const ExpertId> kept) {
+Result<std::vector<std::vector<ExpertId>>> substitutes(const gguf::GgufFile& file,
+                                                       const MoeModel& model, const MoeLayer& layer,
+                                                       std::span<const ExpertId> kept) {
   COE_TRY(const auto rows, unit_rows(file, model, layer));
   const std::size_t width = rows.size() / model.n_expert;
   const auto row = [&](std::uint32_t expert) {
     return std::span(rows).subspan(expert * width, width);
   };
   struct Candidate {
-    std::uint32_t id = 0;
+    ExpertId id;
     double alike = 0.0;
   };
-  std::vector<std::vector<std::uint32_t>> out(model.n_expert);
+  std::vector<std::vector<ExpertId>> out(model.n_expert);
   for (std::uint32_t expert = 0; expert < model.n_expert; ++expert) {
     std::vector<Candidate> candidates;
     for (const ExpertId id : kept) {
       const double cosine = dot(row(expert), row(id.value));
       // Itself first, whatever rounding makes of its cosine; damaged rows (NaN) last.
       const double alike = id.value == expert ? 2.0 : std::isnan(cosine) ? -2.0 : cosine;
-      candidates.push_back({id.value, alike});
+      candidates.push_back({id, alike});
     }
     std::ranges::sort(candidates, [](const Candidate& a, const Candidate& b) {
       return a.alike != b.alike ? a.alike > b.alike : a.id < b.id;
@@ -82,9 +81,10 @@ Result<std::vector<std::vector<std::uint32_t>>> substitutes(const gguf::GgufFile
 }
 
 void substitute_row(std::span<std::int32_t> row,
-                    const std::vector<std::vector<std::uint32_t>>& substitutes) {
+                    const std::vector<std::vector<ExpertId>>& substitutes) {
   const auto is_kept = [&](std::int32_t id) {
-    return substitutes[static_cast<std::size_t>(id)].front() == static_cast<std::uint32_t>(id);
+    return substitutes[static_cast<std::size_t>(id)].front().value ==
+           static_cast<std::uint32_t>(id);
   };
   // Kept ids stay where they are, so they are taken before any substitute is chosen.
   std::vector<std::int32_t> taken;
@@ -93,7 +93,7 @@ void substitute_row(std::span<std::int32_t> row,
   for (auto& id : row) {
     if (is_kept(id)) continue;
     for (const auto candidate : substitutes[static_cast<std::size_t>(id)]) {
-      const auto value = static_cast<std::int32_t>(candidate);
+      const auto value = static_cast<std::int32_t>(candidate.value);
       if (std::ranges::find(taken, value) != taken.end()) continue;
       id = value;
       taken.push_back(value);

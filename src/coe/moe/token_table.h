@@ -17,15 +17,14 @@ namespace coe {
 // begins with itself). Alike: cosine of the rows of the layer's router, which gives chosen experts
 // their weights even where a table chooses them; ties go to the lower id. Shape:
 // [n_expert][n_keep]. Errors: kUnsupported when the router is not F32, kIo.
-Result<std::vector<std::vector<std::uint32_t>>> substitutes(const gguf::GgufFile& file,
-                                                            const MoeModel& model,
-                                                            const MoeLayer& layer,
-                                                            std::span<const ExpertId> kept);
+Result<std::vector<std::vector<ExpertId>>> substitutes(const gguf::GgufFile& file,
+                                                       const MoeModel& model, const MoeLayer& layer,
+                                                       std::span<const ExpertId> kept);
 
 // Replaces, in one token's row of expert ids, each id by the first of its substitutes that the row
 // does not hold yet, so that a token still uses as many different experts. `row`: ids below
 // substitutes.size(), at most n_keep of them.
 void substitute_row(std::span<std::int32_t> row,
-                    const std::vector<std::vector<std::uint32_t>>& substitutes);
+                    const std::vector<std::vector<ExpertId>>& substitutes);
 
 }  // namespace coe

@@ -48,13 +48,14 @@ void Collector::begin_sample() {
 }
 
 void Collector::on_routing(const RoutingView& view) {
-  if (view.layer >= row_of_block_.size() || row_of_block_[view.layer] == kNoRow ||
+  const std::size_t block = view.layer.value;
+  if (block >= row_of_block_.size() || row_of_block_[block] == kNoRow ||
       view.n_used != shape_.n_expert_used) {
-    note(fmt::format("layer {}: the engine routes to {} experts where the file says {}", view.layer,
+    note(fmt::format("layer {}: the engine routes to {} experts where the file says {}", block,
                      view.n_used, shape_.n_expert_used));
     return;
   }
-  const std::size_t row = row_of_block_[view.layer];
+  const std::size_t row = row_of_block_[block];
   for (std::size_t t = 0; t < view.n_token; ++t) add_token(view, row, t);
 }
 
@@ -68,14 +69,15 @@ void Collector::add_token(const RoutingView& view, std::size_t row, std::size_t 
   auto weights = view.weights.subspan(t * n_used, n_used);
   for (const auto id : ids) {
     if (id >= 0 && static_cast<std::uint32_t>(id) < shape_.n_expert) continue;
-    note(
-        fmt::format("layer {}: the engine chose expert {} of {}", view.layer, id, shape_.n_expert));
+    note(fmt::format("layer {}: the engine chose expert {} of {}", view.layer.value, id,
+                     shape_.n_expert));
     return;
   }
   if (options_.router_temperature != 1.0) {
     std::copy(weights.begin(), weights.end(), tempered_.begin());
     if (const auto least = std::min_element(weights.begin(), weights.end()); *least < 0.0F) {
-      note(fmt::format("layer {}: a router weight of {} has no temperature", view.layer, *least));
+      note(fmt::format("layer {}: a router weight of {} has no temperature", view.layer.value,
+                       *least));
       return;
     }
     temper(tempered_, options_.router_temperature);

@@ -24,7 +24,7 @@ class RoutingTrace : public RoutingObserver {
 
  private:
   struct Report {
-    std::uint32_t layer = 0;
+    LayerId layer;
     std::uint32_t first_token = 0;
     std::uint32_t n_token = 0;
     std::uint32_t n_used = 0;

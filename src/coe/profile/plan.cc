@@ -22,7 +22,7 @@ Status check_same_layers(const EngineInfo& info, const MoeModel& parent) {
   bool same = info.n_expert == parent.n_expert && info.n_expert_used == parent.n_expert_used &&
               info.moe_layers.size() == parent.layers.size();
   for (std::size_t i = 0; same && i < parent.layers.size(); ++i)
-    same = info.moe_layers[i] == parent.layers[i].id.value;
+    same = info.moe_layers[i] == parent.layers[i].id;
   if (same) return {};
   return fail(
       Code::kMismatch,

@@ -32,7 +32,7 @@ std::size_t token_bytes(std::size_t n_candidate, bool two_grams) {
 // Keeps what the engine tells of the layers of one sweep.
 class Collector : public CandidateObserver {
  public:
-  Collector(std::map<std::uint32_t, LayerCandidates> layers, std::size_t n_token)
+  Collector(std::map<LayerId, LayerCandidates> layers, std::size_t n_token)
       : layers_(std::move(layers)) {
     for (auto& [id, layer] : layers_) {
       const std::size_t m = layer.n_candidate;
@@ -64,11 +64,11 @@ class Collector : public CandidateObserver {
     }
   }
 
-  const LayerCandidates& layer(std::uint32_t id) const { return layers_.at(id); }
-  void drop(std::uint32_t id) { layers_.erase(id); }
+  const LayerCandidates& layer(LayerId id) const { return layers_.at(id); }
+  void drop(LayerId id) { layers_.erase(id); }
 
  private:
-  std::map<std::uint32_t, LayerCandidates> layers_;
+  std::map<LayerId, LayerCandidates> layers_;
 };
 
 class Run {
@@ -141,7 +141,7 @@ Result<ScoreTable> Run::run(const Corpus& corpus, const ReconOptions& options) {
 }
 
 Status Run::sweep(std::size_t first, std::size_t count) {
-  std::map<std::uint32_t, LayerCandidates> layers;
+  std::map<LayerId, LayerCandidates> layers;
   CandidateRequest request;
   for (std::size_t i = first; i < first + count; ++i) {
     const auto id = model_.layers[i].id;
@@ -151,21 +151,22 @@ Status Run::sweep(std::size_t first, std::size_t count) {
     layer.n_candidate = engine_.info().n_candidate;
     layer.n_embd = model_.n_embd;
     layer.has_norm = has_output_norm(model_);
-    auto& squares = request.layers[id.value];
+    auto& squares = request.layers[id];
     if (layer.has_norm) {
       COE_TRY(auto norm, read_output_norm(file_, model_, id));
       layer.norm_eps = norm.eps;
       for (const float weight : norm.weights) squares.push_back(weight * weight);
     }
-    layers.emplace(id.value, std::move(layer));
+    layers.emplace(id, std::move(layer));
   }
   Collector collector(std::move(layers), n_token_);
   request.observer = &collector;
   COE_TRY_STATUS(decode(request));
   for (std::size_t i = first; i < first + count; ++i) {
-    const auto id = model_.layers[i].id.value;
+    const auto id = model_.layers[i].id;
     if (auto status = score(i, collector.layer(id)); !status)
-      return tl::unexpected<Error>(std::move(status).error().context(fmt::format("layer {}", id)));
+      return tl::unexpected<Error>(
+          std::move(status).error().context(fmt::format("layer {}", id.value)));
     collector.drop(id);
     observer_.progress("eliminate", i + 1, model_.layers.size(), "layers");
   }

@@ -59,7 +59,7 @@ DomainEval eval_from_json(const Json& j) {
 Json to_json(const SliceCheck& check) {
   Json layers = Json::array();
   for (const auto& d : check.layers)
-    layers.push_back({{"layer", d.layer},
+    layers.push_back({{"layer", d.layer.value},
                       {"n_token", d.n_token},
                       {"score", d.score},
                       {"n_near_tie", d.n_near_tie},
@@ -84,7 +84,7 @@ SliceCheck check_from_json(const Json& j) {
   check.kl_mean = j.at("kl");
   check.logit_diff_max = j.at("logit_diff_max");
   for (const auto& d : j.at("layers"))
-    check.layers.push_back({d.at("layer"), d.at("n_token"), d.at("score"), d.at("n_near_tie"),
+    check.layers.push_back({LayerId{d.at("layer")}, d.at("n_token"), d.at("score"), d.at("n_near_tie"),
                             d.at("n_other_choice"), d.at("weight"), d.at("output")});
   return check;
 }

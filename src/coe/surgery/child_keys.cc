@@ -63,7 +63,7 @@ Edits slice_edits(const MoeModel& model, const KeepMask& mask) {
 
 // The mask as it is embedded: complete, whatever form it was read from.
 Result<KeepMask> native_mask(const KeepMask& mask, const MoeModel& model) {
-  COE_TRY(auto native, KeepMask::create(model.n_expert, mask.layers()));
+  COE_TRY(auto native, KeepMask::of(model.n_expert, mask.layers()));
   native.parent = model.id;
   native.passes = mask.passes;
   return native;

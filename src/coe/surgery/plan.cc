@@ -42,7 +42,7 @@ bool has_fused_top_k(std::uint32_t n_expert) {
 }
 
 // The lowest ids, as many in each group as the mask keeps elsewhere.
-std::vector<ExpertId> lowest_ids(const KeepMask& mask, const MoeModel& model) {
+ExpertSet lowest_ids(const KeepMask& mask, const MoeModel& model) {
   const std::uint32_t n_live = kept_groups(mask, model);
   const std::uint32_t n_each = mask.n_keep() / n_live;
   const std::uint32_t group_size = model.n_expert / std::max(model.n_expert_group, 1U);
@@ -67,7 +67,7 @@ Result<KeepMask> mask_of_child(const KeepMask& mask, const MoeModel& model, bool
           layer.id.value, mask.n_keep()));
     }
   }
-  COE_TRY(auto complete, KeepMask::create(mask.n_expert(), std::move(layers)));
+  COE_TRY(auto complete, KeepMask::of(mask.n_expert(), std::move(layers)));
   complete.passes = mask.passes;
   return complete;
 }
@@ -112,12 +112,11 @@ class Planner {
 
   Status plan_layer(const MoeLayer& layer) {
     const auto& kept = mask_.layers().at(layer.id);  // mask_of_child: every layer is there
-    std::vector<std::uint32_t> experts;
-    for (const ExpertId id : kept) experts.push_back(id.value);
-    std::vector<std::uint32_t> chunks;
-    for (const auto id : experts)
-      if (id % model_.n_chunk_expert == 0) chunks.push_back(id / model_.n_chunk_expert);
-    for (const ExpertTensor& tensor : layer.experts) cut(tensor, experts, model_.n_expert);
+    std::vector<ExpertId> chunks;
+    for (const ExpertId id : kept)
+      if (id.value % model_.n_chunk_expert == 0)
+        chunks.push_back(ExpertId{id.value / model_.n_chunk_expert});
+    for (const ExpertTensor& tensor : layer.experts) cut(tensor, kept, model_.n_expert);
     for (const ExpertTensor& tensor : layer.chunks)
       cut(tensor, chunks, model_.n_expert / model_.n_chunk_expert);
     if (options_.mode == SurgeryMode::kZero) COE_TRY_STATUS(close_router(layer, kept));
@@ -125,8 +124,8 @@ class Planner {
     return {};
   }
 
-  // Keeps the slabs `ids` of the `n_slab` in a tensor.
-  void cut(const ExpertTensor& tensor, std::span<const std::uint32_t> ids, std::uint32_t n_slab) {
+  // Keeps the slabs `ids`, of experts or chunks, of the `n_slab` in a tensor.
+  void cut(const ExpertTensor& tensor, const ExpertSet& ids, std::uint32_t n_slab) {
     const auto& info = source(tensor.tensor);
     const std::uint64_t start = parent_.position(info);
     TensorPlan plan{tensor.tensor, {}, {}, true};
@@ -141,10 +140,10 @@ class Planner {
     };
     if (options_.mode == SurgeryMode::kZero) {
       for (std::uint32_t slab = 0; slab < n_slab; ++slab)
-        add(slab, std::ranges::binary_search(ids, slab) ? ByteRange::Source::kParent
-                                                        : ByteRange::Source::kZeros);
+        add(slab,
+            ids.contains(ExpertId{slab}) ? ByteRange::Source::kParent : ByteRange::Source::kZeros);
     } else {
-      for (const auto slab : ids) add(slab, ByteRange::Source::kParent);
+      for (const ExpertId slab : ids) add(slab.value, ByteRange::Source::kParent);
       auto& shape = infos_[tensor.tensor];
       shape.ne[shape.n_dims - 1] = ids.size();
     }
@@ -152,7 +151,7 @@ class Planner {
   }
 
   // Rewrites the bias that decides selection: removed experts can no longer win.
-  Status close_router(const MoeLayer& layer, std::span<const ExpertId> kept) {
+  Status close_router(const MoeLayer& layer, const ExpertSet& kept) {
     std::size_t n_closed = 0;
     for (const ExpertTensor& tensor : layer.experts) {
       const auto& info = source(tensor.tensor);
@@ -165,7 +164,7 @@ class Planner {
                     "use --mode slice");
       COE_TRY(auto bytes, parent_.read_all(info));
       for (std::uint32_t id = 0; id < model_.n_expert; ++id)
-        if (!std::ranges::binary_search(kept, ExpertId{id}))
+        if (!kept.contains(ExpertId{id}))
           std::memcpy(bytes.data() + id * sizeof(float), &kUnroutable, sizeof(float));
       plans_[tensor.tensor] = {tensor.tensor, {}, std::move(bytes), true};
       ++n_closed;
@@ -185,8 +184,8 @@ class Planner {
     return model_.gating != Gating::kSoftmax && name.find(".exp_probs_b") != std::string_view::npos;
   }
 
-  Status rewrite_table(const MoeLayer& layer, std::span<const ExpertId> kept) {
-    COE_TRY(const auto order, substitutes(parent_, model_, layer, kept));
+  Status rewrite_table(const MoeLayer& layer, const ExpertSet& kept) {
+    COE_TRY(const auto order, substitutes(parent_, model_, layer, kept.ids()));
     const auto& info = source(*layer.token_table);
     std::vector<std::int32_t> ids(info.n_bytes / sizeof(std::int32_t));
     COE_TRY_STATUS(parent_.read(info, 0, std::as_writable_bytes(std::span(ids))));
@@ -203,9 +202,7 @@ class Planner {
       substitute_row(row, order);
       if (options_.mode == SurgeryMode::kZero) continue;  // ids stay as they are
       for (auto& id : row)
-        id = static_cast<std::int32_t>(
-            std::ranges::lower_bound(kept, ExpertId{static_cast<std::uint32_t>(id)}) -
-            kept.begin());
+        id = static_cast<std::int32_t>(kept.position(ExpertId{static_cast<std::uint32_t>(id)}));
     }
     const auto bytes = std::as_bytes(std::span(ids));
     plans_[*layer.token_table] = {*layer.token_table, {}, {bytes.begin(), bytes.end()}, true};

@@ -67,7 +67,7 @@ void add_pieces(std::vector<Piece>& out, Piece whole, std::uint64_t block_bytes)
 }
 
 // Slabs of a cut tensor that the child keeps, ascending.
-std::vector<std::uint32_t> kept_slabs(const std::vector<ExpertId>& kept, std::uint32_t n_expert,
+std::vector<std::uint32_t> kept_slabs(const ExpertSet& kept, std::uint32_t n_expert,
                                       std::uint32_t n_slab) {
   const std::uint32_t size = n_expert / n_slab;  // 1, or experts in a chunk
   std::vector<std::uint32_t> slabs;

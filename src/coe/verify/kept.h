@@ -4,7 +4,7 @@
 #include "coe/base/result.h"
 #include "coe/gguf/reader.h"
 #include "coe/mask/keep_mask.h"
-#include "coe/moe/ids.h"
+#include "coe/moe/kept_experts.h"
 #include "coe/moe/model.h"
 #include "coe/verify/findings.h"
 #include "coe/verify/structure.h"

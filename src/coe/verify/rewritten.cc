@@ -33,27 +33,23 @@ Result<std::vector<T>> read_values(const gguf::GgufFile& file, const gguf::Tenso
 
 // What is wrong with the entry that was expert `old` and is `now`, if anything. `row`: the token's
 // experts in the child.
-std::optional<std::string> judge_entry(std::int32_t old, std::int32_t now,
-                                       std::span<const ExpertId> kept, const CutForm& form,
-                                       std::span<const std::int32_t> row) {
+std::optional<std::string> judge_entry(std::int32_t old, std::int32_t now, const ExpertSet& kept,
+                                       const CutForm& form, std::span<const std::int32_t> row) {
   const auto n_id = form.zero ? std::int32_t{0} : static_cast<std::int32_t>(kept.size());
-  const auto found = std::ranges::lower_bound(kept, ExpertId{static_cast<std::uint32_t>(old)});
-  const bool is_kept = old >= 0 && found != kept.end() && found->value == std::uint32_t(old);
-  if (is_kept) {
-    const auto expected = form.zero ? old : static_cast<std::int32_t>(found - kept.begin());
+  const auto id = [](std::int32_t value) { return ExpertId{static_cast<std::uint32_t>(value)}; };
+  if (old >= 0 && kept.contains(id(old))) {
+    const auto expected = form.zero ? old : static_cast<std::int32_t>(kept.position(id(old)));
     if (now == expected) return std::nullopt;
     return fmt::format("names expert {} instead of {} (the parent's {})", now, expected, old);
   }
-  const bool valid = form.zero ? now >= 0 && std::ranges::binary_search(
-                                                 kept, ExpertId{static_cast<std::uint32_t>(now)})
-                               : now >= 0 && now < n_id;
+  const bool valid = now >= 0 && (form.zero ? kept.contains(id(now)) : now < n_id);
   if (!valid) return fmt::format("names expert {}, which is none of the kept", now);
   if (std::ranges::count(row, now) > 1) return fmt::format("names expert {} twice", now);
   return std::nullopt;
 }
 
 Status check_table(const gguf::GgufFile& parent, const gguf::GgufFile& child,
-                   const TensorPair& pair, std::span<const ExpertId> kept, const CutForm& form,
+                   const TensorPair& pair, const ExpertSet& kept, const CutForm& form,
                    Findings& findings) {
   COE_TRY(const auto old, read_values<std::int32_t>(parent, *pair.parent));
   COE_TRY(const auto now, read_values<std::int32_t>(child, *pair.child));
@@ -77,7 +73,7 @@ Status check_table(const gguf::GgufFile& parent, const gguf::GgufFile& child,
 }
 
 Status check_bias(const gguf::GgufFile& parent, const gguf::GgufFile& child, const TensorPair& pair,
-                  std::span<const ExpertId> kept, Findings& findings) {
+                  const ExpertSet& kept, Findings& findings) {
   if (gguf::traits(pair.child->type).name != "F32") {
     findings.add(pair.child->name, "is not F32, so it cannot close a router");
     return {};
@@ -85,7 +81,7 @@ Status check_bias(const gguf::GgufFile& parent, const gguf::GgufFile& child, con
   COE_TRY(const auto old, read_values<std::uint32_t>(parent, *pair.parent));  // bits of the floats
   COE_TRY(const auto now, read_values<std::uint32_t>(child, *pair.child));
   for (std::uint32_t id = 0; id < now.size(); ++id) {
-    const bool is_kept = std::ranges::binary_search(kept, ExpertId{id});
+    const bool is_kept = kept.contains(ExpertId{id});
     if (is_kept && now[id] != old[id])
       findings.add(pair.child->name, fmt::format("kept expert {} has another bias", id));
     if (!is_kept && !(std::bit_cast<float>(now[id]) <= kFarBelow))

@@ -4,19 +4,17 @@
 
 #include "coe/gguf/reader.h"
 #include "coe/moe/ids.h"
+#include "coe/moe/kept_experts.h"
 #include "coe/moe/model.h"
 #include "coe/verify/findings.h"
 
 #include <array>
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string_view>
 #include <vector>
 
 namespace coe {
-
-using KeptExperts = std::map<LayerId, std::vector<ExpertId>>;
 
 // What kind of cut the child's header claims to be.
 struct CutForm {
