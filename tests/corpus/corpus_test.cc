@@ -1,8 +1,8 @@
 #include "coe/corpus/corpus.h"
 
 #include "coe/base/file.h"
+#include "coe/base/lines.h"
 #include "coe/base/result.h"
-#include "coe/corpus/lines.h"
 #include "coe/corpus/text_spec.h"
 
 #include "support/expect.h"

@@ -6,11 +6,13 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <memory>
 #include <string>
 
 namespace coe {
 namespace {
 
+using coe::testing::expect_error;
 using coe::testing::expect_ok;
 using coe::testing::TempDir;
 using coe::testing::value_of;
@@ -59,22 +61,75 @@ TEST(OutcomeLine, OtherLinesHoldNone) {
     EXPECT_FALSE(parse_outcome_line(other)) << other;
 }
 
-TEST(WebJournal, GoesOnAfterAKill) {
-  const TempDir dir;
-  const auto path = dir / "outcomes.jsonl";
-  expect_ok(value_of(WebJournal::open(path, false))->add("one", failed()));
-  std::ofstream(path, std::ios::app) << R"({"schema":"coe.web-out)";  // killed here
-  expect_ok(value_of(WebJournal::open(path, false))->add("two", WebOutcome{}));
+class WebJournalTest : public ::testing::Test {
+ protected:
+  Result<std::unique_ptr<WebJournal>> open(bool restart = false,
+                                           const std::string& suite = "xxh3:1") const {
+    return WebJournal::open(path_, suite, restart);
+  }
+  void write(const std::string& text) const { std::ofstream(path_, std::ios::binary) << text; }
+
+  TempDir dir_;
+  Path path_ = dir_ / "outcomes.jsonl";
+};
+
+TEST_F(WebJournalTest, GoesOnAfterAKill) {
+  expect_ok(value_of(open())->add("one", failed()));
+  std::ofstream(path_, std::ios::app) << R"({"schema":"coe.web-out)";  // killed here
+  expect_ok(value_of(open())->add("two", WebOutcome{}));
   {
-    const auto journal = value_of(WebJournal::open(path, false));
+    const auto journal = value_of(open());
     ASSERT_NE(journal->find("one"), nullptr);
     EXPECT_FALSE(journal->find("one")->passed());
     ASSERT_NE(journal->find("two"), nullptr);
     EXPECT_TRUE(journal->find("two")->passed());
     EXPECT_EQ(journal->find("three"), nullptr);
   }
-  EXPECT_EQ(value_of(WebJournal::open(path, true))->find("one"), nullptr);
-  EXPECT_EQ(value_of(WebJournal::open({}, false))->find("one"), nullptr);
+  EXPECT_EQ(value_of(open(true))->find("one"), nullptr);
+  EXPECT_EQ(value_of(WebJournal::open({}, "xxh3:1", false))->find("one"), nullptr);
+}
+
+TEST_F(WebJournalTest, BeginsWithTheSuite) {
+  expect_ok(value_of(open())->add("one", failed()));
+  EXPECT_EQ(value_of(read_text(path_)),
+            "{\"schema\":\"coe.web-outcomes.journal/1\",\"suite\":\"xxh3:1\"}\n" +
+                outcome_line("one", failed()));
+  // Outcomes of another suite could never count.
+  EXPECT_EQ(value_of(open(false, "xxh3:2"))->find("one"), nullptr);
+  EXPECT_EQ(value_of(read_text(path_)),
+            "{\"schema\":\"coe.web-outcomes.journal/1\",\"suite\":\"xxh3:2\"}\n");
+}
+
+// As files were written before they had a header: a newline before each line as well, and lines
+// that kills left unfinished.
+TEST_F(WebJournalTest, GoesOnWithAnOldFile) {
+  const auto old = "\n" + outcome_line("one", failed()) + "\n{\"schema\":\"coe.web-out\n" +
+                   outcome_line("two", WebOutcome{}) + "\n" + outcome_line("one", WebOutcome{});
+  write(old + "\n{\"schema\"");
+  expect_ok(value_of(open())->add("three", failed()));
+  EXPECT_EQ(value_of(read_text(path_)), old + "\n" + outcome_line("three", failed()));
+  const auto journal = value_of(open());
+  ASSERT_NE(journal->find("one"), nullptr);
+  EXPECT_FALSE(journal->find("one")->passed());  // the first counts
+  ASSERT_NE(journal->find("two"), nullptr);
+  ASSERT_NE(journal->find("three"), nullptr);
+}
+
+TEST_F(WebJournalTest, RefusesWhatIsNoJournal) {
+  for (const auto* text : {"precious\n", "{}\n", "[]\n", "{\"schema\":\"coe.web-outcomes/1\"}\n",
+                           "{\"schema\":\"coe.web-outcomes.journal/1\",\"suite\":1}\n"}) {
+    write(text);
+    expect_error(open(), Code::kCorrupt, "outcomes.jsonl:1: no journal of coe");
+    EXPECT_EQ(value_of(read_text(path_)), text);
+  }
+  value_of(open(true));
+  std::ofstream(path_, std::ios::app) << "{}\n";
+  expect_error(open(), Code::kCorrupt, "outcomes.jsonl:2: no outcome of a page");
+}
+
+TEST_F(WebJournalTest, HasOneWriter) {
+  const auto first = value_of(open());
+  expect_error(open(), Code::kExists, "another process is writing it");
 }
 
 }  // namespace

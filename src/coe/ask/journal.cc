@@ -1,19 +1,15 @@
 #include "coe/ask/journal.h"
 
 #include "coe/base/json.h"
-#include "coe/corpus/lines.h"
+#include "coe/base/lines.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <array>
-#include <fcntl.h>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
-#include <sys/file.h>
-#include <unistd.h>
 #include <utility>
 
 namespace coe {
@@ -51,8 +47,7 @@ std::string entry_line(std::uint64_t question, const JournalEntry& entry) {
 }
 
 auto bad_line(const Path& path, std::uint64_t number, std::string_view why) {
-  return fail(Code::kCorrupt, fmt::format("{}:{}: {}", path.string(), number, why),
-              "remove the journal, or start again with --force");
+  return tl::unexpected(bad_journal_line(path, number, why));
 }
 
 // The library throws where a member is missing or of another type.
@@ -112,8 +107,8 @@ Result<JournalHeader> parse_header(const Json& json, const Path& path) {
   return *std::move(found);
 }
 
-// `text` ends with a newline, or is empty.
 Result<JournalContents> parse_journal(std::string_view text, const Path& path) {
+  if (text.empty()) return bad_line(path, 1, "no journal of coe");
   JournalContents out;
   LineReader lines(text);
   while (const auto line = lines.next()) {
@@ -129,11 +124,6 @@ Result<JournalContents> parse_journal(std::string_view text, const Path& path) {
     out.entries[entry->first] = std::move(entry->second);
   }
   return out;
-}
-
-// What a kill left of a last line does not count.
-std::string_view whole_lines(std::string_view text) {
-  return text.substr(0, text.rfind('\n') + 1);  // npos + 1 is 0
 }
 
 }  // namespace
@@ -162,19 +152,15 @@ Outcome outcome_of(const ChatAnswer& answer) {
 }
 
 Result<JournalContents> read_journal(const Path& path) {
-  COE_TRY(const auto text, read_text(path));
-  const auto whole = whole_lines(text);
-  if (whole.empty()) return bad_line(path, 1, "no journal of coe");
-  return parse_journal(whole, path);
+  COE_TRY(const auto text, read_journal_lines(path));
+  return parse_journal(text, path);
 }
 
 Status check_header(const JournalHeader& found, const JournalHeader& wanted, const Path& path,
                     std::string_view hint) {
-  const auto differs = [&](std::string_view what, const std::string& there,
-                           const std::string& here) {
-    return fail(Code::kMismatch,
-                fmt::format("{}: begun with other {} ({} vs {})", path.string(), what, there, here),
-                std::string(hint));
+  const auto differs = [&](std::string_view things, const std::string& there,
+                           const std::string& here) -> Status {
+    return tl::unexpected(journal_mismatch(path, things, there, here, hint));
   };
   if (found.questions != wanted.questions || found.n_question != wanted.n_question)
     return differs("questions", fmt::format("{} of them, {}", found.n_question, found.questions),
@@ -187,36 +173,21 @@ Status check_header(const JournalHeader& found, const JournalHeader& wanted, con
 }
 
 Result<Journal> Journal::open(const Path& path, const JournalHeader& header, bool restart) {
-  Journal journal;
-  journal.path_ = path;
-  journal.file_ = Descriptor(::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666));
-  if (journal.file_.get() < 0) return tl::unexpected(io_error(path, "open"));
-  if (::flock(journal.file_.get(), LOCK_EX | LOCK_NB) != 0)
-    return fail(Code::kExists, fmt::format("{}: another process is writing it", path.string()),
-                "wait for it to end, or choose another folder");
-  COE_TRY_STATUS(journal.read(header, restart));
+  COE_TRY(auto file, JournalFile::open(path));
+  Journal journal(std::move(file));
+  if (restart || journal.file_.text().empty()) {
+    COE_TRY_STATUS(journal.file_.begin(header_line(header)));
+    return journal;
+  }
+  COE_TRY(auto contents, parse_journal(journal.file_.text(), path));
+  COE_TRY_STATUS(check_header(contents.header, header, path,
+                              "choose another folder, or start again with --force"));
+  journal.entries_ = std::move(contents.entries);
   return journal;
 }
 
-Status Journal::read(const JournalHeader& header, bool restart) {
-  COE_TRY(const auto text, read_text(path_));
-  const auto whole = restart ? std::string_view() : whole_lines(text);
-  if (whole.size() < text.size() && ::ftruncate(file_.get(), static_cast<off_t>(whole.size())) != 0)
-    return tl::unexpected(io_error(path_, "truncate"));
-  if (whole.empty()) return append(header_line(header));
-  COE_TRY(auto contents, parse_journal(whole, path_));
-  entries_ = std::move(contents.entries);
-  return check_header(contents.header, header, path_,
-                      "choose another folder, or start again with --force");
-}
-
-Status Journal::append(const std::string& line) {
-  COE_TRY_STATUS(write_all(file_.get(), std::as_bytes(std::span(line)), path_));
-  return ::fsync(file_.get()) == 0 ? Status() : Status(tl::unexpected(io_error(path_, "flush")));
-}
-
 Status Journal::add(std::uint64_t question, JournalEntry entry) {
-  COE_TRY_STATUS(append(entry_line(question, entry)));
+  COE_TRY_STATUS(file_.append(entry_line(question, entry)));
   entries_[question] = std::move(entry);
   return {};
 }

@@ -4,14 +4,15 @@
 #pragma once
 
 #include "coe/answer/answerer.h"
-#include "coe/base/descriptor.h"
 #include "coe/base/file.h"
 #include "coe/base/result.h"
+#include "coe/journal/journal_file.h"
 
 #include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace coe {
 
@@ -62,12 +63,9 @@ class Journal {
   Status add(std::uint64_t question, JournalEntry entry);
 
  private:
-  Journal() = default;
-  Status read(const JournalHeader& header, bool restart);
-  Status append(const std::string& line);
+  explicit Journal(JournalFile file) : file_(std::move(file)) {}
 
-  Path path_;
-  Descriptor file_;  // holds the lock
+  JournalFile file_;
   std::map<std::uint64_t, JournalEntry> entries_;
 };
 

@@ -1,10 +1,10 @@
 #include "coe/corpus/corpus.h"
 
 #include "coe/base/file.h"
+#include "coe/base/lines.h"
 #include "coe/base/printable.h"
 #include "coe/base/result.h"
 #include "coe/corpus/json_line.h"
-#include "coe/corpus/lines.h"
 #include "coe/corpus/select.h"
 #include "coe/corpus/text_spec.h"
 

@@ -1,7 +1,7 @@
 #include "coe/corpus/pieces.h"
 
+#include "coe/base/lines.h"
 #include "coe/base/utf8.h"
-#include "coe/corpus/lines.h"
 
 #include <algorithm>
 #include <array>

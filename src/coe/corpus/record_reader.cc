@@ -1,7 +1,7 @@
 #include "coe/corpus/record_reader.h"
 
+#include "coe/base/lines.h"
 #include "coe/base/result.h"
-#include "coe/corpus/lines.h"
 
 #include <algorithm>
 #include <cstddef>

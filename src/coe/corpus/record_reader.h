@@ -1,8 +1,8 @@
 // The records of a file as they are published: JSON Lines, or one JSON array of objects.
 #pragma once
 
+#include "coe/base/lines.h"
 #include "coe/base/result.h"
-#include "coe/corpus/lines.h"
 
 #include <cstddef>
 #include <cstdint>

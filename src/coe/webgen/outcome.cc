@@ -1,12 +1,9 @@
 #include "coe/webgen/outcome.h"
 
 #include "coe/base/json.h"
+#include "coe/base/lines.h"
 
 #include <nlohmann/json.hpp>
-
-#include <fcntl.h>
-#include <span>
-#include <sstream>
 
 namespace coe {
 
@@ -15,6 +12,55 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr std::string_view kSchema = "coe.web-outcomes/1";
+constexpr std::string_view kJournalSchema = "coe.web-outcomes.journal/1";
+
+std::string header_line(std::string_view suite) {
+  return json_line(Json{{"schema", kJournalSchema}, {"suite", suite}});
+}
+
+// Digest of the suite; nothing for a line that is no header.
+std::optional<std::string> parse_header_line(std::string_view line) {
+  const auto json = Json::parse(line, nullptr, false);
+  try {  // the library throws where a member is missing or of another type
+    if (json.at("schema").get<std::string>() != kJournalSchema) return {};
+    return json.at("suite").get<std::string>();
+  } catch (const Json::exception&) {
+    return {};
+  }
+}
+
+using Known = std::map<std::string, WebOutcome>;
+
+// Files from before there was a header begin with an empty line, and may hold lines that a kill
+// left unfinished, anywhere.
+Known read_old_journal(std::string_view text) {
+  Known known;
+  LineReader lines(text);
+  while (const auto line = lines.next())
+    if (auto found = parse_outcome_line(line->text)) known.insert(*std::move(found));
+  return known;
+}
+
+// Nothing where there is nothing of this suite.
+Result<std::optional<Known>> read_journal(const JournalFile& file, std::string_view suite) {
+  const auto bad_line = [&](const Line& line, std::string_view why) {
+    return tl::unexpected(bad_journal_line(file.path(), line.number, why));
+  };
+  if (file.text().starts_with('\n')) return read_old_journal(file.text());
+  LineReader lines(file.text());
+  const auto first = lines.next();
+  if (!first) return std::nullopt;
+  const auto header = parse_header_line(first->text);
+  if (!header) return bad_line(*first, "no journal of coe");
+  if (*header != suite) return std::nullopt;
+  Known known;
+  while (const auto line = lines.next()) {
+    auto found = parse_outcome_line(line->text);
+    if (!found) return bad_line(*line, "no outcome of a page");
+    known.insert(*std::move(found));
+  }
+  return known;
+}
 
 }  // namespace
 
@@ -55,20 +101,20 @@ std::optional<std::pair<std::string, WebOutcome>> parse_outcome_line(std::string
   }
 }
 
-Result<std::unique_ptr<WebJournal>> WebJournal::open(const Path& path, bool restart) {
+Result<std::unique_ptr<WebJournal>> WebJournal::open(const Path& path, std::string_view suite,
+                                                     bool restart) {
   std::unique_ptr<WebJournal> out(new WebJournal);
   if (path.empty()) return out;
-  out->path_ = path;
+  COE_TRY(out->file_, JournalFile::open(path));
+  std::optional<Known> known;
   if (!restart) {
-    const auto text = read_text(path);
-    if (!text && text.error().code != Code::kNotFound) return tl::unexpected(text.error());
-    std::istringstream lines(text ? *text : std::string());
-    for (std::string line; std::getline(lines, line);)
-      if (auto found = parse_outcome_line(line)) out->known_.insert(*std::move(found));
+    COE_TRY(known, read_journal(*out->file_, suite));
   }
-  out->file_ = Descriptor(::open(
-      path.c_str(), O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC | (restart ? O_TRUNC : 0), 0644));
-  if (out->file_.get() < 0) return tl::unexpected(io_error(path, "open"));
+  if (known) {
+    out->known_ = *std::move(known);
+  } else {
+    COE_TRY_STATUS(out->file_->begin(header_line(suite)));
+  }
   return out;
 }
 
@@ -78,11 +124,9 @@ const WebOutcome* WebJournal::find(const std::string& key) const {
 }
 
 Status WebJournal::add(std::string_view key, const WebOutcome& outcome) {
-  if (file_.get() < 0) return {};
+  if (!file_) return {};
   const std::scoped_lock lock(mutex_);
-  // A newline first: a kill may have left half a line.
-  const auto line = "\n" + outcome_line(key, outcome);
-  return write_all(file_.get(), std::as_bytes(std::span(line)), path_);
+  return file_->append(outcome_line(key, outcome));
 }
 
 }  // namespace coe

@@ -2,9 +2,9 @@
 // killed at any moment and goes on where it was.
 #pragma once
 
-#include "coe/base/descriptor.h"
 #include "coe/base/file.h"
 #include "coe/base/result.h"
+#include "coe/journal/journal_file.h"
 #include "coe/webgen/trial.h"
 
 #include <cstddef>
@@ -34,27 +34,28 @@ struct WebOutcome {
 
 // `key`: what the outcome is of.
 std::string outcome_line(std::string_view key, const WebOutcome& outcome);
-// Key and outcome; nothing for a line that holds none, as a kill may have left the last.
+// Key and outcome; nothing for a line that holds none.
 std::optional<std::pair<std::string, WebOutcome>> parse_outcome_line(std::string_view line);
 
 class WebJournal {
  public:
-  // `path` empty: nothing is known and nothing kept. `restart`: what the file holds is forgotten.
-  // Errors: kIo.
-  static Result<std::unique_ptr<WebJournal>> open(const Path& path, bool restart);
+  // `path` empty: nothing is known and nothing kept. Outcomes count for one suite, of which `suite`
+  // is the digest: what the file holds of another is forgotten, as is all with `restart`. Errors:
+  // kExists when another process has the file open; kCorrupt, with the line; kIo.
+  static Result<std::unique_ptr<WebJournal>> open(const Path& path, std::string_view suite,
+                                                  bool restart);
 
-  // Of what the file held when it was opened; of several the first.
+  // Among those that the file held when it was opened; of several the first.
   const WebOutcome* find(const std::string& key) const;
-  // By several threads. Errors: kIo.
+  // Returns when it is on disk. May be called by several threads. Errors: kIo.
   Status add(std::string_view key, const WebOutcome& outcome);
 
  private:
   WebJournal() = default;
 
-  Path path_;
-  Descriptor file_;
+  std::optional<JournalFile> file_;
   std::map<std::string, WebOutcome> known_;
-  std::mutex mutex_;
+  std::mutex mutex_;  // guards the file
 };
 
 }  // namespace coe

@@ -42,7 +42,7 @@ Result<WebOutcome> outcome_of(const WebTask& task, const WebAttempt& attempt, Tr
 Result<std::vector<WebOutcome>> try_all(const WebSuite& suite, std::span<const WebAttempt> attempts,
                                         const WebRunOptions& options, Observer& observer) {
   if (!options.pictures.empty()) COE_TRY_STATUS(make_folder(options.pictures));
-  COE_TRY(const auto journal, WebJournal::open(options.journal, options.restart));
+  COE_TRY(const auto journal, WebJournal::open(options.journal, suite.digest, options.restart));
   std::vector<WebOutcome> out(attempts.size());
   std::vector<std::string> keys;
   std::vector<std::size_t> due;

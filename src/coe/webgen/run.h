@@ -31,7 +31,8 @@ struct WebRunOptions {
 };
 
 // In the order of `attempts`. Outcomes in the journal count when suite and text are the same.
-// Errors: kEngine where browser or toolchain cannot be started; kCancelled; kIo; kCorrupt.
+// Errors: kEngine where browser or toolchain cannot be started; kCancelled;
+// kIo; those of WebJournal::open.
 Result<std::vector<WebOutcome>> try_all(const WebSuite& suite, std::span<const WebAttempt> attempts,
                                         const WebRunOptions& options, Observer& observer);
 

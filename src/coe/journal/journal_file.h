@@ -1,0 +1,51 @@
+// A file of lines that a run writes while it works, so that it can be killed at any moment and goes
+// on where it was. The first line, the header, says what the journal belongs to. The rooms that
+// keep journals give the lines their meaning.
+#pragma once
+
+#include "coe/base/descriptor.h"
+#include "coe/base/file.h"
+#include "coe/base/result.h"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace coe {
+
+class JournalFile {
+ public:
+  // Opens the file at `path`, or makes an empty one, and locks it until this object is gone. Cuts
+  // off a last line that a kill left unfinished. Errors: kExists when another process has it open;
+  // kIo.
+  static Result<JournalFile> open(const Path& path);
+
+  const Path& path() const { return path_; }
+  // The lines that the file held when it was opened, or since begin().
+  std::string_view text() const { return text_; }
+  // Forgets all that the file holds, and writes `header` as its first line. Errors: kIo.
+  Status begin(std::string_view header);
+  // Adds a line, which ends with its newline. Returns when it is on disk. Errors: kIo.
+  Status append(std::string_view line);
+
+ private:
+  JournalFile() = default;
+  Status mend();
+
+  Path path_;
+  Descriptor file_;  // holds the lock
+  std::string text_;
+};
+
+// The lines of a journal that nobody need have open, without a last one that a kill left
+// unfinished. Errors: kNotFound; kIo.
+Result<std::string> read_journal_lines(const Path& path);
+
+// kCorrupt: line `number` of a journal is not what it should be.
+Error bad_journal_line(const Path& path, std::uint64_t number, std::string_view why);
+
+// kMismatch: the journal belongs to other `things` than the run at hand.
+Error journal_mismatch(const Path& path, std::string_view things, std::string_view found,
+                       std::string_view wanted, std::string_view hint);
+
+}  // namespace coe
