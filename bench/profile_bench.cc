@@ -12,10 +12,10 @@
 #include "coe/engine_llama/wait_policy.h"
 #include "coe/gguf/reader.h"
 #include "coe/moe/model.h"
+#include "coe/process/measured_run.h"
 #include "coe/profile/profile.h"
 
 #include "plain_prefill.h"
-#include "run_child.h"
 #include "timing.h"
 
 #include <CLI/CLI.hpp>
@@ -124,7 +124,7 @@ class Bench {
     for (const Step step : kSteps) {
       auto child = command;
       child.insert(child.end(), {"--only", std::string(step_name(step))});
-      COE_TRY(const auto run, run_child(child));
+      COE_TRY(const auto run, run_measured(child));
       if (run.exit_code != 0)
         return fail(Code::kCheckFailed,
                     fmt::format("{}: exit code {}", step_name(step), run.exit_code));
@@ -146,12 +146,13 @@ class Bench {
     COE_TRY(const auto tokens, engine_->tokenize(all));
     const std::size_t chunk = std::min<std::size_t>(options_.max_tokens, engine_->info().n_ctx);
     for (unsigned i = 0; i < options_.n_run; ++i) {
-      COE_TRY(const auto run,
-              run_child({options_.imatrix.string(), "-m", options_.engine.model.string(), "-f",
-                         text.string(), "-o", out.string(), "--no-ppl", "-c",
-                         fmt::format("{}", chunk), "-b", fmt::format("{}", options_.engine.n_batch),
-                         "-ub", fmt::format("{}", options_.engine.n_batch), "-ngl",
-                         fmt::format("{}", options_.engine.n_gpu_layers)}));
+      COE_TRY(
+          const auto run,
+          run_measured({options_.imatrix.string(), "-m", options_.engine.model.string(), "-f",
+                        text.string(), "-o", out.string(), "--no-ppl", "-c",
+                        fmt::format("{}", chunk), "-b", fmt::format("{}", options_.engine.n_batch),
+                        "-ub", fmt::format("{}", options_.engine.n_batch), "-ngl",
+                        fmt::format("{}", options_.engine.n_gpu_layers)}));
       if (run.exit_code != 0) return fail(Code::kCheckFailed, "llama-imatrix failed");
       imatrix_.push_back(static_cast<double>(tokens.size() - tokens.size() % chunk) / run.seconds);
       fmt::print(stderr, "{} imatrix (with loading): {:.1f} tokens/s\n", i + 1, imatrix_.back());
@@ -288,7 +289,7 @@ class Bench {
   std::unique_ptr<PlainPrefill> plain_;
   std::vector<Slice> slices_;
   std::map<Step, std::vector<double>> rates_;
-  std::map<Step, ChildRun> memory_;
+  std::map<Step, MeasuredRun> memory_;
   std::vector<double> imatrix_;
 };
 

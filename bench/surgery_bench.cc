@@ -5,9 +5,9 @@
 #include "coe/base/result.h"
 #include "coe/base/rng.h"
 #include "coe/base/text.h"
+#include "coe/process/measured_run.h"
 
 #include "cache.h"
-#include "run_child.h"
 #include "timing.h"
 
 #include <CLI/CLI.hpp>
@@ -149,8 +149,8 @@ class Bench {
     return steps;
   }
 
-  Result<ChildRun> run_coe(const std::vector<std::string>& command) const {
-    COE_TRY(auto run, run_child(command));
+  Result<MeasuredRun> run_coe(const std::vector<std::string>& command) const {
+    COE_TRY(auto run, run_measured(command));
     if (run.exit_code != 0)
       return fail(Code::kCheckFailed,
                   fmt::format("{} {}: exit code {}", command[0], command[1], run.exit_code));

@@ -4,7 +4,7 @@
 
 #include "coe/base/descriptor.h"
 #include "coe/base/result.h"
-#include "coe/browser/child_process.h"
+#include "coe/process/child_process.h"
 
 #include <nlohmann/json.hpp>
 

@@ -1,6 +1,6 @@
 #include "coe/browser/sandbox.h"
 
-#include "coe/browser/child_process.h"
+#include "coe/process/child_process.h"
 
 #include <fmt/format.h>
 

@@ -1,9 +1,9 @@
 #include "coe/cli/model_memory.h"
 
 #include "coe/base/descriptor.h"
-#include "coe/base/isolated.h"
 #include "coe/base/machine.h"
 #include "coe/base/rng.h"
+#include "coe/process/isolated.h"
 #include "coe/surgery/plan.h"
 #include "coe/transfer/masks.h"
 

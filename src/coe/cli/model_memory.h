@@ -1,5 +1,5 @@
 // Memory that models take: predicted from their headers, and measured. Both in processes of their
-// own (base/isolated.h): nothing may have opened the engine before.
+// own (process/isolated.h): nothing may have opened the engine before.
 #pragma once
 
 #include "coe/base/observer.h"

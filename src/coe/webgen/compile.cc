@@ -1,8 +1,8 @@
 #include "coe/webgen/compile.h"
 
 #include "coe/base/json.h"
-#include "coe/browser/child_process.h"
 #include "coe/browser/sandbox.h"
+#include "coe/process/child_process.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>

@@ -15,15 +15,24 @@
 
 namespace coe {
 
+// Whose signals a child gets: those of a group that it leads, or those of our terminal as we do.
+enum class ProcessGroup : std::uint8_t { kOwn, kOurs };
+
+struct ChildUsage {
+  int exit_code = 0;                     // 128 + signal when killed
+  std::uint64_t max_resident_bytes = 0;  // with pages of mapped files
+};
+
 class ChildProcess {
  public:
   // `command`: path and arguments. `files`: which of our descriptors it gets under which numbers;
-  // its standard input, output and errors are /dev/null where they are not among them. It leads a
-  // process group. Errors: kNotFound, kIo.
+  // its standard input, output and errors are /dev/null where they are not among them. Errors:
+  // kNotFound, kIo.
   static Result<ChildProcess> start(const std::vector<std::string>& command,
-                                    const std::map<int, int>& files);
+                                    const std::map<int, int>& files,
+                                    ProcessGroup group = ProcessGroup::kOwn);
   ChildProcess(ChildProcess&& other) noexcept
-      : pid_(std::exchange(other.pid_, -1)), ended_(other.ended_) {}
+      : pid_(std::exchange(other.pid_, -1)), group_(other.group_), ended_(other.ended_) {}
   ChildProcess& operator=(ChildProcess&&) = delete;
   ChildProcess(const ChildProcess&) = delete;
   ChildProcess& operator=(const ChildProcess&) = delete;
@@ -32,14 +41,18 @@ class ChildProcess {
   // Memory of its own that it and all below it have, in bytes: resident, but not of files or
   // shared.
   std::uint64_t memory() const;
+  pid_t pid() const { return pid_; }
   // Exit code, or 128 + signal; nothing while it runs.
   std::optional<int> ended();
-  // It and its group, at once; returns when it is gone.
+  // Returns when it has ended. To be called once, while ended() says nothing.
+  ChildUsage wait();
+  // Kills it, and all of the group that it leads, at once; returns when it is gone.
   void kill();
 
  private:
-  explicit ChildProcess(pid_t pid) : pid_(pid) {}
+  ChildProcess(pid_t pid, ProcessGroup group) : pid_(pid), group_(group) {}
   pid_t pid_;
+  ProcessGroup group_;
   std::optional<int> ended_;
 };
 

@@ -1,8 +1,9 @@
-#include "coe/browser/child_process.h"
+#include "coe/process/child_process.h"
 
 #include "coe/base/descriptor.h"
 #include "coe/base/file.h"
 #include "coe/base/machine.h"
+#include "coe/process/wait.h"
 
 #include <fmt/format.h>
 
@@ -23,10 +24,6 @@
 namespace coe {
 
 namespace {
-
-int exit_code_of(int status) {
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
 
 // Parents by process, of all that there are. A name may hold blanks and brackets.
 std::map<pid_t, pid_t> parents() {
@@ -63,7 +60,7 @@ bool write_some(const Descriptor& to, std::string_view& text) {
 }  // namespace
 
 Result<ChildProcess> ChildProcess::start(const std::vector<std::string>& command,
-                                         const std::map<int, int>& files) {
+                                         const std::map<int, int>& files, ProcessGroup group) {
   std::vector<char*> arguments;
   arguments.reserve(command.size() + 1);
   // posix_spawn takes char* and does not write through it.
@@ -85,8 +82,10 @@ Result<ChildProcess> ChildProcess::start(const std::vector<std::string>& command
                                          standard == STDIN_FILENO ? O_RDONLY : O_WRONLY, 0);
   posix_spawnattr_t attributes;
   ::posix_spawnattr_init(&attributes);
-  ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
-  ::posix_spawnattr_setpgroup(&attributes, 0);
+  if (group == ProcessGroup::kOwn) {
+    ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
+    ::posix_spawnattr_setpgroup(&attributes, 0);
+  }
   pid_t pid = -1;
   errno = ::posix_spawn(&pid, command.front().c_str(), &actions, &attributes, arguments.data(),
                         environ);
@@ -95,7 +94,7 @@ Result<ChildProcess> ChildProcess::start(const std::vector<std::string>& command
   ::posix_spawn_file_actions_destroy(&actions);
   ::posix_spawnattr_destroy(&attributes);
   if (!started) return tl::unexpected(error);
-  return ChildProcess(pid);
+  return ChildProcess(pid, group);
 }
 
 std::uint64_t ChildProcess::memory() const {
@@ -119,13 +118,18 @@ std::optional<int> ChildProcess::ended() {
   return ended_;
 }
 
+ChildUsage ChildProcess::wait() {
+  COE_CHECK(pid_ >= 0 && !ended_);
+  rusage usage{};
+  ended_ = exit_code_of(wait_for(pid_, &usage));
+  return {*ended_, static_cast<std::uint64_t>(usage.ru_maxrss) * 1024};
+}
+
 void ChildProcess::kill() {
   if (pid_ < 0) return;
   if (!ended_) {
-    ::kill(-pid_, SIGKILL);
-    int status = 0;
-    while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
-    }
+    ::kill(group_ == ProcessGroup::kOwn ? -pid_ : pid_, SIGKILL);
+    wait_for(pid_);
   }
   pid_ = -1;
 }

@@ -1,11 +1,8 @@
-#include "coe/browser/child_process.h"
-
-#include "coe/browser/sandbox.h"
+#include "coe/process/child_process.h"
 
 #include "support/expect.h"
 #include "support/temp_dir.h"
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <chrono>
@@ -20,7 +17,6 @@ namespace coe {
 namespace {
 
 using namespace std::chrono_literals;
-using ::testing::HasSubstr;
 
 std::vector<std::string> shell(const std::string& script) { return {"/bin/sh", "-c", script}; }
 
@@ -67,26 +63,24 @@ TEST(ChildProcess, IsKilledWithItsGroup) {
   EXPECT_FALSE(std::ifstream(mark).good());
 }
 
-TEST(Sandbox, HasNoNetworkAndNoFilesOfTheHost) {
-  const coe::testing::TempDir dir;
-  std::ofstream(dir / "secret") << "secret";
-  std::ofstream(dir / "shown") << "shown";
-  const auto script =
-      "cat " + (dir / "shown").string() + "; cat " + (dir / "secret").string() +
-      "; ls -A /root/* /home/*/* 2>/dev/null; cat /proc/net/dev | grep -c eth; id -u; touch " +
-      (dir / "shown").string() + " && echo written";
-  const auto command = sandboxed(shell(script), {dir / "shown"});
-  if (!command) GTEST_SKIP() << command.error().message;
-  const auto ran = coe::testing::value_of(run_program(*command, "", {}));
-  EXPECT_EQ(ran.output, "shown0\n1000\n");
-  EXPECT_THAT(ran.errors, HasSubstr("secret: No such file"));
+TEST(ChildProcess, IsWaitedFor) {
+  auto child = coe::testing::value_of(ChildProcess::start(shell("exit 7"), {}));
+  EXPECT_GT(child.pid(), 0);
+  const auto usage = child.wait();
+  EXPECT_EQ(usage.exit_code, 7);
+  EXPECT_GT(usage.max_resident_bytes, 0U);
+  EXPECT_EQ(child.ended(), 7);
 }
 
-TEST(FindProgram, SaysWhatToInstall) {
-  EXPECT_TRUE(find_program("sh", "dash"));
-  const auto none = find_program("no-such-program", "some-package");
-  coe::testing::expect_error(none, Code::kEngine, "no-such-program is not installed");
-  EXPECT_EQ(none.error().hint, "apt install some-package");
+// Without a group of its own it is in ours, and is killed alone.
+TEST(ChildProcess, MayStayInOurGroup) {
+  for (const auto group : {ProcessGroup::kOwn, ProcessGroup::kOurs}) {
+    auto child = coe::testing::value_of(ChildProcess::start({"/bin/sleep", "60"}, {}, group));
+    EXPECT_EQ(::getpgid(child.pid()),
+              group == ProcessGroup::kOwn ? child.pid() : ::getpgid(::getpid()));
+    child.kill();
+    EXPECT_EQ(child.memory(), 0U);
+  }
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "coe/base/isolated.h"
+#include "coe/process/isolated.h"
 
 #include "support/expect.h"
 

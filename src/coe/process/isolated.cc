@@ -1,7 +1,8 @@
-#include "coe/base/isolated.h"
+#include "coe/process/isolated.h"
 
 #include "coe/base/descriptor.h"
 #include "coe/base/file.h"
+#include "coe/process/wait.h"
 
 #include <fmt/format.h>
 
@@ -15,6 +16,7 @@
 #include <span>
 #include <string_view>
 #include <sys/prctl.h>
+#include <sys/types.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <utility>
@@ -85,9 +87,7 @@ Result<std::string> run_isolated(const std::function<Result<std::string>()>& wor
   if (child == 0) work_and_tell(work, pipe.write.get());
   pipe.write.close();
   const auto text = read_whole(pipe.read.get());
-  int status = 0;
-  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
+  const int status = wait_for(child);
   if (WIFSIGNALED(status))
     return fail(Code::kEngine,
                 fmt::format("a process of its own for a measurement was ended by signal {} ({})",
