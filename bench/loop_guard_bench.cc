@@ -7,7 +7,7 @@
 #include "coe/base/result.h"
 #include "coe/base/rng.h"
 #include "coe/corpus/corpus.h"
-#include "coe/eval/paired.h"
+#include "coe/stats/paired.h"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>

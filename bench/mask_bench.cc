@@ -9,6 +9,7 @@
 #include "coe/moe/ids.h"
 #include "coe/recipe/recipe.h"
 #include "coe/routing/stats.h"
+#include "coe/stats/summary.h"
 
 #include "timing.h"
 

@@ -14,6 +14,7 @@
 #include "coe/moe/model.h"
 #include "coe/process/measured_run.h"
 #include "coe/profile/profile.h"
+#include "coe/stats/summary.h"
 
 #include "plain_prefill.h"
 #include "timing.h"

@@ -6,6 +6,7 @@
 #include "coe/base/rng.h"
 #include "coe/base/text.h"
 #include "coe/process/measured_run.h"
+#include "coe/stats/summary.h"
 
 #include "cache.h"
 #include "timing.h"

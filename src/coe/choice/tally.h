@@ -3,8 +3,8 @@
 #pragma once
 
 #include "coe/choice/choice_run.h"
-#include "coe/eval/bootstrap.h"
-#include "coe/eval/paired.h"
+#include "coe/stats/bootstrap.h"
+#include "coe/stats/paired.h"
 
 #include <cstddef>
 #include <cstdint>

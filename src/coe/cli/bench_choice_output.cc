@@ -1,8 +1,8 @@
 #include "coe/cli/bench_choice_output.h"
 
 #include "coe/base/json.h"
-#include "coe/cli/interval_text.h"
-#include "coe/eval/paired.h"
+#include "coe/stats/interval_text.h"
+#include "coe/stats/paired.h"
 
 #include <map>
 #include <numeric>

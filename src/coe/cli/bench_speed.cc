@@ -4,9 +4,9 @@
 #include "coe/base/text.h"
 #include "coe/cli/bench.h"
 #include "coe/cli/exit_code.h"
-#include "coe/cli/interval_text.h"
 #include "coe/cli/result_rows.h"
-#include "coe/eval/bootstrap.h"
+#include "coe/stats/bootstrap.h"
+#include "coe/stats/interval_text.h"
 
 #include <algorithm>
 #include <chrono>

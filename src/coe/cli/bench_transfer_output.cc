@@ -1,6 +1,6 @@
 #include "coe/cli/bench_transfer_output.h"
 
-#include "coe/cli/interval_text.h"
+#include "coe/stats/interval_text.h"
 #include "coe/transfer/picture.h"
 
 #include <algorithm>

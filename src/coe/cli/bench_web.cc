@@ -5,7 +5,8 @@
 #include "coe/cli/bench.h"
 #include "coe/cli/exit_code.h"
 #include "coe/cli/result_rows.h"
-#include "coe/eval/paired.h"
+#include "coe/stats/interval_text.h"
+#include "coe/stats/paired.h"
 #include "coe/webgen/gallery.h"
 #include "coe/webgen/run.h"
 
@@ -124,10 +125,8 @@ WebRunOptions run_options(const Options& options, const Session& session) {
 std::string table_text(const WebSuite& suite, std::span<const WebOutcome> outcomes) {
   std::vector<std::vector<std::string>> table = {{"category", "passed", "share [95 %]"}};
   const auto add = [&](std::string_view title, const WebCount& count) {
-    const auto share = wilson_interval(count.n_passed, count.n);
     table.push_back({std::string(title), fmt::format("{}/{}", count.n_passed, count.n),
-                     fmt::format("{:.0f} % [{:.0f}, {:.0f}]", 100 * share.value, 100 * share.lower,
-                                 100 * share.upper)});
+                     interval_text(wilson_interval(count.n_passed, count.n), percent(0), "%")});
   };
   for (const auto category : kWebCategories)
     if (const auto count = count_web(suite, outcomes, category); count.n > 0)

@@ -1,6 +1,6 @@
 #include "coe/cli/eval_output.h"
 
-#include "coe/cli/interval_text.h"
+#include "coe/stats/interval_text.h"
 
 namespace coe::cli {
 

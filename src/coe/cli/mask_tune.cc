@@ -1,7 +1,7 @@
 #include "coe/cli/mask_tune.h"
 
 #include "coe/base/text.h"
-#include "coe/cli/interval_text.h"
+#include "coe/stats/interval_text.h"
 #include "coe/tune/sweep_picture.h"
 
 #include <algorithm>

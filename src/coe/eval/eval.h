@@ -7,7 +7,7 @@
 #include "coe/base/result.h"
 #include "coe/corpus/corpus.h"
 #include "coe/engine/engine.h"
-#include "coe/eval/bootstrap.h"
+#include "coe/stats/bootstrap.h"
 
 #include <cstdint>
 #include <span>

@@ -4,9 +4,9 @@
 
 #include "coe/compare/agg_cosine.h"
 #include "coe/compare/overlap.h"
-#include "coe/eval/bootstrap.h"
 #include "coe/eval/eval.h"
-#include "coe/transfer/association.h"
+#include "coe/stats/association.h"
+#include "coe/stats/bootstrap.h"
 
 #include <cstddef>
 #include <cstdint>

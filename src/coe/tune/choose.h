@@ -4,9 +4,9 @@
 
 #include "coe/base/observer.h"
 #include "coe/base/result.h"
-#include "coe/eval/bootstrap.h"
 #include "coe/eval/eval.h"
 #include "coe/recipe/recipe.h"
+#include "coe/stats/bootstrap.h"
 #include "coe/tune/measure.h"
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-#include "coe/eval/paired.h"
+#include "coe/stats/paired.h"
 
 #include "coe/base/result.h"
 

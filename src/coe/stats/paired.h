@@ -1,7 +1,7 @@
 // Intervals and tests for shares of right answers.
 #pragma once
 
-#include "coe/eval/bootstrap.h"
+#include "coe/stats/bootstrap.h"
 
 #include <cstdint>
 

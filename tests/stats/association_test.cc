@@ -1,4 +1,4 @@
-#include "coe/transfer/association.h"
+#include "coe/stats/association.h"
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>

@@ -4,7 +4,7 @@
 // intervals draw items, never pairs.
 #pragma once
 
-#include "coe/eval/bootstrap.h"
+#include "coe/stats/bootstrap.h"
 
 #include <cstddef>
 #include <cstdint>

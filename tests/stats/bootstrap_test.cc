@@ -1,4 +1,4 @@
-#include "coe/eval/bootstrap.h"
+#include "coe/stats/bootstrap.h"
 
 #include <gtest/gtest.h>
 

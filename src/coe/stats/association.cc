@@ -1,7 +1,8 @@
-#include "coe/transfer/association.h"
+#include "coe/stats/association.h"
 
 #include "coe/base/result.h"
 #include "coe/base/rng.h"
+#include "coe/stats/summary.h"
 
 #include <algorithm>
 #include <cmath>
@@ -41,10 +42,6 @@ std::vector<double> ranks(std::span<const double> values) {
     first = last + 1;
   }
   return out;
-}
-
-double mean(std::span<const double> values) {
-  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
 }
 
 std::optional<double> pearson(std::span<const double> x, std::span<const double> y) {
@@ -167,22 +164,16 @@ struct Means {
   std::size_t n_far = 0;
 };
 
-Means means_of(std::span<const double> similarity, std::span<const double> value, double median) {
+Means means_of(std::span<const double> similarity, std::span<const double> value, double middle) {
   Means means;
   for (std::size_t i = 0; i < value.size(); ++i) {
-    const bool is_near = similarity[i] > median;
+    const bool is_near = similarity[i] > middle;
     (is_near ? means.near : means.far) += value[i];
     (is_near ? means.n_near : means.n_far) += 1;
   }
   if (means.n_near > 0) means.near /= static_cast<double>(means.n_near);
   if (means.n_far > 0) means.far /= static_cast<double>(means.n_far);
   return means;
-}
-
-double median_of(std::vector<double> values) {
-  std::ranges::sort(values);
-  const std::size_t half = values.size() / 2;
-  return values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2.0;
 }
 
 void compare_within_rows(std::span<const double> value, std::size_t n, NearFar& out) {
@@ -205,8 +196,8 @@ std::optional<NearFar> near_far(std::span<const double> similarity, std::span<co
   if (n < 3) return std::nullopt;
   const auto pairs = off_diagonal(similarity, n);
   const auto values = off_diagonal(value, n);
-  const double median = median_of(pairs);
-  const auto found = means_of(pairs, values, median);
+  const double middle = median(pairs);
+  const auto found = means_of(pairs, values, middle);
   if (found.n_near == 0) return std::nullopt;
   NearFar out;
   out.n_near = found.n_near;
@@ -215,13 +206,13 @@ std::optional<NearFar> near_far(std::span<const double> similarity, std::span<co
   out.far_mean = found.far;
   const double difference = found.near - found.far;
   out.test = permute(n, seed, [&](std::span<const std::size_t> label) {
-    const auto other = means_of(off_diagonal(relabelled(similarity, label), n), values, median);
+    const auto other = means_of(off_diagonal(relabelled(similarity, label), n), values, middle);
     return other.near - other.far >= difference - kTie;
   });
   out.near.resize(n * n);
   for (std::size_t i = 0; i < n; ++i)
     for (std::size_t j = 0; j < n; ++j)
-      out.near[i * n + j] = i != j && similarity[i * n + j] > median;
+      out.near[i * n + j] = i != j && similarity[i * n + j] > middle;
   compare_within_rows(value, n, out);
   return out;
 }
