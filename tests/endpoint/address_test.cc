@@ -43,6 +43,8 @@ TEST(Address, KeepsFoldersBeforeThePath) {
   // A path of the server's own, without a version.
   expect_address("https://host/x/chat/completions", Api::kOpenAi, "https://host/x",
                  "https://host/x/api");
+  expect_address("https://host/a@b/v1", Api::kOpenAi, "https://host/a@b/v1",
+                 "https://host/a@b/api");
   expect_address("http://[::1]:11434", Api::kAuto, "http://[::1]:11434/v1",
                  "http://[::1]:11434/api");
 }
@@ -54,9 +56,17 @@ TEST(Address, RefusesWhatIsNone) {
   expect_error(parse_address("http://host/v1?key=1"), Code::kInvalidArgument, "follow the path");
   expect_error(parse_address("ho st"), Code::kInvalidArgument, "blanks");
   expect_error(parse_address("host\n/v1"), Code::kInvalidArgument, "blanks");
-  const auto secret = parse_address("https://me:hunter2@host/v1");
-  expect_error(secret, Code::kInvalidArgument, "password");
-  EXPECT_EQ(secret.error().message.find("hunter2"), std::string::npos);
+  for (const char* text : {"host:99999", "http://host:http/v1"})
+    expect_error(parse_address(text), Code::kInvalidArgument, "port number");
+  expect_error(parse_address("http://ho{st"), Code::kInvalidArgument,
+               "`http://ho{st`: bad hostname");
+  for (const char* text :
+       {"https://me:hunter2@host/v1", "https://me:hunter2@host:no/v1", "ftp://me:hunter2@host",
+        "http:///me:hunter2@host", "me:hunter2@host/v1?key=1"}) {
+    const auto secret = parse_address(text);
+    expect_error(secret, Code::kInvalidArgument, "password");
+    EXPECT_EQ(secret.error().message.find("hunter2"), std::string::npos);
+  }
 }
 
 TEST(Address, NamesProtocols) {

@@ -6,8 +6,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cctype>
+#include <curl/curl.h>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -23,6 +25,29 @@ auto bad_address(std::string_view text, std::string_view why) {
   return fail(Code::kInvalidArgument, fmt::format("endpoint `{}`: {}", printable(text), why),
               std::string(kHint));
 }
+
+struct UrlDeleter {
+  void operator()(CURLU* url) const { curl_url_cleanup(url); }
+  void operator()(char* part) const { curl_free(part); }
+};
+
+// A URL taken apart by libcurl, as it will take it apart to send a request.
+class Url {
+ public:
+  Url() : url_(curl_url()) { COE_CHECK(url_ != nullptr); }
+  CURLUcode parse(const std::string& text) {
+    return curl_url_set(url_.get(), CURLUPART_URL, text.c_str(),
+                        CURLU_NON_SUPPORT_SCHEME | CURLU_PATH_AS_IS);
+  }
+  std::optional<std::string> part(CURLUPart which) const {
+    char* text = nullptr;
+    if (curl_url_get(url_.get(), which, &text, 0) != CURLUE_OK) return std::nullopt;
+    return std::string(std::unique_ptr<char, UrlDeleter>(text).get());
+  }
+
+ private:
+  std::unique_ptr<CURLU, UrlDeleter> url_;
+};
 
 bool remove_suffix(std::string& text, std::string_view suffix) {
   if (!text.ends_with(suffix)) return false;
@@ -66,44 +91,44 @@ Result<Api> parse_api(std::string_view name) {
 Result<Address> parse_address(std::string_view text) {
   if (std::ranges::any_of(text, [](unsigned char c) { return c <= 0x20 || c == 0x7f; }))
     return bad_address(text, "blanks and control characters have no place in it");
-  std::string url(text);
-  const std::size_t scheme_end = url.find("://");
-  if (scheme_end == std::string::npos) {
-    url = "http://" + url;
-  } else {
-    const std::string scheme = lower_ascii(std::string_view(url).substr(0, scheme_end));
-    if (scheme != "http" && scheme != "https")
-      return bad_address(text, "only http and https are spoken here");
-    url.replace(0, scheme_end, scheme);
-  }
-  if (url.find_first_of("?#") != std::string::npos)
-    return bad_address(text, "nothing may follow the path");
-  const std::size_t host = url.find("://") + 3;
-  const std::size_t path = std::min(url.find('/', host), url.size());
-  const auto authority = std::string_view(url).substr(host, path - host);
-  // Not shown: it may be a key.
-  if (authority.find('@') != std::string_view::npos)
+  const bool has_scheme = text.find("://") != std::string_view::npos;
+  const std::string whole = has_scheme ? std::string(text) : "http://" + std::string(text);
+  Url url;
+  const auto parsed = url.parse(whole);
+  // Not shown: it may hold a key.
+  if (text.find('@') != std::string_view::npos &&
+      (parsed != CURLUE_OK || url.part(CURLUPART_USER) || url.part(CURLUPART_PASSWORD)))
     return fail(Code::kInvalidArgument, "endpoint: an address with a user or a password",
                 "put the key into the environment variable COE_API_KEY");
-  if (authority.empty() || authority.front() == ':') return bad_address(text, "there is no host");
+  // After a third slash libcurl would take the first folder for the host.
+  if (parsed == CURLUE_NO_HOST || whole[whole.find("://") + 3] == '/')
+    return bad_address(text, "there is no host");
+  if (parsed != CURLUE_OK) return bad_address(text, lower_ascii(curl_url_strerror(parsed)));
+  const auto scheme = url.part(CURLUPART_SCHEME).value_or("");
+  if (scheme != "http" && scheme != "https")
+    return bad_address(text, "only http and https are spoken here");
+  if (url.part(CURLUPART_QUERY) || url.part(CURLUPART_FRAGMENT))
+    return bad_address(text, "nothing may follow the path");
 
-  while (url.size() > path && url.back() == '/') url.pop_back();
+  std::string server = scheme + "://" + url.part(CURLUPART_HOST).value_or("");
+  if (const auto port = url.part(CURLUPART_PORT)) server += ":" + *port;
+  std::string path = url.part(CURLUPART_PATH).value_or("");
+  while (path.ends_with('/')) path.pop_back();
   Address address;
-  if (remove_suffix(url, "/chat/completions")) {
+  if (remove_suffix(path, "/chat/completions")) {
     address.api = Api::kOpenAi;
-    address.openai = url;
-  } else if (remove_suffix(url, "/api/chat") || remove_suffix(url, "/api")) {
+    address.openai = server + path;
+  } else if (remove_suffix(path, "/api/chat") || remove_suffix(path, "/api")) {
     address.api = Api::kOllama;
   }
-  if (const std::size_t version = version_at(std::string_view(url).substr(path));
-      version != std::string_view::npos) {
+  if (const std::size_t version = version_at(path); version != std::string_view::npos) {
     if (address.api == Api::kAuto) address.api = Api::kOpenAi;
-    address.openai = url;
-    url.resize(path + version);
+    address.openai = server + path;
+    path.resize(version);
   }
-  if (address.openai.empty()) address.openai = url + "/v1";
-  address.ollama = url + "/api";
-  address.root = std::move(url);
+  address.root = server + path;
+  if (address.openai.empty()) address.openai = address.root + "/v1";
+  address.ollama = address.root + "/api";
   return address;
 }
 
