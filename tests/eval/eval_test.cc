@@ -92,7 +92,7 @@ TEST(Eval, CutsRecordsAndSkipsThoseWithNothingToPredict) {
   const auto reports = evaluate({&subject, 1}, nullptr, corpus_of({"x", "short", "y"}),
                                 {.max_tokens = 4}, silent_observer());
   ASSERT_TRUE(reports);
-  EXPECT_THAT(engine.decoded, testing::ElementsAre(4, 4));
+  EXPECT_THAT(engine.decoded, ::testing::ElementsAre(4, 4));
   EXPECT_EQ(reports->front().domains[0].n_record, 2U);
   EXPECT_EQ(reports->front().domains[0].n_token, 6U);
   EXPECT_NEAR(reports->front().domains[0].perplexity(), 4.0, 1e-9);
@@ -121,12 +121,12 @@ TEST(Eval, RefusesModelsOfOtherVocabularies) {
   const EvalSubject other{&c, nullptr};
   const auto text = evaluate({&subject, 1}, &other, corpus_of({"x"}), {}, silent_observer());
   ASSERT_FALSE(text);
-  EXPECT_THAT(text.error().message, testing::HasSubstr("e.jsonl:1"));
+  EXPECT_THAT(text.error().message, ::testing::HasSubstr("e.jsonl:1"));
 }
 
 TEST(Eval, AFilterOnTheSameEngineIsSeen) {
   FakeEngine engine({});
-  const ExpertFilter filter = {.kept = testing::kept_experts({{0, {0, 1}}, {1, {0, 1}}}),
+  const ExpertFilter filter = {.kept = coe::testing::kept_experts({{0, {0, 1}}, {1, {0, 1}}}),
                                .substitutes = {}};
   const EvalSubject masked{&engine, &filter};
   const EvalSubject whole{&engine, nullptr};

@@ -67,7 +67,7 @@ Corpus text() {
 class ParentCacheTest : public ::testing::Test {
  protected:
   ParentCacheOptions options(double tail = 0.05) const {
-    return {file, "xxh3:1", "engine and settings", tail};
+    return {file, "xxh3:1", "n_batch=16 repack=1", tail};
   }
   Result<std::vector<EvalReport>> run(const ParentCacheOptions& cache, const EvalSubject* reference,
                                       const Corpus& corpus = text()) {
@@ -157,8 +157,8 @@ TEST_F(ParentCacheTest, IsOfOneParentTextAndTail) {
   other.model_digest = "xxh3:2";
   expect_error(run(other, nullptr), Code::kMismatch, "another parent");
   other = options();
-  other.settings = "elsewhere";
-  expect_error(run(other, nullptr), Code::kMismatch, "other text");
+  other.settings = "n_batch=32 repack=1";
+  expect_error(run(other, nullptr), Code::kMismatch, "another setting: n_batch (16 vs 32)");
   expect_error(run(options(0.01), nullptr), Code::kMismatch, "tail");
   auto corpus = text();
   corpus.domains[0].records[0].text = "a fourth record";

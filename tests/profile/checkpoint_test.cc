@@ -44,6 +44,7 @@ class CheckpointTest : public ::testing::Test {
   CheckpointTest() {
     options_.coactivation = true;
     options_.stability = StabilityOptions{.n_keep = 3};
+    options_.run_settings = "n_batch=16 repack=1";
   }
 
   Path partial() const { return dir_ / "p.gguf.partial"; }
@@ -51,7 +52,7 @@ class CheckpointTest : public ::testing::Test {
   Result<ProfileRun> run(std::uint32_t fail_at, bool resume, const std::string& command = "first",
                          Observer& observer = silent_observer()) {
     FakeEngine engine({.fail_at_decode = fail_at});
-    const CheckpointOptions checkpoint{partial(), seconds_, resume, engine_settings_};
+    const CheckpointOptions checkpoint{partial(), seconds_, resume};
     return run_profile(engine, fake_model(engine), corpus_, options_, checkpoint, command,
                        observer);
   }
@@ -67,7 +68,6 @@ class CheckpointTest : public ::testing::Test {
   ProfileOptions options_;
   Corpus corpus_ = corpus_of(12);
   double seconds_ = kAfterEachRecord;
-  std::string engine_settings_ = "n_batch=16";
 };
 
 TEST_F(CheckpointTest, StoppedAnywhereAndResumedGivesTheSameBytes) {
@@ -124,7 +124,7 @@ TEST_F(CheckpointTest, AnErrorAmidAPackLeavesTheStateBeforeThePack) {
   };
   const auto run_packed = [&](bool resume) {
     FakeEngine engine({.n_batch = 64, .n_seq = 4});
-    const CheckpointOptions checkpoint{partial(), seconds_, resume, engine_settings_};
+    const CheckpointOptions checkpoint{partial(), seconds_, resume};
     return run_profile(engine, fake_model(engine), corpus_, options_, checkpoint, "first",
                        silent_observer());
   };
@@ -172,8 +172,7 @@ TEST_F(CheckpointTest, AFullDiskIsAWarningAndNoMore) {
     void warning(std::string_view) override { ++n; }
   } warnings;
   FakeEngine engine({});
-  const CheckpointOptions nowhere{
-      dir_ / "no" / "folder" / "p.partial", kAfterEachRecord, false, {}};
+  const CheckpointOptions nowhere{dir_ / "no" / "folder" / "p.partial", kAfterEachRecord, false};
   const auto run =
       run_profile(engine, fake_model(engine), corpus_, options_, nowhere, "c", warnings);
   EXPECT_TRUE(run.has_value());
@@ -188,7 +187,6 @@ TEST_F(CheckpointTest, RefusesWhatBelongsToAnotherRun) {
   const auto refuses = [&](const std::function<void()>& change, const std::string& part) {
     const auto options = options_;
     const auto corpus = corpus_;
-    const auto engine_settings = engine_settings_;
     std::filesystem::remove(partial());
     break_off();
     change();
@@ -198,17 +196,15 @@ TEST_F(CheckpointTest, RefusesWhatBelongsToAnotherRun) {
     EXPECT_THAT(resumed.error().hint, HasSubstr("--force"));
     options_ = options;
     corpus_ = corpus;
-    engine_settings_ = engine_settings;
   };
   refuses([&] { corpus_.digest = "xxh3:other"; }, "another corpus (`xxh3:corpus` vs `xxh3:other`)");
-  refuses([&] { options_.max_tokens = 8; }, "another setting (`max_tokens=1024");
-  refuses([&] { options_.router_temperature = 0.6; }, "router_temperature=0.6");
-  refuses([&] { options_.coactivation = false; }, "coactivation=1");
-  refuses([&] { options_.stability->n_keep = 4; },
-          "another setting (`n_batch=16 stability_keep=3` vs `n_batch=16 stability_keep=4`)");
-  refuses([&] { options_.stability->stop_at = 0.9; }, "until_stable=0.9");
-  refuses([&] { options_.stability.reset(); }, "stability_keep=3");
-  refuses([&] { engine_settings_ = "n_batch=32"; }, "n_batch=32");
+  refuses([&] { options_.max_tokens = 8; }, "another setting: max_tokens (1024 vs 8)");
+  refuses([&] { options_.router_temperature = 0.6; }, "router_temperature (missing vs 0.6)");
+  refuses([&] { options_.coactivation = false; }, "coactivation (1 vs missing)");
+  refuses([&] { options_.stability->n_keep = 4; }, "another setting: stability_keep (3 vs 4)");
+  refuses([&] { options_.stability->stop_at = 0.9; }, "until_stable (missing vs 0.9)");
+  refuses([&] { options_.stability.reset(); }, "stability_keep (3 vs missing)");
+  refuses([&] { options_.run_settings = "n_batch=32 repack=1"; }, "n_batch (16 vs 32)");
 }
 
 TEST_F(CheckpointTest, RefusesAnotherModelEngineOrVersion) {

@@ -187,7 +187,7 @@ TEST(Generate, GoesOnWhereItStopped) {
     const auto whole = run_profile(engine, fake_model(engine), corpus, options, silent_observer());
     ASSERT_TRUE(whole) << whole.error().message;
 
-    const CheckpointOptions first = {.file = dir / "state", .seconds = 1e-9, .settings = ""};
+    const CheckpointOptions first = {.file = dir / "state", .seconds = 1e-9};
     FakeEngine dies({.n_ctx = 128,
                      .fail_at_decode = 5,
                      .replies = {"<think>abc</think>yes", "<think>g", "no"}});

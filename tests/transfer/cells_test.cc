@@ -62,15 +62,16 @@ TEST(DomainCells, ComeBackToTheBit) {
   }
 }
 
-TEST(DomainCells, OfOtherInputsAreNotMixedIn) {
+TEST(DomainCells, OfOtherSettingsAreNotMixedIn) {
   TempDir dir;
-  auto cells = value_of(DomainCells::open(dir / "c.json", "web", "in", Overwrite::kRefuse));
+  auto cells = value_of(DomainCells::open(dir / "c.json", "web", "n_ctx=64", Overwrite::kRefuse));
   expect_ok(cells.add({{"m", some_eval()}}));
-  expect_error(DomainCells::open(dir / "c.json", "web", "other", Overwrite::kRefuse), Code::kExists,
-               "c.json");
-  expect_error(DomainCells::open(dir / "c.json", "prose", "in", Overwrite::kRefuse), Code::kExists,
-               "c.json");
-  const auto anew = value_of(DomainCells::open(dir / "c.json", "web", "other", Overwrite::kAllow));
+  expect_error(DomainCells::open(dir / "c.json", "web", "n_ctx=32", Overwrite::kRefuse),
+               Code::kExists, "c.json: holds measurements of another run: n_ctx (64 vs 32)");
+  expect_error(DomainCells::open(dir / "c.json", "prose", "n_ctx=64", Overwrite::kRefuse),
+               Code::kExists, "domain (web vs prose)");
+  const auto anew =
+      value_of(DomainCells::open(dir / "c.json", "web", "n_ctx=32", Overwrite::kAllow));
   EXPECT_EQ(anew.find("m"), nullptr);
 }
 
@@ -102,16 +103,16 @@ TEST(DomainCells, DamageIsRefused) {
   }
 }
 
-TEST(CellInputs, ChangeWithAllThatDecidesTheNumbers) {
+TEST(CellSettings, ChangeWithAllThatDecidesTheNumbers) {
   const SubDomain text{"web", 1.0, {{"some text", "a:1"}}};
-  const auto base = cell_inputs("digest", text, {}, "settings");
-  EXPECT_EQ(cell_inputs("digest", {"web", 2.0, {{"some text", "b:7"}}}, {}, "settings"), base);
-  EXPECT_NE(cell_inputs("other", text, {}, "settings"), base);
-  EXPECT_NE(cell_inputs("digest", {"web", 1.0, {{"other text", "a:1"}}}, {}, "settings"), base);
-  EXPECT_NE(cell_inputs("digest", text, {.max_tokens = 400}, "settings"), base);
-  EXPECT_NE(cell_inputs("digest", text, {.window = 64}, "settings"), base);
-  EXPECT_NE(cell_inputs("digest", text, {.stride = 3}, "settings"), base);
-  EXPECT_NE(cell_inputs("digest", text, {}, "other"), base);
+  const auto base = cell_settings("digest", text, {}, "settings");
+  EXPECT_EQ(cell_settings("digest", {"web", 2.0, {{"some text", "b:7"}}}, {}, "settings"), base);
+  EXPECT_NE(cell_settings("other", text, {}, "settings"), base);
+  EXPECT_NE(cell_settings("digest", {"web", 1.0, {{"other text", "a:1"}}}, {}, "settings"), base);
+  EXPECT_NE(cell_settings("digest", text, {.max_tokens = 400}, "settings"), base);
+  EXPECT_NE(cell_settings("digest", text, {.window = 64}, "settings"), base);
+  EXPECT_NE(cell_settings("digest", text, {.stride = 3}, "settings"), base);
+  EXPECT_NE(cell_settings("digest", text, {}, "other"), base);
 }
 
 }  // namespace

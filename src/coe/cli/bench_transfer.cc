@@ -5,9 +5,8 @@
 #include "coe/cli/exit_code.h"
 #include "coe/cli/mask_options.h"
 #include "coe/corpus/select.h"
-#include "coe/profile/checkpoint.h"
-#include "coe/profile/profile.h"
-#include "coe/routing/file.h"
+#include "coe/engine/run_settings.h"
+#include "coe/profile/stage.h"
 #include "coe/transfer/masks.h"
 #include "coe/transfer/measure.h"
 #include "coe/tune/sweep.h"
@@ -99,21 +98,15 @@ Status Transfer::load_text() {
 
 // Kept as DIR/profile.gguf; a run that is stopped goes on from DIR/profile.gguf.partial.
 Status Transfer::make_profile() {
-  const Path file = options_.folder / "profile.gguf";
-  const Path partial = options_.folder / "profile.gguf.partial";
-  const ProfileOptions profile;
-  if (!finished_profile(file, model_->moe, corpus_, profile)) {
-    COE_TRY_STATUS(check_output(file, session_.overwrite()));
-    COE_TRY(auto* running, engine_.get());
-    if (session_.force) remove_checkpoint(partial);
-    COE_TRY(const auto found, run_profile(*running, model_->moe, corpus_, profile,
-                                          {partial, CheckpointOptions().seconds, true,
-                                           engine_settings(options_.engine)},
-                                          session_.command_line, session_.console));
-    COE_TRY_STATUS(write_profile(file, found.stats, session_.overwrite()));
-  }
-  remove_checkpoint(partial);
-  return profiles_.load(file).map([](const auto&) {});
+  ProfileOptions options;
+  options.run_settings = run_settings(session_.library, options_.engine);
+  ProfileStage stage;
+  stage.file = options_.folder / "profile.gguf";
+  stage.overwrite = session_.overwrite();
+  stage.command_line = session_.command_line;
+  COE_TRY_STATUS(profile_stage(engine_, model_->moe, corpus_, options, stage, session_.console)
+                     .map([](const auto&) {}));
+  return profiles_.load(stage.file).map([](const auto&) {});
 }
 
 Status Transfer::add_specialist(TransferMask mask) {
@@ -274,16 +267,14 @@ Result<int> Transfer::run() {
 
   std::vector<std::vector<TransferMask>> sets;
   for (const auto& [n_keep, masks] : masks_) sets.push_back(masks);
-  const TransferBench bench{
-      model_->file,
-      model_->moe,
-      evaluation_,
-      options_.eval,
-      options_.folder / "cells",
-      fmt::format("{} {} {}", session_.library.version(), session_.library.revision(),
-                  engine_settings(options_.engine)),
-      session_.overwrite(),
-      engine_};
+  const TransferBench bench{model_->file,
+                            model_->moe,
+                            evaluation_,
+                            options_.eval,
+                            options_.folder / "cells",
+                            run_settings(session_.library, options_.engine),
+                            session_.overwrite(),
+                            engine_};
   COE_TRY(auto matrices, measure_transfer(bench, sets, session_.console));
   std::vector<TransferResult> results;
   for (std::size_t k = 0; k < sets.size(); ++k) {

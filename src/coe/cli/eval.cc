@@ -6,6 +6,7 @@
 #include "coe/cli/exit_code.h"
 #include "coe/cli/result_rows.h"
 #include "coe/cli/session.h"
+#include "coe/engine/run_settings.h"
 #include "coe/eval/noise_floor.h"
 #include "coe/eval/parent_cache.h"
 
@@ -80,10 +81,7 @@ Result<Parent> Parent::open(const Options& options, const OpenModel& model, Engi
   }
   if (!options.cache.empty()) {
     const ParentCacheOptions cache{
-        options.cache, digest,
-        fmt::format("{} {} {}", session.library.version(), session.library.revision(),
-                    engine_settings(options.engine)),
-        options.cache_tail};
+        options.cache, digest, run_settings(session.library, options.engine), options.cache_tail};
     COE_TRY(auto opened, ParentCache::open(cache, runs ? &*runs : nullptr));
     out.cache_ = opened.get();
     out.source_ = std::move(opened);

@@ -5,8 +5,10 @@
 #include "coe/cli/chats.h"
 #include "coe/cli/exit_code.h"
 #include "coe/cli/session.h"
+#include "coe/engine/run_settings.h"
 #include "coe/profile/checkpoint.h"
 #include "coe/profile/stability_report.h"
+#include "coe/profile/stage.h"
 #include "coe/routing/file.h"
 
 #include <charconv>
@@ -37,8 +39,8 @@ struct Options {
   std::string rank;  // under MPI: of a state of its own
   std::optional<OpenMask> opened_mask;
 
-  Path partial() const { return beside(rank + ".partial"); }
-  Path beside(const std::string& suffix) const { return output.string() + suffix; }
+  // Of a rank, which has no finished profile of its own.
+  Path partial() const { return partial_of(output.string() + rank); }
 };
 
 // "2/8": the second of eight.
@@ -82,18 +84,33 @@ Path report_path(const Options& options, const char* extension) {
   return path.replace_extension(extension);
 }
 
-// What may not be in the way, before the long work. An unfinished run is never thrown away unasked.
-Status check_outputs(const Options& options, const Session& session) {
-  COE_TRY_STATUS(check_output(options.output, session.overwrite()));
-  if (options.resume) return {};
-  if (options.profile.stability)
-    for (const char* extension : {".stability.json", ".stability.svg"})
-      COE_TRY_STATUS(check_output(report_path(options, extension), session.overwrite()));
-  std::error_code ec;
-  if (!session.force && std::filesystem::exists(options.partial(), ec))
-    return fail(Code::kExists,
-                fmt::format("{}: an unfinished run is there", options.partial().string()),
-                "add --resume to go on with it, or --force to start again");
+// Without --resume, so that a profile does not tell how often its run was stopped.
+std::string recorded_command(const Session& session) {
+  constexpr std::string_view kResume = " --resume";
+  std::string command = session.command_line;
+  const auto at = command.find(kResume);
+  const auto end = at + kResume.size();
+  if (at != std::string::npos && (end == command.size() || command[end] == ' '))
+    command.erase(at, kResume.size());
+  return command;
+}
+
+ProfileStage stage_of(const Options& options, const Session& session) {
+  ProfileStage stage;
+  stage.file = options.output;
+  stage.seconds = options.checkpoint_seconds;
+  stage.resume = options.resume;
+  stage.overwrite = session.overwrite();
+  stage.command_line = recorded_command(session);
+  return stage;
+}
+
+// Refuses what is in the way, before the long work. An unfinished run is never thrown away unasked.
+Status check_outputs(const Options& options, const ProfileStage& stage) {
+  COE_TRY_STATUS(check_profile_stage(stage));
+  if (options.resume || !options.profile.stability) return {};
+  for (const char* extension : {".stability.json", ".stability.svg"})
+    COE_TRY_STATUS(check_output(report_path(options, extension), stage.overwrite));
   return {};
 }
 
@@ -151,17 +168,6 @@ Status emit_profile(const ProfileRun& run, const Options& options, const ChatLog
   return session.emit(doc, text);
 }
 
-// Without --resume, so that a profile does not tell how often its run was stopped.
-std::string recorded_command(const Session& session) {
-  constexpr std::string_view kResume = " --resume";
-  std::string command = session.command_line;
-  const auto at = command.find(kResume);
-  const auto end = at + kResume.size();
-  if (at != std::string::npos && (end == command.size() || command[end] == ' '))
-    command.erase(at, kResume.size());
-  return command;
-}
-
 // The texts of records that another process ran, or ran before, are not here to be kept.
 Status check_save_text(const Options& options, const Session& session) {
   if (options.chats.save_text.empty()) return {};
@@ -189,14 +195,6 @@ Status take_rank(const Ranks& ranks, Options& options) {
   return {};
 }
 
-Result<ProfileRun> record(const Options& options, Engine& engine, const MoeModel& model,
-                          const Corpus& corpus, const Session& session, Observer& observer) {
-  const CheckpointOptions checkpoint{options.partial(), options.checkpoint_seconds, options.resume,
-                                     engine_settings(options.engine)};
-  return run_profile(engine, model, corpus, options.profile, checkpoint, recorded_command(session),
-                     observer);
-}
-
 // The profile's options point into `options` from here on: it stays where it is.
 Status put_under_mask(Options& options, const OpenModel& model) {
   if (options.mask.empty()) return {};
@@ -210,7 +208,9 @@ Status put_under_mask(Options& options, const OpenModel& model) {
 Result<int> profile_on_ranks(Options options, const ChatLog& chats, Session& session) {
   auto& ranks = session.ranks;
   COE_TRY_STATUS(take_rank(ranks, options));
-  COE_TRY_STATUS(check_outputs(options, session));
+  auto stage = stage_of(options, session);
+  stage.file = options.output.string() + options.rank;
+  COE_TRY_STATUS(check_outputs(options, stage));
   COE_TRY(const auto corpus, load_corpus(options.corpus));
   auto start = std::chrono::steady_clock::now();
   std::optional<RoutingStats> share;
@@ -221,7 +221,9 @@ Result<int> profile_on_ranks(Options options, const ChatLog& chats, Session& ses
     COE_TRY(const auto engine, session.library.open(options.engine));
     start = std::chrono::steady_clock::now();
     RankObserver observer(ranks, session.console);
-    COE_TRY(auto run, record(options, *engine, model.moe, corpus, session, observer));
+    const CheckpointOptions checkpoint{options.partial(), stage.seconds, stage.resume};
+    COE_TRY(auto run, run_profile(*engine, model.moe, corpus, options.profile, checkpoint,
+                                  stage.command_line, observer));
     n_resumed = run.n_resumed;
     share = std::move(run.stats);
   }
@@ -231,7 +233,7 @@ Result<int> profile_on_ranks(Options options, const ChatLog& chats, Session& ses
     options.profile.shard = 0;
     options.profile.n_shard = 1;
     sum->settings = profile_settings(options.profile);
-    sum->command_line = recorded_command(session);
+    sum->command_line = stage.command_line;
     written = write_profile(options.output, *sum, session.overwrite());
   }
   const bool is_kept = ranks.agree(written.has_value());
@@ -250,36 +252,27 @@ Result<int> profile_on_ranks(Options options, const ChatLog& chats, Session& ses
 Result<int> profile(Options options, Session& session) {
   if (!options.shard.empty()) COE_TRY_STATUS(parse_shard(options.shard, options.profile));
   options.profile.outputs = !options.no_outputs;
+  options.profile.run_settings = run_settings(session.library, options.engine);
   if (options.stability || options.stability_keep > 0 || options.until_stable)
     options.profile.stability = StabilityOptions{options.stability_keep, options.until_stable};
   COE_TRY_STATUS(check_save_text(options, session));
   COE_TRY(auto chats, ChatLog::create(options.chats, session.overwrite()));
   chats.attach(options.profile);
   if (session.ranks.size() > 1) return profile_on_ranks(std::move(options), chats, session);
-  if (!options.resume) COE_TRY_STATUS(check_outputs(options, session));
+  auto stage = stage_of(options, session);
+  COE_TRY_STATUS(check_outputs(options, stage));
+  stage.before_write = [&](const ProfileRun& run) {
+    return run.stability ? write_stability(run, options, session) : Status();
+  };
   COE_TRY(const auto corpus, load_corpus(options.corpus));
   COE_TRY(const auto model, open_model(options.engine.model, session));
   COE_TRY_STATUS(put_under_mask(options, model));
-  if (options.resume && !session.force) {
-    // Killed after its last step, a run is resumed once more.
-    if (auto found = finished_profile(options.output, model.moe, corpus, options.profile)) {
-      remove_checkpoint(options.partial());
-      COE_TRY_STATUS(emit_profile({*std::move(found), std::nullopt, 0}, options, chats,
-                                  std::nullopt, session));
-      return kExitDone;
-    }
-  }
-  if (options.resume) COE_TRY_STATUS(check_outputs(options, session));
-  COE_TRY(const auto engine, session.library.open(options.engine));
-  const auto start = std::chrono::steady_clock::now();
-  COE_TRY(const auto run, record(options, *engine, model.moe, corpus, session, session.console));
-  const double seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  if (run.stability) COE_TRY_STATUS(write_stability(run, options, session));
-  COE_TRY_STATUS(write_profile(options.output, run.stats, session.overwrite()));
-  COE_TRY_STATUS(chats.commit());
-  remove_checkpoint(options.partial());
-  COE_TRY_STATUS(emit_profile(run, options, chats, seconds, session));
+  LazyEngine engine(session.library, options.engine);
+  COE_TRY(const auto done,
+          profile_stage(engine, model.moe, corpus, options.profile, stage, session.console));
+  if (!done.reused) COE_TRY_STATUS(chats.commit());
+  COE_TRY_STATUS(emit_profile(done.run, options, chats,
+                              done.reused ? std::nullopt : std::optional(done.wall_s), session));
   return kExitDone;
 }
 

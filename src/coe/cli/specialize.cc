@@ -141,6 +141,11 @@ void add_specialize(CLI::App& app, Run& run) {
   verb->add_option("--max-tokens", options->job.eval.max_tokens,
                    "Cut held-out records to this many tokens (0: the context)")
       ->capture_default_str();
+  verb->add_option("--checkpoint", options->job.checkpoint_seconds,
+                   "Seconds between states of the profile; an interrupted run goes on from there "
+                   "(0: none are kept)")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   add_engine_options(*verb, options->job.engine);
   verb->callback([options, &run] {
     run = [options](Session& session) { return run_specialize(*options, session); };

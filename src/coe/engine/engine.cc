@@ -27,12 +27,6 @@ Result<std::vector<TokenText>> Engine::spell(std::span<const std::int32_t> /*tok
   return no_chat(*this);
 }
 
-std::string engine_settings(const EngineOptions& options) {
-  return fmt::format("n_ctx={} n_batch={} n_seq={} n_gpu_layers={} repack={} flash_attn={}",
-                     options.n_ctx, options.n_batch, options.n_seq, options.n_gpu_layers,
-                     options.repack ? 1 : 0, options.flash_attn ? 1 : 0);
-}
-
 DecodeRequest decode_of(const GenerateRequest& request, std::span<const std::int32_t> tokens) {
   DecodeRequest decoded;
   decoded.tokens = tokens;

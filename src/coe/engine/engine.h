@@ -204,10 +204,6 @@ struct EngineOptions {
   std::uint32_t n_candidate = 0;
 };
 
-// What of the options decides bits of logits and routing, as text. Not the number of threads: each
-// of ggml's sums is one thread's.
-std::string engine_settings(const EngineOptions& options);
-
 // Refuses a filter that no engine can honour: unknown layer, id out of range, fewer kept than used.
 Status check_filter(const EngineInfo& info, const ExpertFilter& filter);
 

@@ -1,6 +1,7 @@
 #include "coe/eval/parent_cache.h"
 
 #include "coe/base/hash.h"
+#include "coe/engine/run_settings.h"
 
 #include <fmt/format.h>
 
@@ -12,9 +13,8 @@ namespace coe {
 
 namespace {
 
-std::string text_digest(std::span<const ScoredSequence> sequences, std::string_view settings) {
+std::string text_digest(std::span<const ScoredSequence> sequences) {
   Hasher hasher;
-  hasher.add_sized(settings);
   for (const auto& sequence : sequences) {
     hasher.add(std::uint64_t{sequence.tokens.size()});
     hasher.add(std::as_bytes(std::span(sequence.tokens)));
@@ -100,7 +100,8 @@ Status ParentCache::begin(std::span<const ScoredSequence> sequences, std::size_t
   for (const auto& sequence : sequences)
     wanted.n_token += static_cast<std::uint64_t>(std::ranges::count(sequence.scored, true));
   wanted.model_digest = options_.model_digest;
-  wanted.text_digest = text_digest(sequences, options_.settings);
+  wanted.text_digest = text_digest(sequences);
+  wanted.settings = options_.settings;
   if (!reader_) {
     header_ = wanted;
     const auto text = encode_header(header_);
@@ -116,7 +117,9 @@ Status ParentCache::begin(std::span<const ScoredSequence> sequences, std::size_t
   if (header_.n_vocab != wanted.n_vocab) return refuse("a model of another vocabulary");
   if (header_.text_digest != wanted.text_digest || header_.n_sequence != wanted.n_sequence ||
       header_.n_token != wanted.n_token)
-    return refuse("other text, cut or windowed otherwise, or of other engine options");
+    return refuse("other text, or of this text cut or windowed otherwise");
+  if (const auto difference = settings_difference(header_.settings, wanted.settings))
+    return refuse("another setting: " + *difference);
   if (header_.tail != wanted.tail)
     return refuse(fmt::format("a tail of {:g}, not {:g}", header_.tail, wanted.tail));
   return {};

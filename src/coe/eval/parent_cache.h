@@ -33,14 +33,15 @@ struct ParentLogitsHeader {
   std::uint64_t n_sequence = 0;
   std::uint64_t n_token = 0;  // scored
   std::string model_digest;   // of the parent
-  std::string text_digest;    // of tokens, which of them count, and engine settings
+  std::string text_digest;    // of tokens, and which of them count
+  std::string settings;       // run_settings() of who ran; at most 64 kB
 };
 
 std::string encode_header(const ParentLogitsHeader& header);
 std::string encode_sequence(std::span<const ParentRow> rows);
 
 // Reads a file's bytes, which must outlive it, sequence by sequence. Memory: one sequence. Errors:
-// kCorrupt, naming the place; kUnsupported for a newer version.
+// kCorrupt, naming the place; kUnsupported for another version.
 class ParentLogitsReader {
  public:
   static Result<ParentLogitsReader> open(std::span<const std::byte> bytes, std::string name);
@@ -63,7 +64,7 @@ struct ParentCacheOptions {
   Path file;
   // Of the parent; empty: any, with a file that exists.
   std::string model_digest;
-  std::string settings;  // of engine and its options, as text
+  std::string settings;  // run_settings()
   double tail = 1e-4;
 };
 
@@ -79,7 +80,8 @@ class ParentCache : public ReferenceSource {
   ~ParentCache() override;
 
   const EvalSubject* subject() const override { return parent_ ? &*parent_ : nullptr; }
-  // Errors: kMismatch when the file is of another parent, text, tail or settings.
+  // Errors: kMismatch when the file is of another parent, text or tail, or of other settings,
+  // naming the first that differs.
   Status begin(std::span<const ScoredSequence> sequences, std::size_t n_vocab) override;
   Result<const Reference*> next(const ScoredSequence& sequence, Observer& observer) override;
   Status finish() override;

@@ -17,8 +17,9 @@ static_assert(std::endian::native == std::endian::little, "files are little-endi
 namespace {
 
 constexpr std::string_view kMagic = "coelogit";
-constexpr std::uint32_t kVersion = 1;
+constexpr std::uint32_t kVersion = 2;
 constexpr std::size_t kDigestBytes = 40;  // "xxh3:", 32 digits, zeros
+constexpr std::size_t kMostSettingsBytes = 65536;
 constexpr std::size_t kLeastRow = 8 + 8 + 8 + 4 + 4 + 1 + 4;
 
 template <class Value>
@@ -156,7 +157,9 @@ std::string encode_header(const ParentLogitsHeader& header) {
   put(out, header.n_token);
   put_digest(out, header.model_digest);
   put_digest(out, header.text_digest);
-  return out;
+  COE_CHECK(header.settings.size() <= kMostSettingsBytes);
+  put(out, static_cast<std::uint32_t>(header.settings.size()));
+  return out + header.settings;
 }
 
 std::string encode_sequence(std::span<const ParentRow> rows) {
@@ -186,11 +189,14 @@ Result<ParentLogitsReader> ParentLogitsReader::open(std::span<const std::byte> b
     return fail(Code::kUnsupported,
                 fmt::format("{}: is of version {} of its form (known: {})", reader.name_, version,
                             kVersion),
-                "use a newer coe, or remove the file");
+                "use the coe that wrote it, or remove the file: it is made again");
   auto& header = reader.header_;
+  std::uint32_t n_settings = 0;
   if (!cursor.take(header.n_vocab) || !cursor.take(header.tail) ||
       !cursor.take(header.n_sequence) || !cursor.take(header.n_token) ||
-      !take_digest(cursor, header.model_digest) || !take_digest(cursor, header.text_digest))
+      !take_digest(cursor, header.model_digest) || !take_digest(cursor, header.text_digest) ||
+      !cursor.take(n_settings) || n_settings > kMostSettingsBytes ||
+      !cursor.take(header.settings, n_settings))
     return corrupt("has no whole header");
   if (header.n_vocab == 0 || !(header.tail >= 0.0 && header.tail < 1.0))
     return corrupt("has an impossible header");

@@ -1,12 +1,12 @@
 #include "coe/profile/profile.h"
 
 #include "coe/base/text.h"
+#include "coe/engine/run_settings.h"
 #include "coe/profile/chat.h"
 #include "coe/profile/checkpoint.h"
 #include "coe/profile/collector.h"
 #include "coe/profile/pipeline.h"
 #include "coe/profile/plan.h"
-#include "coe/routing/file.h"
 
 #include <fmt/format.h>
 
@@ -77,6 +77,13 @@ Status check_same(std::string_view what, const std::string& found, const std::st
               std::string(kOtherRunHint));
 }
 
+Status check_settings(std::string_view found, std::string_view expected) {
+  const auto difference = settings_difference(found, expected);
+  if (!difference) return {};
+  return fail(Code::kMismatch, "was begun with another setting: " + *difference,
+              std::string(kOtherRunHint));
+}
+
 // Whether sums of one can go on in the other.
 bool same_form(const RoutingStats& a, const RoutingStats& b) {
   return a.shape == b.shape && a.router_temperature == b.router_temperature &&
@@ -143,16 +150,14 @@ class Recorder {
 };
 
 std::string Recorder::checkpoint_settings() const {
-  std::string text = checkpoint_.settings;
-  if (stability_) text += fmt::format(" stability_keep={}", stability_->n_keep());
-  return text;
+  return stability_ ? fmt::format("stability_keep={}", stability_->n_keep()) : std::string();
 }
 
 Status Recorder::take_over(Checkpoint found) {
   COE_TRY_STATUS(check_same("model", found.stats.parent.digest, stats_.parent.digest));
   COE_TRY_STATUS(check_same("corpus", found.stats.corpus_digest, stats_.corpus_digest));
-  COE_TRY_STATUS(check_same("setting", found.stats.settings, stats_.settings));
-  COE_TRY_STATUS(check_same("setting", found.head.settings, checkpoint_settings()));
+  COE_TRY_STATUS(check_settings(found.stats.settings, stats_.settings));
+  COE_TRY_STATUS(check_settings(found.head.settings, checkpoint_settings()));
   COE_TRY_STATUS(check_same("engine", found.stats.engine, stats_.engine));
   COE_TRY_STATUS(check_same("version of coe", found.stats.tool_version, stats_.tool_version));
   if (!same_form(found.stats, stats_) || found.stability.has_value() != stability_.has_value() ||
@@ -355,6 +360,7 @@ std::string profile_settings(const ProfileOptions& options) {
       text += fmt::format(" repeat_penalty={} repeat_last_n={}", sampling.repeat_penalty,
                           sampling.repeat_last_n);
   }
+  if (!options.run_settings.empty()) text += " " + options.run_settings;
   return text;
 }
 
@@ -371,13 +377,13 @@ Result<ProfileRun> run_profile(Engine& engine, const MoeModel& parent, const Cor
   return Recorder(engine, corpus, options, checkpoint, observer).run(parent, command_line);
 }
 
-std::optional<RoutingStats> finished_profile(const Path& file, const MoeModel& parent,
-                                             const Corpus& corpus, const ProfileOptions& options) {
-  auto found = read_profile(file);
-  if (found && found->parent.digest == parent.id.digest && found->corpus_digest == corpus.digest &&
-      found->settings == profile_settings(options))
-    return *std::move(found);
-  return std::nullopt;
+std::optional<std::string> profile_difference(const RoutingStats& found, const MoeModel& parent,
+                                              const Corpus& corpus, const ProfileOptions& options) {
+  if (found.parent.digest != parent.id.digest)
+    return fmt::format("model ({} vs {})", found.parent.digest, parent.id.digest);
+  if (found.corpus_digest != corpus.digest)
+    return fmt::format("corpus ({} vs {})", found.corpus_digest, corpus.digest);
+  return settings_difference(found.settings, profile_settings(options));
 }
 
 }  // namespace coe

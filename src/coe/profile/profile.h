@@ -75,12 +75,14 @@ struct ProfileOptions {
   // With roles: each record is a question that the model answers, in its template; routing is
   // recorded while it does. Instead of windows: a question and its answer share the context.
   std::optional<GenerateOptions> generate = std::nullopt;
+  // run_settings() of the engine: goes into the profile's settings.
+  std::string run_settings = {};
   // With roles: called after each record that was run; an error ends the run.
   std::function<Status(const ChatSample&)> on_chat = nullptr;
 };
 
-// What of the options decides the numbers, as text: kept in the profile, so that a later run can
-// tell whether it fits.
+// All of the options that decides the numbers, as text: kept in the profile, so that a later run
+// can tell whether it fits.
 std::string profile_settings(const ProfileOptions& options);
 
 // `parent` names the model that `engine` runs. The result's tool_version, engine and corpus digest
@@ -92,15 +94,15 @@ std::string profile_settings(const ProfileOptions& options);
 Result<RoutingStats> run_profile(Engine& engine, const MoeModel& parent, const Corpus& corpus,
                                  const ProfileOptions& options, Observer& observer);
 
-// The profile that such a run would give, where `file` holds it.
-std::optional<RoutingStats> finished_profile(const Path& file, const MoeModel& parent,
-                                             const Corpus& corpus, const ProfileOptions& options);
+// In what a profile differs from that which such a run would give: "model (…)", "corpus (…)", or
+// the name of a setting; nullopt where it is the same run's.
+std::optional<std::string> profile_difference(const RoutingStats& found, const MoeModel& parent,
+                                              const Corpus& corpus, const ProfileOptions& options);
 
 struct CheckpointOptions {
-  Path file;             // replaced whole each time; removing it is the caller's
-  double seconds = 60;   // at least so long between two of them
-  bool resume = false;   // go on from `file`, where there is one
-  std::string settings;  // what else decides the bits (the engine's options): must be the same
+  Path file;            // replaced whole each time; removing it is the caller's
+  double seconds = 60;  // at least so long between two of them
+  bool resume = false;  // go on from `file`, where there is one
 };
 
 struct ProfileRun {

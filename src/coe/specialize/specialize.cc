@@ -3,11 +3,12 @@
 #include "coe/base/hash.h"
 #include "coe/base/text.h"
 #include "coe/corpus/select.h"
+#include "coe/engine/run_settings.h"
 #include "coe/eval/virtual_surgery.h"
 #include "coe/gguf/reader.h"
 #include "coe/mask/keep_mask.h"
 #include "coe/moe/model.h"
-#include "coe/routing/file.h"
+#include "coe/profile/stage.h"
 #include "coe/surgery/apply.h"
 #include "coe/surgery/plan.h"
 #include "coe/verify/verify.h"
@@ -84,8 +85,9 @@ SliceCheck check_from_json(const Json& j) {
   check.kl_mean = j.at("kl");
   check.logit_diff_max = j.at("logit_diff_max");
   for (const auto& d : j.at("layers"))
-    check.layers.push_back({LayerId{d.at("layer")}, d.at("n_token"), d.at("score"), d.at("n_near_tie"),
-                            d.at("n_other_choice"), d.at("weight"), d.at("output")});
+    check.layers.push_back({LayerId{d.at("layer")}, d.at("n_token"), d.at("score"),
+                            d.at("n_near_tie"), d.at("n_other_choice"), d.at("weight"),
+                            d.at("output")});
   return check;
 }
 
@@ -94,6 +96,7 @@ class Pipeline {
   Pipeline(const SpecializeOptions& options, const EngineLibrary& library, Observer& observer)
       : options_(options),
         library_(library),
+        settings_(run_settings(library, options.engine)),
         engine_(library, options.engine),
         observer_(observer) {}
 
@@ -107,9 +110,9 @@ class Pipeline {
            fmt::format("{}.{}", options_.output.stem().string(), suffix);
   }
   bool may_replace() const { return options_.overwrite == Overwrite::kAllow; }
-  // The stage's file is there but belongs to other inputs.
-  static Error stale(const Path& file) {
-    return {Code::kExists, fmt::format("{}: exists and belongs to other inputs", file.string()),
+  // The stage's file is there but belongs to another run.
+  static Error stale(const Path& file, std::string_view difference) {
+    return {Code::kExists, fmt::format("{}: is of another run: {}", file.string(), difference),
             "add --force to replace it, or choose another output name"};
   }
   void finish(std::string name, Path file, bool reused, Clock::time_point start) {
@@ -123,13 +126,15 @@ class Pipeline {
   Status stage_prune(const gguf::GgufFile& parent, const MoeModel& model);
   Status stage_eval(const gguf::GgufFile& parent, const MoeModel& model);
   Result<Json> measure(const gguf::GgufFile& parent, const MoeModel& model);
-  bool read_measured(const Path& file, const std::string& inputs);
+  std::optional<std::string> read_measured(const Path& file, const std::string& settings);
   void fill_domains(const Json& measured);
-  std::string eval_inputs(const MoeModel& model) const;
+  // All that decides the evaluation; see run_settings().
+  std::string eval_settings(const MoeModel& model) const;
 
   const SpecializeOptions& options_;
   const EngineLibrary& library_;
-  LazyEngine engine_;  // the parent's
+  const std::string settings_;  // of the run
+  LazyEngine engine_;           // the parent's
   Observer& observer_;
   Corpus corpus_;
   Corpus evaluation_;
@@ -154,21 +159,13 @@ Status Pipeline::prepare_text() {
 
 Status Pipeline::stage_profile(const MoeModel& model) {
   const auto start = Clock::now();
-  const Path file = beside("profile.gguf");
-  std::error_code ec;
-  if (std::filesystem::exists(file, ec)) {
-    if (auto found = finished_profile(file, model, corpus_, options_.profile)) {
-      stats_ = *std::move(found);
-      finish("profile", file, true, start);
-      return {};
-    }
-    if (!may_replace()) return tl::unexpected(stale(file));
-  }
-  COE_TRY(auto* engine, engine_.get());
-  COE_TRY(stats_, run_profile(*engine, model, corpus_, options_.profile, observer_));
-  stats_.command_line = options_.command_line;
-  COE_TRY_STATUS(write_profile(file, stats_, options_.overwrite));
-  finish("profile", file, false, start);
+  ProfileOptions options = options_.profile;
+  options.run_settings = settings_;
+  const ProfileStage stage{beside("profile.gguf"), options_.checkpoint_seconds, true,
+                           options_.overwrite, options_.command_line};
+  COE_TRY(auto done, profile_stage(engine_, model, corpus_, options, stage, observer_));
+  stats_ = std::move(done.run.stats);
+  finish("profile", stage.file, done.reused, start);
   return {};
 }
 
@@ -189,7 +186,7 @@ Status Pipeline::stage_mask() {
       finish("mask", file, true, start);
       return {};
     }
-    if (!may_replace()) return tl::unexpected(stale(file));
+    if (!may_replace()) return tl::unexpected(stale(file, "it is another mask"));
   }
   COE_TRY_STATUS(write_file(file, mask_text_, options_.overwrite));
   finish("mask", file, false, start);
@@ -205,7 +202,8 @@ Status Pipeline::stage_prune(const gguf::GgufFile& parent, const MoeModel& model
   Result<VerifyReport> proof = fail(Code::kNotFound, "no child yet");
   if (std::filesystem::exists(child, ec)) {
     proof = verify_child(parent.path(), child, mask_, library_.dequantizer(), observer_);
-    if (!(proof && proof->ok()) && !may_replace()) return tl::unexpected(stale(child));
+    if (!(proof && proof->ok()) && !may_replace())
+      return tl::unexpected(stale(child, "it is not cut by this mask"));
   }
   const bool reused = proof && proof->ok();
   if (!reused) {
@@ -235,17 +233,10 @@ Status Pipeline::stage_prune(const gguf::GgufFile& parent, const MoeModel& model
   return {};
 }
 
-std::string Pipeline::eval_inputs(const MoeModel& model) const {
-  Hasher hasher;
-  hasher.add(tool_version());
-  hasher.add(model.id.digest);
-  hasher.add(mask_text_);
-  hasher.add(evaluation_.digest);
-  hasher.add(std::uint64_t{options_.eval.max_tokens});
-  hasher.add(std::uint64_t{options_.n_random});
-  hasher.add(std::uint64_t{options_.engine.n_ctx});
-  hasher.add(std::uint64_t{options_.engine.flash_attn});
-  return hasher.digest();
+std::string Pipeline::eval_settings(const MoeModel& model) const {
+  return fmt::format("model={} mask={} text={} max_tokens={} n_random={} {}", model.id.digest,
+                     digest_of(mask_text_), evaluation_.digest, options_.eval.max_tokens,
+                     options_.n_random, settings_);
 }
 
 Result<Json> Pipeline::measure(const gguf::GgufFile& file, const MoeModel& model) {
@@ -333,37 +324,39 @@ void Pipeline::fill_domains(const Json& measured) {
   report_.domains = std::move(rows);
 }
 
-bool Pipeline::read_measured(const Path& file, const std::string& inputs) {
+// In what the file differs from what is to be measured; nullopt where it is taken.
+std::optional<std::string> Pipeline::read_measured(const Path& file, const std::string& settings) {
   const auto text = read_text(file);
-  if (!text) return false;
-  // A file of another shape is as stale as one of other inputs.
+  if (!text) return text.error().message;
   try {
     const Json found = Json::parse(*text);
-    if (found.at("inputs") != inputs) return false;
+    if (auto difference = settings_difference(found.at("settings").get<std::string>(), settings))
+      return difference;
     fill_domains(found);
-    return true;
+    return std::nullopt;
   } catch (const Json::exception&) {
-    return false;
+    return "it has another form";
   }
 }
 
 Status Pipeline::stage_eval(const gguf::GgufFile& parent, const MoeModel& model) {
   const auto start = Clock::now();
   const Path file = beside("eval.json");
-  const std::string inputs = eval_inputs(model);
+  const std::string settings = eval_settings(model);
   std::error_code ec;
   if (std::filesystem::exists(file, ec)) {
-    if (read_measured(file, inputs)) {
+    const auto difference = read_measured(file, settings);
+    if (!difference) {
       finish("eval", file, true, start);
       return {};
     }
-    if (!may_replace()) return tl::unexpected(stale(file));
+    if (!may_replace()) return tl::unexpected(stale(file, *difference));
   }
   COE_TRY(auto measured, measure(parent, model));
   Json document = {{"schema", "coe.specialize-eval/1"},
                    {"version", tool_version()},
                    {"command_line", options_.command_line},
-                   {"inputs", inputs},
+                   {"settings", settings},
                    {"parent", model.id.digest},
                    {"corpus", evaluation_.digest}};
   document.update(measured);

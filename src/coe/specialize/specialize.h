@@ -30,7 +30,8 @@ struct SpecializeOptions {
   ProfileSet profiles;
   ProfileOptions profile;
   EvalOptions eval;
-  std::uint32_t n_random = 3;  // random masks of the same size to compare with; seeds 1, 2, …
+  std::uint32_t n_random = 3;      // random masks of the same size to compare with; seeds 1, 2, …
+  double checkpoint_seconds = 60;  // between two states of the profile; 0: none is kept
   Path output;
   Overwrite overwrite = Overwrite::kRefuse;
   std::string command_line;
@@ -67,7 +68,7 @@ struct SpecializeReport {
 
 // Stage files of output DIR/NAME.gguf: DIR/NAME.{profile.gguf,mask.json,gguf,eval.json}. Errors:
 // those of the stages; kMismatch for profiles of another model; kExists when a stage's file is
-// there but belongs to other inputs and `overwrite` is kRefuse; kCheckFailed when the child fails
+// there but belongs to another run (named by what differs) and `overwrite` is kRefuse; kCheckFailed when the child fails
 // its proof (the child is removed) or its layers do not compute what the masked parent's do.
 Result<SpecializeReport> specialize(const SpecializeOptions& options, const EngineLibrary& library,
                                     Observer& observer);

@@ -1,8 +1,8 @@
 #include "coe/transfer/cells.h"
 
-#include "coe/base/hash.h"
 #include "coe/base/text.h"
 #include "coe/corpus/select.h"
+#include "coe/engine/run_settings.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -19,7 +19,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::string_view kSchema = "coe.transfer-cells/1";
+constexpr std::string_view kSchema = "coe.transfer-cells/2";
 
 Json to_json(const DomainEval& eval) {
   Json records = Json::array();
@@ -61,53 +61,51 @@ bool from_json(const Json& json, DomainEval& eval) {
 
 }  // namespace
 
-std::string cell_inputs(std::string_view model_digest, const SubDomain& text,
-                        const EvalOptions& options, std::string_view settings) {
+std::string cell_settings(std::string_view model_digest, const SubDomain& text,
+                          const EvalOptions& options, std::string_view run_settings) {
   Corpus corpus;
   corpus.domains.push_back(text);
   corpus.domains.front().weight = 1.0;  // changes no cell
-  Hasher hasher;
-  hasher.add_sized(tool_version());
-  hasher.add_sized(model_digest);
-  hasher.add_sized(corpus_digest(corpus));
-  hasher.add(std::uint64_t{options.max_tokens});
-  hasher.add(std::uint64_t{options.window});
-  hasher.add(std::uint64_t{options.stride});
-  hasher.add_sized(settings);
-  return hasher.digest();
+  return fmt::format("model={} text={} max_tokens={} window={} stride={} {}", model_digest,
+                     corpus_digest(corpus), options.max_tokens, options.window, options.stride,
+                     run_settings);
 }
 
-Result<DomainCells> DomainCells::open(const Path& file, std::string domain, std::string inputs,
+Result<DomainCells> DomainCells::open(const Path& file, std::string domain, std::string settings,
                                       Overwrite overwrite) {
-  DomainCells cells(file, std::move(domain), std::move(inputs));
+  DomainCells cells(file, std::move(domain), std::move(settings));
   std::error_code ec;
-  if (!std::filesystem::exists(file, ec) || cells.read()) return cells;
+  if (!std::filesystem::exists(file, ec)) return cells;
+  const auto problem = cells.read();
+  if (!problem) return cells;
   if (overwrite == Overwrite::kRefuse)
-    return fail(
-        Code::kExists,
-        fmt::format("{}: holds measurements of another model, text or options", file.string()),
-        "choose another folder, or add --force to measure anew");
+    return fail(Code::kExists,
+                fmt::format("{}: holds measurements of another run: {}", file.string(), *problem),
+                "choose another folder, or add --force to measure anew");
   cells.cells_.clear();
   return cells;
 }
 
-bool DomainCells::read() {
+std::optional<std::string> DomainCells::read() {
   const auto text = read_text(file_);
-  if (!text) return false;
+  if (!text) return text.error().message;
+  const std::string other_form = "it has another form";
   try {
     const Json found = Json::parse(*text);
-    if (found.at("schema") != kSchema || found.at("inputs") != inputs_ ||
-        found.at("domain") != domain_)
-      return false;
+    if (found.at("schema") != kSchema) return other_form;
+    if (found.at("domain") != domain_)
+      return fmt::format("domain ({} vs {})", found.at("domain").get<std::string>(), domain_);
+    if (auto difference = settings_difference(found.at("settings").get<std::string>(), settings_))
+      return difference;
     for (const auto& [digest, json] : found.at("masks").items()) {
       DomainEval eval;
       eval.name = domain_;
-      if (!from_json(json, eval)) return false;
+      if (!from_json(json, eval)) return other_form;
       cells_.insert_or_assign(digest, std::move(eval));
     }
-    return true;
+    return std::nullopt;
   } catch (const Json::exception&) {
-    return false;
+    return other_form;
   }
 }
 
@@ -126,7 +124,7 @@ Status DomainCells::add(std::map<std::string, DomainEval, std::less<>> measured)
   const Json document = {{"schema", kSchema},
                          {"version", tool_version()},
                          {"domain", domain_},
-                         {"inputs", inputs_},
+                         {"settings", settings_},
                          {"masks", std::move(masks)}};
   return write_file(file_, document.dump() + "\n", Overwrite::kAllow);
 }

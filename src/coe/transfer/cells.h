@@ -8,21 +8,22 @@
 #include "coe/eval/eval.h"
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 
 namespace coe {
 
-// All that decides the numbers besides the mask, as a digest. `settings`: of engine and options, as
-// text.
-std::string cell_inputs(std::string_view model_digest, const SubDomain& text,
-                        const EvalOptions& options, std::string_view settings);
+// All that decides the numbers besides the mask, as settings_difference() compares it: model, text,
+// options of the evaluation, and `run_settings` of the engine.
+std::string cell_settings(std::string_view model_digest, const SubDomain& text,
+                          const EvalOptions& options, std::string_view run_settings);
 
 class DomainCells {
  public:
-  // Reads `file` where there is one. Cells of other inputs, or a file that cannot be read, are
-  // kExists, or with kAllow as good as none.
-  static Result<DomainCells> open(const Path& file, std::string domain, std::string inputs,
+  // Reads `file` where there is one. Cells of other settings, or a file that cannot be read, are
+  // kExists, naming what differs, or with kAllow as good as none.
+  static Result<DomainCells> open(const Path& file, std::string domain, std::string settings,
                                   Overwrite overwrite);
   // By KeepMask::digest; null when it was not measured.
   const DomainEval* find(std::string_view mask_digest) const;
@@ -30,13 +31,14 @@ class DomainCells {
   Status add(std::map<std::string, DomainEval, std::less<>> measured);
 
  private:
-  DomainCells(Path file, std::string domain, std::string inputs)
-      : file_(std::move(file)), domain_(std::move(domain)), inputs_(std::move(inputs)) {}
-  bool read();
+  DomainCells(Path file, std::string domain, std::string settings)
+      : file_(std::move(file)), domain_(std::move(domain)), settings_(std::move(settings)) {}
+  // What is wrong with the file; nullopt where its cells are taken.
+  std::optional<std::string> read();
 
   Path file_;
   std::string domain_;
-  std::string inputs_;
+  std::string settings_;
   std::map<std::string, DomainEval, std::less<>> cells_;
 };
 

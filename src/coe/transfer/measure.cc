@@ -90,10 +90,11 @@ Result<std::vector<TransferMatrix>> measure_transfer(
   const auto digests = digests_of(masks);
   std::vector<DomainCells> cells;
   for (const auto& domain : bench.evaluation.domains) {
-    COE_TRY(auto opened, DomainCells::open(
-                             bench.folder / (file_name_of(domain.name) + ".json"), domain.name,
-                             cell_inputs(bench.model.id.digest, domain, bench.eval, bench.settings),
-                             bench.overwrite));
+    COE_TRY(
+        auto opened,
+        DomainCells::open(bench.folder / (file_name_of(domain.name) + ".json"), domain.name,
+                          cell_settings(bench.model.id.digest, domain, bench.eval, bench.settings),
+                          bench.overwrite));
     cells.push_back(std::move(opened));
   }
   for (std::size_t d = 0; d < cells.size(); ++d)

@@ -1,0 +1,23 @@
+// The fingerprint of a run: all that decides a bit of routing or logits besides model and text, as
+// text, "n_batch=512 n_ctx=2048 …". Profiles, checkpoints, evaluations, parent caches and transfer
+// cells keep it, and refuse another by the name of the setting.
+#pragma once
+
+#include "coe/engine/engine_library.h"
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace coe {
+
+// Of coe, the engine and its options. Not the number of threads: each of ggml's sums is one
+// thread's. Not how weights are read, nor what buffers have room for.
+std::string run_settings(const EngineLibrary& library, const EngineOptions& options);
+
+// The first setting, in the order of `wanted`, in which two such texts differ: "n_batch (256 vs
+// 512)", found first; nullopt where they say the same. A setting that only one of them has is
+// "missing" in the other.
+std::optional<std::string> settings_difference(std::string_view found, std::string_view wanted);
+
+}  // namespace coe

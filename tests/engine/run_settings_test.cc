@@ -1,0 +1,57 @@
+#include "coe/engine/run_settings.h"
+
+#include "support/fake_library.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+
+namespace coe {
+namespace {
+
+using ::testing::HasSubstr;
+
+TEST(RunSettings, NameEverythingThatDecidesABit) {
+  ::coe::testing::FakeLibrary library;
+  library.space = {{.device = "GPU0", .description = "A Card", .total = 1, .free = 1}};
+  const EngineOptions base;
+  const auto before = run_settings(library, base);
+  EXPECT_THAT(before, HasSubstr("engine=fake_1 revision=tree"));
+  EXPECT_THAT(before, HasSubstr("devices=- rpc=-"));  // no layer is on a GPU
+  const auto differs = [&](const std::function<void(EngineOptions&)>& change) {
+    auto options = base;
+    change(options);
+    return settings_difference(before, run_settings(library, options)).value_or("nothing");
+  };
+  EXPECT_EQ(differs([](auto& o) { o.n_ctx = 1024; }), "n_ctx (2048 vs 1024)");
+  EXPECT_EQ(differs([](auto& o) { o.n_batch = 32; }), "n_batch (512 vs 32)");
+  EXPECT_EQ(differs([](auto& o) { o.n_seq = 4; }), "n_seq (0 vs 4)");
+  EXPECT_EQ(differs([](auto& o) { o.n_gpu_layers = -1; }), "n_gpu_layers (0 vs -1)");
+  EXPECT_EQ(differs([](auto& o) { o.n_cpu_moe = 3; }), "n_cpu_moe (0 vs 3)");
+  EXPECT_EQ(differs([](auto& o) { o.rpc_servers = {"a:1", "b:2"}; }), "rpc (- vs a:1,b:2)");
+  EXPECT_EQ(differs([](auto& o) { o.repack = false; }), "repack (1 vs 0)");
+  EXPECT_EQ(differs([](auto& o) { o.flash_attn = true; }), "flash_attn (0 vs 1)");
+  EXPECT_EQ(differs([](auto& o) { o.swa_full = false; }), "swa_full (1 vs 0)");
+  // These decide none.
+  EXPECT_EQ(differs([](auto& o) { o.n_threads = 7; }), "nothing");
+  EXPECT_EQ(differs([](auto& o) { o.mmap = false; }), "nothing");
+
+  EngineOptions gpu;
+  gpu.n_gpu_layers = -1;
+  const auto on_card = run_settings(library, gpu);
+  EXPECT_THAT(on_card, HasSubstr("devices=A_Card"));
+  library.space.front().description = "Another";
+  EXPECT_EQ(settings_difference(on_card, run_settings(library, gpu)),
+            "devices (A_Card vs Another)");
+}
+
+TEST(RunSettings, SayWhatIsMissing) {
+  EXPECT_EQ(settings_difference("a=1 b=2", "a=1 b=2"), std::nullopt);
+  EXPECT_EQ(settings_difference("a=1", "a=1 b=2"), "b (missing vs 2)");
+  EXPECT_EQ(settings_difference("a=1 b=2", "a=1"), "b (2 vs missing)");
+  EXPECT_EQ(settings_difference("", ""), std::nullopt);
+}
+
+}  // namespace
+}  // namespace coe
