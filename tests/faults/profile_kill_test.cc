@@ -1,5 +1,5 @@
-// `coe profile` killed and interrupted at any moment, on the bundled model: a resumed run must give
-// the bytes of one that was never stopped.
+// `coe profile` and `coe specialize` killed and interrupted at any moment, on the bundled model: a
+// resumed run must give the bytes of one that was never stopped.
 //
 // Settings (faults/setting.h): COE_FAULT_PROFILE_KILLS (5), COE_FAULT_SEED (1).
 #include "coe/base/file.h"
@@ -116,6 +116,58 @@ TEST_F(ProfileKillTest, KilledAnywhereAndResumedGivesTheSameBytes) {
   fmt::print("{} kills, {} of them halfway; {} profiles finished, all the same\n", n_killed,
              n_halfway, n_finished);
   EXPECT_GT(n_halfway, 0U) << "no kill fell into the work";
+}
+
+// The main job over all its stages: the same command again goes on from where it was killed.
+TEST_F(ProfileKillTest, SpecializeKilledAnywhereAndRunAgainGivesTheSameBytes) {
+  const std::vector<std::string> job = {COE_BINARY,
+                                        "specialize",
+                                        "-q",
+                                        "-t",
+                                        "1",
+                                        "-m",
+                                        COE_SOURCE_DIR "/models/gemma4-tiny-moe-q4_k_m.gguf",
+                                        "-f",
+                                        text(),
+                                        "-k",
+                                        "64",
+                                        "--random",
+                                        "1",
+                                        "--checkpoint",
+                                        "0.001",
+                                        "-o",
+                                        dir_ / "s.gguf"};
+  const auto take = [&] {
+    std::string all;
+    for (const char* name : {"s.profile.gguf", "s.mask.json", "s.gguf", "s.eval.json"}) {
+      all += value_of(read_text(dir_ / name));
+      std::filesystem::remove(dir_ / name);
+    }
+    EXPECT_FALSE(std::filesystem::exists(dir_ / "s.profile.gguf.partial"));
+    return all;
+  };
+  const auto start = Clock::now();
+  ASSERT_TRUE(run_process(job).done());
+  const Seconds whole = Clock::now() - start;
+  const auto expected = take();
+  const auto n_kill = fault_setting("COE_FAULT_PROFILE_KILLS", 5);
+  Rng rng(fault_setting("COE_FAULT_SEED", 1));
+  std::uint64_t n_halfway = 0;
+  for (std::uint64_t n_killed = 0; n_killed < n_kill && !HasFailure();) {
+    Process process(job);
+    std::this_thread::sleep_for(whole * rng.uniform());
+    process.send(SIGKILL);
+    const auto exit = process.wait();
+    ASSERT_TRUE(exit.done() || exit.signal == SIGKILL) << describe(exit);
+    n_killed += exit.done() ? 0 : 1;
+    n_halfway += std::filesystem::exists(dir_ / "s.profile.gguf.partial") ? 1 : 0;
+    if (exit.done()) EXPECT_TRUE(take() == expected) << "after " << n_killed << " kills";
+  }
+  const auto last = run_process(job);
+  ASSERT_TRUE(last.done()) << describe(last);
+  EXPECT_TRUE(take() == expected);
+  fmt::print("{} kills, {} of them with a state of the profile\n", n_kill, n_halfway);
+  EXPECT_GT(n_halfway, 0U) << "no kill fell into the profile";
 }
 
 TEST_F(ProfileKillTest, AKillWhileTheProfileAppearsIsResumedToo) {
