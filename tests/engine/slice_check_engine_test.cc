@@ -2,9 +2,9 @@
 // four kinds of wrong ones are caught, by their layer.
 #include "coe/base/rng.h"
 #include "coe/eval/slice_check.h"
-#include "coe/eval/virtual_surgery.h"
 #include "coe/gguf/reader.h"
 #include "coe/mask/keep_mask.h"
+#include "coe/mask/virtual_surgery.h"
 #include "coe/moe/model.h"
 #include "coe/surgery/apply.h"
 #include "coe/surgery/plan.h"

@@ -16,8 +16,8 @@
 
 namespace coe::testing {
 
-// What a FakeLibrary saw of its plain engines, in the order of events: {"a.gguf", 128} for tokens
-// appended, {"a.gguf", 0} for a sequence begun anew.
+// A FakeLibrary notes what happens to its plain engines: {"a.gguf", 128} when tokens are appended,
+// {"a.gguf", 0} when a sequence begins anew.
 struct PlainEvent {
   std::string model;
   std::size_t n_token = 0;

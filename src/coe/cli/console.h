@@ -8,7 +8,6 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace coe::cli {
 
@@ -39,10 +38,6 @@ class ConsoleObserver : public Observer {
 
 // Ctrl-C once sets cancelled(); a second one ends the process at once.
 void install_interrupt_handler();
-
-// Columns padded to their widest cell; the first left-aligned, the others right-aligned. Two blanks
-// of indent.
-std::string format_table(const std::vector<std::vector<std::string>>& rows);
 
 // Writes to stdout. A reader that went away (broken pipe) ends the process quietly with 0; a full
 // disk behind a redirection is an error.

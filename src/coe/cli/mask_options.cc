@@ -1,8 +1,9 @@
 #include "coe/cli/mask_options.h"
 
 #include "coe/mask/pass.h"
-#include "coe/routing/file.h"
 #include "coe/score/score.h"
+
+#include <fmt/format.h>
 
 #include <charconv>
 
@@ -70,19 +71,6 @@ Result<std::vector<LayerExpert>> read_experts(const Path& path) {
 }
 
 }  // namespace
-
-Result<std::string> ProfileFiles::load(const Path& path) {
-  if (const auto known = digests_.find(path); known != digests_.end()) return known->second;
-  COE_TRY(auto stats, read_profile(path));
-  const auto& kept = stats_.emplace_back(std::move(stats));
-  return digests_[path] = set_.add(path.string(), kept);
-}
-
-Result<std::string> ProfileFiles::load_table(const Path& path) {
-  COE_TRY(auto table, read_score_table(path));
-  const auto& kept = tables_.emplace_back(std::move(table));
-  return set_.add(path.string(), kept);
-}
 
 Result<std::vector<std::pair<std::string, double>>> parse_weights(std::string_view text) {
   std::vector<std::pair<std::string, double>> weights;

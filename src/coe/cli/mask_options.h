@@ -1,32 +1,19 @@
 // The options of a mask's passes, which `coe mask` and `coe specialize` share.
 #pragma once
 
-#include "coe/cli/session.h"
+#include "coe/base/file.h"
+#include "coe/base/result.h"
+#include "coe/recipe/profile_files.h"
 #include "coe/recipe/recipe.h"
 
-#include <deque>
-#include <map>
+#include <CLI/CLI.hpp>
+
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 namespace coe::cli {
-
-// Profiles read from files, each once.
-class ProfileFiles {
- public:
-  // The profile's digest. Errors: those of read_profile.
-  Result<std::string> load(const Path& path);
-  // The same for a score table.
-  Result<std::string> load_table(const Path& path);
-  const ProfileSet& set() const { return set_; }
-
- private:
-  std::deque<RoutingStats> stats_;  // deques, for the set points into them
-  std::deque<ScoreTable> tables_;
-  std::map<Path, std::string> digests_;
-  ProfileSet set_;
-};
 
 struct PassOptions {
   std::vector<Path> whitelist;

@@ -4,6 +4,9 @@
 #include "coe/base/text.h"
 #include "coe/cli/exit_code.h"
 #include "coe/cli/session.h"
+#include "coe/cli/verbs/verbs.h"
+
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <string>

@@ -1,12 +1,12 @@
 #include "coe/cli/session.h"
 
 #include "coe/base/json.h"
-#include "coe/base/text.h"
-#include "coe/corpus/select.h"
-#include "coe/corpus/text_spec.h"
-#include "coe/eval/virtual_surgery.h"
 
 namespace coe::cli {
+
+ResultRows Session::result_rows(std::string_view kind) const {
+  return {kind, library, command_line};
+}
 
 Status Session::emit(const Json& document, std::string_view text) {
   console.clear();
@@ -14,99 +14,6 @@ Status Session::emit(const Json& document, std::string_view text) {
   if (json) return print(json_text(document, 2) + "\n");
   if (quiet) return {};
   return print(text);
-}
-
-Json document(std::string_view verb) {
-  return Json{{"schema", fmt::format("coe.{}/1", verb)}, {"version", tool_version()}};
-}
-
-Result<OpenModel> open_model(const Path& path, Session& session) {
-  COE_TRY(auto file, gguf::GgufFile::open(path));
-  COE_TRY(auto moe, describe_moe(file));
-  for (const auto& warning : moe.warnings) session.console.warning(warning);
-  return OpenModel{std::move(file), std::move(moe)};
-}
-
-Result<OpenMask> open_mask(const Path& path, const OpenModel& model) {
-  COE_TRY(const auto text, read_text(path));
-  COE_TRY(auto mask, parse_mask(text, path.string()));
-  COE_TRY_STATUS(check_mask(mask, model.moe, path.string()));
-  COE_TRY(auto filter, virtual_surgery(mask, model.file, model.moe));
-  return OpenMask{std::move(mask), std::move(filter)};
-}
-
-void serve_defaults(EngineOptions& options) {
-  options.n_seq = 1;
-  options.flash_attn = true;
-  options.swa_full = false;
-  options.all_logits = false;
-}
-
-void add_engine_options(CLI::App& verb, EngineOptions& options) {
-  verb.add_option("-c,--ctx-size", options.n_ctx, "Context in tokens")->capture_default_str();
-  add_device_options(verb, options);
-}
-
-void add_device_options(CLI::App& verb, EngineOptions& options) {
-  verb.add_option("-b,--batch-size", options.n_batch, "Tokens per forward pass")
-      ->check(CLI::Range(1U, 65536U))
-      ->capture_default_str();
-  verb.add_option("-t,--threads", options.n_threads, "CPU threads (0: all cores)")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
-  verb.add_option("--n-gpu-layers,--ngl", options.n_gpu_layers,
-                  "Layers to keep on the GPU (-1: all); also -ngl")
-      ->capture_default_str();
-  verb.add_option("--n-cpu-moe", options.n_cpu_moe,
-                  "Keep the experts of the first N layers on the CPU");
-  verb.add_option("--rpc", options.rpc_servers, "llama.cpp RPC servers, host:port,…")
-      ->delimiter(',');
-  verb.add_flag("!--no-repack,!--nr", options.repack,
-                "Leave weights as the file has them instead of reordering them for this CPU");
-  verb.add_flag("--flash-attn,!--no-flash-attn", options.flash_attn,
-                "Use flash attention: faster on GPUs, logits move a little")
-      ->default_str(options.flash_attn ? "on" : "off");
-}
-
-std::vector<CLI::Option*> add_sampling_options(CLI::App& verb, Sampling& sampling) {
-  return {
-      verb.add_option("--temp,--temperature", sampling.temperature,
-                      "Generation: temperature (0: the likeliest token)")
-          ->check(CLI::NonNegativeNumber)
-          ->capture_default_str(),
-      verb.add_option("--top-k", sampling.top_k, "Generation: of the k likeliest tokens (0: all)")
-          ->check(CLI::NonNegativeNumber)
-          ->capture_default_str(),
-      verb.add_option("--top-p", sampling.top_p, "Generation: of the likeliest that make up p")
-          ->check(CLI::Range(0.0, 1.0))
-          ->capture_default_str(),
-      verb.add_option("--seed", sampling.seed, "Generation: seed")->capture_default_str(),
-      verb.add_option("--repeat-penalty", sampling.repeat_penalty,
-                      "Generation: make tokens that occurred before less likely (1: do not)")
-          ->check(CLI::Range(0.01, 100.0))
-          ->capture_default_str(),
-      verb.add_option("--repeat-last-n", sampling.repeat_last_n,
-                      "Generation: tokens that --repeat-penalty looks back")
-          ->check(CLI::Range(0, 1 << 24))
-          ->capture_default_str(),
-  };
-}
-
-void add_corpus_options(CLI::App& verb, CorpusOptions& options, bool required) {
-  verb.add_option("-f,--file", options.files, "JSONL text, one record a line (repeatable)")
-      ->required(required);
-  verb.add_option(
-          "--text", options.text_spec,
-          "How a record becomes text: a field, fields joined by +, or a template with {field}")
-      ->capture_default_str();
-  verb.add_option("--domain", options.domains, "Only this sub-domain of the text (repeatable)");
-}
-
-Result<Corpus> load_corpus(const CorpusOptions& options) {
-  COE_TRY(const auto spec, TextSpec::parse(options.text_spec));
-  COE_TRY(auto corpus, coe::load_corpus(options.files, spec));
-  if (!options.domains.empty()) COE_TRY_STATUS(select_domains(corpus, options.domains));
-  return corpus;
 }
 
 }  // namespace coe::cli

@@ -37,14 +37,14 @@ class EngineLibrary {
       const EngineOptions& options, std::span<const std::uint32_t> contexts) const = 0;
   // Lists the devices that layers can be put on; none on a machine without.
   virtual std::vector<DeviceSpace> devices() const = 0;
-  // Null without an engine; else lives as long as the process.
+  // Is null without an engine; else it lives as long as the process.
   virtual const gguf::Dequantizer* dequantizer() const = 0;
-  // "llama.cpp v0.5.0" or "none".
+  // Names the library: "llama.cpp v0.5.0", or "none".
   virtual std::string version() const = 0;
-  // The git tree that it was built from, "custom" for a source of the user's own, or empty.
+  // Names the git tree that it was built from: "custom" for a source of the user's own, or empty.
   virtual std::string revision() const = 0;
 
-  // To be called first of all in main(): may start the process again with a setting that the
+  // Must be called first of all in main(): it may start the process again with a setting that the
   // library reads when it is loaded.
   virtual void prepare_process(char** argv) const = 0;
   // `sink` receives the library's own log, line by line; before the first call it is dropped.
@@ -59,9 +59,9 @@ class LazyEngine {
 
   // Errors: those of EngineLibrary::open.
   Result<Engine*> get();
-  // Null as long as nobody has needed it.
+  // Is null as long as nobody has needed it.
   const Engine* opened() const { return engine_.get(); }
-  // Frees its memory until somebody needs it again.
+  // Frees its memory; the next get() opens it again.
   void close() { engine_.reset(); }
 
  private:

@@ -1,8 +1,6 @@
 #include "coe/transfer/masks.h"
 
-#include "coe/mask/build.h"
-#include "coe/moe/ids.h"
-#include "coe/score/score.h"
+#include "coe/recipe/random_mask.h"
 
 #include <fmt/format.h>
 
@@ -34,13 +32,7 @@ Result<std::vector<TransferMask>> domain_masks(const ProfileSet& profiles, const
 
 Result<TransferMask> random_transfer_mask(const MoeModel& model, std::uint32_t n_keep,
                                           std::uint64_t seed) {
-  COE_TRY_STATUS(check_keep_count(n_keep, model.n_expert, model.n_expert_used));
-  std::vector<LayerId> layers;
-  layers.reserve(model.layers.size());
-  for (const auto& layer : model.layers) layers.push_back(layer.id);
-  COE_TRY(auto mask, top_k_mask(random_scores(layers.size(), model.n_expert, seed), layers, n_keep,
-                                model.n_expert_group, model.n_chunk_expert));
-  mask.parent = model.id;
+  COE_TRY(auto mask, random_mask(model, n_keep, seed));
   return TransferMask{fmt::format("random-{}", seed), true, std::move(mask)};
 }
 

@@ -26,8 +26,7 @@ struct TransferMask {
 Result<std::vector<TransferMask>> domain_masks(const ProfileSet& profiles, const MaskRecipe& recipe,
                                                std::uint32_t n_keep);
 
-// The experts that `coe mask --score random --seed SEED` keeps. Errors: those of top_k_mask and
-// check_keep_count.
+// random_mask under the name "random-SEED".
 Result<TransferMask> random_transfer_mask(const MoeModel& model, std::uint32_t n_keep,
                                           std::uint64_t seed);
 

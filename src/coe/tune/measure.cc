@@ -1,6 +1,6 @@
 #include "coe/tune/measure.h"
 
-#include "coe/eval/virtual_surgery.h"
+#include "coe/mask/virtual_surgery.h"
 
 #include <cstddef>
 #include <utility>

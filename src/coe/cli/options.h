@@ -1,0 +1,41 @@
+// Flags that several verbs share.
+#pragma once
+
+#include "coe/base/file.h"
+#include "coe/base/result.h"
+#include "coe/corpus/corpus.h"
+#include "coe/engine/engine.h"
+
+#include <CLI/CLI.hpp>
+
+#include <string>
+#include <vector>
+
+namespace coe::cli {
+
+// Sets what a server would, rather than what observing needs: one sequence, flash attention, layers
+// with sliding windows caching no more than their window, room for one token's logits.
+void serve_defaults(EngineOptions& options);
+// Adds -b, -t, -ngl, --flash-attn, with llama.cpp's names.
+void add_device_options(CLI::App& verb, EngineOptions& options);
+// Adds those and -c.
+void add_engine_options(CLI::App& verb, EngineOptions& options);
+// Adds --temp, --top-k, --top-p, --seed, --repeat-penalty and --repeat-last-n, with llama.cpp's
+// names.
+std::vector<CLI::Option*> add_sampling_options(CLI::App& verb, Sampling& sampling);
+// Adds -f, --text and --domain.
+struct CorpusOptions {
+  std::vector<Path> files;
+  std::string text_spec = "text";
+  std::vector<std::string> domains;  // empty: all
+};
+void add_corpus_options(CLI::App& verb, CorpusOptions& options, bool required = true);
+Result<Corpus> load_corpus(const CorpusOptions& options);
+
+// Adds -o for rows.
+void add_rows_option(CLI::App& verb, Path& path);
+
+// Lists the parent's file, then those of the models to set beside it.
+std::vector<Path> parent_first(const Path& parent, const std::vector<Path>& children);
+
+}  // namespace coe::cli

@@ -1,0 +1,22 @@
+// Renders what `coe mask --sweep` and `--score auto` found.
+#pragma once
+
+#include "coe/cli/render/document.h"
+#include "coe/moe/open_model.h"
+#include "coe/tune/choose.h"
+#include "coe/tune/sweep.h"
+
+#include <string>
+#include <vector>
+
+namespace coe::cli {
+
+// `model`: the parent that was measured; null: nothing was.
+Json point_json(const SweepPoint& point, const OpenModel* model);
+std::string sweep_text(const std::vector<SweepPoint>& points, const OpenModel* model);
+
+// Says what each trial came to and marks the chosen one.
+Json choice_json(const ScoreChoice& choice);
+std::string choice_text(const ScoreChoice& choice);
+
+}  // namespace coe::cli

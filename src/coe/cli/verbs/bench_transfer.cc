@@ -1,0 +1,127 @@
+// coe bench transfer: what each specialist keeps of each sub-domain, from one command.
+#include "coe/cli/eval_options.h"
+#include "coe/cli/exit_code.h"
+#include "coe/cli/options.h"
+#include "coe/cli/render/transfer.h"
+#include "coe/cli/verbs/bench.h"
+#include "coe/tune/sweep.h"
+
+#include <memory>
+
+namespace coe::cli {
+
+namespace {
+
+struct Options {
+  TransferOptions job;
+  CorpusOptions corpus;
+  std::vector<Path> evaluation;
+  std::string counts;
+  std::string score = "util";
+  std::vector<std::string> masks;  // NAME=FILE
+  bool no_random = false;
+
+  bool has_profile() const { return !job.profiles.empty(); }
+  bool has_corpus() const { return !corpus.files.empty(); }
+};
+
+Status check_options(const Options& options) {
+  if (options.has_profile() && options.has_corpus())
+    return fail(Code::kInvalidArgument, "-p and -f are both given",
+                "give profiles, or text to profile");
+  if (!options.has_profile() && !options.has_corpus() && options.masks.empty())
+    return fail(Code::kInvalidArgument, "no specialists are given",
+                "give profiles (-p), text to profile (-f) or masks (--masks NAME=FILE)");
+  if ((options.has_profile() || options.has_corpus()) == options.counts.empty())
+    return fail(Code::kInvalidArgument,
+                options.counts.empty() ? "-k: how many experts to keep is not given"
+                                       : "-k: ready masks have their own number of experts",
+                options.counts.empty() ? "for example -k 64,32,96" : "leave -k out");
+  return {};
+}
+
+Status load_text(Options& options) {
+  auto& evaluation = options.job.evaluation;
+  COE_TRY(evaluation, load_corpus({options.evaluation, options.corpus.text_spec, {}}));
+  if (!options.has_corpus()) return {};
+  COE_TRY(options.job.corpus, load_corpus(options.corpus));
+  return {};
+}
+
+Result<TransferOptions> job_of(Options options, const Session& session) {
+  COE_TRY_STATUS(check_options(options));
+  auto& job = options.job;
+  if (!options.counts.empty()) {
+    COE_TRY(job.counts, parse_counts(options.counts));
+  }
+  COE_TRY(job.score, score_from_name(options.score));
+  for (const auto& text : options.masks) {
+    COE_TRY(job.masks.emplace_back(), parse_ready_mask(text));
+  }
+  COE_TRY_STATUS(load_text(options));
+  if (options.no_random) job.random_seeds.clear();
+  job.overwrite = session.overwrite();
+  job.command_line = session.command_line;
+  return std::move(job);
+}
+
+Result<int> bench(const Options& options, Session& session) {
+  COE_TRY(const auto job, job_of(options, session));
+  COE_TRY(const auto report, run_transfer(job, session.library, session.console));
+  auto rows = session.result_rows("bench-transfer");
+  rows.set_model(job.engine.model, report.model);
+  if (!report.engine.empty()) rows.set_engine(report.engine);
+  rows.set_seed(BootstrapOptions().seed);
+  add_transfer_rows(report, rows);
+  COE_TRY_STATUS(rows.write(job.folder / kTransferRowsFile, session.overwrite()));
+  auto doc = rows.document();
+  doc["folder"] = job.folder.string();
+  doc["corpus_digest"] = report.corpus_digest;
+  doc["score"] =
+      options.has_profile() || options.has_corpus() ? Json(options.score) : Json(nullptr);
+  doc["max_tokens"] = job.eval.max_tokens;
+  doc["window"] = job.eval.window;
+  doc["stride"] = job.eval.stride;
+  doc["masks"] = transfer_masks_json(report);
+  doc["order"] = transfer_order_json(report);
+  COE_TRY_STATUS(session.emit(doc, transfer_text(report, job.folder)));
+  return kExitDone;
+}
+
+}  // namespace
+
+void add_bench_transfer(CLI::App& bench_verb, Run& run) {
+  auto options = std::make_shared<Options>();
+  auto& job = options->job;
+  job.random_seeds = {1, 2, 3};
+  auto* verb = bench_verb.add_subcommand(
+      "transfer", "Matrix of specialists and sub-domains: what each keeps of the others' text");
+  verb->add_option("-m,--model", job.engine.model, "Parent GGUF")->required();
+  verb->add_option("-p,--profile", job.profiles,
+                   "Routing profiles of the parent: a specialist for each of their sub-domains");
+  add_corpus_options(*verb, options->corpus, false);
+  verb->add_option("--eval", options->evaluation, "Held-out JSONL text (repeatable)")->required();
+  verb->add_option("-k,--keep", options->counts, "Experts to keep in each layer: 64,32,96");
+  verb->add_option("--score", options->score, "How experts are scored (see `coe mask --help`)")
+      ->capture_default_str();
+  verb->add_option("--masks", options->masks,
+                   "Ready masks, each with the sub-domain that it is for: NAME=FILE");
+  verb->add_option("--random-seeds", job.random_seeds,
+                   "Random masks of each K to beat, one for each seed")
+      ->delimiter(',')
+      ->capture_default_str();
+  verb->add_flag("--no-random", options->no_random, "No random masks");
+  verb->add_option("--max-records", job.max_records,
+                   "Of each sub-domain's held-out text take only so many records (0: all)")
+      ->capture_default_str();
+  add_eval_options(*verb, job.eval);
+  verb->add_option("-o,--output", job.folder,
+                   "Folder for rows, pictures, masks, and what has been measured so far: the same "
+                   "command goes on from there")
+      ->required();
+  add_engine_options(*verb, job.engine);
+  verb->callback(
+      [options, &run] { run = [options](Session& session) { return bench(*options, session); }; });
+}
+
+}  // namespace coe::cli

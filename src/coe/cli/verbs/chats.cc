@@ -1,0 +1,126 @@
+#include "coe/cli/verbs/chats.h"
+
+#include "coe/cli/options.h"
+#include "coe/corpus/chat_record.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace coe::cli {
+
+namespace {
+
+// A generated chat: a record of a corpus of its own.
+ChatRecord record_of(const ChatSample& sample) {
+  ChatRecord out;
+  out.text = sample.generated->text;
+  out.source = sample.record.where;
+  out.domain = sample.domain.name;
+  out.weight = sample.domain.weight;
+  out.problem = sample.record.text;
+  out.thinking = sample.segments.thinking;
+  out.solution = sample.segments.answer;
+  out.ended = sample.generated->ended;
+  out.n_token_prompt = sample.generated->n_prompt;
+  out.n_token_generated = sample.generated->n_new;
+  return out;
+}
+
+}  // namespace
+
+void add_chat_options(CLI::App& verb, ChatOptions& options) {
+  auto* roles = verb.add_flag(
+      "--roles", options.roles,
+      "Records are chats in the markup of the model's template: a sub-domain for each role, "
+      "NAME/prompt, NAME/thinking, NAME/closing (the end of thinking), NAME/answer");
+  verb.add_option("--closing-window", options.closing_window,
+                  "Roles: tokens before the end of thinking that are NAME/closing (32)");
+  auto* generate = verb.add_flag(
+      "--generate", options.generate,
+      "The text of a record is a question: record routing, by role, while the model answers it in "
+      "its own chat template");
+  generate->excludes(roles);
+  for (auto* option : add_sampling_options(verb, options.generation.sampling))
+    option->needs(generate);
+  verb.add_option("--max-new-tokens", options.generation.max_new_tokens,
+                  "Generation: cut answers off after so many tokens")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str()
+      ->needs(generate);
+  verb.add_option("--think", options.think, "Generation: thinking, as the template switches it")
+      ->check(CLI::IsMember({"on", "off"}))
+      ->capture_default_str()
+      ->needs(generate);
+  verb.add_option("--save-text", options.save_text,
+                  "Generation: keep the chats as JSONL text, which --roles takes")
+      ->needs(generate);
+}
+
+Result<ChatLog> ChatLog::create(const ChatOptions& options, Overwrite overwrite) {
+  ChatLog log(options);
+  if (options.closing_window && !log.is_on())
+    return fail(Code::kInvalidArgument, "--closing-window needs --roles or --generate");
+  if (options.save_text.empty()) return log;
+  COE_TRY(auto file, AtomicFile::create(options.save_text, overwrite));
+  log.texts_.emplace(std::move(file));
+  return log;
+}
+
+void ChatLog::attach(ProfileOptions& options) {
+  if (!is_on()) return;
+  options.roles = true;
+  if (options_.closing_window) options.closing_window = *options_.closing_window;
+  if (options_.generate) {
+    options.generate = options_.generation;
+    options.generate->thinking = options_.think == "on";
+  }
+  options.on_chat = [this](const ChatSample& sample) { return add(sample); };
+}
+
+Status ChatLog::add(const ChatSample& sample) {
+  ++n_record_;
+  n_turn_ += sample.segments.n_turn;
+  n_thinking_ += sample.segments.n_thinking;
+  n_thinking_open_ += sample.segments.n_thinking_open;
+  n_answer_empty_ += sample.segments.n_answer_empty;
+  if (sample.generated == nullptr) return {};
+  n_new_ += sample.generated->n_new;
+  if (!sample.generated->ended) ++n_cut_;
+  return texts_ ? texts_->write(chat_record_line(record_of(sample))) : Status();
+}
+
+Status ChatLog::commit() { return texts_ ? texts_->commit() : Status(); }
+
+std::int64_t ChatLog::n_sample(const RoutingStats& stats) const {
+  if (!is_on()) return stats.n_samples();
+  std::int64_t n = 0;
+  for (const auto& domain : stats.domains) {
+    if (domain.name.ends_with("/prompt")) n += domain.n_samples;
+  }
+  return n;
+}
+
+void ChatLog::add_to(Json& document) const {
+  if (!is_on()) return;
+  auto& chats = document["chats"];
+  chats = {{"n_record", n_record_},
+           {"n_turn", n_turn_},
+           {"n_thinking", n_thinking_},
+           {"n_thinking_open", n_thinking_open_},
+           {"n_answer_empty", n_answer_empty_}};
+  if (options_.generate) chats.update({{"n_cut", n_cut_}, {"n_token_generated", n_new_}});
+}
+
+std::string ChatLog::text() const {
+  if (!is_on()) return {};
+  auto text =
+      fmt::format("turns of the model: {}, thinking blocks: {} ({} never end), empty answers: {}\n",
+                  n_turn_, n_thinking_, n_thinking_open_, n_answer_empty_);
+  if (options_.generate)
+    text +=
+        fmt::format("tokens generated: {}, answers cut off before their end: {}\n", n_new_, n_cut_);
+  return text;
+}
+
+}  // namespace coe::cli

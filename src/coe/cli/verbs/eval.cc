@@ -1,0 +1,190 @@
+// coe eval: measure a model, alone, under a mask, or against its parent.
+#include "coe/eval/eval.h"
+
+#include "coe/cli/eval_options.h"
+#include "coe/cli/exit_code.h"
+#include "coe/cli/options.h"
+#include "coe/cli/render/eval.h"
+#include "coe/cli/render/result_rows.h"
+#include "coe/cli/verbs/verbs.h"
+#include "coe/engine/run_settings.h"
+#include "coe/eval/noise_floor.h"
+#include "coe/eval/parent_cache.h"
+#include "coe/mask/open_mask.h"
+#include "coe/moe/open_model.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <memory>
+#include <optional>
+
+namespace coe::cli {
+
+namespace {
+
+struct Options {
+  CorpusOptions corpus;
+  EngineOptions engine;
+  EvalOptions eval;
+  std::vector<Path> masks;
+  Path parent;
+  Path cache;
+  double cache_tail = ParentCacheOptions().tail;
+  Path rows;
+};
+
+// One way of running the model.
+struct Subject {
+  Path mask;  // empty: as it is
+  std::optional<OpenMask> opened;
+};
+
+Result<std::vector<Subject>> open_subjects(const Options& options, const OpenModel& model) {
+  std::vector<Subject> subjects;
+  for (const auto& path : options.masks) {
+    COE_TRY(auto mask, open_mask(path, model));
+    subjects.push_back({path, std::move(mask)});
+  }
+  if (subjects.empty()) subjects.emplace_back();
+  return subjects;
+}
+
+// What subjects are held to, if anything.
+class Parent {
+ public:
+  static Result<Parent> open(const Options& options, const OpenModel& model, Engine& engine,
+                             Session& session);
+  ReferenceSource* source() const { return source_.get(); }
+  const ParentCache* cache() const { return cache_; }
+
+ private:
+  std::unique_ptr<Engine> engine_;  // of --parent, where it runs
+  std::unique_ptr<ReferenceSource> source_;
+  const ParentCache* cache_ = nullptr;  // the source, when it is one
+};
+
+Result<Parent> Parent::open(const Options& options, const OpenModel& model, Engine& engine,
+                            Session& session) {
+  Parent out;
+  std::string digest;
+  std::error_code ec;
+  const bool is_cached = !options.cache.empty() && std::filesystem::exists(options.cache, ec);
+  // Under a mask, and without another parent, the model as it is serves as its own reference.
+  std::optional<EvalSubject> runs;
+  if (!options.parent.empty()) {
+    COE_TRY(const auto opened, open_model(options.parent, session.console));
+    digest = opened.moe.id.digest;
+    if (!is_cached) {
+      EngineOptions parent_options = options.engine;
+      parent_options.model = options.parent;
+      COE_TRY(out.engine_, session.library.open(parent_options));
+      runs = EvalSubject{out.engine_.get(), nullptr};
+    }
+  } else if (!options.masks.empty()) {
+    digest = model.moe.id.digest;
+    runs = EvalSubject{&engine, nullptr};
+  }
+  if (!options.cache.empty()) {
+    const ParentCacheOptions cache{
+        options.cache, digest, run_settings(session.library, options.engine), options.cache_tail};
+    COE_TRY(auto opened, ParentCache::open(cache, runs ? &*runs : nullptr));
+    out.cache_ = opened.get();
+    out.source_ = std::move(opened);
+  } else if (runs) {
+    out.source_ = std::make_unique<RunningReference>(*runs);
+  }
+  return out;
+}
+
+Json cache_json(const Options& options, const ParentCache* cache) {
+  if (cache == nullptr) return nullptr;
+  const auto& header = cache->header();
+  return {{"file", options.cache.string()},
+          {"written", cache->is_written()},
+          {"parent_digest", header.model_digest},
+          {"tail", header.tail},
+          {"n_byte", cache->n_byte()},
+          {"bytes_per_token",
+           static_cast<double>(cache->n_byte()) / static_cast<double>(header.n_token)}};
+}
+
+Result<int> eval(const Options& options, Session& session) {
+  if (!options.rows.empty()) COE_TRY_STATUS(check_output(options.rows, session.overwrite()));
+  COE_TRY(const auto corpus, load_corpus(options.corpus));
+  COE_TRY(const auto model, open_model(options.engine.model, session.console));
+  COE_TRY(const auto subjects, open_subjects(options, model));
+  COE_TRY(const auto engine, session.library.open(options.engine));
+  COE_TRY(const auto parent, Parent::open(options, model, *engine, session));
+  std::vector<EvalSubject> runs;
+  runs.reserve(subjects.size());
+  for (const auto& subject : subjects)
+    runs.push_back({engine.get(), subject.opened ? &subject.opened->filter : nullptr});
+  const auto start = std::chrono::steady_clock::now();
+  COE_TRY(const auto reports,
+          evaluate_against(runs, parent.source(), corpus, options.eval, session.console));
+  std::optional<NoiseFloor> noise;
+  if (!options.masks.empty() && engine->info().on_gpu) {
+    COE_TRY(noise, noise_floor(*engine, corpus, session.console));
+  }
+  const double seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+
+  auto doc = document("eval");
+  doc["model"] = {{"file", options.engine.model.string()}, {"digest", model.moe.id.digest}};
+  doc["parent"] = options.parent.empty() ? Json(nullptr) : Json(options.parent.string());
+  doc["engine"] = reports.front().engine;
+  doc["corpus_digest"] = corpus.digest;
+  doc["max_tokens"] = options.eval.max_tokens;
+  doc["window"] = options.eval.window;
+  doc["stride"] = options.eval.stride;
+  doc["parent_cache"] = cache_json(options, parent.cache());
+  doc["seconds"] = seconds;
+  doc["noise"] = noise ? noise_json(*noise) : Json(nullptr);
+  doc["results"] = Json::array();
+  auto rows = session.result_rows("eval");
+  rows.set_model(options.engine.model, model.moe.id);
+  rows.set_engine(reports.front().engine);
+  rows.set_seed(BootstrapOptions().seed);
+  std::string text;
+  for (std::size_t i = 0; i < reports.size(); ++i) {
+    const EvalOutput output{reports[i], subjects[i].mask.string(),
+                            i == 0 ? nullptr : &reports.front(), parent.cache() != nullptr};
+    doc["results"].push_back(eval_json(output));
+    if (subjects.size() > 1) text += fmt::format("{}\n", subjects[i].mask.string());
+    text += eval_text(output);
+    add_eval_rows(output, rows);
+  }
+  if (noise) text += fmt::format("  {}\n", noise_text(*noise));
+  if (!options.rows.empty()) COE_TRY_STATUS(rows.write(options.rows, session.overwrite()));
+  COE_TRY_STATUS(session.emit(doc, text));
+  return kExitDone;
+}
+
+}  // namespace
+
+void add_eval(CLI::App& app, Run& run) {
+  auto options = std::make_shared<Options>();
+  auto* verb = app.add_subcommand("eval", "Perplexity, KL and top-1 agreement on held-out text");
+  verb->add_option("-m,--model", options->engine.model, "Model to measure")->required();
+  add_corpus_options(*verb, options->corpus);
+  verb->add_option("--mask", options->masks,
+                   "Virtual surgery: the model with only the mask's experts; several masks are "
+                   "compared with the first");
+  verb->add_option("--parent", options->parent,
+                   "Model to compare with (with --mask, by default the model itself without it)");
+  verb->add_option("--parent-cache", options->cache,
+                   "File of the parent's logits: written where it is missing, else used instead of "
+                   "running the parent (docs/formats/parent-logits.md)");
+  verb->add_option("--cache-tail", options->cache_tail,
+                   "Probability that the file may leave out for each token (0: none)")
+      ->check(CLI::Range(0.0, 0.5))
+      ->capture_default_str();
+  add_eval_options(*verb, options->eval);
+  add_rows_option(*verb, options->rows);
+  add_engine_options(*verb, options->engine);
+  verb->callback(
+      [options, &run] { run = [options](Session& session) { return eval(*options, session); }; });
+}
+
+}  // namespace coe::cli

@@ -1,0 +1,238 @@
+// coe mask: from routing profiles to the experts a specialist keeps.
+#include "coe/cli/exit_code.h"
+#include "coe/cli/mask_options.h"
+#include "coe/cli/render/mask_report.h"
+#include "coe/cli/render/sweep.h"
+#include "coe/cli/verbs/mask_tune.h"
+#include "coe/cli/verbs/verbs.h"
+#include "coe/mask/keep_mask.h"
+#include "coe/moe/id_list.h"
+#include "coe/recipe/recipe.h"
+#include "coe/score/score.h"
+
+#include <fmt/format.h>
+
+#include <memory>
+
+namespace coe::cli {
+
+namespace {
+
+constexpr std::string_view kAuto = "auto";
+
+struct Options {
+  std::vector<std::string> profiles;  // FILE or FILE:WEIGHT
+  Path score_table;
+  Path output;
+  Path recipe;  // a mask to rebuild
+  std::uint32_t n_keep = 0;
+  std::string score = "util";
+  std::string aggregate;
+  std::string blend;
+  std::uint64_t seed = 0;
+  PassOptions passes;
+  TuneOptions tune;
+  bool plain = false;
+  bool swaps = false;
+};
+
+Result<MaskRecipe> read_recipe(const Options& options, ProfileFiles& files) {
+  if (options.n_keep == 0 && options.tune.sweep.empty())
+    return fail(Code::kInvalidArgument, "-k: how many experts to keep is not given",
+                "for example -k 64, or --recipe with a mask to rebuild");
+  MaskRecipe recipe;
+  recipe.n_keep = options.n_keep;
+  if (options.score != kAuto) {
+    COE_TRY(recipe.score.score, score_from_name(options.score));
+  }
+  COE_TRY(recipe.score.weights, parse_weights(options.blend));
+  if (!options.aggregate.empty()) {
+    COE_TRY(recipe.score.blend, blend_from_name(options.aggregate));
+  } else if (!options.blend.empty()) {
+    recipe.score.blend = Blend::kSubdomain;
+  }
+  recipe.score.seed = options.seed;
+  for (const auto& text : options.profiles) {
+    const auto [path, weight] = parse_weighted_file(text);
+    COE_TRY(auto digest, files.load(path));
+    recipe.profiles.push_back({std::move(digest), weight});
+  }
+  if (!options.score_table.empty()) {
+    COE_TRY(recipe.table, files.load_table(options.score_table));
+  }
+  COE_TRY_STATUS(read_passes(options.passes, files, recipe));
+  return recipe;
+}
+
+Result<KeepMask> read_old_mask(const Options& options, ProfileFiles& files) {
+  for (const auto& text : options.profiles) {
+    COE_TRY_STATUS(files.load(text).map([](const auto&) {}));
+  }
+  if (!options.score_table.empty())
+    COE_TRY_STATUS(files.load_table(options.score_table).map([](const auto&) {}));
+  COE_TRY(const auto text, read_text(options.recipe));
+  return parse_mask(text, options.recipe.string());
+}
+
+// The layers where the rebuilt mask is another.
+std::vector<LayerId> differing(const KeepMask& a, const KeepMask& b) {
+  std::vector<LayerId> layers;
+  for (const auto& [layer, ids] : a.layers()) {
+    const auto there = b.layers().find(layer);
+    if (there == b.layers().end() || there->second != ids) layers.push_back(layer);
+  }
+  return layers;
+}
+
+// `score`: what pass 1 went by.
+Json report_json(const Options& options, const BuiltMask& built, const std::string& score) {
+  auto doc = document("mask");
+  doc["output"] = options.output.string();
+  doc["score"] = score;
+  doc["n_expert"] = built.mask.n_expert();
+  doc["n_keep"] = built.mask.n_keep();
+  doc["coverage"] = built.coverage.mean;
+  doc["coverage_layers"] = Json::array();
+  std::size_t row = 0;  // rows of a coverage are layers in ascending order, as a profile's
+  for (const auto& [layer, ids] : built.mask.layers())
+    doc["coverage_layers"].push_back(
+        {{"layer", layer.value}, {"coverage", built.coverage.layers.at(row++)}});
+  doc["passes"] = passes_json(built);
+  doc["swaps"] = swaps_json(built);
+  return doc;
+}
+
+// `score`: what coverage goes by.
+std::string report_text(const Options& options, const BuiltMask& built, std::string_view score,
+                        bool with_swaps) {
+  const auto& covered = built.coverage.layers;
+  const auto lowest = std::ranges::min_element(covered);
+  const auto layer = std::next(built.mask.layers().begin(), lowest - covered.begin());
+  auto text = fmt::format(
+      "{}: keeps {} of {} experts in {} layers\n"
+      "  score {} covered {:.1f} % on the mean, {:.1f} % in the worst layer ({})\n",
+      options.output.string(), built.mask.n_keep(), built.mask.n_expert(),
+      built.mask.layers().size(), score, 100 * built.coverage.mean, 100 * *lowest,
+      layer->first.value);
+  if (!built.passes.empty()) text += "\n" + pass_table(built);
+  if (with_swaps) text += "\n" + swap_lines(built);
+  return text;
+}
+
+// The recipe of the score that does best on the text, and how all did.
+Result<ScoreChoice> choose(const Options& options, const ProfileFiles& files, MaskRecipe recipe,
+                           Session& session) {
+  COE_TRY(const auto bench, open_tune_bench(options.tune, session));
+  if (!bench)
+    return fail(Code::kInvalidArgument, "--score auto: nothing to choose by is given",
+                "give the parent with -m and text that the profile has not seen with -f");
+  const auto table = std::exchange(recipe.table, {});
+  return choose_score(files.set(), candidate_recipes(files.set(), recipe, table), bench->bench(),
+                      session.console);
+}
+
+Result<int> mask(const Options& options, Session& session) {
+  if (options.score == kAuto && !options.tune.sweep.empty())
+    return fail(Code::kInvalidArgument, "--sweep: a score is chosen for one K, not for several",
+                "choose it with --score auto -k 64 first, then give --sweep that score");
+  if (options.output.empty() && options.tune.sweep.empty())
+    return fail(Code::kInvalidArgument, "-o: where to write the mask is not given");
+  if (!options.output.empty()) COE_TRY_STATUS(check_output(options.output, session.overwrite()));
+  ProfileFiles files;
+  MaskRecipe recipe;
+  std::optional<KeepMask> old;
+  if (options.recipe.empty()) {
+    COE_TRY(recipe, read_recipe(options, files));
+  } else {
+    COE_TRY(old, read_old_mask(options, files));
+    auto found = recipe_of(*old);
+    if (!found) return tl::unexpected(std::move(found).error().context(options.recipe.string()));
+    recipe = *std::move(found);
+  }
+  if (!options.tune.sweep.empty()) {
+    COE_TRY_STATUS(run_sweep(files.set(), recipe, options.tune, session));
+    return kExitDone;
+  }
+  std::optional<ScoreChoice> choice;
+  if (options.score == kAuto && !old) {
+    COE_TRY(choice, choose(options, files, recipe, session));
+    recipe = choice->trials[choice->chosen].recipe;
+  }
+  BuiltMask built;
+  if (choice) {
+    built = choice->trials[choice->chosen].built;
+  } else {
+    COE_TRY(built, build_mask(files.set(), recipe));
+  }
+  COE_TRY_STATUS(
+      write_file(options.output, mask_to_json(built.mask, options.plain), session.overwrite()));
+  auto doc = report_json(options, built, pass_1_score(files.set(), recipe));
+  auto text =
+      report_text(options, built, score_name(recipe.score.score), options.swaps || session.verbose);
+  if (choice) {
+    doc["trials"] = choice_json(*choice);
+    text += "\n" + choice_text(*choice);
+  }
+  int code = kExitDone;
+  if (old) {
+    const auto other = differing(*old, built.mask);
+    doc["identical"] = *old == built.mask;
+    if (!other.empty()) {
+      code = kExitCheckFailed;
+      text += fmt::format("  NOT the experts of {}: {} differ\n", options.recipe.string(),
+                          layer_list(other));
+    } else {
+      text += fmt::format("  the experts of {} in every layer\n", options.recipe.string());
+    }
+  }
+  COE_TRY_STATUS(session.emit(doc, text));
+  return code;
+}
+
+void add_recipe_options(CLI::App& verb, Options& options) {
+  verb.add_option("-k,--keep", options.n_keep, "Experts to keep in each layer");
+  verb.add_option(
+          "--score", options.score,
+          "util, freq, rank, ean, reap, reap_sum, decisive, share or random; auto: of util, "
+          "reap_sum, share and the --score-table the one whose mask does best on the text "
+          "of -f")
+      ->capture_default_str();
+  verb.add_option(
+      "--aggregate", options.aggregate,
+      "How sub-domains combine: token (default), sample, subdomain (by weight), max (what any one "
+      "needs), or maxmin (weights that serve the worst covered best)");
+  verb.add_option("--blend", options.blend,
+                  "Sub-domains and their weights, name=w,…; implies --aggregate subdomain");
+  verb.add_option("--seed", options.seed, "Seed of --score random")->capture_default_str();
+  add_pass_options(verb, options.passes);
+  add_tune_options(verb, options.tune);
+}
+
+}  // namespace
+
+void add_mask(CLI::App& app, Run& run) {
+  auto options = std::make_shared<Options>();
+  auto* verb = app.add_subcommand("mask", "Choose the K experts a layer that a specialist keeps");
+  add_recipe_options(*verb, *options);
+  const auto decided = verb->get_options();  // by a recipe
+  verb->add_option("-p,--profile", options->profiles,
+                   "Routing profile of the domain; several are added, or with FILE:WEIGHT each "
+                   "their scores blended; with --recipe all profiles that it names")
+      ->required();
+  verb->add_option("--score-table", options->score_table,
+                   "Score table of coe recon, to choose by instead of --score; the profile still "
+                   "tells ranks and coverage");
+  auto* output = verb->add_option("-o,--output", options->output, "Mask to write (JSON)");
+  verb->get_option("--sweep")->excludes(output)->excludes(verb->get_option("--keep"));
+  auto* recipe = verb->add_option("--recipe", options->recipe,
+                                  "Mask to build again as its passes say, from the same profiles");
+  for (auto* option : decided)
+    if (option->get_name() != "--help") recipe->excludes(option);
+  verb->add_flag("--plain", options->plain,
+                 "Write the reference form {\"0\": [ids], …} without provenance");
+  verb->add_flag("--swaps", options->swaps, "Say each swap and its reason (so does -v)");
+  verb->callback(
+      [options, &run] { run = [options](Session& session) { return mask(*options, session); }; });
+}
+
+}  // namespace coe::cli

@@ -1,0 +1,56 @@
+#include "coe/cli/verbs/mask_tune.h"
+
+#include "coe/cli/render/sweep.h"
+#include "coe/tune/sweep.h"
+#include "coe/tune/sweep_picture.h"
+
+#include <utility>
+
+namespace coe::cli {
+
+void add_tune_options(CLI::App& verb, TuneOptions& options) {
+  verb.add_option("--sweep", options.sweep,
+                  "Try several K instead of writing a mask: 32,48,64 or 16-96/16; with -m and -f "
+                  "each is measured");
+  verb.add_option("--svg", options.svg, "Draw the sweep")->needs("--sweep");
+  verb.add_option("-m,--model", options.engine.model,
+                  "Parent to measure masks with, for --sweep and --score auto");
+  add_corpus_options(verb, options.text, false);
+  verb.add_option("--max-tokens", options.eval.max_tokens,
+                  "Cut records of that text to this many tokens (0: the context)")
+      ->capture_default_str();
+  add_engine_options(verb, options.engine);
+}
+
+Result<std::unique_ptr<TuneBench>> open_tune_bench(const TuneOptions& options, Session& session) {
+  if (options.engine.model.empty() != options.text.files.empty())
+    return fail(Code::kInvalidArgument,
+                options.text.files.empty() ? "-m: no text to measure with is given"
+                                           : "-f: no model to run on this text is given",
+                "give the parent with -m and held-out text with -f");
+  if (options.engine.model.empty()) return nullptr;
+  COE_TRY(auto text, load_corpus(options.text));
+  return TuneBench::open(session.library, options.engine, std::move(text), options.eval,
+                         session.console);
+}
+
+Status run_sweep(const ProfileSet& profiles, const MaskRecipe& recipe, const TuneOptions& options,
+                 Session& session) {
+  COE_TRY(const auto counts, parse_counts(options.sweep));
+  if (!options.svg.empty()) COE_TRY_STATUS(check_output(options.svg, session.overwrite()));
+  COE_TRY(const auto bench, open_tune_bench(options, session));
+  COE_TRY(const auto points, sweep_masks(profiles, recipe, counts,
+                                         bench ? &bench->bench() : nullptr, session.console));
+  const auto* model = bench ? &bench->model() : nullptr;
+  if (!options.svg.empty())
+    COE_TRY_STATUS(write_file(options.svg, sweep_svg(points), session.overwrite()));
+  auto doc = document("sweep");
+  doc["score"] = pass_1_score(profiles, recipe);
+  const auto suggested = suggested_count(points);
+  doc["suggested"] = suggested ? Json(*suggested) : Json(nullptr);
+  doc["points"] = Json::array();
+  for (const auto& point : points) doc["points"].push_back(point_json(point, model));
+  return session.emit(doc, sweep_text(points, model));
+}
+
+}  // namespace coe::cli

@@ -1,0 +1,131 @@
+// coe verify: prove a child from the files alone, and with text from what the engine makes of it.
+#include "coe/verify/verify.h"
+
+#include "coe/base/text.h"
+#include "coe/cli/exit_code.h"
+#include "coe/cli/options.h"
+#include "coe/cli/render/slice_check.h"
+#include "coe/cli/verbs/verbs.h"
+#include "coe/eval/slice_check.h"
+#include "coe/mask/virtual_surgery.h"
+#include "coe/moe/open_model.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <memory>
+
+namespace coe::cli {
+
+namespace {
+
+struct Options {
+  Path parent;
+  Path child;
+  Path mask;
+  CorpusOptions corpus;  // without files the engine is not asked
+  EngineOptions engine;
+};
+
+// The mask that the child was cut by. Errors: kInvalidArgument where it does not say.
+Result<KeepMask> own_mask(const Path& child) {
+  COE_TRY(const auto file, gguf::GgufFile::open(child));
+  const auto* key = file.header().find_key("coe.mask");
+  const auto text = key == nullptr ? std::nullopt : key->as_string();
+  if (!text)
+    return fail(Code::kInvalidArgument,
+                fmt::format("{}: does not say what it was cut by", child.string()),
+                "give the mask with --mask");
+  return parse_mask(*text, child.string());
+}
+
+Result<SliceCheck> run_both(const Options& options, const std::optional<KeepMask>& given,
+                            Session& session) {
+  COE_TRY(const auto corpus, load_corpus(options.corpus));
+  COE_TRY(const auto parent, open_model(options.parent, session.console));
+  COE_TRY(const auto mask, given ? Result<KeepMask>(*given) : own_mask(options.child));
+  COE_TRY_STATUS(check_mask(mask, parent.moe, options.mask.string()));
+  COE_TRY(const auto filter, virtual_surgery(mask, parent.file, parent.moe));
+  EngineOptions engine = options.engine;
+  engine.model = options.parent;
+  std::optional<SliceReference> reference;
+  {
+    COE_TRY(const auto opened, session.library.open(engine));
+    COE_TRY(reference, SliceReference::record(*opened, filter, corpus, session.console));
+  }
+  engine.model = options.child;
+  COE_TRY(const auto child, session.library.open(engine));
+  return reference->check(*child, SliceLimits(), session.console);
+}
+
+Result<int> verify(const Options& options, Session& session) {
+  std::optional<KeepMask> mask;
+  if (!options.mask.empty()) {
+    COE_TRY(const auto text, read_text(options.mask));
+    COE_TRY(mask, parse_mask(text, options.mask.string()));
+  }
+  const auto start = std::chrono::steady_clock::now();
+  COE_TRY(const auto report, verify_child(options.parent, options.child, mask,
+                                          session.library.dequantizer(), session.console));
+  std::optional<SliceCheck> run;
+  if (!options.corpus.files.empty()) {
+    COE_TRY(run, run_both(options, mask, session));
+  }
+  const double seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+
+  auto doc = document("verify");
+  doc["parent"] = options.parent.string();
+  doc["child"] = options.child.string();
+  doc["ok"] = report.ok() && (!run || run->ok());
+  doc["n_keep"] = report.n_keep;
+  doc["n_tensor"] = report.n_tensor;
+  doc["n_tensor_cut"] = report.n_tensor_cut;
+  doc["n_expert_checked"] = report.n_expert_checked;
+  doc["n_bytes_compared"] = report.n_bytes_compared;
+  doc["mask_recovered"] = report.mask_recovered;
+  doc["mode"] = report.zeroed ? "zero" : "slice";
+  doc["mtp_dropped"] = report.mtp_dropped;
+  doc["wall_s"] = seconds;
+  doc["norms"] = Json::object();
+  for (const auto& norm : report.norms) doc["norms"][norm.tensor] = norm.l2;
+  doc["bad"] = Json::array();
+  std::string text;
+  for (const auto& finding : report.bad) {
+    doc["bad"].push_back({{"where", finding.where}, {"message", finding.message}});
+    text += fmt::format("  {}: {}\n", finding.where, finding.message);
+  }
+  if (report.ok())
+    text = fmt::format("{}: ok, {} experts and {} tensors equal their source byte for byte ({})\n",
+                       options.child.string(), report.n_expert_checked,
+                       report.n_tensor - report.n_tensor_cut, human_bytes(report.n_bytes_compared));
+  else
+    text = fmt::format("{}: NOT a cut of {}, {} findings:\n", options.child.string(),
+                       options.parent.string(), report.bad.size()) +
+           text;
+  doc["slice_check"] = run ? slice_check_json(*run) : Json(nullptr);
+  if (run && run->ok())
+    text += fmt::format("run on the masked parent's inputs: ok, {}\n", slice_check_text(*run));
+  else if (run)
+    text += fmt::format("run on the masked parent's inputs: NOT what the parent computes: {}\n",
+                        run->finding);
+  COE_TRY_STATUS(session.emit(doc, text));
+  return report.ok() && (!run || run->ok()) ? kExitDone : kExitCheckFailed;
+}
+
+}  // namespace
+
+void add_verify(CLI::App& app, Run& run) {
+  auto options = std::make_shared<Options>();
+  auto* verb =
+      app.add_subcommand("verify", "Prove that a child is its parent cut by a mask; exit 1 if not");
+  verb->add_option("parent", options->parent, "Parent GGUF")->required();
+  verb->add_option("child", options->child, "Child GGUF")->required();
+  verb->add_option("--mask", options->mask, "Mask to hold it to (default: the one in the child)");
+  add_corpus_options(*verb, options->corpus, false);
+  add_engine_options(*verb, options->engine);
+  verb->callback(
+      [options, &run] { run = [options](Session& session) { return verify(*options, session); }; });
+}
+
+}  // namespace coe::cli
