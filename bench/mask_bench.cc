@@ -106,13 +106,13 @@ MaskRecipe all_passes(const Shape& shape, const std::vector<std::string>& digest
   MaskRecipe recipe;
   recipe.n_keep = shape.n_expert / 2;
   recipe.profiles = {{digests[0], 0.7}, {digests[1], 0.3}};
-  recipe.whitelist = WhitelistPass{{}, {digests[2]}};
-  recipe.cot = ArbitragePass{{6, 0}, digests[3], {}, Score::kUtil, digests[4]};
-  recipe.closure = ClosurePass{{}, digests[5], digests[6]};
-  recipe.structural = StructuralPass{};
+  StructuralPass structural;
   for (std::uint32_t l = 0; l < shape.n_layer; ++l)
-    recipe.structural->experts.push_back({LayerId{l}, ExpertId{l % shape.n_expert}});
-  recipe.protect = {ArbitragePass{{3, 0}, digests[7], {}, Score::kUtil, {}}};
+    structural.experts.push_back({LayerId{l}, ExpertId{l % shape.n_expert}});
+  recipe.passes = {WhitelistPass{{}, {digests[2]}},
+                   CotPass{{{6, 0}, digests[3], {}, Score::kUtil, digests[4]}},
+                   ClosurePass{{}, digests[5], digests[6]}, structural,
+                   ProtectPass{{{3, 0}, digests[7], {}, Score::kUtil, {}}}};
   return recipe;
 }
 

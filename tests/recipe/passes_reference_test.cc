@@ -72,13 +72,14 @@ class PassesReference : public ::testing::TestWithParam<std::uint32_t> {
     recipe.n_keep = kKeep;
     recipe.score.score = Score::kShare;
     recipe.profiles = {{digests_["domain"], 0.0}};
-    recipe.whitelist = WhitelistPass{{}, {digests_["cot"], digests_["safety"]}};
-    recipe.cot = ArbitragePass{{3, 1}, digests_["cot"], {}, Score::kShare, digests_["cold"]};
-    recipe.closure = ClosurePass{{2, 0.8}, digests_["one"], digests_["two"]};
-    recipe.structural = StructuralPass{
-        1, {{LayerId{3}, ExpertId{23}}, {LayerId{3}, ExpertId{1}}, {LayerId{0}, ExpertId{9}}}};
-    recipe.protect = {ArbitragePass{{2, 0}, digests_["safety"], {}, Score::kShare, {}},
-                      ArbitragePass{{1, 0}, digests_["vision"], {}, Score::kShare, {}}};
+    recipe.passes = {
+        WhitelistPass{{}, {digests_["cot"], digests_["safety"]}},
+        CotPass{{{3, 1}, digests_["cot"], {}, Score::kShare, digests_["cold"]}},
+        ClosurePass{{2, 0.8}, digests_["one"], digests_["two"]},
+        StructuralPass{
+            1, {{LayerId{3}, ExpertId{23}}, {LayerId{3}, ExpertId{1}}, {LayerId{0}, ExpertId{9}}}},
+        ProtectPass{{{2, 0}, digests_["safety"], {}, Score::kShare, {}}},
+        ProtectPass{{{1, 0}, digests_["vision"], {}, Score::kShare, {}}}};
     return recipe;
   }
 
@@ -109,7 +110,7 @@ TEST_P(PassesReference, AgreesSwapBySwap) {
   std::vector<Json> swaps;
   for (const auto& pass : built.passes)
     for (const auto& swap : pass.log.swaps)
-      swaps.push_back({pass.pass, swap.layer.value, swap.in.value, swap.out.value});
+      swaps.push_back({pass_name(pass.pass), swap.layer.value, swap.in.value, swap.out.value});
   std::ranges::stable_sort(swaps, {}, [](const Json& swap) { return swap[1].get<int>(); });
   EXPECT_EQ(Json(swaps), expected);
 }

@@ -72,14 +72,14 @@ class Recipe : public ::testing::Test {
     auto recipe = plain();
     recipe.score.blend = Blend::kMaxMin;
     recipe.profiles = {{digest("web"), 3.0}, {digest("more"), 1.0}};
-    recipe.exempt = {{LayerId{2}, ExpertId{5}}, {LayerId{1}, ExpertId{7}}};
-    recipe.whitelist = WhitelistPass{{1.5, 4}, {digest("cot"), digest("safety")}};
-    recipe.cot =
-        ArbitragePass{{2, 1}, digest("cot"), {"*/thinking"}, Score::kShare, digest("cold")};
-    recipe.closure = ClosurePass{{2, 0.5}, digest("one"), digest("two")};
-    recipe.structural = StructuralPass{2, {{LayerId{3}, ExpertId{20}}, {LayerId{0}, ExpertId{3}}}};
-    recipe.protect = {ArbitragePass{{1, 0}, digest("safety"), {}, Score::kUtil, {}},
-                      ArbitragePass{{2, 0}, digest("two"), {}, Score::kReapSum, {}}};
+    recipe.passes = {
+        ExemptPass{{{LayerId{2}, ExpertId{5}}, {LayerId{1}, ExpertId{7}}}},
+        WhitelistPass{{1.5, 4}, {digest("cot"), digest("safety")}},
+        CotPass{{{2, 1}, digest("cot"), {"*/thinking"}, Score::kShare, digest("cold")}},
+        ClosurePass{{2, 0.5}, digest("one"), digest("two")},
+        StructuralPass{2, {{LayerId{3}, ExpertId{20}}, {LayerId{0}, ExpertId{3}}}},
+        ProtectPass{{{1, 0}, digest("safety"), {}, Score::kUtil, {}}},
+        ProtectPass{{{2, 0}, digest("two"), {}, Score::kReapSum, {}}}};
     return recipe;
   }
 
@@ -124,10 +124,11 @@ TEST_F(Recipe, EveryOrderGivesTheSameMask) {
     auto recipe = full();
     Rng rng(order);
     rng.shuffle(std::span(recipe.profiles));
-    rng.shuffle(std::span(recipe.exempt));
-    rng.shuffle(std::span(recipe.whitelist->profiles));
-    rng.shuffle(std::span(recipe.protect));
-    if (order % 2 == 1) std::swap(recipe.closure->one, recipe.closure->two);
+    rng.shuffle(std::span(recipe.find<ExemptPass>()->experts));
+    rng.shuffle(std::span(recipe.find<WhitelistPass>()->profiles));
+    rng.shuffle(std::span(recipe.passes));
+    auto* closure = recipe.find<ClosurePass>();
+    if (order % 2 == 1) std::swap(closure->one, closure->two);
     EXPECT_EQ(mask_to_json(value_of(build_mask(profiles(order), recipe)).mask, false), text);
   }
 }
@@ -171,7 +172,7 @@ TEST_F(Recipe, BlendsProfilesByTheirOwnTables) {
 TEST_F(Recipe, CountsTheScoredSubdomainsOnly) {
   auto recipe = plain();
   recipe.score.weights = {{"css", 1.0}};
-  recipe.protect = {ArbitragePass{{12, 0}, digest("safety"), {}, Score::kUtil, {}}};
+  recipe.passes = {ProtectPass{{{12, 0}, digest("safety"), {}, Score::kUtil, {}}}};
   const auto built = value_of(build_mask(profiles(), recipe));
   ASSERT_FALSE(built.passes[0].log.swaps.empty());
   const auto counts = count_choices(stats_["web"], std::vector<std::string>{"css"});
@@ -225,7 +226,7 @@ TEST_F(Recipe, RefusesProfilesThatDoNotBelongTogether) {
     stats_["safety"] = random_stats(shape_of(4, 24, 4), {{"s", 1.0}}, 7);
     change(stats_["safety"]);
     auto recipe = plain();
-    recipe.protect = {ArbitragePass{{1, 0}, digest("safety"), {}, Score::kUtil, {}}};
+    recipe.passes = {ProtectPass{{{1, 0}, digest("safety"), {}, Score::kUtil, {}}}};
     return build_mask(profiles(), recipe);
   };
   expect_error(refused([](RoutingStats& s) { s.parent.digest = "other"; }), Code::kMismatch,
@@ -244,19 +245,19 @@ TEST_F(Recipe, RefusesProfilesThatDoNotBelongTogether) {
 
 TEST_F(Recipe, RefusesATemperatureFilterOfTheSameTemperature) {
   auto recipe = plain();
-  recipe.cot = ArbitragePass{{}, digest("cot"), {}, Score::kUtil, digest("safety")};
+  recipe.passes = {CotPass{{{}, digest("cot"), {}, Score::kUtil, digest("safety")}}};
   expect_error(build_mask(profiles(), recipe), Code::kMismatch,
                "safety.gguf: taken at the router temperature of cot.gguf (1)");
 }
 
 TEST_F(Recipe, ClosureNeedsTwoCorporaWithRoles) {
   auto recipe = plain();
-  recipe.closure = ClosurePass{{}, digest("one"), digest("one")};
+  recipe.passes = {ClosurePass{{}, digest("one"), digest("one")}};
   expect_error(build_mask(profiles(), recipe), Code::kInvalidArgument, "two independent corpora");
   stats_["two"].corpus_digest = stats_["one"].corpus_digest;
-  recipe.closure->two = digest("two");
+  recipe.find<ClosurePass>()->two = digest("two");
   expect_error(build_mask(profiles(), recipe), Code::kInvalidArgument, "two independent corpora");
-  recipe.closure->two = digest("web");
+  recipe.find<ClosurePass>()->two = digest("web");
   expect_error(build_mask(profiles(), recipe), Code::kInvalidArgument,
                "web.gguf: has no sub-domain `*/closing`");
 }
@@ -272,21 +273,49 @@ TEST_F(Recipe, RefusesMixedWeightsAndRandomPasses) {
   recipe.profiles.clear();
   expect_error(build_mask(profiles(), recipe), Code::kInvalidArgument, "names no profile");
   recipe = plain();
-  recipe.cot = ArbitragePass{{}, digest("cot"), {}, Score::kRandom, {}};
+  recipe.passes = {CotPass{{{}, digest("cot"), {}, Score::kRandom, {}}}};
   expect_error(build_mask(profiles(), recipe), Code::kInvalidArgument, "cot.gguf: a random score");
+}
+
+TEST_F(Recipe, RefusesAPassTwiceUnlessItRepeats) {
+  auto recipe = plain();
+  recipe.passes = {ProtectPass{{{1, 0}, digest("safety"), {}, Score::kUtil, {}}},
+                   CotPass{{{1, 0}, digest("cot"), {}, Score::kUtil, {}}},
+                   ProtectPass{{{1, 0}, digest("safety"), {}, Score::kUtil, {}}}};
+  EXPECT_EQ(value_of(build_mask(profiles(), recipe)).passes.size(), 3U);
+  recipe.passes.emplace_back(CotPass{{{2, 0}, digest("cot"), {}, Score::kUtil, {}}});
+  expect_error(build_mask(profiles(), recipe), Code::kInvalidArgument, "pass `cot` twice");
+}
+
+// What is said of a swap in words.
+TEST(PassWords, NameTheListAndTheReason) {
+  MaskSwap swap;
+  swap.in_ordinal = 3;
+  swap.out_ordinal = 40;
+  const auto words = [&](const Pass& pass) {
+    const auto said = pass_words(pass, swap);
+    return said.list + "|" + said.reason;
+  };
+  EXPECT_EQ(words(WhitelistPass{}), "|whitelisted");
+  EXPECT_EQ(words(CotPass{}), "CoT|3 before 40");
+  EXPECT_EQ(words(ClosurePass{}), "closing|fires in both closing windows");
+  EXPECT_EQ(words(StructuralPass{}), "|on the structural list");
+  EXPECT_EQ(words(ProtectPass{}), "|3 before 40");
+  swap.out_ordinal = 3;
+  EXPECT_EQ(words(ProtectPass{}), "|equal places, lower avg rank");
 }
 
 TEST_F(Recipe, NamesWhatsWrongInLists) {
   auto recipe = plain();
-  recipe.structural = StructuralPass{1, {{LayerId{4}, ExpertId{0}}}};
+  recipe.passes = {StructuralPass{1, {{LayerId{4}, ExpertId{0}}}}};
   expect_error(build_mask(profiles(), recipe), Code::kInvalidArgument,
                "structural list: layer 4: the model has no experts there");
   recipe = plain();
-  recipe.exempt = {{LayerId{0}, ExpertId{24}}};
+  recipe.passes = {ExemptPass{{{LayerId{0}, ExpertId{24}}}}};
   expect_error(build_mask(profiles(), recipe), Code::kInvalidArgument,
                "exempt experts: layer 0: names expert 24");
   recipe = plain();
-  recipe.whitelist = WhitelistPass{{4.0, 0}, {digest("safety")}};
+  recipe.passes = {WhitelistPass{{4.0, 0}, {digest("safety")}}};
   expect_error(build_mask(profiles(), recipe), Code::kInvalidArgument,
                "layer 0: the whitelist guarantees experts 0, 1");
 }

@@ -41,7 +41,7 @@ MaskRecipe keep(std::uint32_t n) {
 TEST(BuildMask, KeepsTheTopKAndSaysHow) {
   const auto built = build_mask(worked_stats(), keep(2));
   ASSERT_TRUE(built) << built.error().message;
-  EXPECT_THAT(built->mask.layers().at(LayerId{0}), ElementsAre(ExpertId{2}, ExpertId{3}));
+  EXPECT_THAT(built->mask.layers().at(LayerId{0}).ids(), ElementsAre(ExpertId{2}, ExpertId{3}));
   EXPECT_DOUBLE_EQ(built->coverage.mean, 0.875);
   EXPECT_EQ(built->mask.parent.digest, "d");
   ASSERT_EQ(built->mask.passes.size(), 1U);

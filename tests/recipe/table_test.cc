@@ -55,9 +55,9 @@ class TableRecipe : public ::testing::Test {
 
 TEST_F(TableRecipe, ChoosesByTheTableAndCoversByTheScore) {
   const auto built = value_of(build());
-  EXPECT_THAT(built.mask.layers().at(LayerId{0}),
+  EXPECT_THAT(built.mask.layers().at(LayerId{0}).ids(),
               ElementsAre(ExpertId{5}, ExpertId{6}, ExpertId{7}));
-  EXPECT_THAT(built.mask.layers().at(LayerId{1}),
+  EXPECT_THAT(built.mask.layers().at(LayerId{1}).ids(),
               ElementsAre(ExpertId{0}, ExpertId{1}, ExpertId{2}));
   const auto util = value_of(compute_score(stats_, {}));
   EXPECT_EQ(built.coverage.mean, coverage(built.mask, util, stats_.shape.layers).mean);
@@ -71,7 +71,7 @@ TEST_F(TableRecipe, ChoosesByTheTableAndCoversByTheScore) {
 TEST_F(TableRecipe, IsRebuiltFromTheMask) {
   // Expert 0 of layer 0, which the table removes.
   const auto n_first = stats_.domains[0].histograms[stats_.shape.at(0, 0, 0)];
-  recipe_.whitelist = WhitelistPass{{2.0, n_first}, {recipe_.profiles[0].digest}};
+  recipe_.passes = {WhitelistPass{{2.0, n_first}, {recipe_.profiles[0].digest}}};
   const auto built = value_of(build());
   EXPECT_GT(built.passes[0].log.swaps.size(), 0U);  // the passes go on from the table's mask
   const auto again = value_of(build_mask(profiles_, value_of(recipe_of(built.mask))));

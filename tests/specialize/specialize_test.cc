@@ -169,7 +169,7 @@ TEST_F(SpecializeTest, MakesThePassesOfTheRecipe) {
   ASSERT_TRUE(run());
   const auto cot = read_profile(dir_ / "child.profile.gguf");
   ASSERT_TRUE(cot);
-  options_.recipe.cot = ArbitragePass{{}, options_.profiles.add("cot.gguf", *cot), {}, {}, {}};
+  options_.recipe.passes = {CotPass{{{}, options_.profiles.add("cot.gguf", *cot), {}, {}, {}}}};
   options_.overwrite = Overwrite::kAllow;
   const auto report = run();
   ASSERT_TRUE(report) << report.error().message;

@@ -68,13 +68,13 @@ TEST_F(ChooseScore, TriesWhatTheProfileHas) {
 
 // A pass that has a score of its own keeps it.
 TEST_F(ChooseScore, PassesFollowTheScore) {
-  recipe_.cot = ArbitragePass{};
-  recipe_.protect = {ArbitragePass{}, ArbitragePass{}};
-  recipe_.protect[1].score = Score::kFreq;
+  ProtectPass by_frequency;
+  by_frequency.score = Score::kFreq;
+  recipe_.passes = {CotPass{}, ProtectPass{}, by_frequency};
   const auto candidates = candidate_recipes(profiles_, recipe_, "");
-  EXPECT_EQ(candidates[2].cot->score, Score::kShare);
-  EXPECT_EQ(candidates[2].protect[0].score, Score::kShare);
-  EXPECT_EQ(candidates[2].protect[1].score, Score::kFreq);
+  EXPECT_EQ(std::get<CotPass>(candidates[2].passes[0]).score, Score::kShare);
+  EXPECT_EQ(std::get<ProtectPass>(candidates[2].passes[1]).score, Score::kShare);
+  EXPECT_EQ(std::get<ProtectPass>(candidates[2].passes[2]).score, Score::kFreq);
 }
 
 TEST_F(ChooseScore, TakesTheLowestKl) {

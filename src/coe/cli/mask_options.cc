@@ -30,9 +30,9 @@ Score score_of_passes(const MaskRecipe& recipe) {
   return recipe.score.score == Score::kRandom ? Score::kUtil : recipe.score.score;
 }
 
-Result<ArbitragePass> read_cot(const PassOptions& options, ProfileFiles& files,
-                               const MaskRecipe& recipe) {
-  ArbitragePass pass;
+Result<CotPass> read_cot(const PassOptions& options, ProfileFiles& files,
+                         const MaskRecipe& recipe) {
+  CotPass pass;
   pass.rule = options.cot_rule;
   pass.domains = options.cot_domains;
   pass.score = score_of_passes(recipe);
@@ -47,9 +47,9 @@ Result<ArbitragePass> read_cot(const PassOptions& options, ProfileFiles& files,
 }
 
 // FILE:CAP or FILE:CAP:SCORE; a file's name may hold colons.
-Result<ArbitragePass> read_protected(std::string_view text, ProfileFiles& files,
-                                     const MaskRecipe& recipe) {
-  ArbitragePass pass;
+Result<ProtectPass> read_protected(std::string_view text, ProfileFiles& files,
+                                   const MaskRecipe& recipe) {
+  ProtectPass pass;
   pass.score = score_of_passes(recipe);
   auto [file, cap] = split_last(text);
   if (!parse_number(cap, pass.rule.cap)) {
@@ -156,29 +156,35 @@ void add_pass_options(CLI::App& verb, PassOptions& options) {
 }
 
 Status read_passes(const PassOptions& options, ProfileFiles& files, MaskRecipe& recipe) {
+  auto& passes = recipe.passes;
   if (!options.whitelist.empty()) {
-    recipe.whitelist = WhitelistPass{options.whitelist_rule, {}};
+    WhitelistPass pass{options.whitelist_rule, {}};
     for (const auto& path : options.whitelist) {
-      COE_TRY(recipe.whitelist->profiles.emplace_back(), files.load(path));
+      COE_TRY(pass.profiles.emplace_back(), files.load(path));
     }
+    passes.emplace_back(std::move(pass));
   }
   if (!options.cot.empty()) {
-    COE_TRY(recipe.cot, read_cot(options, files, recipe));
+    COE_TRY(passes.emplace_back(), read_cot(options, files, recipe));
   }
   if (!options.closure.empty()) {
-    recipe.closure = ClosurePass{options.closure_rule, {}, {}};
-    COE_TRY(recipe.closure->one, files.load(options.closure.front()));
-    COE_TRY(recipe.closure->two, files.load(options.closure.back()));
+    ClosurePass pass{options.closure_rule, {}, {}};
+    COE_TRY(pass.one, files.load(options.closure.front()));
+    COE_TRY(pass.two, files.load(options.closure.back()));
+    passes.emplace_back(std::move(pass));
   }
   if (!options.structural.empty()) {
-    recipe.structural = StructuralPass{options.structural_cap, {}};
-    COE_TRY(recipe.structural->experts, read_experts(options.structural));
+    StructuralPass pass{options.structural_cap, {}};
+    COE_TRY(pass.experts, read_experts(options.structural));
+    passes.emplace_back(std::move(pass));
   }
   for (const auto& text : options.protect) {
-    COE_TRY(recipe.protect.emplace_back(), read_protected(text, files, recipe));
+    COE_TRY(passes.emplace_back(), read_protected(text, files, recipe));
   }
   if (!options.exempt.empty()) {
-    COE_TRY(recipe.exempt, read_experts(options.exempt));
+    ExemptPass pass;
+    COE_TRY(pass.experts, read_experts(options.exempt));
+    if (!pass.experts.empty()) passes.emplace_back(std::move(pass));
   }
   return {};
 }

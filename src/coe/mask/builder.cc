@@ -101,16 +101,15 @@ void MaskBuilder::rank_units(Units& units) const {
 }
 
 Status MaskBuilder::check_experts(std::span<const LayerExpert> experts) const {
-  const std::uint32_t n_expert = n_unit_ * rule_.n_chunk_expert;
   std::set<LayerExpert> seen;
   for (const auto& item : experts) {
     if (std::ranges::find(layers_, item.layer) == layers_.end())
       return fail(Code::kInvalidArgument,
                   fmt::format("layer {}: the model has no experts there", item.layer.value));
-    if (item.expert.value >= n_expert)
+    if (item.expert.value >= n_expert())
       return fail(Code::kInvalidArgument,
                   fmt::format("layer {}: names expert {} but the experts are 0 to {}",
-                              item.layer.value, item.expert.value, n_expert - 1));
+                              item.layer.value, item.expert.value, n_expert() - 1));
     if (!seen.insert(item).second)
       return fail(Code::kInvalidArgument, fmt::format("layer {}: names expert {} more than once",
                                                       item.layer.value, item.expert.value));
@@ -124,18 +123,10 @@ Result<MaskBuilder::Wanted> MaskBuilder::rows_of(std::span<const LayerExpert> ex
   for (const auto& item : experts) {
     const auto row = std::ranges::find(layers_, item.layer) - layers_.begin();
     auto& units = rows[static_cast<std::size_t>(row)];
-    const std::uint32_t unit = item.expert.value / rule_.n_chunk_expert;
+    const std::uint32_t unit = unit_of(item.expert);
     if (std::ranges::find(units, unit) == units.end()) units.push_back(unit);
   }
   return rows;
-}
-
-Status MaskBuilder::exempt(std::span<const LayerExpert> experts) {
-  COE_TRY(const auto rows, rows_of(experts));
-  for (std::size_t row = 0; row < rows.size(); ++row)
-    for (const std::uint32_t unit : rows[row])
-      if (kept_.at(row, unit) != 0) safe_.at(row, unit) = 1;
-  return {};
 }
 
 MaskBuilder::Pools MaskBuilder::evictable(std::size_t row, std::size_t n) const {
@@ -173,14 +164,44 @@ MaskSwap MaskBuilder::describe(std::size_t row, std::uint32_t in, std::uint32_t 
   return swap;
 }
 
-void MaskBuilder::apply(std::size_t row, const MaskSwap& swap) {
+void MaskBuilder::exchange(std::size_t row, const MaskSwap& swap) {
   const std::uint32_t in = swap.in.value / rule_.n_chunk_expert;
   kept_.at(row, swap.out.value / rule_.n_chunk_expert) = 0;
   kept_.at(row, in) = 1;
   safe_.at(row, in) = 1;
 }
 
-void MaskBuilder::finish(PassLog& log) const {
+// What is in the mask already becomes safe first, so that no wanted unit gives way to another.
+void MaskBuilder::bring_in(std::size_t row, const std::vector<std::uint32_t>& wanted,
+                           std::uint32_t cap, const Units* other, PassLog& log) {
+  log.n_listed += wanted.size();
+  for (const std::uint32_t unit : wanted)
+    if (keeps(row, unit)) make_safe(row, unit);
+  auto pools = evictable(row, cap);
+  std::uint32_t n_placed = 0;
+  for (const std::uint32_t unit : wanted) {
+    if (keeps(row, unit)) continue;
+    auto& pool = pools[group_of(unit)];
+    if (n_placed == cap || pool.empty()) {
+      log.left_out.push_back({layers_[row], ExpertId{unit * rule_.n_chunk_expert}});
+      continue;
+    }
+    auto swap = describe(row, unit, pool.back(), other != nullptr ? *other : domain_);
+    if (other == nullptr) swap.in_ordinal = 0;
+    pool.pop_back();
+    exchange(row, swap);
+    log.swaps.push_back(swap);
+    n_placed += 1;
+  }
+}
+
+PassLog MaskBuilder::begin_log() const {
+  PassLog log;
+  log.before = log.after = covered();
+  return log;
+}
+
+void MaskBuilder::finish_log(PassLog& log) const {
   const auto by_layer = [](const auto& a, const auto& b) { return a.layer < b.layer; };
   std::stable_sort(log.swaps.begin(), log.swaps.end(), by_layer);
   std::stable_sort(log.dropped.begin(), log.dropped.end(), by_layer);

@@ -1,17 +1,17 @@
-// The passes of a mask after the top K, each a change of the same state. Inputs: score tables.
-// Knows nothing of profiles on disk, of recipes, or of what a score means. Source: docs/method.md,
-// section 4.
+// A mask while passes rearrange it, and the steps that passes are made of. Inputs: score tables.
+// Knows nothing of profiles on disk, of recipes, or of the passes themselves (recipe/passes/).
+// Source: docs/method.md, section 4.
 //
 // What holds in every pass:
 //  - K experts a layer, K/n_group in each group: an expert is only ever exchanged for one of its
-//    group. Where n_chunk_expert > 1 chunks stand for experts: they are exchanged whole, score by
-//    their sum, have the average rank (and so the tier) of their best-ranked expert, and are
-//    whitelisted, fire or are named as soon as one of their experts does or is. Caps and ordinals
-//    count chunks.
+//    group. Where n_chunk_expert > 1 chunks stand for experts ("units"): they are exchanged whole,
+//    score by their sum, have the average rank (and so the tier) of their best-ranked expert, and
+//    are whitelisted, fire or are named as soon as one of their experts does or is. Caps and
+//    ordinals count units.
 //  - Evicted first: tier 1 before 2 before 3 (tiers by the domain's average rank), within a tier
-//    the lowest domain score, ties to the lower id. Never evicted after pass 2: tier 4, the
-//    whitelist, exempt experts, and what any earlier pass asked for and has in the mask (experts
-//    that it brought in, closure experts, named ones), so that no pass undoes another.
+//    the lowest domain score, ties to the lower id. Never evicted: tier 4 and safe units. Safe are
+//    the whitelist, exempt experts, and what any earlier pass asked for and has in the mask
+//    (experts that it brought in, closure experts, named ones), so that no pass undoes another.
 //  - A cap of 0 changes nothing and protects nothing.
 //  - The result does not depend on the order of rows.
 //  - After an error of a pass the builder is not to be used.
@@ -42,40 +42,11 @@ class MaskBuilder {
   // Coverage is told by this table instead of the domain's score. To be called before the passes.
   void measure_by(ExpertTable<double> table) { measure_ = std::move(table); }
 
-  // Experts that no pass may evict, if the mask has them so far. To be called before the passes.
-  // Errors: kInvalidArgument for an expert that the model does not have or that is named twice.
-  Status exempt(std::span<const LayerExpert> experts);
-
-  // Pass 2. The place of a whitelisted expert is that of the lowest-scored one that is neither
-  // whitelisted nor exempt; what remains is the top by score (so here, ties evict the higher id).
-  // Errors: kInvalidArgument, naming layer and experts, when they are more than places.
-  Result<PassLog> whitelist(std::span<const PassProfile> profiles, const WhitelistRule& rule);
-
-  // Passes 3 and 6: candidates are the experts outside the mask that `other` chose at all, by its
-  // score; the first `skip` of a layer are passed over. The i-th candidate of a group is paired
-  // with the i-th evictable expert of the group. They are exchanged if the candidate's ordinal is
-  // lower, or equal and the candidate's average rank (in `other`) is lower than that of the
-  // evictable one (in the domain's); else the group (without groups: the layer) is done.
-  //
-  // With `other_temperature`, the same text's routing weighed at another router temperature, a swap
-  // is kept only if the pass made with that profile brings in the same expert and its ordinal
-  // there holds against the evicted one, too. What drops out is not replaced. Errors:
-  // kInvalidArgument for scores that are not finite.
-  Result<PassLog> arbitrate(const PassProfile& other, const ArbitrageRule& rule,
-                            const PassProfile* other_temperature = nullptr);
-
-  // Pass 4: experts that fire in both profiles, by the smaller of the shares that they have of
-  // the layer's choices; that share and its position are score and ordinal of the log, the higher
-  // of the two average ranks is its rank. Stops in a group where nothing may be evicted.
-  Result<PassLog> close(const PassProfile& one, const PassProfile& two, const ClosureRule& rule);
-
-  // Pass 5: experts in the order given, at most `cap` exchanged in a layer. Errors: as exempt().
-  Result<PassLog> inject(std::span<const LayerExpert> experts, std::uint32_t cap);
-
   KeepMask mask() const;
   Coverage covered() const;  // by the domain's score, or what measure_by gave
 
- private:
+  // --- what passes see and do; `row` is a row of the tables
+
   // A profile's tables by unit: a chunk, or an expert where each stands alone.
   struct Units {
     ExpertTable<double> score;
@@ -88,35 +59,50 @@ class MaskBuilder {
   // Per row, units that a pass asks for, in its order.
   using Wanted = std::vector<std::vector<std::uint32_t>>;
 
-  MaskBuilder() = default;
+  std::size_t n_row() const { return layers_.size(); }
+  LayerId layer(std::size_t row) const { return layers_[row]; }
+  const KeepRule& rule() const { return rule_; }
+  std::uint32_t n_expert() const { return n_unit_ * rule_.n_chunk_expert; }
+  std::uint32_t n_unit() const { return n_unit_; }          // of a layer
+  std::uint32_t group_size() const { return group_size_; }  // in units
+  std::uint32_t n_group() const { return n_unit_ / group_size_; }
+  std::size_t group_of(std::uint32_t unit) const { return unit / group_size_; }
+  std::uint32_t unit_of(ExpertId expert) const { return expert.value / rule_.n_chunk_expert; }
+  const Units& domain() const { return domain_; }
+
+  bool keeps(std::size_t row, std::uint32_t unit) const { return kept_.at(row, unit) != 0; }
+  bool is_safe(std::size_t row, std::uint32_t unit) const { return safe_.at(row, unit) != 0; }
+  void make_safe(std::size_t row, std::uint32_t unit) { safe_.at(row, unit) = 1; }
+
+  // Errors: kMismatch for tables of another shape, kInvalidArgument for scores that are not finite.
   Result<Units> units_of(const PassProfile& profile) const;
   Result<Units> ranked_units_of(const PassProfile& profile) const;
   void rank_units(Units& units) const;  // fills in `ordinal`
-  Status check_experts(std::span<const LayerExpert> experts) const;
+  // Errors: kInvalidArgument for an expert that the model does not have or that is named twice.
   Result<Wanted> rows_of(std::span<const LayerExpert> experts) const;
-  std::size_t group_of(std::uint32_t unit) const { return unit / group_size_; }
+
   Pools evictable(std::size_t row, std::size_t n) const;  // at most n in a group
+  // Both ends of an exchange in the words of the log.
   MaskSwap describe(std::size_t row, std::uint32_t in, std::uint32_t out, const Units& other) const;
-  void apply(std::size_t row, const MaskSwap& swap);
-  struct Whitelisted;
-  Whitelisted find_whitelisted(std::size_t row, std::span<const PassProfile> profiles,
-                               const WhitelistRule& rule) const;
-  Status rescue(std::size_t row, std::size_t group, const Whitelisted& listed,
-                const std::vector<Units>& profiles, PassLog& log);
-  Error overflow(std::size_t row, std::size_t group, const Whitelisted& listed,
-                 std::size_t n_exempt) const;
-  std::vector<MaskSwap> plan_arbitrage(std::size_t row, const Units& other,
-                                       const ArbitrageRule& rule) const;
-  bool outranks(std::size_t row, const MaskSwap& swap, const Units& other) const;
-  void place(std::size_t row, const std::vector<std::uint32_t>& wanted, std::uint32_t cap,
-             const Units* other, PassLog& log);
-  void finish(PassLog& log) const;
+  // Makes it; the incoming unit is safe from now on.
+  void exchange(std::size_t row, const MaskSwap& swap);
+  // Brings the wanted units of a row in, in their order, at most `cap` of them; those that the mask
+  // has are made safe. `other`: where their scores are from, null for none.
+  void bring_in(std::size_t row, const std::vector<std::uint32_t>& wanted, std::uint32_t cap,
+                const Units* other, PassLog& log);
+
+  PassLog begin_log() const;            // of a pass that has done nothing so far
+  void finish_log(PassLog& log) const;  // sorts it and measures
+
+ private:
+  MaskBuilder() = default;
+  Status check_experts(std::span<const LayerExpert> experts) const;
 
   std::vector<LayerId> layers_;
   KeepRule rule_;
-  std::uint32_t n_unit_ = 0;      // of a layer
-  std::uint32_t group_size_ = 0;  // in units
-  ExpertTable<double> measure_;   // what coverage is told by; by expert
+  std::uint32_t n_unit_ = 0;
+  std::uint32_t group_size_ = 0;
+  ExpertTable<double> measure_;  // what coverage is told by; by expert
   Units domain_;
   ExpertTable<std::uint8_t> kept_;  // by unit
   ExpertTable<std::uint8_t> safe_;  // by unit

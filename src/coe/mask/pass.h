@@ -1,5 +1,5 @@
-// What the passes of a mask take and report. Source: docs/method.md, section 4. Tables come from
-// outside, so that masks need no scoring.
+// The data that passes of a mask take and report; the passes are in recipe/. Source:
+// docs/method.md, section 4. Tables come from outside, so that masks need no scoring.
 #pragma once
 
 #include "coe/base/result.h"
@@ -68,29 +68,6 @@ struct PassLog {
   std::vector<LayerExpert> left_out;  // of those, the ones without a place after it
   Coverage before;                    // by the domain's score
   Coverage after;
-};
-
-// Pass 2: an expert is guaranteed a place if in ANY of the profiles its average rank is at most
-// max_avg_rank and it was first at least min_first times.
-struct WhitelistRule {
-  double max_avg_rank = 2.0;
-  std::int64_t min_first = 10;
-  bool operator==(const WhitelistRule&) const = default;
-};
-
-// Passes 3 and 6.
-struct ArbitrageRule {
-  std::uint32_t cap = 3;   // swaps a layer
-  std::uint32_t skip = 0;  // candidates a layer that are passed over first
-  bool operator==(const ArbitrageRule&) const = default;
-};
-
-// Pass 4: an expert fires if it was chosen more often than `lift` times what each would be if all
-// were chosen alike (the mean over the experts of the layer); 0: if it was chosen at all.
-struct ClosureRule {
-  std::uint32_t cap = 3;  // swaps a layer
-  double lift = 1.0;
-  bool operator==(const ClosureRule&) const = default;
 };
 
 }  // namespace coe

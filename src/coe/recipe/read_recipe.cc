@@ -2,125 +2,56 @@
 #include "coe/base/printable.h"
 #include "coe/base/result.h"
 #include "coe/mask/keep_mask.h"
-#include "coe/mask/pass.h"
+#include "coe/recipe/pass.h"
+#include "coe/recipe/passes/domain.h"
 #include "coe/recipe/recipe.h"
-#include "coe/score/score.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <cstddef>
-#include <cstdint>
-#include <limits>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
-#include <vector>
+#include <variant>
 
 namespace coe {
 
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 constexpr const char* kRemakeHint =
     "make the mask again from its profiles, with the options of old";
 
-// The library converts numbers that do not fit without a word; of values of the wrong type or
-// missing ones it throws, and recipe_of() catches.
-Result<std::uint64_t> whole(const Json& pass, const char* key, std::uint64_t most) {
-  const auto& value = pass.at(key);
-  if (!value.is_number_unsigned() || value.get<std::uint64_t>() > most)
-    return fail(Code::kCorrupt, fmt::format("`{}` is no count", key));
-  return value.get<std::uint64_t>();
-}
+// What the kind of pass is known by, and how it is read.
+struct Kind {
+  bool repeats = false;
+  Result<Pass> (*read)(const PassJson& json) = nullptr;
+};
 
-Result<std::uint32_t> count(const Json& pass, const char* key) {
-  COE_TRY(const auto value, whole(pass, key, std::numeric_limits<std::uint32_t>::max()));
-  return static_cast<std::uint32_t>(value);
-}
-
-std::string digest_of(const Json& profile) { return profile.at("digest").get<std::string>(); }
-
-std::vector<std::pair<std::string, double>> weights_of(const Json& object) {
-  std::vector<std::pair<std::string, double>> weights;
-  for (const auto& [name, weight] : object.items())
-    weights.emplace_back(name, weight.get<double>());
-  return weights;
-}
-
-Status read_domain(const Json& pass, MaskRecipe& recipe) {
-  COE_TRY(recipe.score.score, score_from_name(pass.at("score").get<std::string>()));
-  COE_TRY(recipe.score.blend, blend_from_name(pass.at("aggregate").get<std::string>()));
-  if (recipe.score.score == Score::kRandom) {
-    COE_TRY(recipe.score.seed, whole(pass, "seed", std::numeric_limits<std::uint64_t>::max()));
-  }
-  if (pass.contains("table")) recipe.table = digest_of(pass.at("table"));
-  if (pass.contains("blend")) recipe.score.weights = weights_of(pass.at("blend"));
-  for (const auto& profile : pass.at("profiles"))
-    recipe.profiles.push_back({digest_of(profile), profile.value("weight", 0.0)});
-  return {};
-}
-
-Result<std::vector<LayerExpert>> read_experts(const Json& pass) {
-  return parse_layer_experts(pass.at("experts").dump(), "`experts`");
-}
-
-Result<ArbitragePass> read_arbitrage(const Json& pass) {
-  ArbitragePass out;
-  COE_TRY(out.rule.cap, count(pass, "cap"));
-  COE_TRY(out.rule.skip, count(pass, "skip"));
-  COE_TRY(out.score, score_from_name(pass.at("score").get<std::string>()));
-  out.profile = digest_of(pass.at("profile"));
-  if (pass.contains("domains")) out.domains = pass.at("domains").get<std::vector<std::string>>();
-  if (pass.contains("t06")) out.t06 = digest_of(pass.at("t06"));
-  return out;
-}
-
-Result<WhitelistPass> read_whitelist(const Json& pass) {
-  WhitelistPass out;
-  out.rule.max_avg_rank = pass.at("max_avg_rank").get<double>();
-  COE_TRY(const auto min_first, whole(pass, "min_first", std::numeric_limits<std::int64_t>::max()));
-  out.rule.min_first = static_cast<std::int64_t>(min_first);
-  for (const auto& profile : pass.at("profiles")) out.profiles.push_back(digest_of(profile));
-  return out;
-}
-
-Result<ClosurePass> read_closure(const Json& pass) {
-  ClosurePass out;
-  COE_TRY(out.rule.cap, count(pass, "cap"));
-  out.rule.lift = pass.at("lift").get<double>();
-  out.one = digest_of(pass.at("profiles").at(0));
-  out.two = digest_of(pass.at("profiles").at(1));
-  return out;
-}
-
-Result<StructuralPass> read_structural(const Json& pass) {
-  StructuralPass out;
-  COE_TRY(out.cap, count(pass, "cap"));
-  COE_TRY(out.experts, read_experts(pass));
-  return out;
-}
-
-Status read_pass(const Json& pass, MaskRecipe& recipe) {
-  const auto kind = pass.at("pass").get<std::string>();
-  if (kind == "domain") return read_domain(pass, recipe);
-  if (kind == "exempt") {
-    COE_TRY(recipe.exempt, read_experts(pass));
-  } else if (kind == "whitelist") {
-    COE_TRY(recipe.whitelist, read_whitelist(pass));
-  } else if (kind == "cot") {
-    COE_TRY(recipe.cot, read_arbitrage(pass));
-  } else if (kind == "closure") {
-    COE_TRY(recipe.closure, read_closure(pass));
-  } else if (kind == "structural") {
-    COE_TRY(recipe.structural, read_structural(pass));
-  } else if (kind == "protect") {
-    COE_TRY(recipe.protect.emplace_back(), read_arbitrage(pass));
+// Null members for a kind that Pass has not.
+template <std::size_t I = 0>
+Kind find_kind(std::string_view name) {
+  if constexpr (I == std::variant_size_v<Pass>) {
+    return {};
   } else {
-    return fail(Code::kUnsupported,
-                fmt::format("pass `{}` is unknown to this program", printable(kind)), "update coe");
+    using P = std::variant_alternative_t<I, Pass>;
+    if (name != P::kName) return find_kind<I + 1>(name);
+    return {P::kRepeats, [](const PassJson& json) -> Result<Pass> {
+              COE_TRY(auto pass, P::read(json));
+              return Pass(std::move(pass));
+            }};
   }
+}
+
+Status read_pass(const PassJson& json, const std::string& name, MaskRecipe& recipe) {
+  if (name == kDomainPass) return read_domain(json, recipe);
+  const auto kind = find_kind(name);
+  if (kind.read == nullptr)
+    return fail(Code::kUnsupported,
+                fmt::format("pass `{}` is unknown to this program", printable(name)), "update coe");
+  COE_TRY(auto pass, kind.read(json));
+  recipe.passes.push_back(std::move(pass));
   return {};
 }
 
@@ -134,18 +65,18 @@ Result<MaskRecipe> recipe_of(const KeepMask& mask) {
   std::set<std::string> seen;
   for (std::size_t i = 0; i < mask.passes.size(); ++i) {
     try {
-      const auto pass = Json::parse(mask.passes[i].json);
-      if (i == 0 && pass.value("pass", "") == "domain" && !pass.contains("profiles"))
+      const auto json = PassJson::parse(mask.passes[i].json);
+      if (i == 0 && json.value("pass", "") == kDomainPass && !json.contains("profiles"))
         return fail(Code::kInvalidArgument,
                     "the mask comes from a version of coe that did not record its profiles",
                     kRemakeHint);
-      const auto kind = pass.at("pass").get<std::string>();
-      if (!seen.insert(kind).second && kind != "protect")
-        return fail(Code::kCorrupt, fmt::format("pass `{}` stands twice", printable(kind)));
-      if (auto status = read_pass(pass, recipe); !status)
+      const auto name = json.at("pass").get<std::string>();
+      if (!seen.insert(name).second && !find_kind(name).repeats)
+        return fail(Code::kCorrupt, fmt::format("pass `{}` stands twice", printable(name)));
+      if (auto status = read_pass(json, name, recipe); !status)
         return tl::unexpected<Error>(
             std::move(status).error().context(fmt::format("pass {}", i + 1)));
-    } catch (const Json::exception& error) {
+    } catch (const PassJson::exception& error) {
       return fail(Code::kCorrupt, fmt::format("pass {}: not as coe writes it ({})", i + 1,
                                               printable(error.what())));
     }

@@ -24,11 +24,7 @@ bool has_outputs(const ProfileSet& profiles, const MaskRecipe& recipe) {
 MaskRecipe with_score(MaskRecipe recipe, Score score) {
   const auto old = std::exchange(recipe.score.score, score);
   recipe.table.clear();
-  const auto follow = [&](ArbitragePass& pass) {
-    if (pass.score == old) pass.score = score;
-  };
-  if (recipe.cot) follow(*recipe.cot);
-  std::ranges::for_each(recipe.protect, follow);
+  for (auto& pass : recipe.passes) follow_score(pass, old, score);
   return recipe;
 }
 

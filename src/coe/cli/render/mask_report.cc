@@ -20,32 +20,20 @@ std::string ordinal(std::uint32_t n) {
   return fmt::format("{}{}", n, suffix);
 }
 
-std::string pass_name(const PassReport& report) {
-  std::string name = report.pass;
+std::string title(const PassReport& report) {
+  std::string name(pass_name(report.pass));
   for (std::size_t i = 0; i < report.profiles.size(); ++i)
     name += (i == 0 ? ": " : ", ") + report.profiles[i];
   return name;
 }
 
-// Whose order the incoming expert's place is in.
-std::string list_name(const PassReport& report, const MaskSwap& swap) {
-  if (report.pass == "cot") return "CoT";
-  return report.pass == "closure" ? "closing" : report.profiles.at(swap.profile);
-}
-
-std::string reason(const PassReport& report, const MaskSwap& swap) {
-  if (report.pass == "whitelist") return "whitelisted";
-  if (report.pass == "closure") return "fires in both closing windows";
-  if (report.pass == "structural") return "on the structural list";
-  if (swap.in_ordinal < swap.out_ordinal)
-    return fmt::format("{} before {}", swap.in_ordinal, swap.out_ordinal);
-  return "equal places, lower avg rank";
-}
-
 std::string in_words(const PassReport& report, const MaskSwap& swap) {
   std::string place;
-  if (swap.in_ordinal > 0)
-    place = fmt::format("{} {}, ", list_name(report, swap), ordinal(swap.in_ordinal));
+  if (swap.in_ordinal > 0) {
+    const auto list = pass_words(report.pass, swap).list;
+    place = fmt::format("{} {}, ", list.empty() ? report.profiles.at(swap.profile) : list,
+                        ordinal(swap.in_ordinal));
+  }
   return fmt::format("({}avg rank {:.1f})", place, swap.in_avg_rank);
 }
 
@@ -63,7 +51,7 @@ std::string pass_table(const BuiltMask& built) {
   for (const auto& report : built.passes) {
     const auto& log = report.log;
     const auto shown = [](std::size_t n) { return n > 0 ? std::to_string(n) : std::string(); };
-    rows.push_back({pass_name(report), std::to_string(log.swaps.size()), shown(log.dropped.size()),
+    rows.push_back({title(report), std::to_string(log.swaps.size()), shown(log.dropped.size()),
                     shown(log.left_out.size()), percent(log.before.mean), percent(log.after.mean)});
   }
   return format_table(rows);
@@ -72,11 +60,11 @@ std::string pass_table(const BuiltMask& built) {
 std::string swap_lines(const BuiltMask& built) {
   std::string text;
   for (const auto& report : built.passes) {
-    text += pass_name(report) + "\n";
+    text += title(report) + "\n";
     for (const auto& swap : report.log.swaps)
       text += fmt::format("  layer {}: {} in {}, {} out {}: {}\n", swap.layer.value, swap.in.value,
                           in_words(report, swap), swap.out.value, out_words(built, swap),
-                          reason(report, swap));
+                          pass_words(report.pass, swap).reason);
     for (const auto& swap : report.log.dropped)
       text += fmt::format(
           "  layer {}: {} stays out {}, {} stays {}: does not hold at the other router "

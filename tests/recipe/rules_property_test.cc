@@ -6,8 +6,13 @@
 #include "coe/mask/pass.h"
 #include "coe/moe/ids.h"
 #include "coe/moe/top_k.h"
+#include "coe/recipe/passes/arbitrage.h"
+#include "coe/recipe/passes/closure.h"
+#include "coe/recipe/passes/exempt.h"
+#include "coe/recipe/passes/structural.h"
+#include "coe/recipe/passes/whitelist.h"
 
-#include "mask/pass_support.h"
+#include "recipe/pass_support.h"
 #include "support/expect.h"
 
 #include <gtest/gtest.h>
@@ -83,16 +88,16 @@ constexpr WhitelistRule kStrict{0.5, 18};  // few enough to fit, mostly
 using Step = std::function<Result<PassLog>(MaskBuilder&)>;
 std::vector<Step> steps_of(const Case& c, std::uint32_t cap) {
   const ArbitrageRule rule{cap, c.skip};
-  return {[&c](MaskBuilder& b) { return b.whitelist(c.whitelist, kStrict); },
-          [&c, rule](MaskBuilder& b) { return b.arbitrate(c.cot, rule, &c.cold); },
-          [&c, cap](MaskBuilder& b) { return b.close(c.one, c.two, {cap, 1.0}); },
-          [&c, cap](MaskBuilder& b) { return b.inject(c.structural, cap); },
-          [&c, rule](MaskBuilder& b) { return b.arbitrate(c.safety, rule); }};
+  return {[&c](MaskBuilder& b) { return whitelist(b, c.whitelist, kStrict); },
+          [&c, rule](MaskBuilder& b) { return arbitrate(b, c.cot, rule, &c.cold); },
+          [&c, cap](MaskBuilder& b) { return bring_in_closure(b, c.one, c.two, {cap, 1.0}); },
+          [&c, cap](MaskBuilder& b) { return inject(b, c.structural, cap); },
+          [&c, rule](MaskBuilder& b) { return arbitrate(b, c.safety, rule); }};
 }
 
 MaskBuilder start(const Case& c) {
   auto builder = value_of(MaskBuilder::create(c.domain, c.layers, c.rule));
-  expect_ok(builder.exempt(c.exempt));
+  expect_ok(exempt(builder, c.exempt));
   return builder;
 }
 
@@ -158,8 +163,8 @@ RC_GTEST_PROP(Passes, WithCapZeroChangeNothing, (std::uint64_t seed)) {
   }
   // Nor is anything protected by them: a later pass does what it does alone.
   auto alone = start(c);
-  value_of(builder.arbitrate(c.safety, {4, 0}));
-  value_of(alone.arbitrate(c.safety, {4, 0}));
+  value_of(arbitrate(builder, c.safety, {4, 0}));
+  value_of(arbitrate(alone, c.safety, {4, 0}));
   RC_ASSERT(builder.mask() == alone.mask());
 }
 
@@ -208,14 +213,14 @@ RC_GTEST_PROP(Passes, TheTemperatureFilterOnlyDrops, (std::uint64_t seed)) {
   const auto c = random_case(seed);
   auto filtered = start(c);
   auto plain = start(c);
-  const auto with = value_of(filtered.arbitrate(c.cot, {c.cap, c.skip}, &c.cold));
-  const auto without = value_of(plain.arbitrate(c.cot, {c.cap, c.skip}));
+  const auto with = value_of(arbitrate(filtered, c.cot, {c.cap, c.skip}, &c.cold));
+  const auto without = value_of(arbitrate(plain, c.cot, {c.cap, c.skip}));
   RC_ASSERT(with.swaps.size() + with.dropped.size() == without.swaps.size());
   for (const auto& swap : with.swaps)
     RC_ASSERT(std::ranges::find(without.swaps, swap) != without.swaps.end());
   // The same profile twice filters nothing.
   auto same = start(c);
-  RC_ASSERT(value_of(same.arbitrate(c.cot, {c.cap, c.skip}, &c.cot)).swaps == without.swaps);
+  RC_ASSERT(value_of(arbitrate(same, c.cot, {c.cap, c.skip}, &c.cot)).swaps == without.swaps);
 }
 
 }  // namespace

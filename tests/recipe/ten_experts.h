@@ -10,7 +10,7 @@
 #include "coe/moe/ids.h"
 #include "coe/moe/top_k.h"
 
-#include "mask/pass_support.h"
+#include "recipe/pass_support.h"
 #include "support/expect.h"
 #include "support/plain_ids.h"
 

@@ -2,9 +2,11 @@
 #include "coe/mask/builder.h"
 #include "coe/mask/pass.h"
 #include "coe/moe/ids.h"
+#include "coe/recipe/passes/arbitrage.h"
+#include "coe/recipe/passes/whitelist.h"
 
-#include "mask/pass_support.h"
-#include "mask/ten_experts.h"
+#include "recipe/pass_support.h"
+#include "recipe/ten_experts.h"
 #include "support/expect.h"
 
 #include <gmock/gmock.h>
@@ -57,7 +59,7 @@ TEST(Whitelist, RescuesAtTheThresholds) {
   const std::vector<double> ranks = {0.5, 3, 3, 3, 3, 3, 3, 1.0, 2.0, 2.001};
   const auto listed =
       one_layer("tests", {9, 1, 1, 1, 1, 1, 1, 2, 7, 8}, ranks, {50, 0, 0, 0, 0, 0, 0, 9, 10, 99});
-  const auto log = value_of(mask.whitelist({&listed, 1}, {}));
+  const auto log = value_of(whitelist(mask, {&listed, 1}, {}));
   EXPECT_EQ(kept(mask), (Ids{0, 1, 2, 3, 8}));
   EXPECT_EQ(log.n_listed, 2U);
   ASSERT_EQ(log.swaps.size(), 1U);
@@ -82,7 +84,7 @@ TEST(Whitelist, EvictsByScoreNotByTier) {
   auto mask = builder(domain(kScores, {7, 7, 7, 7, 1, 7, 7, 7, 7, 7}));
   const auto listed = one_layer("tests", std::vector<double>(10, 1.0),
                                 {9, 9, 9, 9, 9, 9, 1, 9, 9, 9}, std::vector<std::int64_t>(10, 10));
-  EXPECT_EQ(pairs(value_of(mask.whitelist({&listed, 1}, {})).swaps), (Pairs{{6, 4}}));
+  EXPECT_EQ(pairs(value_of(whitelist(mask, {&listed, 1}, {})).swaps), (Pairs{{6, 4}}));
 }
 
 // Equal scores: what remains is the top by score with ties to the lower id, so the higher id goes.
@@ -90,7 +92,7 @@ TEST(Whitelist, LeavesTheTopByScoreWhereScoresAreEqual) {
   auto mask = builder(domain(std::vector<double>(10, 1.0)));
   const auto listed = one_layer("tests", std::vector<double>(10, 1.0),
                                 {9, 9, 9, 9, 1, 9, 9, 9, 1, 1}, std::vector<std::int64_t>(10, 10));
-  const auto log = value_of(mask.whitelist({&listed, 1}, {}));
+  const auto log = value_of(whitelist(mask, {&listed, 1}, {}));
   EXPECT_EQ(kept(mask), (Ids{0, 1, 4, 8, 9}));
   EXPECT_EQ(pairs(log.swaps), (Pairs{{8, 3}, {9, 2}}));
 }
@@ -104,7 +106,7 @@ TEST(Whitelist, AsksForBothInOneProfile) {
                 {0, 0, 0, 0, 0, 0, 3, 0, 0, 0}),
       one_layer("two", std::vector<double>(10, 1.0), {9, 9, 9, 9, 9, 2, 3, 9, 9, 9},
                 {0, 0, 0, 0, 0, 10, 99, 0, 0, 0})};
-  const auto log = value_of(mask.whitelist(listed, {}));
+  const auto log = value_of(whitelist(mask, listed, {}));
   EXPECT_EQ(pairs(log.swaps), (Pairs{{5, 4}}));
   EXPECT_EQ(log.swaps[0].profile, 1U);
 }
@@ -113,7 +115,7 @@ TEST(Whitelist, ReportsMoreThanK_NamingThem) {
   auto mask = builder();
   const auto listed = one_layer("tests", std::vector<double>(10, 1.0),
                                 {1, 1, 1, 9, 9, 9, 9, 1, 1, 1}, std::vector<std::int64_t>(10, 10));
-  const auto refused = mask.whitelist({&listed, 1}, {});
+  const auto refused = whitelist(mask, {&listed, 1}, {});
   expect_error(refused, Code::kInvalidArgument,
                "layer 7: the whitelist guarantees experts 0, 1, 2, 7, 8, 9 a place, more than the "
                "5 places");
@@ -122,7 +124,7 @@ TEST(Whitelist, ReportsMoreThanK_NamingThem) {
   auto full = builder();
   auto five = listed;
   five.n_first.at(0, 9) = 9;
-  value_of(full.whitelist({&five, 1}, {}));
+  value_of(whitelist(full, {&five, 1}, {}));
   EXPECT_EQ(kept(full), (Ids{0, 1, 2, 7, 8}));
 }
 
@@ -134,7 +136,7 @@ TEST(Arbitrage, PairsInOrderAndStops) {
   auto mask = builder();
   const auto cot = one_layer("reasoning", {19, 16, 15, 14, 13, 17, 0, 12, 0, 20},
                              {1, 1, 1, 1, 1, 4, 8, 1, 8, 1.5});
-  const auto log = value_of(mask.arbitrate(cot, {.cap = 6, .skip = 0}));
+  const auto log = value_of(arbitrate(mask, cot, {.cap = 6, .skip = 0}));
   EXPECT_EQ(pairs(log.swaps), (Pairs{{9, 4}, {5, 3}}));
   EXPECT_EQ(kept(mask), (Ids{0, 1, 2, 5, 9}));
   EXPECT_EQ(log.swaps[1], (MaskSwap{.layer = LayerId{7},
@@ -158,9 +160,9 @@ TEST(Arbitrage, StopsTheLayerAtTheFirstFailure) {
   auto mask = builder(domain({10, 6, 8, 9, 7, 5, 4, 3, 2, 1}, {1, 5, 7, 5, 5, 7, 7, 7, 7, 7}));
   const auto cot =
       one_layer("reasoning", {20, 19, 18, 0, 0, 0, 0, 0, 17, 16}, {7, 7, 7, 7, 7, 7, 7, 7, 7, 1});
-  EXPECT_THAT(value_of(mask.arbitrate(cot, {.cap = 6, .skip = 0})).swaps, IsEmpty());
+  EXPECT_THAT(value_of(arbitrate(mask, cot, {.cap = 6, .skip = 0})).swaps, IsEmpty());
   // Without the first candidate, 9 (5th) meets 2 (3rd) and fails as well.
-  EXPECT_THAT(value_of(mask.arbitrate(cot, {.cap = 6, .skip = 1})).swaps, IsEmpty());
+  EXPECT_THAT(value_of(arbitrate(mask, cot, {.cap = 6, .skip = 1})).swaps, IsEmpty());
 }
 
 // Equal ordinals: only a lower average rank wins. Expert 4 is 5th with average rank 7 there.
@@ -169,11 +171,11 @@ TEST(Arbitrage, AtEqualOrdinalsTheLowerAverageRankWins) {
   std::vector<double> ranks(10, 7.0);
   ranks[9] = 6.999;
   auto lower = builder();
-  EXPECT_EQ(pairs(value_of(lower.arbitrate(one_layer("r", scores, ranks), {})).swaps),
+  EXPECT_EQ(pairs(value_of(arbitrate(lower, one_layer("r", scores, ranks), {})).swaps),
             (Pairs{{9, 4}}));
   ranks[9] = 7.0;
   auto equal = builder();
-  EXPECT_THAT(value_of(equal.arbitrate(one_layer("r", scores, ranks), {})).swaps, IsEmpty());
+  EXPECT_THAT(value_of(arbitrate(equal, one_layer("r", scores, ranks), {})).swaps, IsEmpty());
   EXPECT_EQ(kept(equal), (Ids{0, 1, 2, 3, 4}));
 }
 
@@ -181,8 +183,8 @@ TEST(Arbitrage, AtEqualOrdinalsTheLowerAverageRankWins) {
 TEST(Arbitrage, StopsAtItsCap) {
   for (std::uint32_t cap = 0; cap <= 3; ++cap) {
     auto mask = builder();
-    const auto log =
-        value_of(mask.arbitrate(one_layer("r", kReversed, std::vector<double>(10, 0.5)), {cap, 0}));
+    const auto log = value_of(
+        arbitrate(mask, one_layer("r", kReversed, std::vector<double>(10, 0.5)), {cap, 0}));
     Pairs expected = {{9, 4}, {8, 3}, {7, 2}};
     expected.resize(cap);
     EXPECT_EQ(pairs(log.swaps), expected);
@@ -193,16 +195,17 @@ TEST(Arbitrage, StopsAtItsCap) {
 // its average rank 7 is above 6.
 TEST(Arbitrage, SkipsTheFirstCandidates) {
   auto mask = builder();
-  const auto log = value_of(mask.arbitrate(one_layer("r", kReversed, kRanks), {6, 2}));
+  const auto log = value_of(arbitrate(mask, one_layer("r", kReversed, kRanks), {6, 2}));
   EXPECT_EQ(pairs(log.swaps), (Pairs{{7, 4}}));
   auto none = builder();
-  EXPECT_THAT(value_of(none.arbitrate(one_layer("r", kReversed, kRanks), {6, 5})).swaps, IsEmpty());
+  EXPECT_THAT(value_of(arbitrate(none, one_layer("r", kReversed, kRanks), {6, 5})).swaps,
+              IsEmpty());
 }
 
 // All members near-primary but 2: one swap, then nothing may go.
 TEST(Arbitrage, NeverEvictsTierFour) {
   auto mask = builder(domain(kScores, {0, 1, 2, 1.9, 1, 7, 7, 7, 7, 7}));
-  const auto log = value_of(mask.arbitrate(one_layer("r", kReversed, kRanks), {6, 0}));
+  const auto log = value_of(arbitrate(mask, one_layer("r", kReversed, kRanks), {6, 0}));
   EXPECT_EQ(pairs(log.swaps), (Pairs{{9, 2}}));
 }
 
@@ -210,17 +213,17 @@ TEST(Arbitrage, NeverEvictsTheWhitelist) {
   auto mask = builder();
   const auto listed = one_layer("tests", std::vector<double>(10, 1.0),
                                 {9, 9, 9, 9, 1, 9, 1, 9, 9, 9}, std::vector<std::int64_t>(10, 10));
-  value_of(mask.whitelist({&listed, 1}, {}));  // 6 for 3; 4 stays
+  value_of(whitelist(mask, {&listed, 1}, {}));  // 6 for 3; 4 stays
   EXPECT_EQ(kept(mask), (Ids{0, 1, 2, 4, 6}));
   // Left to evict: 2 (3rd), 1 (2nd). 9 is 1st; 8 is 2nd, equal to 1, with a higher average rank.
-  const auto log = value_of(mask.arbitrate(one_layer("r", kReversed, kRanks), {6, 0}));
+  const auto log = value_of(arbitrate(mask, one_layer("r", kReversed, kRanks), {6, 0}));
   EXPECT_EQ(pairs(log.swaps), (Pairs{{9, 2}}));
 }
 
 // Tier 1 before 2 before 3, then the lowest score, then the lower id: 3 and 1 tie in tier 1.
 TEST(Arbitrage, EvictsByTierThenScoreThenId) {
   auto mask = builder(domain({10, 7, 6, 7, 9, 1, 1, 1, 1, 1}, {5, 6, 3, 6, 7, 7, 7, 7, 7, 7}));
-  const auto log = value_of(mask.arbitrate(one_layer("r", kReversed, kRanks), {3, 0}));
+  const auto log = value_of(arbitrate(mask, one_layer("r", kReversed, kRanks), {3, 0}));
   // Domain places: 0, 4, 1, 3, 2. Evicted: 1 (3rd), 3 (4th), 4 (2nd) would be next.
   EXPECT_EQ(pairs(log.swaps), (Pairs{{9, 1}, {8, 3}}));
 }
@@ -229,7 +232,7 @@ TEST(Arbitrage, EvictsByTierThenScoreThenId) {
 TEST(Arbitrage, OrdersCandidatesByScoreThenId) {
   auto mask = builder();
   const auto log =
-      value_of(mask.arbitrate(one_layer("r", {0, 0, 0, 0, 0, 0, 5, 5, 0, 0}, kRanks), {6, 0}));
+      value_of(arbitrate(mask, one_layer("r", {0, 0, 0, 0, 0, 0, 5, 5, 0, 0}, kRanks), {6, 0}));
   EXPECT_EQ(pairs(log.swaps), (Pairs{{6, 4}, {7, 3}}));
   EXPECT_EQ(log.swaps[0].in_ordinal, 1U);
   EXPECT_EQ(log.swaps[1].in_ordinal, 2U);
@@ -238,9 +241,9 @@ TEST(Arbitrage, OrdersCandidatesByScoreThenId) {
 // What one profile brings in the next does not remove, though the domain scores it lowest.
 TEST(Arbitrage, KeepsWhatEarlierPassesBroughtIn) {
   auto mask = builder();
-  value_of(mask.arbitrate(one_layer("one", {0, 0, 0, 0, 0, 0, 0, 0, 0, 5}, kRanks), {1, 0}));
+  value_of(arbitrate(mask, one_layer("one", {0, 0, 0, 0, 0, 0, 0, 0, 0, 5}, kRanks), {1, 0}));
   const auto log =
-      value_of(mask.arbitrate(one_layer("two", {0, 0, 0, 0, 0, 0, 0, 0, 5, 0}, kRanks), {1, 0}));
+      value_of(arbitrate(mask, one_layer("two", {0, 0, 0, 0, 0, 0, 0, 0, 5, 0}, kRanks), {1, 0}));
   EXPECT_EQ(pairs(log.swaps), (Pairs{{8, 3}}));
   EXPECT_EQ(kept(mask), (Ids{0, 1, 2, 8, 9}));
 }
@@ -251,7 +254,7 @@ TEST(TemperatureFilter, KeepsSwapsThatHoldAtBoth) {
   auto mask = builder();
   const auto warm = one_layer("t1", kReversed, kRanks);
   const auto cold = one_layer("t06", {1, 2, 3, 4, 5, 6, 7, 9, 8, 10}, kRanks);
-  const auto log = value_of(mask.arbitrate(warm, {2, 0}, &cold));
+  const auto log = value_of(arbitrate(mask, warm, {2, 0}, &cold));
   EXPECT_EQ(pairs(log.swaps), (Pairs{{9, 4}}));
   EXPECT_EQ(pairs(log.dropped), (Pairs{{8, 3}}));
   EXPECT_EQ(kept(mask), (Ids{0, 1, 2, 3, 9}));
@@ -263,7 +266,7 @@ TEST(TemperatureFilter, HoldsThePairToBothPlaces) {
   auto mask = builder();
   const auto warm = one_layer("t1", kReversed, kRanks);
   const auto cold = one_layer("t06", {20, 19, 18, 0, 0, 0, 0, 0, 17, 0}, kRanks);
-  const auto log = value_of(mask.arbitrate(warm, {2, 0}, &cold));
+  const auto log = value_of(arbitrate(mask, warm, {2, 0}, &cold));
   EXPECT_THAT(log.swaps, IsEmpty());  // 9 is never chosen at the other
   EXPECT_EQ(pairs(log.dropped), (Pairs{{9, 4}, {8, 3}}));
 }

@@ -2,9 +2,14 @@
 #include "coe/mask/builder.h"
 #include "coe/mask/pass.h"
 #include "coe/moe/ids.h"
+#include "coe/recipe/passes/arbitrage.h"
+#include "coe/recipe/passes/closure.h"
+#include "coe/recipe/passes/exempt.h"
+#include "coe/recipe/passes/structural.h"
+#include "coe/recipe/passes/whitelist.h"
 
-#include "mask/pass_support.h"
-#include "mask/ten_experts.h"
+#include "recipe/pass_support.h"
+#include "recipe/ten_experts.h"
 #include "support/expect.h"
 
 #include <gmock/gmock.h>
@@ -50,7 +55,7 @@ TEST(Closure, BringsInWhatFiresInBoth) {
   auto mask = builder();
   const auto one = firing("one", {0, 0, 0, 11, 0, 29, 10, 0, 30, 20});
   const auto two = firing("two", {0, 0, 0, 60, 0, 20, 40, 0, 30, 50});
-  const auto log = value_of(mask.close(one, two, {}));
+  const auto log = value_of(bring_in_closure(mask, one, two, {}));
   EXPECT_EQ(pairs(log.swaps), (Pairs{{9, 4}, {8, 2}}));
   EXPECT_EQ(kept(mask), (Ids{0, 1, 3, 8, 9}));
   EXPECT_EQ(log.n_listed, 3U);
@@ -59,30 +64,31 @@ TEST(Closure, BringsInWhatFiresInBoth) {
   EXPECT_DOUBLE_EQ(log.swaps[1].in_score, 0.15);
   EXPECT_THAT(log.left_out, IsEmpty());
   // Closure experts are safe afterwards, those that were in before, too: 1 alone may go.
-  EXPECT_EQ(
-      pairs(value_of(mask.arbitrate(one_layer("r", {0, 0, 0, 0, 0, 5, 4, 0, 0, 0}, kRanks), {6, 0}))
-                .swaps),
-      (Pairs{{5, 1}}));
+  EXPECT_EQ(pairs(value_of(arbitrate(mask, one_layer("r", {0, 0, 0, 0, 0, 5, 4, 0, 0, 0}, kRanks),
+                                     {6, 0}))
+                      .swaps),
+            (Pairs{{5, 1}}));
 }
 
 TEST(Closure, LiftMovesTheThreshold_AndCapStops) {
   const auto one = firing("one", {0, 0, 0, 11, 0, 29, 10, 0, 30, 20});
   const auto two = firing("two", {0, 0, 0, 60, 0, 20, 40, 0, 30, 50});
   auto at_all = builder();
-  const auto log = value_of(at_all.close(one, two, {.cap = 2, .lift = 0.0}));
+  const auto log = value_of(bring_in_closure(at_all, one, two, {.cap = 2, .lift = 0.0}));
   EXPECT_EQ(log.n_listed, 5U);  // 3, 5, 6, 8, 9; by share: 9, 8, then 3 (.11), 5 and 6 (.1)
   EXPECT_EQ(pairs(log.swaps), (Pairs{{9, 4}, {8, 2}}));
   EXPECT_THAT(log.left_out, ElementsAre(LayerExpert{LayerId{7}, ExpertId{5}},
                                         LayerExpert{LayerId{7}, ExpertId{6}}));
   auto strict = builder();
-  EXPECT_EQ(value_of(strict.close(one, two, {.cap = 2, .lift = 1.9})).n_listed, 1U);  // 9: 2.0, 2.5
+  EXPECT_EQ(value_of(bring_in_closure(strict, one, two, {.cap = 2, .lift = 1.9})).n_listed,
+            1U);  // 9: 2.0, 2.5
 }
 
 // Tier 4, the whitelist and closure experts fill the mask: nothing may go, and that is said.
 TEST(Closure, WithAnEmptyPoolLeavesTheMaskAndSaysSo) {
   auto mask = builder(domain(kScores, {1, 1, 1, 1, 7, 7, 7, 7, 7, 7}));
   const auto one = firing("one", {0, 0, 0, 0, 50, 0, 0, 0, 0, 50});
-  const auto log = value_of(mask.close(one, one, {}));
+  const auto log = value_of(bring_in_closure(mask, one, one, {}));
   EXPECT_THAT(log.swaps, IsEmpty());
   EXPECT_EQ(log.n_listed, 2U);
   EXPECT_THAT(log.left_out, ElementsAre(LayerExpert{LayerId{7}, ExpertId{9}}));
@@ -92,8 +98,9 @@ TEST(Closure, WithAnEmptyPoolLeavesTheMaskAndSaysSo) {
 TEST(Closure, WithCapZeroProtectsNothing) {
   auto mask = builder();
   const auto one = firing("one", {0, 0, 0, 0, 50, 0, 0, 0, 0, 50});
-  EXPECT_THAT(value_of(mask.close(one, one, {.cap = 0, .lift = 1.0})).left_out, IsEmpty());
-  EXPECT_EQ(pairs(value_of(mask.arbitrate(one_layer("r", kReversed, kRanks), {1, 0})).swaps),
+  EXPECT_THAT(value_of(bring_in_closure(mask, one, one, {.cap = 0, .lift = 1.0})).left_out,
+              IsEmpty());
+  EXPECT_EQ(pairs(value_of(arbitrate(mask, one_layer("r", kReversed, kRanks), {1, 0})).swaps),
             (Pairs{{9, 4}}));
 }
 
@@ -105,7 +112,7 @@ TEST(Structural, BringsInTheListInItsOrderUpToTheCap) {
                                          {LayerId{7}, ExpertId{3}},
                                          {LayerId{7}, ExpertId{6}},
                                          {LayerId{7}, ExpertId{5}}};
-  const auto log = value_of(mask.inject(list, 2));
+  const auto log = value_of(inject(mask, list, 2));
   EXPECT_EQ(pairs(log.swaps), (Pairs{{8, 4}, {6, 2}}));
   EXPECT_EQ(log.swaps[0].in_ordinal, 0U);
   EXPECT_THAT(log.left_out, ElementsAre(list[3]));
@@ -115,14 +122,14 @@ TEST(Structural, BringsInTheListInItsOrderUpToTheCap) {
 TEST(Structural, RefusesExpertsThatAreNotThere) {
   auto mask = builder();
   const std::vector<LayerExpert> layer = {{LayerId{6}, ExpertId{0}}};
-  expect_error(mask.inject(layer, 1), Code::kInvalidArgument, "layer 6: the model has no experts");
+  expect_error(inject(mask, layer, 1), Code::kInvalidArgument, "layer 6: the model has no experts");
   const std::vector<LayerExpert> high = {{LayerId{7}, ExpertId{10}}};
-  expect_error(mask.inject(high, 1), Code::kInvalidArgument,
+  expect_error(inject(mask, high, 1), Code::kInvalidArgument,
                "layer 7: names expert 10 but the experts are 0 to 9");
   const std::vector<LayerExpert> twice = {{LayerId{7}, ExpertId{5}}, {LayerId{7}, ExpertId{5}}};
-  expect_error(mask.inject(twice, 0), Code::kInvalidArgument,
+  expect_error(inject(mask, twice, 0), Code::kInvalidArgument,
                "layer 7: names expert 5 more than once");
-  expect_error(mask.exempt(twice), Code::kInvalidArgument, "more than once");
+  expect_error(exempt(mask, twice), Code::kInvalidArgument, "more than once");
 }
 
 // 4 and 3 stay; 9, which the mask does not have, is not brought in.
@@ -130,18 +137,18 @@ TEST(Exempt, ExpertsAreNeverEvicted) {
   auto mask = builder();
   const std::vector<LayerExpert> list = {
       {LayerId{7}, ExpertId{4}}, {LayerId{7}, ExpertId{3}}, {LayerId{7}, ExpertId{9}}};
-  expect_ok(mask.exempt(list));
+  expect_ok(exempt(mask, list));
   EXPECT_EQ(kept(mask), (Ids{0, 1, 2, 3, 4}));
   const auto listed = one_layer("tests", std::vector<double>(10, 1.0),
                                 {9, 9, 9, 9, 9, 9, 1, 9, 9, 9}, std::vector<std::int64_t>(10, 10));
-  EXPECT_EQ(pairs(value_of(mask.whitelist({&listed, 1}, {})).swaps), (Pairs{{6, 2}}));
-  EXPECT_EQ(pairs(value_of(mask.arbitrate(one_layer("r", kReversed, kRanks), {6, 0})).swaps),
+  EXPECT_EQ(pairs(value_of(whitelist(mask, {&listed, 1}, {})).swaps), (Pairs{{6, 2}}));
+  EXPECT_EQ(pairs(value_of(arbitrate(mask, one_layer("r", kReversed, kRanks), {6, 0})).swaps),
             (Pairs{{9, 1}}));
   auto full = builder();
-  expect_ok(full.exempt(list));
+  expect_ok(exempt(full, list));
   const auto four = one_layer("tests", std::vector<double>(10, 1.0), {9, 9, 9, 9, 9, 9, 1, 1, 1, 1},
                               std::vector<std::int64_t>(10, 10));
-  expect_error(full.whitelist({&four, 1}, {}), Code::kInvalidArgument,
+  expect_error(whitelist(full, {&four, 1}, {}), Code::kInvalidArgument,
                "experts 6, 7, 8, 9 a place, more than the 5 places, 2 of them exempt");
 }
 
@@ -155,7 +162,7 @@ TEST(Groups, SwapsStayWithinAGroup) {
   auto mask = builder(domain(kScores, ranks), {4, 2, 1});
   EXPECT_EQ(kept(mask), (Ids{0, 1, 5, 6}));
   const auto cot = one_layer("r", {0, 0, 0, 0, 8, 0, 0, 0, 9, 10}, ranks);
-  const auto log = value_of(mask.arbitrate(cot, {6, 0}));
+  const auto log = value_of(arbitrate(mask, cot, {6, 0}));
   EXPECT_EQ(pairs(log.swaps), (Pairs{{9, 6}, {8, 5}}));
   EXPECT_EQ(kept(mask), (Ids{0, 1, 8, 9}));
 }
@@ -166,14 +173,14 @@ TEST(Groups, AFailureEndsItsGroupOnly) {
   auto mask = builder(domain(kScores, ranks), {4, 2, 1});
   // 4 (4th) fails against 1 (2nd); 9 (5th) passes against 6 (7th) afterwards.
   const auto cot = one_layer("r", {20, 19, 18, 0, 17, 0, 0, 0, 0, 16}, ranks);
-  EXPECT_EQ(pairs(value_of(mask.arbitrate(cot, {6, 1})).swaps), (Pairs{{9, 6}}));
+  EXPECT_EQ(pairs(value_of(arbitrate(mask, cot, {6, 1})).swaps), (Pairs{{9, 6}}));
 }
 
 TEST(Groups, WhitelistFitsEachGroup) {
   auto mask = builder(domain(), {4, 2, 1});
   const auto three = one_layer("tests", std::vector<double>(10, 1.0),
                                {9, 9, 9, 9, 9, 9, 9, 1, 1, 1}, std::vector<std::int64_t>(10, 10));
-  expect_error(mask.whitelist({&three, 1}, {}), Code::kInvalidArgument,
+  expect_error(whitelist(mask, {&three, 1}, {}), Code::kInvalidArgument,
                "guarantees experts 7, 8, 9 a place, more than the 2 places of group 1");
 }
 
@@ -184,12 +191,12 @@ TEST(Chunks, AreExchangedWhole) {
   auto mask = builder(domain(kScores, {7, 3, 7, 7, 7, 7, 7, 7, 7, 7}), {4, 1, 2});
   const auto listed = one_layer("tests", std::vector<double>(10, 1.0),
                                 {9, 9, 9, 9, 9, 9, 9, 9, 9, 1}, std::vector<std::int64_t>(10, 10));
-  const auto log = value_of(mask.whitelist({&listed, 1}, {}));
+  const auto log = value_of(whitelist(mask, {&listed, 1}, {}));
   EXPECT_EQ(kept(mask), (Ids{0, 1, 8, 9}));
   EXPECT_EQ(pairs(log.swaps), (Pairs{{8, 2}}));
   EXPECT_EQ(log.swaps[0].out_ordinal, 2U);
   const auto cot = one_layer("r", {0, 0, 0, 0, 3, 3, 0, 5, 0, 0}, {8, 8, 8, 8, 4, 0.5, 8, 1, 8, 8});
-  const auto swaps = value_of(mask.arbitrate(cot, {6, 0})).swaps;
+  const auto swaps = value_of(arbitrate(mask, cot, {6, 0})).swaps;
   ASSERT_EQ(pairs(swaps), (Pairs{{4, 0}}));  // equal places, average rank 0.5 below 3
   EXPECT_EQ(swaps[0].in_avg_rank, 0.5);
   EXPECT_EQ(swaps[0].out_tier, 3U);
@@ -201,13 +208,13 @@ TEST(Chunks, AreExchangedWhole) {
 TEST(Passes, RefuseTablesOfAnotherShapeAndScoresThatAreNoNumbers) {
   auto mask = builder();
   const auto narrow = one_layer("narrow", {1, 2, 3}, {1, 1, 1});
-  expect_error(mask.arbitrate(narrow, {}), Code::kMismatch,
+  expect_error(arbitrate(mask, narrow, {}), Code::kMismatch,
                "narrow: its tables are not of 1 layers with 10 experts");
-  expect_error(mask.whitelist({&narrow, 1}, {}), Code::kMismatch, "narrow");
-  expect_error(mask.close(narrow, narrow, {}), Code::kMismatch, "narrow");
+  expect_error(whitelist(mask, {&narrow, 1}, {}), Code::kMismatch, "narrow");
+  expect_error(bring_in_closure(mask, narrow, narrow, {}), Code::kMismatch, "narrow");
   auto infinite = one_layer("odd", kReversed, kRanks);
   infinite.score.at(0, 3) = std::numeric_limits<double>::infinity();
-  expect_error(mask.arbitrate(infinite, {}), Code::kInvalidArgument,
+  expect_error(arbitrate(mask, infinite, {}), Code::kInvalidArgument,
                "odd: layer 7: the score of expert 3 is inf");
 }
 

@@ -1,0 +1,22 @@
+// What a pass gives back: its log, and its words for people.
+#pragma once
+
+#include "coe/mask/pass.h"
+
+#include <string>
+#include <vector>
+
+namespace coe {
+
+struct PassResult {
+  std::vector<std::string> labels;  // profile_label of each profile; MaskSwap::profile counts them
+  PassLog log;
+};
+
+// What is said of a swap.
+struct PassWords {
+  std::string list;    // whose order the incoming expert's place is in; empty: its profile's label
+  std::string reason;  // why it came in
+};
+
+}  // namespace coe
