@@ -1,15 +1,18 @@
 #include "coe/score/score.h"
 
+#include "coe/base/file.h"
 #include "coe/base/result.h"
 #include "coe/moe/expert_table.h"
 #include "coe/moe/ids.h"
 #include "coe/moe/top_k.h"
+#include "coe/routing/accumulators.h"
 #include "coe/routing/stats.h"
 #include "coe/score/choices.h"
 
 #include "support/expect.h"
 #include "support/tiny_stats.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -21,6 +24,7 @@
 #include <limits>
 #include <numeric>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -450,6 +454,28 @@ TEST(ScoreName, RoundTrips) {
   for (const Blend blend :
        {Blend::kToken, Blend::kSample, Blend::kSubdomain, Blend::kMax, Blend::kMaxMin})
     EXPECT_EQ(value_of(blend_from_name(blend_name(blend))), blend);
+}
+
+// docs/formats/keep-mask.md has the rows of the code, in their order.
+TEST(ScoreRows, AreWhatTheDocumentationSays) {
+  std::string table = "| score | formula | reads, beside choices | measures |\n|---|---|---|---|\n";
+  for (const auto& row : score_rows()) {
+    const auto accumulator =
+        std::ranges::find_if(kAccumulators, [&](const auto& a) { return a.values == row.reads; });
+    const std::string reads = row.reads == nullptr ? "" : fmt::format("`{}`", accumulator->name);
+    table += fmt::format("| `{}` | {} | {} | {} |\n", row.name, row.formula, reads, row.help);
+  }
+  const auto doc = value_of(read_text(Path(COE_SOURCE_DIR) / "docs/formats/keep-mask.md"));
+  EXPECT_THAT(doc, HasSubstr(table));
+}
+
+TEST(ScoreRows, NameWhatNeedsOutputs) {
+  std::vector<std::string_view> names;
+  for (const auto& row : score_rows())
+    if (row.needs_outputs()) names.push_back(row.name);
+  EXPECT_THAT(names, ElementsAre("ean", "reap", "reap_sum", "share"));
+  EXPECT_THAT(score_help(), HasSubstr("util (router weight that it gets), freq ("));
+  EXPECT_THAT(score_help(), HasSubstr(" or random (chance, to compare with)"));
 }
 
 TEST(ScoreName, UnknownNameHasAHint) {

@@ -6,6 +6,7 @@
 #include "coe/moe/expert_table.h"
 #include "coe/moe/ids.h"
 #include "coe/moe/top_k.h"
+#include "coe/routing/accumulators.h"
 #include "coe/routing/stats.h"
 
 #include <fmt/format.h>
@@ -29,27 +30,19 @@ namespace {
 using Table = ExpertTable<double>;
 
 // In the order of the enumerators.
-constexpr std::array<std::string_view, 9> kScoreNames = {
-    "util", "freq", "rank", "ean", "reap", "reap_sum", "decisive", "share", "random"};
 constexpr std::array<std::string_view, 5> kBlendNames = {"token", "sample", "subdomain", "max",
                                                          "maxmin"};
 constexpr int kMaxMinMasks = 500;
 
-template <class Enum, std::size_t kCount>
-Result<Enum> from_name(std::string_view noun, std::string_view name,
-                       const std::array<std::string_view, kCount>& names) {
-  const auto found = std::find(names.begin(), names.end(), name);
-  if (found != names.end()) return static_cast<Enum>(found - names.begin());
-  const std::vector<std::string> candidates(names.begin(), names.end());
-  const auto close = closest_match(name, candidates);
+// Position of `name` in `names`.
+Result<std::size_t> find_name(std::string_view noun, std::string_view name,
+                              const std::vector<std::string>& names) {
+  const auto found = std::ranges::find(names, name);
+  if (found != names.end()) return static_cast<std::size_t>(found - names.begin());
+  const auto close = closest_match(name, names);
   return fail(Code::kInvalidArgument, fmt::format("{}: unknown {}", name, noun),
               close.empty() ? fmt::format("choose one of {}", fmt::join(names, ", "))
                             : fmt::format("did you mean `{}`?", close));
-}
-
-bool needs_outputs(Score score) {
-  return score == Score::kEan || score == Score::kReap || score == Score::kReapSum ||
-         score == Score::kShare;
 }
 
 // f(index into [L,E,R], rank) summed over ranks.
@@ -93,8 +86,9 @@ Table decisive(const DomainStats& d, const RoutingShape& shape) {
   return sum_ranks(shape, [&](std::size_t i, std::size_t) { return d.decisive[i] / n; });
 }
 
-Table mean_over_routed(const std::vector<double>& sums, const DomainStats& d,
-                       const RoutingShape& shape) {
+template <std::vector<double> DomainStats::* kSums>
+Table mean_over_routed(const DomainStats& d, const RoutingShape& shape) {
+  const auto& sums = d.*kSums;
   Table table = sum_ranks(
       shape, [&](std::size_t i, std::size_t) { return static_cast<double>(d.histograms[i]); });
   for (std::size_t i = 0; i < sums.size(); ++i) {
@@ -104,38 +98,100 @@ Table mean_over_routed(const std::vector<double>& sums, const DomainStats& d,
   return table;
 }
 
-Table mean_over_tokens(const std::vector<double>& sums, const DomainStats& d,
-                       const RoutingShape& shape) {
+template <std::vector<double> DomainStats::* kSums>
+Table mean_over_tokens(const DomainStats& d, const RoutingShape& shape) {
+  const auto& sums = d.*kSums;
   Table table(shape.n_layer(), shape.n_expert);
   for (std::size_t i = 0; i < sums.size(); ++i)
     table.values()[i] = sums[i] / static_cast<double>(d.n_tokens);
   return table;
 }
 
-// The formula over one set of accumulators. kRandom is not a formula over them.
-Table apply_formula(Score score, const DomainStats& d, const RoutingShape& shape) {
-  switch (score) {
-    case Score::kUtil:
-      return util(d, shape);
-    case Score::kFreq:
-      return freq(d, shape);
-    case Score::kRank:
-      return rank(d, shape);
-    case Score::kEan:
-      return mean_over_routed(d.output_norm, d, shape);
-    case Score::kReap:
-      return mean_over_routed(d.gated_norm, d, shape);
-    case Score::kReapSum:
-      return mean_over_tokens(d.gated_norm, d, shape);
-    case Score::kDecisive:
-      return decisive(d, shape);
-    case Score::kShare:
-      return mean_over_tokens(d.output_share, d, shape);
-    case Score::kRandom:
-      break;
-  }
-  COE_CHECK(false);
-  return {};
+Table util_of_samples(const DomainStats& d, const RoutingShape& shape) {
+  const auto n = static_cast<double>(d.n_samples);
+  return sum_ranks(shape, [&](std::size_t i, std::size_t) {
+    return d.freq_by_sample[i] / n * (d.weight_mean_by_sample[i] / n);
+  });
+}
+
+Table freq_of_samples(const DomainStats& d, const RoutingShape& shape) {
+  const auto n = static_cast<double>(d.n_samples);
+  return sum_ranks(shape, [&](std::size_t i, std::size_t) { return d.freq_by_sample[i] / n; });
+}
+
+constexpr std::array kScores = {
+    ScoreRow{.score = Score::kUtil,
+             .name = "util",
+             .formula = "Σ_k h/N · weight_sum/max(h,1)",
+             .help = "router weight that it gets",
+             .reads = &DomainStats::weight_sum,
+             .of_tokens = util,
+             .of_samples = util_of_samples},
+    ScoreRow{.score = Score::kFreq,
+             .name = "freq",
+             .formula = "Σ_k h/N",
+             .help = "how often it is chosen",
+             .of_tokens = freq,
+             .of_samples = freq_of_samples},
+    ScoreRow{.score = Score::kRank,
+             .name = "rank",
+             .formula = "Σ_k (R−k)/(R(R+1)/2) · h",
+             .help = "how often, higher ranks counting more",
+             .of_tokens = rank},
+    ScoreRow{.score = Score::kEan,
+             .name = "ean",
+             .formula = "output_norm / Σ_k h, 0 if never chosen",
+             .help = "mean length of its output where it is chosen",
+             .reads = &DomainStats::output_norm,
+             .of_tokens = mean_over_routed<&DomainStats::output_norm>},
+    ScoreRow{.score = Score::kReap,
+             .name = "reap",
+             .formula = "gated_norm / Σ_k h, 0 if never chosen",
+             .help = "the same of its weighted output",
+             .reads = &DomainStats::gated_norm,
+             .of_tokens = mean_over_routed<&DomainStats::gated_norm>},
+    ScoreRow{.score = Score::kReapSum,
+             .name = "reap_sum",
+             .formula = "gated_norm / N",
+             .help = "weighted output, on the mean over all tokens",
+             .reads = &DomainStats::gated_norm,
+             .of_tokens = mean_over_tokens<&DomainStats::gated_norm>},
+    ScoreRow{.score = Score::kDecisive,
+             .name = "decisive",
+             .formula = "Σ_k decisive / N",
+             .help = "router weight where the router is decided",
+             .reads = &DomainStats::decisive,
+             .min_used = 2,
+             .of_tokens = decisive},
+    ScoreRow{.score = Score::kShare,
+             .name = "share",
+             .formula = "output_share / N",
+             .help = "its part of what the chosen experts of a token give",
+             .reads = &DomainStats::output_share,
+             .of_tokens = mean_over_tokens<&DomainStats::output_share>},
+    ScoreRow{.score = Score::kRandom,
+             .name = "random",
+             .formula = "uniform in [0,1), drawn by seed",
+             .help = "chance, to compare with"},
+};
+
+static_assert(std::ranges::is_sorted(kScores, {}, &ScoreRow::score) &&
+              kScores.size() == static_cast<std::size_t>(Score::kRandom) + 1);
+
+// Names of the rows of which `holds` is true.
+template <class Predicate>
+std::vector<std::string> names_where(Predicate holds) {
+  std::vector<std::string> names;
+  for (const auto& row : kScores)
+    if (holds(row)) names.emplace_back(row.name);
+  return names;
+}
+
+// "a, b or c".
+std::string alternatives(std::vector<std::string> words) {
+  const auto last = words.back();
+  words.pop_back();
+  return words.empty() ? last : fmt::format("{} or {}", fmt::join(words, ", "), last);
 }
 
 bool is_weighted(Blend blend) { return blend == Blend::kSubdomain || blend == Blend::kMaxMin; }
@@ -195,15 +251,20 @@ Result<std::vector<Chosen>> choose_domains(const RoutingStats& stats, const Scor
 }
 
 Status check_material(Score score, const std::vector<Chosen>& chosen, const RoutingShape& shape) {
-  if (needs_outputs(score) && !chosen.front().domain->has_outputs())
-    return fail(Code::kInvalidArgument,
-                fmt::format("score {} needs expert outputs, which the profile does not hold",
-                            score_name(score)),
-                "profile again with expert outputs, or choose util, freq, rank or decisive");
-  if (score == Score::kDecisive && shape.n_expert_used < 2)
-    return fail(Code::kInvalidArgument,
-                "score decisive compares experts of a token, but the model uses only one",
-                "choose another score");
+  const auto& row = score_row(score);
+  if (row.needs_outputs() && !chosen.front().domain->has_outputs()) {
+    const auto others =
+        names_where([](const ScoreRow& r) { return r.of_tokens != nullptr && !r.needs_outputs(); });
+    return fail(
+        Code::kInvalidArgument,
+        fmt::format("score {} needs expert outputs, which the profile does not hold", row.name),
+        fmt::format("profile again with expert outputs, or choose {}", alternatives(others)));
+  }
+  if (shape.n_expert_used < row.min_used)
+    return fail(
+        Code::kInvalidArgument,
+        fmt::format("score {} compares experts of a token, but the model uses only one", row.name),
+        "choose another score");
   return {};
 }
 
@@ -214,28 +275,6 @@ Status check_has_tokens(std::int64_t n_tokens, std::string_view what) {
 }
 
 using Sums = std::vector<double> DomainStats::*;
-
-// What a formula reads beside histograms and counts.
-std::vector<Sums> sums_of(Score score) {
-  switch (score) {
-    case Score::kUtil:
-      return {&DomainStats::weight_sum};
-    case Score::kEan:
-      return {&DomainStats::output_norm};
-    case Score::kReap:
-    case Score::kReapSum:
-      return {&DomainStats::gated_norm};
-    case Score::kDecisive:
-      return {&DomainStats::decisive};
-    case Score::kShare:
-      return {&DomainStats::output_share};
-    case Score::kFreq:
-    case Score::kRank:
-    case Score::kRandom:
-      break;
-  }
-  return {};
-}
 
 // Counts, histograms and the sums asked for, over the sub-domains.
 DomainStats pool(const std::vector<Chosen>& chosen, const std::vector<Sums>& sums) {
@@ -257,27 +296,30 @@ DomainStats pool(const std::vector<Chosen>& chosen, const std::vector<Sums>& sum
 Result<Table> by_token(Score score, const std::vector<Chosen>& chosen, const RoutingShape& shape) {
   // A single sub-domain is its own sum; copying it would cost more than scoring it.
   const bool single = chosen.size() == 1;
-  const auto pooled = single ? DomainStats() : pool(chosen, sums_of(score));
+  const auto& row = score_row(score);
+  std::vector<Sums> sums;
+  if (row.reads != nullptr) sums.push_back(row.reads);
+  const auto pooled = single ? DomainStats() : pool(chosen, sums);
   const DomainStats& sum = single ? *chosen.front().domain : pooled;
   COE_TRY_STATUS(check_has_tokens(sum.n_tokens, "the profile"));
-  return apply_formula(score, sum, shape);
+  return row.of_tokens(sum, shape);
 }
 
 Result<Table> by_sample(Score score, const std::vector<Chosen>& chosen, const RoutingShape& shape) {
-  if (score != Score::kUtil && score != Score::kFreq)
-    return fail(Code::kInvalidArgument,
-                fmt::format("score {} cannot be aggregated by sample: profiles keep by-sample sums "
-                            "of choices and weights only",
-                            score_name(score)),
-                "use the `token` or `subdomain` aggregate, or score util or freq");
+  const auto& row = score_row(score);
+  if (row.of_samples == nullptr) {
+    const auto others = names_where([](const ScoreRow& r) { return r.of_samples != nullptr; });
+    return fail(
+        Code::kInvalidArgument,
+        fmt::format("score {} cannot be aggregated by sample: profiles keep by-sample sums "
+                    "of choices and weights only",
+                    row.name),
+        fmt::format("use the `token` or `subdomain` aggregate, or score {}", alternatives(others)));
+  }
   const auto sum =
       pool(chosen, {&DomainStats::freq_by_sample, &DomainStats::weight_mean_by_sample});
   COE_TRY_STATUS(check_has_tokens(sum.n_samples, "the profile"));
-  const auto n = static_cast<double>(sum.n_samples);
-  return sum_ranks(shape, [&](std::size_t i, std::size_t) {
-    const double mean_freq = sum.freq_by_sample[i] / n;
-    return score == Score::kFreq ? mean_freq : mean_freq * (sum.weight_mean_by_sample[i] / n);
-  });
+  return row.of_samples(sum, shape);
 }
 
 Status normalise_rows(Table& table, std::string_view name, std::span<const LayerId> layers) {
@@ -300,7 +342,7 @@ Result<std::vector<Table>> normalised_tables(Score score, const std::vector<Chos
   std::vector<Table> tables;
   for (const auto& item : chosen) {
     COE_TRY_STATUS(check_has_tokens(item.domain->n_tokens, item.domain->name));
-    auto& table = tables.emplace_back(apply_formula(score, *item.domain, shape));
+    auto& table = tables.emplace_back(score_row(score).of_tokens(*item.domain, shape));
     COE_TRY_STATUS(normalise_rows(table, item.domain->name, shape.layers));
   }
   return tables;
@@ -381,16 +423,32 @@ std::vector<double> solve_maxmin(const std::vector<Table>& tables, const std::ve
 
 }  // namespace
 
-std::string_view score_name(Score score) { return kScoreNames[static_cast<std::size_t>(score)]; }
+bool ScoreRow::needs_outputs() const {
+  return std::ranges::any_of(kAccumulators, [this](const Accumulator& accumulator) {
+    return reads != nullptr && accumulator.values == reads && accumulator.from_outputs;
+  });
+}
+
+std::span<const ScoreRow> score_rows() { return kScores; }
+
+const ScoreRow& score_row(Score score) { return kScores[static_cast<std::size_t>(score)]; }
+
+std::string score_help() {
+  std::vector<std::string> words;
+  for (const auto& row : kScores) words.push_back(fmt::format("{} ({})", row.name, row.help));
+  return alternatives(std::move(words));
+}
 
 Result<Score> score_from_name(std::string_view name) {
-  return from_name<Score>("score", name, kScoreNames);
+  COE_TRY(const auto at, find_name("score", name, names_where([](const auto&) { return true; })));
+  return kScores[at].score;
 }
 
 std::string_view blend_name(Blend blend) { return kBlendNames[static_cast<std::size_t>(blend)]; }
 
 Result<Blend> blend_from_name(std::string_view name) {
-  return from_name<Blend>("aggregate", name, kBlendNames);
+  COE_TRY(const auto at, find_name("aggregate", name, {kBlendNames.begin(), kBlendNames.end()}));
+  return static_cast<Blend>(at);
 }
 
 ExpertTable<double> random_scores(std::size_t n_layer, std::size_t n_expert, std::uint64_t seed) {

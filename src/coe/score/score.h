@@ -17,22 +17,37 @@
 
 namespace coe {
 
-// Each from the accumulators of DomainStats; h is histograms[l,e,k], N the number of tokens, R the
-// experts used per token, k a rank. Only `rank` is not divided by N: its unit is choices.
-enum class Score {
-  kUtil,      // sum_k h/N * weight_sum/max(h,1)
-  kFreq,      // sum_k h/N
-  kRank,      // sum_k (R-k)/(R(R+1)/2) * h
-  kEan,       // output_norm / sum_k h: mean output norm over routed tokens; 0 if never routed
-  kReap,      // gated_norm / sum_k h: mean gated norm over routed tokens; 0 if never routed
-  kReapSum,   // gated_norm / N
-  kDecisive,  // sum_k decisive / N
-  kShare,     // output_share / N
-  kRandom,    // random_scores()
+// Each has a row in score_rows(), which says what it is.
+enum class Score { kUtil, kFreq, kRank, kEan, kReap, kReapSum, kDecisive, kShare, kRandom };
+
+// All that is known of a score: help, hints, errors and the table of docs/formats/keep-mask.md come
+// from here. A new one is its enumerator, its row with its formula, its test, and its line in the
+// documentation, which a test demands.
+struct ScoreRow {
+  Score score;
+  std::string_view name;
+  // From the accumulators of DomainStats: h is histograms[l,e,k], N the number of tokens, R the
+  // experts used per token, k a rank.
+  std::string_view formula;
+  std::string_view help;  // what it measures, in a few words
+  // The accumulator it reads beside histograms and counts, null when there is none.
+  std::vector<double> DomainStats::* reads = nullptr;
+  std::uint32_t min_used = 1;  // experts used per token without which it says nothing
+  // The formula over one set of accumulators that has tokens; null for kRandom, which is drawn.
+  ExpertTable<double> (*of_tokens)(const DomainStats& sums, const RoutingShape& shape) = nullptr;
+  // The same over by-sample sums; null where profiles do not keep what it needs.
+  ExpertTable<double> (*of_samples)(const DomainStats& sums, const RoutingShape& shape) = nullptr;
+
+  bool needs_outputs() const;  // whether `reads` is only in profiles taken with expert outputs
 };
 
-// "util", "freq", "rank", "ean", "reap", "reap_sum", "decisive", "share", "random".
-std::string_view score_name(Score score);
+// In the order of the enumerators.
+std::span<const ScoreRow> score_rows();
+const ScoreRow& score_row(Score score);
+
+inline std::string_view score_name(Score score) { return score_row(score).name; }
+// "util (router weight that it gets), freq (…), … or random (…)".
+std::string score_help();
 // Errors: kInvalidArgument, with the closest name as hint.
 Result<Score> score_from_name(std::string_view name);
 

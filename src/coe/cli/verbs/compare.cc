@@ -86,9 +86,7 @@ void add_compare(CLI::App& app, Run& run) {
                    "Routing profile (repeatable): also show what the masks cover, what the best K "
                    "would, and how evenly layers route")
       ->allow_extra_args(false);  // what follows is a mask again
-  verb->add_option("--score", options->score,
-                   "Of the coverage: util, freq, rank, ean, reap, reap_sum, decisive, share or "
-                   "random")
+  verb->add_option("--score", options->score, "Of the coverage: " + score_help())
       ->capture_default_str();
   verb->add_option("--svg", options->svg, "Write a picture, too");
   verb->callback([options, &run] {

@@ -193,9 +193,9 @@ void add_recipe_options(CLI::App& verb, Options& options) {
   verb.add_option("-k,--keep", options.n_keep, "Experts to keep in each layer");
   verb.add_option(
           "--score", options.score,
-          "util, freq, rank, ean, reap, reap_sum, decisive, share or random; auto: of util, "
-          "reap_sum, share and the --score-table the one whose mask does best on the text "
-          "of -f")
+          "How experts are scored: " + score_help() +
+              "; auto: of util, reap_sum, share and the --score-table the one whose mask does best "
+              "on the text of -f")
       ->capture_default_str();
   verb.add_option(
       "--aggregate", options.aggregate,
