@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string_view>
 
@@ -73,6 +74,19 @@ TEST(WhyUnsafe, KnowsLlama4With128Experts) {
   EXPECT_TRUE(why_unsafe("llama4", 128).has_value());
   EXPECT_EQ(why_unsafe("llama4", 16), std::nullopt);
   EXPECT_EQ(why_unsafe("qwen3moe", 128), std::nullopt);
+}
+
+TEST(FusedTopK, KnowsTheCountsOfTheKernel) {
+  for (const std::uint32_t k : {1U, 8U, 64U, 128U, 512U, 288U, 576U})
+    EXPECT_TRUE(has_fused_top_k(k)) << k;
+  for (const std::uint32_t k : {0U, 6U, 48U, 96U, 144U, 1024U})
+    EXPECT_FALSE(has_fused_top_k(k)) << k;
+}
+
+TEST(ArchTable, NamesQuirks) {
+  EXPECT_TRUE(find_arch("grovemoe")->chunks);
+  EXPECT_FALSE(find_arch("qwen3moe")->chunks);
+  EXPECT_TRUE(find_arch("gemma4")->output_norm);
 }
 
 }  // namespace

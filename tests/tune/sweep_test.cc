@@ -39,13 +39,6 @@ TEST(ParseCounts, RefusesWhatIsNoList) {
     expect_error(parse_counts(text), Code::kInvalidArgument, "is no list of expert counts");
 }
 
-TEST(FusedTopK, KnowsTheCountsOfTheKernel) {
-  for (const std::uint32_t k : {1U, 8U, 64U, 128U, 512U, 288U, 576U})
-    EXPECT_TRUE(has_fused_top_k(k)) << k;
-  for (const std::uint32_t k : {0U, 6U, 48U, 96U, 144U, 1024U})
-    EXPECT_FALSE(has_fused_top_k(k)) << k;
-}
-
 TEST(Sweep, EachPointIsTheMaskOfItsCount) {
   FakeBench fake;
   ProfileSet profiles;

@@ -6,6 +6,7 @@
 #include "coe/engine_llama/loading.h"
 #include "coe/engine_llama/sampler.h"
 #include "coe/gguf/reader.h"
+#include "coe/moe/arch_table.h"
 
 #include <fmt/format.h>
 #include <ggml.h>
@@ -259,8 +260,9 @@ Status LlamaEngine::check_watch(const DecodeRequest& request) const {
 }
 
 void LlamaEngine::plan_chunks(std::map<std::uint32_t, LayerPlan>& plans) {
-  if (info_.architecture != "grovemoe") return;
-  const auto text = metadata(model_.get(), "grovemoe.experts_per_group");
+  const auto* arch = find_arch(info_.architecture);
+  if (arch == nullptr || !arch->chunks) return;
+  const auto text = metadata(model_.get(), info_.architecture + ".experts_per_group");
   std::from_chars(text.data(), text.data() + text.size(), experts_per_chunk_);
   for (auto& [layer, plan] : plans) plan.experts_per_chunk = experts_per_chunk_;
 }

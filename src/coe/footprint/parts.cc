@@ -38,7 +38,7 @@ FileParts file_parts(const OpenModel& model) {
 }
 
 std::uint64_t bytes_at(const OpenModel& model, std::uint32_t n_keep) {
-  return model.file.header().file_bytes - model.moe.expert_bytes() * (model.moe.n_expert - n_keep);
+  return model.moe.bytes_at(model.file.header().file_bytes, n_keep);
 }
 
 std::vector<std::uint32_t> suggested_counts(const MoeModel& model) {

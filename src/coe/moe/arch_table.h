@@ -43,6 +43,11 @@ struct ArchFacts {
   ExpertLayout layout = ExpertLayout::kSeparate;
   SelectionBias bias = SelectionBias::kNone;
   MtpKind mtp = MtpKind::kNone;
+  bool chunks = false;       // experts_per_group neighbours share tensors and live and die together
+  bool output_norm = false;  // an RMS norm follows the summed output of the experts
+  // An expert count that must not be changed, 0 for none, and why.
+  std::uint32_t unsafe_n_expert = 0;
+  std::string_view why_unsafe = {};
 };
 
 // All of them, by name.
@@ -80,5 +85,9 @@ TensorFacts tensor_facts(std::string_view suffix);
 // An expert count of `architecture` that must not be changed, with the reason; nullopt when cutting
 // is safe.
 std::optional<std::string_view> why_unsafe(std::string_view architecture, std::uint32_t n_expert);
+
+// Whether CUDA's fused top-k kernel takes routers of so many experts: a power of two up to 512, or
+// 288 or 576. Others run unfused. Source: ggml v0.5.0, ggml-cuda/topk-moe.cu.
+bool has_fused_top_k(std::uint32_t n_expert);
 
 }  // namespace coe

@@ -294,7 +294,8 @@ Status read_special_counts(const Keys& keys, MoeModel& model) {
   if (model.n_mtp > 0 && model.n_mtp >= model.n_block)
     return keys.wrong(fmt::format("key `{}` is impossible ({} of {} blocks)",
                                   keys.full("nextn_predict_layers"), model.n_mtp, model.n_block));
-  if (model.id.architecture != "grovemoe") return {};  // elsewhere the key means nothing
+  const auto* arch = find_arch(model.id.architecture);
+  if (arch == nullptr || !arch->chunks) return {};  // elsewhere the key means nothing
   COE_TRY(model.n_chunk_expert, keys.u32("experts_per_group", 1));
   if (model.n_chunk_expert == 0 || model.n_expert % model.n_chunk_expert != 0)
     return keys.wrong(fmt::format("key `{}` is impossible ({}, {} experts)",

@@ -73,6 +73,10 @@ struct MoeModel {
   // One expert over all layers, those of MTP blocks included: by so much a file shrinks for each
   // that is removed.
   std::uint64_t expert_bytes() const;
+  // A child with `n_keep` experts a layer of a file of `file_bytes`, but for what the header sheds.
+  std::uint64_t bytes_at(std::uint64_t file_bytes, std::uint32_t n_keep) const {
+    return file_bytes - expert_bytes() * (n_expert - n_keep);
+  }
   bool is_mtp(LayerId block) const {
     return block.value >= n_block - n_mtp && block.value < n_block;
   }

@@ -4,6 +4,7 @@
 #include "coe/gguf/tensor_type.h"
 #include "coe/gguf/typed_keys.h"
 #include "coe/gguf/value.h"
+#include "coe/moe/arch_table.h"
 
 #include <fmt/format.h>
 
@@ -11,7 +12,10 @@
 
 namespace coe {
 
-bool has_output_norm(const MoeModel& model) { return model.id.architecture == "gemma4"; }
+bool has_output_norm(const MoeModel& model) {
+  const auto* arch = find_arch(model.id.architecture);
+  return arch != nullptr && arch->output_norm;
+}
 
 Result<OutputNorm> read_output_norm(const gguf::GgufFile& file, const MoeModel& model,
                                     LayerId layer) {

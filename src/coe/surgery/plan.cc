@@ -18,7 +18,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -36,10 +35,6 @@ namespace {
 
 // Far below any sum of a probability and a real bias, and far from overflow.
 constexpr float kUnroutable = -1e30F;
-
-bool has_fused_top_k(std::uint32_t n_expert) {
-  return (n_expert <= 512 && std::has_single_bit(n_expert)) || n_expert == 288 || n_expert == 576;
-}
 
 // The lowest ids, as many in each group as the mask keeps elsewhere.
 ExpertSet lowest_ids(const KeepMask& mask, const MoeModel& model) {

@@ -1,9 +1,10 @@
 #include "coe/tune/sweep.h"
 
+#include "coe/moe/arch_table.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <bit>
 #include <charconv>
 #include <cstddef>
 #include <utility>
@@ -58,10 +59,6 @@ Result<std::vector<std::uint32_t>> parse_counts(std::string_view text) {
   std::ranges::sort(counts);
   counts.erase(std::unique(counts.begin(), counts.end()), counts.end());
   return counts;
-}
-
-bool has_fused_top_k(std::uint32_t n_expert) {
-  return (std::has_single_bit(n_expert) && n_expert <= 512) || n_expert == 288 || n_expert == 576;
 }
 
 std::optional<std::uint32_t> suggested_count(std::span<const SweepPoint> points) {

@@ -25,10 +25,6 @@ struct SweepPoint {
 // kInvalidArgument.
 Result<std::vector<std::uint32_t>> parse_counts(std::string_view text);
 
-// Whether CUDA's fused top-k kernel takes routers of so many experts: a power of two up to 512, or
-// 288 or 576. Others run unfused. Source: ggml v0.5.0, ggml-cuda/topk-moe.cu.
-bool has_fused_top_k(std::uint32_t n_expert);
-
 // The count to start from: the smallest with a fused kernel whose mask covers 90 % of the score on
 // the mean over layers; where none does, the largest with one; nullopt without any.
 std::optional<std::uint32_t> suggested_count(std::span<const SweepPoint> points);

@@ -1,6 +1,7 @@
 #include "coe/tune/sweep_picture.h"
 
 #include "coe/base/result.h"
+#include "coe/moe/arch_table.h"
 #include "coe/picture/svg.h"
 
 #include <fmt/format.h>

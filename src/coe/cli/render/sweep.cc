@@ -3,6 +3,7 @@
 #include "coe/base/text.h"
 #include "coe/cli/render/table.h"
 #include "coe/footprint/parts.h"
+#include "coe/moe/arch_table.h"
 #include "coe/stats/interval_text.h"
 
 #include <fmt/format.h>
