@@ -44,7 +44,7 @@ constexpr std::int64_t kTokens = 20'000;
 
 // A domain whose counts add up as a profile's must: each layer has favourites of its own, with odds
 // of 1/(1 + place/8).
-DomainStats random_domain(std::string name, const RoutingShape& shape, Rng& rng) {
+DomainStats random_domain(std::string name, const ExpertGrid& shape, Rng& rng) {
   auto domain = DomainStats::zero(std::move(name), 1.0, shape, true);
   domain.n_tokens = kTokens;
   domain.n_samples = 100;

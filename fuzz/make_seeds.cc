@@ -191,7 +191,7 @@ void put_profiles(const coe::Path& folder) {
     require_ok(coe::write_profile(target / name, stats, coe::Overwrite::kAllow));
   };
   put_stats("worked.gguf", coe::testing::worked_stats());
-  const coe::RoutingShape shape = coe::testing::shape_of(1, 4, 2);
+  const coe::ExpertGrid shape = coe::testing::shape_of(1, 4, 2);
   put_stats("coactivation.gguf", coe::testing::random_stats(shape, {{"a", 1.0}}, 1, true, true));
   put_stats("routing-only.gguf", coe::testing::random_stats(shape, {{"a", 1.0}}, 1, false, false));
   require_ok(coe::write_score_table(target / "table.gguf", coe::testing::worked_table(),

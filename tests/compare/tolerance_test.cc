@@ -62,12 +62,12 @@ TEST(Tolerance, CoversTheAskedScoreButMeasuresEntropyOfUtil) {
 
 TEST(Tolerance, KeepsToGroupsAndChunks) {
   auto stats = worked_stats();
-  stats.n_expert_group = 2;
+  stats.shape.n_expert_group = 2;
   const auto grouped = value_of(tolerance_of("web", stats, {}, kMasks));
   EXPECT_THAT(grouped.n_keeps, ElementsAre(2, 4));
   EXPECT_NEAR(grouped.curve.at(0, 0), 3.75 / 6, 1e-15);  // the best of {0, 1} and of {2, 3}
-  stats.n_expert_group = 0;
-  stats.n_chunk_expert = 2;
+  stats.shape.n_expert_group = 0;
+  stats.shape.n_chunk_expert = 2;
   const auto chunks = value_of(tolerance_of("web", stats, {}, {}));
   EXPECT_THAT(chunks.n_keeps, ElementsAre(2, 4));
   EXPECT_NEAR(chunks.curve.at(0, 0), 3.625 / 6, 1e-15);  // experts 0 and 1 together

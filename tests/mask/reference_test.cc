@@ -56,7 +56,7 @@ class Reference : public ::testing::TestWithParam<Score> {
     // From the file: what is read back is what is scored.
     const auto read = value_of(read_profile(dir_ / "p.gguf"));
     score_ = value_of(compute_score(read, options));
-    return value_of(top_k_mask(score_, read.shape.layers, n_keep, read.n_expert_group));
+    return value_of(top_k_mask(score_, read.shape.layers, n_keep, read.shape.n_expert_group));
   }
 
   void write(const KeepMask& mask, bool plain) {
@@ -95,7 +95,7 @@ TEST_P(Reference, AgreesOnScoresAndMasks) {
 
 TEST_P(Reference, AgreesOnGroups) {
   auto stats = arbitrary_stats();
-  stats.n_expert_group = 2;
+  stats.shape.n_expert_group = 2;
   write(make(stats, kKeep), false);
   const auto result = run(kKeep, "--compare m.json");
   EXPECT_EQ(result.exit_code, 0) << result.err;

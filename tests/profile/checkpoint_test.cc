@@ -222,7 +222,7 @@ TEST_F(CheckpointTest, RefusesAnotherModelEngineOrVersion) {
   refuses([](auto& s) { s.tool_version = "0.0.1"; }, Code::kMismatch, "another version of coe");
   refuses([](auto& s) { s.domains[1].weight = 2; }, Code::kCorrupt, "does not have the form");
   refuses([](auto& s) { s.domains.pop_back(); }, Code::kCorrupt, "does not have the form");
-  refuses([](auto& s) { s.n_expert_group = 2; }, Code::kCorrupt, "does not have the form");
+  refuses([](auto& s) { s.shape.n_expert_group = 2; }, Code::kCorrupt, "does not have the form");
   refuses(
       [](auto& s) {
         for (auto& d : s.domains) d.coactivation.clear();

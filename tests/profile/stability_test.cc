@@ -33,9 +33,9 @@ using ::coe::testing::value_of;
 using ::testing::HasSubstr;
 using Json = nlohmann::json;
 
-Stability watch(const RoutingShape& shape, std::uint32_t n_keep,
+Stability watch(const ExpertGrid& shape, std::uint32_t n_keep,
                 std::optional<double> stop_at = std::nullopt) {
-  return value_of(Stability::create(shape, 1, 1, {n_keep, stop_at}));
+  return value_of(Stability::create(shape, {n_keep, stop_at}));
 }
 
 // One layer of four experts, K = 2, samples of ten tokens. Weight sums after each sample, and the
@@ -115,7 +115,7 @@ TEST(Stability, DrawsFromTheSamplesIndexAlone) {
 }
 
 // Experts whose means differ, with noise: the text is alike throughout.
-std::vector<double> noisy(Rng& rng, const RoutingShape& shape, double noise) {
+std::vector<double> noisy(Rng& rng, const ExpertGrid& shape, double noise) {
   std::vector<double> utility(shape.n_flat());
   for (std::size_t i = 0; i < utility.size(); ++i)
     utility[i] = static_cast<double>(i % shape.n_expert + 1) + noise * rng.uniform();
@@ -198,7 +198,9 @@ TEST(Stability, NeedsItsBoundToo) {
 
 TEST(Stability, RefusesWhatNoMaskCanBe) {
   const auto create = [](const StabilityOptions& options, std::uint32_t n_group = 1) {
-    return Stability::create(shape_of(1, 8, 2), n_group, 1, options);
+    auto shape = shape_of(1, 8, 2);
+    shape.n_expert_group = n_group;
+    return Stability::create(shape, options);
   };
   expect_error(create({.n_keep = 1}), Code::kInvalidArgument, "no mask keeps 1 of 8 experts");
   expect_error(create({.n_keep = 8}), Code::kInvalidArgument, "no mask keeps 8 of 8 experts");
@@ -209,7 +211,7 @@ TEST(Stability, RefusesWhatNoMaskCanBe) {
   EXPECT_EQ(value_of(create({})).n_keep(), 4U);
   EXPECT_EQ(value_of(create({}, 4)).n_keep(), 4U);
   // Half would be less than a token uses.
-  EXPECT_EQ(value_of(Stability::create(shape_of(1, 8, 6), 1, 1, {})).n_keep(), 6U);
+  EXPECT_EQ(value_of(Stability::create(shape_of(1, 8, 6), {})).n_keep(), 6U);
 }
 
 TEST(Stability, KeepsLittleInMemory) {

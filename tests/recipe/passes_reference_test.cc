@@ -58,7 +58,7 @@ class PassesReference : public ::testing::TestWithParam<std::uint32_t> {
     auto stats = random_stats(shape_of(6, 24, 4), domains, seed + 7 * GetParam());
     // The cold profile keeps the likeness of its companion, else every swap would drop out.
     coe::testing::shuffle_experts(stats, (name == "cold" ? 2 : seed) + 7 * GetParam());
-    stats.n_expert_group = GetParam() % 3 + 1;
+    stats.shape.n_expert_group = GetParam() % 3 + 1;
     stats.corpus_digest = "xxh3:" + name;
     stats.router_temperature = temperature;
     const auto path = dir_ / (name + ".gguf");

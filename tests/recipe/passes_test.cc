@@ -19,6 +19,7 @@
 #include <span>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 namespace coe {
@@ -124,11 +125,11 @@ TEST_F(Recipe, EveryOrderGivesTheSameMask) {
     auto recipe = full();
     Rng rng(order);
     rng.shuffle(std::span(recipe.profiles));
-    rng.shuffle(std::span(recipe.find<ExemptPass>()->experts));
-    rng.shuffle(std::span(recipe.find<WhitelistPass>()->profiles));
+    rng.shuffle(std::span(std::get<ExemptPass>(recipe.passes[0]).experts));
+    rng.shuffle(std::span(std::get<WhitelistPass>(recipe.passes[1]).profiles));
+    auto& closure = std::get<ClosurePass>(recipe.passes[3]);
+    if (order % 2 == 1) std::swap(closure.one, closure.two);
     rng.shuffle(std::span(recipe.passes));
-    auto* closure = recipe.find<ClosurePass>();
-    if (order % 2 == 1) std::swap(closure->one, closure->two);
     EXPECT_EQ(mask_to_json(value_of(build_mask(profiles(order), recipe)).mask, false), text);
   }
 }
@@ -239,7 +240,7 @@ TEST_F(Recipe, RefusesProfilesThatDoNotBelongTogether) {
   expect_error(
       refused([](RoutingStats& s) { s = random_stats(shape_of(4, 24, 2), {{"s", 1.0}}, 7); }),
       Code::kMismatch, "24 experts, 2 used vs 4 layers of 24 experts, 4 used");
-  expect_error(refused([](RoutingStats& s) { s.n_expert_group = 2; }), Code::kMismatch,
+  expect_error(refused([](RoutingStats& s) { s.shape.n_expert_group = 2; }), Code::kMismatch,
                "in 2 groups");
 }
 
@@ -255,9 +256,9 @@ TEST_F(Recipe, ClosureNeedsTwoCorporaWithRoles) {
   recipe.passes = {ClosurePass{{}, digest("one"), digest("one")}};
   expect_error(build_mask(profiles(), recipe), Code::kInvalidArgument, "two independent corpora");
   stats_["two"].corpus_digest = stats_["one"].corpus_digest;
-  recipe.find<ClosurePass>()->two = digest("two");
+  std::get<ClosurePass>(recipe.passes[0]).two = digest("two");
   expect_error(build_mask(profiles(), recipe), Code::kInvalidArgument, "two independent corpora");
-  recipe.find<ClosurePass>()->two = digest("web");
+  std::get<ClosurePass>(recipe.passes[0]).two = digest("web");
   expect_error(build_mask(profiles(), recipe), Code::kInvalidArgument,
                "web.gguf: has no sub-domain `*/closing`");
 }
@@ -371,8 +372,8 @@ TEST(ContentDigest, IsOfWhatAProfileSays) {
   };
   EXPECT_TRUE(differs([](RoutingStats& s) { s.parent.digest = "x"; }));
   EXPECT_TRUE(differs([](RoutingStats& s) { s.shape.layers[1] = LayerId{2}; }));
-  EXPECT_TRUE(differs([](RoutingStats& s) { s.n_expert_group = 2; }));
-  EXPECT_TRUE(differs([](RoutingStats& s) { s.n_chunk_expert = 2; }));
+  EXPECT_TRUE(differs([](RoutingStats& s) { s.shape.n_expert_group = 2; }));
+  EXPECT_TRUE(differs([](RoutingStats& s) { s.shape.n_chunk_expert = 2; }));
   EXPECT_TRUE(differs([](RoutingStats& s) { s.router_temperature = 0.6; }));
   EXPECT_TRUE(differs([](RoutingStats& s) { s.mask_digest = "xxh3:1"; }));
   EXPECT_TRUE(differs([](RoutingStats& s) { s.domains[0].name = "cs"; }));

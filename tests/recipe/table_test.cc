@@ -28,8 +28,7 @@ class TableRecipe : public ::testing::Test {
     stats_.parent = {"Tiny", "gemma4", "xxh3:1"};
     table_.score = "recon";
     table_.parent = stats_.parent;
-    table_.layers = stats_.shape.layers;
-    table_.n_expert_used = 2;
+    table_.shape = stats_.shape;
     table_.scores = ExpertTable<double>(2, 8);
     table_.loss = ExpertTable<double>(2, 8);
     // Layer 0 keeps high ids, layer 1 low ones.
@@ -86,17 +85,18 @@ TEST_F(TableRecipe, RefusesATableOfAnotherModel) {
   table_.parent.digest = "xxh3:9";
   expect_error(build(), Code::kMismatch, "r.gguf");
   table_.parent = stats_.parent;
-  table_.layers[1] = LayerId{5};
-  expect_error(build(), Code::kMismatch, "r.gguf: scores 2 layers of 8 experts (2 used)");
-  table_.layers = stats_.shape.layers;
-  table_.n_expert_used = 3;
-  expect_error(build(), Code::kMismatch, "(3 used)");
+  table_.shape.layers[1] = LayerId{5};
+  expect_error(build(), Code::kMismatch,
+               "r.gguf: the score table has another shape (2 layers of 8 experts, 2 used vs ");
+  table_.shape.layers = stats_.shape.layers;
+  table_.shape.n_expert_used = 3;
+  expect_error(build(), Code::kMismatch, "8 experts, 3 used vs ");
 }
 
 TEST(ScoreTableDigest, IsOfWhatDecidesAMask) {
   ScoreTable table;
   table.score = "recon";
-  table.layers = {LayerId{1}};
+  table.shape.layers = {LayerId{1}};
   table.scores = ExpertTable<double>(1, 4);
   const auto digest = content_digest(table);
   auto other = table;
@@ -105,7 +105,7 @@ TEST(ScoreTableDigest, IsOfWhatDecidesAMask) {
   other.scores.at(0, 2) = 1.0;
   EXPECT_NE(content_digest(other), digest);
   other = table;
-  other.layers[0] = LayerId{2};
+  other.shape.layers[0] = LayerId{2};
   EXPECT_NE(content_digest(other), digest);
 }
 

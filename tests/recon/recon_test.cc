@@ -144,7 +144,7 @@ TEST_F(Recon, RanksEveryExpertOfEveryLayer) {
   CandidateEngine engine;
   const auto table = value_of(run(engine, {}));
   EXPECT_EQ(table.score, "recon");
-  EXPECT_THAT(table.layers, ElementsAre(LayerId{0}, LayerId{2}, LayerId{3}));
+  EXPECT_THAT(table.shape.layers, ElementsAre(LayerId{0}, LayerId{2}, LayerId{3}));
   EXPECT_EQ(table.n_tokens, 30);  // the texts' 26 and what begins each
   for (std::size_t l = 0; l < 3; ++l) {
     std::vector<double> ranks(table.scores.row(l).begin(), table.scores.row(l).end());

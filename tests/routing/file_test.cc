@@ -49,7 +49,7 @@ bool equal(const DomainStats& a, const DomainStats& b) {
 }
 
 bool equal(const RoutingStats& a, const RoutingStats& b) {
-  return a.parent == b.parent && a.shape == b.shape && a.n_expert_group == b.n_expert_group &&
+  return a.parent == b.parent && a.shape == b.shape &&
          std::equal(a.domains.begin(), a.domains.end(), b.domains.begin(), b.domains.end(),
                     [](const DomainStats& x, const DomainStats& y) { return equal(x, y); }) &&
          a.tool_version == b.tool_version && a.engine == b.engine &&
@@ -69,7 +69,7 @@ RC_GTEST_PROP(ProfileFile, RoundTripsExactly,
   stats.router_temperature = *rc::gen::element(1.0, 0.6);
   stats.mask_digest = *rc::gen::element(std::string(), std::string("xxh3:1"));
   for (auto& layer : stats.shape.layers) layer.value = layer.value * 2 + 3;  // MoE need not be all
-  stats.n_expert_group = *rc::gen::arbitrary<std::uint32_t>();
+  stats.shape.n_expert_group = *rc::gen::arbitrary<std::uint32_t>();
   stats.command_line = *rc::gen::arbitrary<std::string>();
   const Path path = dir / "x.profile.gguf";
   expect_ok(write_profile(path, stats, Overwrite::kRefuse));

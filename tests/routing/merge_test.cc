@@ -176,7 +176,7 @@ TEST(MergeInto, RefusesAnotherShape) {
   other.shape.layers[1] = LayerId{5};
   expect_refused(other, "another shape");
   other = worked_stats();
-  other.n_expert_group = 2;
+  other.shape.n_expert_group = 2;
   expect_refused(other, "another shape");
 }
 

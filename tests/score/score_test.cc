@@ -274,7 +274,7 @@ TEST(MaxMin, NeedsAKThatAMaskCanHave) {
   options.n_keep = 5;
   expect_error(compute_score(worked_stats(), options), Code::kInvalidArgument, "K = 5 is above");
   auto grouped = worked_stats();
-  grouped.n_expert_group = 2;
+  grouped.shape.n_expert_group = 2;
   options.n_keep = 3;
   expect_error(compute_score(grouped, options), Code::kInvalidArgument, "no multiple of 2");
   options.weights = {{"css", 1.0}, {"js", 3.0}};  // a start; they need not be equal

@@ -65,10 +65,10 @@ TEST_F(Table, ReadsWhatItWrote) {
   const auto found = value_of(read_score_table(path()));
   EXPECT_EQ(found.score, table.score);
   EXPECT_EQ(found.parent, table.parent);
-  EXPECT_EQ(found.layers, table.layers);
-  EXPECT_EQ(found.n_expert_used, 1U);
-  EXPECT_EQ(found.n_expert_group, 3U);
-  EXPECT_EQ(found.n_chunk_expert, 1U);
+  EXPECT_EQ(found.shape.layers, table.shape.layers);
+  EXPECT_EQ(found.shape.n_expert_used, 1U);
+  EXPECT_EQ(found.shape.n_expert_group, 3U);
+  EXPECT_EQ(found.shape.n_chunk_expert, 1U);
   EXPECT_EQ(found.scores, table.scores);
   EXPECT_EQ(found.loss, table.loss);
   EXPECT_EQ(found.n_tokens, 4000);
@@ -83,7 +83,7 @@ TEST_F(Table, ReadsWhatItWrote) {
 
 TEST_F(Table, RefusesToWriteNonsense) {
   auto table = worked_table();
-  table.layers[1] = LayerId{0};
+  table.shape.layers[1] = LayerId{0};
   expect_error(write_score_table(path(), table, Overwrite::kAllow), Code::kCorrupt,
                "layer 0 does not come after layer 0");
   table = worked_table();
@@ -91,7 +91,7 @@ TEST_F(Table, RefusesToWriteNonsense) {
   expect_error(write_score_table(path(), table, Overwrite::kAllow), Code::kCorrupt,
                "layer 2: the score or loss of expert 2");
   table = worked_table();
-  table.n_expert_used = 4;
+  table.shape.n_expert_used = 4;
   expect_error(write_score_table(path(), table, Overwrite::kAllow), Code::kCorrupt,
                "4 experts used of 3");
   expect_error(write_score_table(path(), {}, Overwrite::kAllow), Code::kCorrupt, "no layers");

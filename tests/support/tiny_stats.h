@@ -26,9 +26,9 @@ struct Choice {
 using Token = std::vector<Choice>;
 using Sample = std::vector<Token>;  // of one layer
 
-inline RoutingShape shape_of(std::uint32_t n_layer, std::uint32_t n_expert,
-                             std::uint32_t n_expert_used) {
-  RoutingShape shape;
+inline ExpertGrid shape_of(std::uint32_t n_layer, std::uint32_t n_expert,
+                           std::uint32_t n_expert_used) {
+  ExpertGrid shape;
   for (std::uint32_t layer = 0; layer < n_layer; ++layer) shape.layers.push_back(LayerId{layer});
   shape.n_expert = n_expert;
   shape.n_expert_used = n_expert_used;
@@ -36,7 +36,7 @@ inline RoutingShape shape_of(std::uint32_t n_layer, std::uint32_t n_expert,
 }
 
 // Adds one sample; layers[l] is what row l did. Source: docs/method.md, section 2.1.
-inline void add_sample(DomainStats& domain, const RoutingShape& shape,
+inline void add_sample(DomainStats& domain, const ExpertGrid& shape,
                        const std::vector<Sample>& layers) {
   const std::size_t n_token = layers.front().size();
   std::vector<std::int64_t> counts(shape.n_ranked(), 0);
@@ -77,7 +77,7 @@ inline void add_sample(DomainStats& domain, const RoutingShape& shape,
 }
 
 // Tokens that prefer some experts of a layer, with descending weights that sum to 1.
-inline std::vector<Sample> random_sample(const RoutingShape& shape, std::size_t n_token, Rng& rng) {
+inline std::vector<Sample> random_sample(const ExpertGrid& shape, std::size_t n_token, Rng& rng) {
   std::vector<Sample> layers(shape.n_layer());
   for (auto& sample : layers) {
     for (std::size_t t = 0; t < n_token; ++t) {
@@ -98,7 +98,7 @@ inline std::vector<Sample> random_sample(const RoutingShape& shape, std::size_t 
   return layers;
 }
 
-inline RoutingStats empty_stats(const RoutingShape& shape) {
+inline RoutingStats empty_stats(const ExpertGrid& shape) {
   RoutingStats stats;
   stats.parent = {"tiny", "qwen3moe", "xxh3:00000000000000000000000000000001"};
   stats.shape = shape;
@@ -111,7 +111,7 @@ inline RoutingStats empty_stats(const RoutingShape& shape) {
 }
 
 // Sub-domains of three samples of 5 to 12 tokens each; `domains` in ascending order.
-inline RoutingStats random_stats(const RoutingShape& shape,
+inline RoutingStats random_stats(const ExpertGrid& shape,
                                  const std::vector<std::pair<std::string, double>>& domains,
                                  std::uint64_t seed, bool with_outputs = true,
                                  bool with_coactivation = false) {

@@ -13,9 +13,10 @@ inline ScoreTable worked_table() {
   ScoreTable table;
   table.score = "recon";
   table.parent = {"Tiny", "gemma4", "xxh3:1"};
-  table.layers = {LayerId{0}, LayerId{2}};
-  table.n_expert_used = 1;
-  table.n_expert_group = 3;
+  table.shape.layers = {LayerId{0}, LayerId{2}};
+  table.shape.n_expert = 3;
+  table.shape.n_expert_used = 1;
+  table.shape.n_expert_group = 3;
   table.scores = ExpertTable<double>(2, 3);
   table.loss = ExpertTable<double>(2, 3);
   for (std::size_t i = 0; i < 6; ++i) {

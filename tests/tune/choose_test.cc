@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <string>
+#include <variant>
 #include <vector>
 
 namespace coe {
@@ -23,8 +24,7 @@ ScoreTable low_ids(const RoutingStats& stats) {
   ScoreTable table;
   table.score = "recon";
   table.parent = stats.parent;
-  table.layers = stats.shape.layers;
-  table.n_expert_used = stats.shape.n_expert_used;
+  table.shape = stats.shape;
   table.scores = ExpertTable<double>(stats.shape.n_layer(), stats.shape.n_expert);
   table.loss = table.scores;
   for (std::size_t l = 0; l < stats.shape.n_layer(); ++l)

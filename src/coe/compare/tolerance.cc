@@ -99,8 +99,8 @@ Result<Tolerance> tolerance_of(const std::string& name, const RoutingStats& stat
   for (std::size_t l = 0; l < out.layers.size(); ++l)
     out.entropy.push_back(normalised_entropy(utility.row(l)));
 
-  KeepRule rule{.n_group = std::max(stats.n_expert_group, 1U),
-                .n_chunk_expert = stats.n_chunk_expert};
+  KeepRule rule{.n_group = std::max(stats.shape.n_expert_group, 1U),
+                .n_chunk_expert = stats.shape.n_chunk_expert};
   const std::uint32_t step = rule.n_group * rule.n_chunk_expert;
   for (std::uint32_t k = step; k <= stats.shape.n_expert; k += step) out.n_keeps.push_back(k);
   out.curve = ExpertTable<double>(out.layers.size(), out.n_keeps.size());

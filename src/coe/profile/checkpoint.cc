@@ -61,7 +61,7 @@ void add_tensor(std::vector<gguf::TensorData>& tensors, std::string_view name,
   tensors.push_back(gguf::tensor_data(std::string(name), type, ne, std::as_bytes(values)));
 }
 
-void add_stability(std::vector<gguf::TensorData>& tensors, const RoutingShape& shape,
+void add_stability(std::vector<gguf::TensorData>& tensors, const ExpertGrid& shape,
                    const StabilityState& state) {
   const std::size_t n_expert = shape.n_expert;
   const std::size_t n_layer = shape.n_layer();
@@ -121,7 +121,7 @@ Result<std::vector<Number>> read_tensor(const gguf::GgufFile& file, std::string_
   return values;
 }
 
-Result<StabilityState> read_stability(const gguf::GgufFile& file, const RoutingShape& shape) {
+Result<StabilityState> read_stability(const gguf::GgufFile& file, const ExpertGrid& shape) {
   const auto& header = file.header();
   StabilityState state;
   COE_TRY(const auto n_tokens, read_count(header, kTokens));

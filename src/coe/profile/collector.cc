@@ -22,7 +22,7 @@ void temper(std::span<float> weights, double temperature) {
     w = static_cast<float>(sum * std::pow(w / largest, 1.0 / temperature) / total);
 }
 
-Collector::Collector(const RoutingShape& shape, std::uint32_t n_block,
+Collector::Collector(const ExpertGrid& shape, std::uint32_t n_block,
                      const CollectorOptions& options)
     : shape_(shape),
       options_(options),

@@ -28,7 +28,7 @@ void temper(std::span<float> weights, double temperature);
 class Collector : public RoutingObserver {
  public:
   // `shape` must outlive it. `n_block`: blocks of the model, dense ones included.
-  Collector(const RoutingShape& shape, std::uint32_t n_block, const CollectorOptions& options);
+  Collector(const ExpertGrid& shape, std::uint32_t n_block, const CollectorOptions& options);
 
   // Forgets what was seen since the last end_sample.
   void begin_sample();
@@ -46,7 +46,7 @@ class Collector : public RoutingObserver {
   void add_token(const RoutingView& view, std::size_t row, std::size_t t);
   void add_pairs(DomainStats& domain) const;
 
-  const RoutingShape& shape_;
+  const ExpertGrid& shape_;
   CollectorOptions options_;
   std::vector<std::size_t> row_of_block_;
   DomainStats sample_;           // without the by-sample sums, and with no pairs

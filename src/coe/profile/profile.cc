@@ -51,11 +51,7 @@ RoutingStats begin_stats(const EngineInfo& info, const MoeModel& parent, const C
   stats.settings = profile_settings(options);
   stats.router_temperature = options.router_temperature;
   stats.mask_digest = options.mask_digest;
-  stats.n_expert_group = parent.n_expert_group;
-  stats.n_chunk_expert = parent.n_chunk_expert;
-  stats.shape.n_expert = parent.n_expert;
-  stats.shape.n_expert_used = parent.n_expert_used;
-  for (const auto& layer : parent.layers) stats.shape.layers.push_back(layer.id);
+  stats.shape = grid_of(parent);
   const auto add = [&](std::string name, double weight) {
     stats.domains.push_back(DomainStats::zero(std::move(name), weight, stats.shape, options.outputs,
                                               options.coactivation));
@@ -87,8 +83,7 @@ Status check_settings(std::string_view found, std::string_view expected) {
 // Whether sums of one can go on in the other.
 bool same_form(const RoutingStats& a, const RoutingStats& b) {
   return a.shape == b.shape && a.router_temperature == b.router_temperature &&
-         a.mask_digest == b.mask_digest && a.n_expert_group == b.n_expert_group &&
-         a.n_chunk_expert == b.n_chunk_expert &&
+         a.mask_digest == b.mask_digest &&
          std::equal(a.domains.begin(), a.domains.end(), b.domains.begin(), b.domains.end(),
                     [](const DomainStats& x, const DomainStats& y) {
                       return x.name == y.name && x.weight == y.weight &&
@@ -317,8 +312,7 @@ Result<ProfileRun> Recorder::run(const MoeModel& parent, const std::string& comm
   stats_ = begin_stats(engine_.info(), parent, corpus_, options_);
   stats_.command_line = command_line;
   if (options_.stability) {
-    COE_TRY(stability_, Stability::create(stats_.shape, parent.n_expert_group,
-                                          parent.n_chunk_expert, *options_.stability));
+    COE_TRY(stability_, Stability::create(stats_.shape, *options_.stability));
   }
   COE_TRY(plan_, plan_work(engine_, corpus_, options_, observer_));
   packs_ = plan_packs(plan_.items, engine_.info());

@@ -51,17 +51,16 @@ std::uint32_t default_keep(std::uint32_t n_expert, std::uint32_t n_used, std::ui
 
 }  // namespace
 
-Result<Stability> Stability::create(const RoutingShape& shape, std::uint32_t n_group,
-                                    std::uint32_t n_chunk_expert, const StabilityOptions& options) {
+Result<Stability> Stability::create(const ExpertGrid& shape, const StabilityOptions& options) {
   Stability out;
-  out.layers_ = shape.layers;
-  out.n_expert_ = shape.n_expert;
+  out.shape_ = shape;
   out.stop_at_ = options.stop_at;
   if (options.stop_at && !(*options.stop_at > 0.0 && *options.stop_at <= 1.0))
     return fail(Code::kInvalidArgument,
                 fmt::format("a Jaccard index of {} cannot be reached", *options.stop_at),
                 "choose a threshold above 0 and at most 1, such as 0.95");
-  const std::uint64_t step = std::uint64_t{std::max(n_group, 1U)} * n_chunk_expert;
+  const std::uint64_t step =
+      std::uint64_t{std::max(shape.n_expert_group, 1U)} * shape.n_chunk_expert;
   const std::uint32_t n_keep =
       options.n_keep > 0 ? options.n_keep : default_keep(shape.n_expert, shape.n_expert_used, step);
   if (n_keep < shape.n_expert_used || n_keep >= shape.n_expert)
@@ -69,7 +68,7 @@ Result<Stability> Stability::create(const RoutingShape& shape, std::uint32_t n_g
                 fmt::format("no mask keeps {} of {} experts where a token uses {}", n_keep,
                             shape.n_expert, shape.n_expert_used),
                 fmt::format("choose K from {} to {}", shape.n_expert_used, shape.n_expert - 1));
-  out.rule_ = {n_keep, n_group, n_chunk_expert};
+  out.rule_ = shape.keep_rule(n_keep);
   COE_TRY_STATUS(check_keep_rule(out.rule_, shape.n_expert));
   out.scratch_.resize(shape.n_flat());
   out.state_.sums.resize(shape.n_flat());
@@ -102,9 +101,9 @@ void Stability::add_sample(std::uint64_t index, std::int64_t n_tokens,
 template <class Number>
 Stability::Mask Stability::mask_of(std::span<const Number> sums) const {
   Mask mask(sums.size(), 0);
-  std::vector<double> row(n_expert_);
-  for (std::size_t first = 0; first < sums.size(); first += n_expert_) {
-    std::copy_n(sums.begin() + static_cast<std::ptrdiff_t>(first), n_expert_, row.begin());
+  std::vector<double> row(shape_.n_expert);
+  for (std::size_t first = 0; first < sums.size(); first += shape_.n_expert) {
+    std::copy_n(sums.begin() + static_cast<std::ptrdiff_t>(first), shape_.n_expert, row.begin());
     for (const auto expert : top_k(row, rule_)) mask[first + expert] = 1;
   }
   return mask;
@@ -112,10 +111,10 @@ Stability::Mask Stability::mask_of(std::span<const Number> sums) const {
 
 std::vector<double> Stability::jaccard(const Mask& a, const Mask& b) const {
   std::vector<double> out;
-  out.reserve(layers_.size());
-  for (std::size_t first = 0; first < a.size(); first += n_expert_) {
+  out.reserve(shape_.n_layer());
+  for (std::size_t first = 0; first < a.size(); first += shape_.n_expert) {
     std::uint32_t n_both = 0;
-    for (std::size_t i = first; i < first + n_expert_; ++i) n_both += a[i] & b[i];
+    for (std::size_t i = first; i < first + shape_.n_expert; ++i) n_both += a[i] & b[i];
     out.push_back(static_cast<double>(n_both) / (2.0 * rule_.n_keep - n_both));
   }
   return out;
@@ -134,8 +133,8 @@ double Stability::lower_bound(const Mask& mask) const {
 
 std::vector<double> Stability::entropy() const {
   std::vector<double> out;
-  for (std::size_t first = 0; first < state_.sums.size(); first += n_expert_) {
-    const auto row = std::span(state_.sums).subspan(first, n_expert_);
+  for (std::size_t first = 0; first < state_.sums.size(); first += shape_.n_expert) {
+    const auto row = std::span(state_.sums).subspan(first, shape_.n_expert);
     out.push_back(normalised_entropy(row));
   }
   return out;
@@ -178,11 +177,11 @@ StabilityReport Stability::report(bool stopped) {
   report.n_keep = rule_.n_keep;
   report.stop_at = stop_at_;
   report.stopped = stopped;
-  report.layers = layers_;
+  report.layers = shape_.layers;
   report.points = state_.points;
   report.entropy = entropy();
   if (state_.n_samples < kMinSamples) return report;
-  report.membership = ExpertTable<double>(layers_.size(), n_expert_);
+  report.membership = ExpertTable<double>(shape_.n_layer(), shape_.n_expert);
   const std::size_t n = state_.sums.size();
   for (std::size_t b = 0; b < kReplicates; ++b) {
     const auto mask = mask_of(std::span(std::as_const(state_.replicates)).subspan(b * n, n));
@@ -203,7 +202,7 @@ Status Stability::restore(StabilityState state) {
     fits = fits && snapshot.mask.size() == state_.sums.size() &&
            std::all_of(snapshot.mask.begin(), snapshot.mask.end(),
                        [](auto kept) { return kept <= 1; });
-  for (const auto& point : state.points) fits = fits && point.layers.size() == layers_.size();
+  for (const auto& point : state.points) fits = fits && point.layers.size() == shape_.n_layer();
   if (!fits) return fail(Code::kCorrupt, "the stability state does not have the profile's shape");
   state_ = std::move(state);
   return {};

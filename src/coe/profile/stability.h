@@ -85,8 +85,7 @@ class Stability {
  public:
   // Errors: kInvalidArgument when K is below the experts used per token, not below the number there
   // are, or does not fit the groups or chunks; when stop_at is not in (0, 1].
-  static Result<Stability> create(const RoutingShape& shape, std::uint32_t n_group,
-                                  std::uint32_t n_chunk_expert, const StabilityOptions& options);
+  static Result<Stability> create(const ExpertGrid& shape, const StabilityOptions& options);
 
   // One sample: its index over the whole corpus, and its weight sums over ranks, [L,E].
   void add_sample(std::uint64_t index, std::int64_t n_tokens, std::span<const double> utility);
@@ -111,8 +110,7 @@ class Stability {
   std::vector<double> entropy() const;
   void take_point();
 
-  std::vector<LayerId> layers_;
-  std::size_t n_expert_ = 0;
+  ExpertGrid shape_;
   KeepRule rule_;
   std::optional<double> stop_at_;
   std::vector<float> scratch_;  // the sample's weight sums

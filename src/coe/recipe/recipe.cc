@@ -67,7 +67,7 @@ Result<BuiltMask> build(const ProfileSet& profiles, const MaskRecipe& recipe) {
   for (const auto& use : first.used)
     built.domain += (built.domain.empty() ? "" : ", ") + profile_label(*use.profile->stats);
   const auto& parent = *sources.reference();
-  const KeepRule rule{recipe.n_keep, parent.n_expert_group, parent.n_chunk_expert};
+  const auto rule = parent.shape.keep_rule(recipe.n_keep);
   COE_TRY(auto builder, MaskBuilder::create(std::move(first.tables), parent.shape.layers, rule));
   if (first.measure) builder.measure_by(*std::move(first.measure));
   built.domain_coverage = builder.covered();

@@ -14,7 +14,6 @@
 
 #include <cstdint>
 #include <string>
-#include <variant>
 #include <vector>
 
 namespace coe {
@@ -39,14 +38,6 @@ struct MaskRecipe {
   std::uint32_t n_keep = 0;
   std::vector<DomainProfile> profiles;
   std::vector<Pass> passes;
-
-  // The first of its kind, null when there is none.
-  template <class P>
-  P* find() {
-    for (auto& pass : passes)
-      if (auto* found = std::get_if<P>(&pass)) return found;
-    return nullptr;
-  }
 };
 
 // What one pass did; the mask's `passes` say the same as JSON.

@@ -123,10 +123,7 @@ Result<ScoreTable> Run::run(const Corpus& corpus, const ReconOptions& options) {
   n_total_ = n_token_ * ((n_layer + step - 1) / step);
   table_.score = "recon";
   table_.parent = model_.id;
-  table_.n_expert_used = model_.n_expert_used;
-  table_.n_expert_group = model_.n_expert_group;
-  table_.n_chunk_expert = model_.n_chunk_expert;
-  for (const auto& layer : model_.layers) table_.layers.push_back(layer.id);
+  table_.shape = grid_of(model_);
   table_.scores = ExpertTable<double>(n_layer, model_.n_expert);
   table_.loss = ExpertTable<double>(n_layer, model_.n_expert);
   table_.n_tokens = static_cast<std::int64_t>(n_token_);

@@ -34,7 +34,7 @@ inline constexpr std::array kAccumulators = {
     Accumulator{"moe_ratio", &DomainStats::moe_ratio, Axes::kLayer, true, false},
 };
 
-inline std::size_t size_of(Axes axes, const RoutingShape& shape) {
+inline std::size_t size_of(Axes axes, const ExpertGrid& shape) {
   switch (axes) {
     case Axes::kRanked:
       return shape.n_ranked();

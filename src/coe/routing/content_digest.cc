@@ -33,8 +33,8 @@ std::string content_digest(const RoutingStats& stats) {
   for (const LayerId layer : stats.shape.layers) hasher.add(std::uint64_t{layer.value});
   hasher.add(std::uint64_t{stats.shape.n_expert});
   hasher.add(std::uint64_t{stats.shape.n_expert_used});
-  hasher.add(std::uint64_t{stats.n_expert_group});
-  hasher.add(std::uint64_t{stats.n_chunk_expert});
+  hasher.add(std::uint64_t{stats.shape.n_expert_group});
+  hasher.add(std::uint64_t{stats.shape.n_chunk_expert});
   add_real(hasher, stats.router_temperature);
   hasher.add_sized(stats.mask_digest);
   for (const auto& domain : stats.domains) {

@@ -78,8 +78,8 @@ Result<RoutingStats> read_keys(const gguf::Header& header, std::uint32_t version
   COE_TRY(stats.parent.digest, read_string(header, names::kParentDigest));
   COE_TRY(stats.shape.n_expert, read_u32(header, names::kExpert));
   COE_TRY(stats.shape.n_expert_used, read_u32(header, names::kExpertUsed));
-  COE_TRY(stats.n_expert_group, read_u32(header, names::kExpertGroup));
-  COE_TRY(stats.n_chunk_expert, read_u32(header, names::kChunkExpert));
+  COE_TRY(stats.shape.n_expert_group, read_u32(header, names::kExpertGroup));
+  COE_TRY(stats.shape.n_chunk_expert, read_u32(header, names::kChunkExpert));
   COE_TRY(stats.corpus_digest, read_string(header, names::kCorpusDigest));
   COE_TRY(stats.settings, read_string(header, names::kSettings));
   COE_TRY(stats.tool_version, read_string(header, names::kToolVersion));
@@ -153,7 +153,7 @@ class TensorReader {
   std::set<std::string> seen_;
 };
 
-Dims dims_of(Axes axes, const RoutingShape& shape) {
+Dims dims_of(Axes axes, const ExpertGrid& shape) {
   switch (axes) {
     case Axes::kRanked:
       return {shape.n_expert_used, shape.n_expert, shape.n_layer(), 1};
@@ -165,7 +165,7 @@ Dims dims_of(Axes axes, const RoutingShape& shape) {
   return {shape.n_layer(), 1, 1, 1};
 }
 
-Status read_domain(TensorReader& tensors, std::size_t index, const RoutingShape& shape,
+Status read_domain(TensorReader& tensors, std::size_t index, const ExpertGrid& shape,
                    bool with_outputs, bool with_coactivation, DomainStats& domain) {
   const auto name = [&](std::string_view accumulator) {
     return names::tensor_name(index, accumulator);

@@ -3,8 +3,7 @@
 #include "coe/base/checked.h"
 #include "coe/base/printable.h"
 #include "coe/base/result.h"
-#include "coe/moe/id_list.h"
-#include "coe/moe/ids.h"
+#include "coe/moe/expert_grid.h"
 #include "coe/moe/model.h"
 #include "coe/routing/accumulators.h"
 
@@ -41,25 +40,9 @@ std::string_view mask_text(const std::string& digest) {
   return digest.empty() ? std::string_view("none") : digest;
 }
 
-std::string shape_text(const RoutingStats& stats) {
-  auto text = fmt::format("{} layers of {} experts, {} used", stats.shape.n_layer(),
-                          stats.shape.n_expert, stats.shape.n_expert_used);
-  if (stats.n_expert_group > 1) text += fmt::format(", in {} groups", stats.n_expert_group);
-  if (stats.n_chunk_expert > 1) text += fmt::format(", in chunks of {}", stats.n_chunk_expert);
-  return text;
-}
-
 // Different values leave none: what holds for a part does not hold for the sum.
 void keep_common(std::string& into, const std::string& other) {
   if (into != other) into.clear();
-}
-
-// The layers of `from` that `in` lacks.
-std::vector<LayerId> missing_layers(const RoutingShape& from, const RoutingShape& in) {
-  std::vector<LayerId> missing;
-  for (const LayerId layer : from.layers)
-    if (std::ranges::find(in.layers, layer) == in.layers.end()) missing.push_back(layer);
-  return missing;
 }
 
 Status check_mergeable(const RoutingStats& into, const RoutingStats& other) {
@@ -104,7 +87,7 @@ Status check_mergeable(const RoutingStats& into, const RoutingStats& other) {
 }
 
 Status check_shape(const RoutingStats& stats) {
-  const RoutingShape& shape = stats.shape;
+  const ExpertGrid& shape = stats.shape;
   if (shape.layers.empty()) return fail(Code::kCorrupt, "the profile has no layer");
   if (!std::is_sorted(shape.layers.begin(), shape.layers.end()) ||
       std::adjacent_find(shape.layers.begin(), shape.layers.end()) != shape.layers.end())
@@ -112,14 +95,14 @@ Status check_shape(const RoutingStats& stats) {
   if (shape.n_expert_used == 0 || shape.n_expert_used > shape.n_expert)
     return fail(Code::kCorrupt, fmt::format("{} experts used per token of {} in a layer",
                                             shape.n_expert_used, shape.n_expert));
-  if (stats.n_chunk_expert == 0 || shape.n_expert % stats.n_chunk_expert != 0)
+  if (shape.n_chunk_expert == 0 || shape.n_expert % shape.n_chunk_expert != 0)
     return fail(Code::kCorrupt, fmt::format("chunks of {} experts do not fill a layer of {}",
-                                            stats.n_chunk_expert, shape.n_expert));
+                                            shape.n_chunk_expert, shape.n_expert));
   return {};
 }
 
 // Each token chooses one expert at each rank.
-Status check_histograms(const DomainStats& domain, const RoutingShape& shape) {
+Status check_histograms(const DomainStats& domain, const ExpertGrid& shape) {
   for (std::size_t l = 0; l < shape.n_layer(); ++l) {
     for (std::size_t k = 0; k < shape.n_expert_used; ++k) {
       std::int64_t sum = 0;
@@ -142,7 +125,7 @@ Status check_histograms(const DomainStats& domain, const RoutingShape& shape) {
   return {};
 }
 
-Status check_sums(const DomainStats& domain, const RoutingShape& shape) {
+Status check_sums(const DomainStats& domain, const ExpertGrid& shape) {
   for (const auto& accumulator : kAccumulators) {
     const auto& values = domain.*accumulator.values;
     for (std::size_t i = 0; i < values.size(); ++i) {
@@ -157,7 +140,7 @@ Status check_sums(const DomainStats& domain, const RoutingShape& shape) {
 }
 
 // Each choice of an expert goes with the R choices of its token, itself among them.
-Status check_coactivation(const DomainStats& domain, const RoutingShape& shape) {
+Status check_coactivation(const DomainStats& domain, const ExpertGrid& shape) {
   const std::size_t n = shape.n_expert;
   const auto n_choice = checked_mul(static_cast<std::uint64_t>(domain.n_tokens),
                                     std::uint64_t{shape.n_expert_used} * shape.n_expert_used);
@@ -188,7 +171,7 @@ Status check_coactivation(const DomainStats& domain, const RoutingShape& shape) 
   return {};
 }
 
-Status check_domain(const DomainStats& domain, const RoutingShape& shape, bool with_outputs,
+Status check_domain(const DomainStats& domain, const ExpertGrid& shape, bool with_outputs,
                     bool with_coactivation) {
   if (!std::isfinite(domain.weight) || domain.weight < 0.0)
     return fail(Code::kCorrupt,
@@ -219,19 +202,10 @@ Status check_same_routing(const RoutingStats& stats, const RoutingStats& other) 
                 fmt::format("taken from another model ({} vs {})", model_text(other.parent),
                             model_text(stats.parent)),
                 "use only profiles of the same model file together");
-  if (stats.shape == other.shape && stats.n_expert_group == other.n_expert_group &&
-      stats.n_chunk_expert == other.n_chunk_expert)
-    return {};
-  std::string layers;
-  if (const auto missing = missing_layers(stats.shape, other.shape); !missing.empty())
-    layers += fmt::format("; it lacks {}", layer_list(missing));
-  if (const auto extra = missing_layers(other.shape, stats.shape); !extra.empty())
-    layers += fmt::format("; only it has {}", layer_list(extra));
-  return fail(Code::kMismatch, fmt::format("the profile has another shape ({} vs {}){}",
-                                           shape_text(other), shape_text(stats), layers));
+  return check_same_grid(stats.shape, other.shape, "the profile");
 }
 
-DomainStats DomainStats::zero(std::string name, double weight, const RoutingShape& shape,
+DomainStats DomainStats::zero(std::string name, double weight, const ExpertGrid& shape,
                               bool with_outputs, bool with_coactivation) {
   DomainStats domain;
   domain.name = std::move(name);

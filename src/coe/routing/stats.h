@@ -4,7 +4,7 @@
 #pragma once
 
 #include "coe/base/result.h"
-#include "coe/moe/ids.h"
+#include "coe/moe/expert_grid.h"
 #include "coe/moe/model.h"
 
 #include <cstddef>
@@ -14,23 +14,6 @@
 #include <vector>
 
 namespace coe {
-
-// L MoE layers, E experts, R used per token (ranks, 0 = highest router weight).
-struct RoutingShape {
-  std::vector<LayerId> layers;  // which block each of the L rows is
-  std::uint32_t n_expert = 0;
-  std::uint32_t n_expert_used = 0;
-
-  std::size_t n_layer() const { return layers.size(); }
-  std::size_t n_ranked() const { return n_layer() * n_expert * n_expert_used; }  // size of [L,E,R]
-  std::size_t n_flat() const { return n_layer() * n_expert; }                    // size of [L,E]
-  std::size_t n_pair() const { return n_flat() * n_expert; }                     // size of [L,E,E]
-  // Index into [L,E,R].
-  std::size_t at(std::size_t layer, std::size_t expert, std::size_t rank) const {
-    return (layer * n_expert + expert) * n_expert_used + rank;
-  }
-  bool operator==(const RoutingShape&) const = default;
-};
 
 // Accumulators of one sub-domain. Source: docs/method.md, section 2.1. Names are the file's tensor
 // names.
@@ -58,7 +41,7 @@ struct DomainStats {
   // diagonal is how often the expert was chosen. Empty unless asked for: it is the largest of all.
   std::vector<std::int64_t> coactivation;
 
-  static DomainStats zero(std::string name, double weight, const RoutingShape& shape,
+  static DomainStats zero(std::string name, double weight, const ExpertGrid& shape,
                           bool with_outputs, bool with_coactivation = false);
   // Adds every accumulator and count; name and weight stay. Both must have the same shape.
   void add(const DomainStats& other);
@@ -68,9 +51,7 @@ struct DomainStats {
 
 struct RoutingStats {
   ModelId parent;
-  RoutingShape shape;
-  std::uint32_t n_expert_group = 0;  // of the parent; 0 or 1: no groups
-  std::uint32_t n_chunk_expert = 1;  // of the parent: experts that are kept or removed as one
+  ExpertGrid shape;
   // Router weights entered the sums as w^(1/T), scaled to the token's own sum of weights.
   double router_temperature = 1.0;
   // Identity of the mask under which the model ran (virtual surgery); empty: the model as it is.

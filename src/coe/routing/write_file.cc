@@ -54,8 +54,8 @@ std::vector<KeyValue> profile_keys(const RoutingStats& stats) {
   add(names::kParentDigest, Value::string(stats.parent.digest));
   add(names::kExpert, Value::u32(stats.shape.n_expert));
   add(names::kExpertUsed, Value::u32(stats.shape.n_expert_used));
-  add(names::kExpertGroup, Value::u32(stats.n_expert_group));
-  add(names::kChunkExpert, Value::u32(stats.n_chunk_expert));
+  add(names::kExpertGroup, Value::u32(stats.shape.n_expert_group));
+  add(names::kChunkExpert, Value::u32(stats.shape.n_chunk_expert));
   add(names::kLayers, Value::array_u32(layers));
   add(names::kDomains, Value::strings(domains));
   add(names::kWeights, Value::array_f64(weights));
@@ -71,7 +71,7 @@ std::vector<KeyValue> profile_keys(const RoutingStats& stats) {
   return keys;
 }
 
-gguf::TensorData sum_tensor(std::string name, Axes axes, const RoutingShape& shape,
+gguf::TensorData sum_tensor(std::string name, Axes axes, const ExpertGrid& shape,
                             std::span<const double> values) {
   const auto bytes = std::as_bytes(values);
   switch (axes) {

@@ -47,7 +47,7 @@ Result<std::size_t> find_name(std::string_view noun, std::string_view name,
 
 // f(index into [L,E,R], rank) summed over ranks.
 template <class Function>
-Table sum_ranks(const RoutingShape& shape, Function f) {
+Table sum_ranks(const ExpertGrid& shape, Function f) {
   Table table(shape.n_layer(), shape.n_expert);
   for (std::size_t l = 0; l < shape.n_layer(); ++l) {
     for (std::size_t e = 0; e < shape.n_expert; ++e) {
@@ -59,7 +59,7 @@ Table sum_ranks(const RoutingShape& shape, Function f) {
   return table;
 }
 
-Table util(const DomainStats& d, const RoutingShape& shape) {
+Table util(const DomainStats& d, const ExpertGrid& shape) {
   const auto n = static_cast<double>(d.n_tokens);
   return sum_ranks(shape, [&](std::size_t i, std::size_t) {
     const auto count = static_cast<double>(d.histograms[i]);
@@ -67,13 +67,13 @@ Table util(const DomainStats& d, const RoutingShape& shape) {
   });
 }
 
-Table freq(const DomainStats& d, const RoutingShape& shape) {
+Table freq(const DomainStats& d, const ExpertGrid& shape) {
   const auto n = static_cast<double>(d.n_tokens);
   return sum_ranks(
       shape, [&](std::size_t i, std::size_t) { return static_cast<double>(d.histograms[i]) / n; });
 }
 
-Table rank(const DomainStats& d, const RoutingShape& shape) {
+Table rank(const DomainStats& d, const ExpertGrid& shape) {
   const auto r = static_cast<double>(shape.n_expert_used);
   const double total = r * (r + 1.0) / 2.0;
   return sum_ranks(shape, [&](std::size_t i, std::size_t k) {
@@ -81,13 +81,13 @@ Table rank(const DomainStats& d, const RoutingShape& shape) {
   });
 }
 
-Table decisive(const DomainStats& d, const RoutingShape& shape) {
+Table decisive(const DomainStats& d, const ExpertGrid& shape) {
   const auto n = static_cast<double>(d.n_tokens);
   return sum_ranks(shape, [&](std::size_t i, std::size_t) { return d.decisive[i] / n; });
 }
 
 template <std::vector<double> DomainStats::* kSums>
-Table mean_over_routed(const DomainStats& d, const RoutingShape& shape) {
+Table mean_over_routed(const DomainStats& d, const ExpertGrid& shape) {
   const auto& sums = d.*kSums;
   Table table = sum_ranks(
       shape, [&](std::size_t i, std::size_t) { return static_cast<double>(d.histograms[i]); });
@@ -99,7 +99,7 @@ Table mean_over_routed(const DomainStats& d, const RoutingShape& shape) {
 }
 
 template <std::vector<double> DomainStats::* kSums>
-Table mean_over_tokens(const DomainStats& d, const RoutingShape& shape) {
+Table mean_over_tokens(const DomainStats& d, const ExpertGrid& shape) {
   const auto& sums = d.*kSums;
   Table table(shape.n_layer(), shape.n_expert);
   for (std::size_t i = 0; i < sums.size(); ++i)
@@ -107,14 +107,14 @@ Table mean_over_tokens(const DomainStats& d, const RoutingShape& shape) {
   return table;
 }
 
-Table util_of_samples(const DomainStats& d, const RoutingShape& shape) {
+Table util_of_samples(const DomainStats& d, const ExpertGrid& shape) {
   const auto n = static_cast<double>(d.n_samples);
   return sum_ranks(shape, [&](std::size_t i, std::size_t) {
     return d.freq_by_sample[i] / n * (d.weight_mean_by_sample[i] / n);
   });
 }
 
-Table freq_of_samples(const DomainStats& d, const RoutingShape& shape) {
+Table freq_of_samples(const DomainStats& d, const ExpertGrid& shape) {
   const auto n = static_cast<double>(d.n_samples);
   return sum_ranks(shape, [&](std::size_t i, std::size_t) { return d.freq_by_sample[i] / n; });
 }
@@ -250,7 +250,7 @@ Result<std::vector<Chosen>> choose_domains(const RoutingStats& stats, const Scor
   return chosen;
 }
 
-Status check_material(Score score, const std::vector<Chosen>& chosen, const RoutingShape& shape) {
+Status check_material(Score score, const std::vector<Chosen>& chosen, const ExpertGrid& shape) {
   const auto& row = score_row(score);
   if (row.needs_outputs() && !chosen.front().domain->has_outputs()) {
     const auto others =
@@ -293,7 +293,7 @@ DomainStats pool(const std::vector<Chosen>& chosen, const std::vector<Sums>& sum
   return pooled;
 }
 
-Result<Table> by_token(Score score, const std::vector<Chosen>& chosen, const RoutingShape& shape) {
+Result<Table> by_token(Score score, const std::vector<Chosen>& chosen, const ExpertGrid& shape) {
   // A single sub-domain is its own sum; copying it would cost more than scoring it.
   const bool single = chosen.size() == 1;
   const auto& row = score_row(score);
@@ -305,7 +305,7 @@ Result<Table> by_token(Score score, const std::vector<Chosen>& chosen, const Rou
   return row.of_tokens(sum, shape);
 }
 
-Result<Table> by_sample(Score score, const std::vector<Chosen>& chosen, const RoutingShape& shape) {
+Result<Table> by_sample(Score score, const std::vector<Chosen>& chosen, const ExpertGrid& shape) {
   const auto& row = score_row(score);
   if (row.of_samples == nullptr) {
     const auto others = names_where([](const ScoreRow& r) { return r.of_samples != nullptr; });
@@ -338,7 +338,7 @@ Status normalise_rows(Table& table, std::string_view name, std::span<const Layer
 
 // The formula for each sub-domain; every row sums to 1.
 Result<std::vector<Table>> normalised_tables(Score score, const std::vector<Chosen>& chosen,
-                                             const RoutingShape& shape) {
+                                             const ExpertGrid& shape) {
   std::vector<Table> tables;
   for (const auto& item : chosen) {
     COE_TRY_STATUS(check_has_tokens(item.domain->n_tokens, item.domain->name));
@@ -366,12 +366,12 @@ Table blend_tables(const std::vector<Table>& tables, std::vector<double> weights
 }
 
 Result<Table> by_subdomain(Score score, const std::vector<Chosen>& chosen,
-                           const RoutingShape& shape) {
+                           const ExpertGrid& shape) {
   COE_TRY(const auto tables, normalised_tables(score, chosen, shape));
   return blend_tables(tables, weights_of(chosen));
 }
 
-Result<Table> by_max(Score score, const std::vector<Chosen>& chosen, const RoutingShape& shape) {
+Result<Table> by_max(Score score, const std::vector<Chosen>& chosen, const ExpertGrid& shape) {
   COE_TRY(const auto tables, normalised_tables(score, chosen, shape));
   Table largest = tables.front();
   for (const auto& table : tables)
@@ -488,7 +488,7 @@ Result<std::vector<std::pair<std::string, double>>> maxmin_weights(const Routing
   weighted.blend = Blend::kMaxMin;
   COE_TRY(const auto chosen, choose_domains(stats, weighted));
   COE_TRY_STATUS(check_material(options.score, chosen, stats.shape));
-  const KeepRule rule{options.n_keep, stats.n_expert_group, stats.n_chunk_expert};
+  const auto rule = stats.shape.keep_rule(options.n_keep);
   COE_TRY_STATUS(check_keep_rule(rule, stats.shape.n_expert));
   COE_TRY(const auto tables, normalised_tables(options.score, chosen, stats.shape));
   const auto weights = solve_maxmin(tables, weights_of(chosen), rule);

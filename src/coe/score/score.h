@@ -34,9 +34,9 @@ struct ScoreRow {
   std::vector<double> DomainStats::* reads = nullptr;
   std::uint32_t min_used = 1;  // experts used per token without which it says nothing
   // The formula over one set of accumulators that has tokens; null for kRandom, which is drawn.
-  ExpertTable<double> (*of_tokens)(const DomainStats& sums, const RoutingShape& shape) = nullptr;
+  ExpertTable<double> (*of_tokens)(const DomainStats& sums, const ExpertGrid& shape) = nullptr;
   // The same over by-sample sums; null where profiles do not keep what it needs.
-  ExpertTable<double> (*of_samples)(const DomainStats& sums, const RoutingShape& shape) = nullptr;
+  ExpertTable<double> (*of_samples)(const DomainStats& sums, const ExpertGrid& shape) = nullptr;
 
   bool needs_outputs() const;  // whether `reads` is only in profiles taken with expert outputs
 };

@@ -34,7 +34,6 @@ constexpr std::uint32_t kVersion = 1;
 constexpr std::string_view kGeneralType = "general.type";
 constexpr std::string_view kType = "coe-score-table";
 constexpr std::string_view kVersionKey = "coe.scores.version";
-constexpr std::string_view kExpert = "coe.scores.n_expert";
 constexpr std::string_view kLayers = "coe.scores.layers";
 constexpr std::string_view kTokens = "coe.scores.n_tokens";
 constexpr std::string_view kScores = "scores";
@@ -48,7 +47,7 @@ struct StringKey {
 };
 struct CountKey {
   std::string_view key;
-  std::uint32_t ScoreTable::* field;
+  std::uint32_t ExpertGrid::* field;
 };
 
 const std::array<StringKey, 9>& string_keys() {
@@ -67,28 +66,33 @@ const std::array<StringKey, 9>& string_keys() {
 }
 
 constexpr std::array kCountKeys = {
-    CountKey{"coe.scores.n_expert_used", &ScoreTable::n_expert_used},
-    CountKey{"coe.scores.n_expert_group", &ScoreTable::n_expert_group},
-    CountKey{"coe.scores.n_chunk_expert", &ScoreTable::n_chunk_expert}};
+    CountKey{"coe.scores.n_expert", &ExpertGrid::n_expert},
+    CountKey{"coe.scores.n_expert_used", &ExpertGrid::n_expert_used},
+    CountKey{"coe.scores.n_expert_group", &ExpertGrid::n_expert_group},
+    CountKey{"coe.scores.n_chunk_expert", &ExpertGrid::n_chunk_expert}};
 
 Status check_table(const ScoreTable& table) {
-  const std::size_t n_layer = table.layers.size();
-  const std::size_t n_expert = table.scores.n_expert();
+  const std::size_t n_layer = table.shape.layers.size();
+  const std::size_t n_expert = table.shape.n_expert;
   if (n_layer == 0 || n_expert == 0 || table.scores.n_layer() != n_layer ||
-      table.loss.n_layer() != n_layer || table.loss.n_expert() != n_expert)
+      table.scores.n_expert() != n_expert || table.loss.n_layer() != n_layer ||
+      table.loss.n_expert() != n_expert)
     return fail(Code::kCorrupt, "the score table has no layers or no experts");
-  if (table.n_expert_used == 0 || table.n_expert_used > n_expert || table.n_chunk_expert == 0)
-    return fail(Code::kCorrupt, fmt::format("{} experts used of {}, chunks of {}",
-                                            table.n_expert_used, n_expert, table.n_chunk_expert));
+  if (table.shape.n_expert_used == 0 || table.shape.n_expert_used > n_expert ||
+      table.shape.n_chunk_expert == 0)
+    return fail(Code::kCorrupt,
+                fmt::format("{} experts used of {}, chunks of {}", table.shape.n_expert_used,
+                            n_expert, table.shape.n_chunk_expert));
   for (std::size_t l = 0; l < n_layer; ++l) {
-    if (l > 0 && table.layers[l] <= table.layers[l - 1])
-      return fail(Code::kCorrupt, fmt::format("layer {} does not come after layer {}",
-                                              table.layers[l].value, table.layers[l - 1].value));
+    if (l > 0 && table.shape.layers[l] <= table.shape.layers[l - 1])
+      return fail(Code::kCorrupt,
+                  fmt::format("layer {} does not come after layer {}", table.shape.layers[l].value,
+                              table.shape.layers[l - 1].value));
     for (std::size_t e = 0; e < n_expert; ++e)
       if (!std::isfinite(table.scores.at(l, e)) || !std::isfinite(table.loss.at(l, e)))
         return fail(Code::kCorrupt, fmt::format("layer {}: the score or loss of expert {} is not "
                                                 "finite",
-                                                table.layers[l].value, e));
+                                                table.shape.layers[l].value, e));
   }
   return {};
 }
@@ -132,20 +136,20 @@ Result<ScoreTable> table_from(const gguf::GgufFile& file) {
     COE_TRY(field(table), gguf::read_string(header, key));
   }
   for (const auto& [key, field] : kCountKeys) {
-    COE_TRY(table.*field, gguf::read_u32(header, key));
+    COE_TRY(table.shape.*field, gguf::read_u32(header, key));
   }
   COE_TRY(const auto* tokens, gguf::find_value(header, kTokens, ValueType::kU64));
   table.n_tokens = static_cast<std::int64_t>(tokens->as_uint().value());
   COE_TRY(const auto* layers, gguf::find_array(header, kLayers, ValueType::kU32));
   const auto ids = layers->as_uint_array().value();
-  for (const auto id : ids) table.layers.push_back(LayerId{static_cast<std::uint32_t>(id)});
-  COE_TRY(const auto n_expert, gguf::read_u32(header, kExpert));
+  for (const auto id : ids) table.shape.layers.push_back(LayerId{static_cast<std::uint32_t>(id)});
+  const std::uint32_t n_expert = table.shape.n_expert;
   // Before anything is made of these sizes: the file has them.
   const auto* info = header.find_tensor(kScores);
-  if (info == nullptr || info->ne[0] != n_expert || info->ne[1] != table.layers.size())
+  if (info == nullptr || info->ne[0] != n_expert || info->ne[1] != table.shape.layers.size())
     return fail(Code::kCorrupt, fmt::format("tensor `{}` is missing or of another shape", kScores));
-  COE_TRY(table.scores, read_values(file, kScores, table.layers.size(), n_expert));
-  COE_TRY(table.loss, read_values(file, kLoss, table.layers.size(), n_expert));
+  COE_TRY(table.scores, read_values(file, kScores, table.shape.layers.size(), n_expert));
+  COE_TRY(table.loss, read_values(file, kLoss, table.shape.layers.size(), n_expert));
   COE_TRY_STATUS(check_table(table));
   return table;
 }
@@ -157,11 +161,11 @@ std::string content_digest(const ScoreTable& table) {
   hasher.add_sized("coe score table 1");
   hasher.add_sized(table.score);
   hasher.add_sized(table.parent.digest);
-  hasher.add(std::uint64_t{table.layers.size()});
-  for (const LayerId layer : table.layers) hasher.add(std::uint64_t{layer.value});
+  hasher.add(std::uint64_t{table.shape.layers.size()});
+  for (const LayerId layer : table.shape.layers) hasher.add(std::uint64_t{layer.value});
   for (const auto value :
-       {std::uint64_t{table.scores.n_expert()}, std::uint64_t{table.n_expert_used},
-        std::uint64_t{table.n_expert_group}, std::uint64_t{table.n_chunk_expert}})
+       {std::uint64_t{table.shape.n_expert}, std::uint64_t{table.shape.n_expert_used},
+        std::uint64_t{table.shape.n_expert_group}, std::uint64_t{table.shape.n_chunk_expert}})
     hasher.add(value);
   hasher.add(std::as_bytes(std::span(table.scores.values())));
   return hasher.digest();
@@ -177,11 +181,10 @@ Status write_score_table(const Path& path, const ScoreTable& table, Overwrite ov
   add(kVersionKey, Value::u32(kVersion));
   auto copy = table;  // the fields are named once, for reading and writing
   for (const auto& [key, field] : string_keys()) add(key, Value::string(field(copy)));
-  add(kExpert, Value::u32(static_cast<std::uint32_t>(table.scores.n_expert())));
-  for (const auto& [key, field] : kCountKeys) add(key, Value::u32(table.*field));
+  for (const auto& [key, field] : kCountKeys) add(key, Value::u32(table.shape.*field));
   std::vector<std::uint32_t> layers;
-  layers.reserve(table.layers.size());
-  for (const auto layer : table.layers) layers.push_back(layer.value);
+  layers.reserve(table.shape.layers.size());
+  for (const auto layer : table.shape.layers) layers.push_back(layer.value);
   add(kLayers, Value::array_u32(layers));
   add(kTokens, Value::u64(static_cast<std::uint64_t>(table.n_tokens)));
   const auto tensor = [&](std::string_view name, const ExpertTable<double>& values) {

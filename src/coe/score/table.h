@@ -4,8 +4,8 @@
 
 #include "coe/base/file.h"
 #include "coe/base/result.h"
+#include "coe/moe/expert_grid.h"
 #include "coe/moe/expert_table.h"
-#include "coe/moe/ids.h"
 #include "coe/moe/model.h"
 
 #include <cstdint>
@@ -17,10 +17,7 @@ namespace coe {
 struct ScoreTable {
   std::string score;  // its name, e.g. "recon"
   ModelId parent;
-  std::vector<LayerId> layers;  // which block each row is, ascending
-  std::uint32_t n_expert_used = 0;
-  std::uint32_t n_expert_group = 0;  // of the parent; 0 or 1: no groups
-  std::uint32_t n_chunk_expert = 1;
+  ExpertGrid shape;
   ExpertTable<double> scores;  // [L,E], the higher the longer an expert is kept
   // [L,E]: in column i what removing the i + 1 experts of lowest score costs the layer, in units of
   // the score's own (recon: mean error, see recon/eliminate.h).

@@ -59,11 +59,11 @@ Result<int> recon(const Options& options, Session& session) {
   std::string text = fmt::format(
       "{}: {} layers of {} experts, from {} tokens and {} candidates each "
       "in {:.1f} s\n",
-      options.output.string(), table.layers.size(), table.scores.n_expert(), table.n_tokens,
+      options.output.string(), table.shape.n_layer(), table.shape.n_expert, table.n_tokens,
       engine_options.n_candidate, seconds);
   for (const std::size_t part : {4U, 2U, 1U}) {
     const std::size_t n_keep = table.scores.n_expert() * part / 8;
-    if (n_keep < table.n_expert_used || n_keep == table.scores.n_expert()) continue;
+    if (n_keep < table.shape.n_expert_used || n_keep == table.shape.n_expert) continue;
     const double loss = mean_loss(table, n_keep);
     doc["loss"].push_back({{"n_keep", n_keep}, {"mean", loss}});
     text += fmt::format("  {} kept: mean error {:.4f}\n", n_keep, loss);

@@ -2,6 +2,7 @@
 
 #include "coe/base/printable.h"
 #include "coe/base/result.h"
+#include "coe/moe/expert_grid.h"
 #include "coe/moe/expert_table.h"
 #include "coe/recipe/recipe.h"
 #include "coe/routing/stats.h"
@@ -72,18 +73,12 @@ Result<const ScoreTable*> given_table(const PassSources& sources, const std::str
                             printable(digest)),
                 "give the table that the mask was made from with --score-table");
   const auto& table = *found->table;
-  const auto& shape = sources.reference()->shape;
   if (auto status = check_same_model(sources.reference()->parent, table.parent, found->name);
       !status)
     return tl::unexpected<Error>(std::move(status).error());
-  if (table.layers != shape.layers || table.scores.n_expert() != shape.n_expert ||
-      table.n_expert_used != shape.n_expert_used)
-    return fail(
-        Code::kMismatch,
-        fmt::format("{}: scores {} layers of {} experts ({} used), the profiles have {} of "
-                    "{} ({} used)",
-                    found->name, table.layers.size(), table.scores.n_expert(), table.n_expert_used,
-                    shape.n_layer(), shape.n_expert, shape.n_expert_used));
+  if (auto status = check_same_grid(sources.reference()->shape, table.shape, "the score table");
+      !status)
+    return tl::unexpected<Error>(std::move(status).error().context(found->name));
   return &table;
 }
 
