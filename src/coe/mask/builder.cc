@@ -171,7 +171,7 @@ void MaskBuilder::exchange(std::size_t row, const MaskSwap& swap) {
   safe_.at(row, in) = 1;
 }
 
-// What is in the mask already becomes safe first, so that no wanted unit gives way to another.
+// Units that the mask has become safe first, so that no wanted unit gives way to another.
 void MaskBuilder::bring_in(std::size_t row, const std::vector<std::uint32_t>& wanted,
                            std::uint32_t cap, const Units* other, PassLog& log) {
   log.n_listed += wanted.size();

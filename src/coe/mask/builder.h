@@ -2,7 +2,7 @@
 // Knows nothing of profiles on disk, of recipes, or of the passes themselves (recipe/passes/).
 // Source: docs/method.md, section 4.
 //
-// What holds in every pass:
+// These rules hold in every pass:
 //  - K experts a layer, K/n_group in each group: an expert is only ever exchanged for one of its
 //    group. Where n_chunk_expert > 1 chunks stand for experts ("units"): they are exchanged whole,
 //    score by their sum, have the average rank (and so the tier) of their best-ranked expert, and

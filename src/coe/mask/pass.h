@@ -60,7 +60,7 @@ struct MaskSwap {
   bool operator==(const MaskSwap&) const = default;
 };
 
-// What a pass did, in ascending order of layers, within a layer in the order it was done.
+// A pass did this, told in ascending order of layers, within a layer in the order it was done.
 struct PassLog {
   std::vector<MaskSwap> swaps;
   std::vector<MaskSwap> dropped;      // by the second router temperature

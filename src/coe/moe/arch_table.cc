@@ -187,7 +187,7 @@ struct KindRow {
   std::size_t n_dims;
 };
 
-// Of the tensors in kExpertStems.
+// The tensors in kExpertStems come in these kinds.
 constexpr std::array kKinds = {KindRow{"weight", 3}, KindRow{"bias", 2}, KindRow{"scale", 1},
                                KindRow{"input_scale", 1}};
 

@@ -63,7 +63,7 @@ struct BlockName {
 };
 std::optional<BlockName> split_block_name(std::string_view name);
 
-// What a tensor of a block is to surgery, judged by the part of its name after "blk.N.".
+// A tensor of a block is this to surgery, judged by the part of its name after "blk.N.".
 enum class TensorRole {
   kOther,       // nothing to do with routed experts
   kPerExpert,   // last dimension counts experts
@@ -86,7 +86,7 @@ TensorFacts tensor_facts(std::string_view suffix);
 // is safe.
 std::optional<std::string_view> why_unsafe(std::string_view architecture, std::uint32_t n_expert);
 
-// Whether CUDA's fused top-k kernel takes routers of so many experts: a power of two up to 512, or
+// CUDA's fused top-k kernel takes routers of some counts of experts: powers of two up to 512, and
 // 288 or 576. Others run unfused. Source: ggml v0.5.0, ggml-cuda/topk-moe.cu.
 bool has_fused_top_k(std::uint32_t n_expert);
 

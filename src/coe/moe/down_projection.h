@@ -1,4 +1,4 @@
-// Which tensor of a layer brings an expert's hidden values back to the width of the embedding.
+// Finds the tensor of a layer that brings experts' hidden values back to the embedding's width.
 #pragma once
 
 #include "coe/gguf/reader.h"

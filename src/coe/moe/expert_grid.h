@@ -37,7 +37,7 @@ struct ExpertGrid {
   bool operator==(const ExpertGrid&) const = default;
 };
 
-// Of the layers that ordinary decoding routes in.
+// Its layers are those that ordinary decoding routes in.
 ExpertGrid grid_of(const MoeModel& model);
 
 // "30 layers of 128 experts, 8 used, in 4 groups".

@@ -176,7 +176,7 @@ Result<ExpertTensor> expert_tensor(const gguf::GgufFile& file, std::size_t index
   return ExpertTensor{index, tensor.n_bytes / n_slab};
 }
 
-// What collect_layers has found of a block.
+// collect_layers has found this of a block.
 struct Draft {
   MoeLayer layer;
   bool router = false;

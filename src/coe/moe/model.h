@@ -16,7 +16,7 @@
 
 namespace coe {
 
-// How router logits become weights. Values are those of `<arch>.expert_gating_func`.
+// Router logits become weights by one of these. Values are those of `<arch>.expert_gating_func`.
 enum class Gating : std::uint32_t {
   kSoftmax = 1,
   kSigmoid = 2,
@@ -41,7 +41,7 @@ struct MoeLayer {
   std::uint64_t expert_bytes = 0;  // one expert over `experts` and its part of `chunks`
 };
 
-// Who a profile, mask or specialist belongs to. Two files with equal digests have the same tensors
+// A profile, mask or specialist belongs to a model. Files with equal digests have the same tensors
 // (see digest()).
 struct ModelId {
   std::string name;          // general.name, or the file's stem

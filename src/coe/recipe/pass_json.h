@@ -1,5 +1,5 @@
-// What the JSON forms of passes share (docs/formats/keep-mask.md). Readers throw what the library
-// throws for a value that is missing or of the wrong type; recipe_of() catches it.
+// JSON forms of passes share these parts (docs/formats/keep-mask.md). Readers throw as the library
+// does for a value that is missing or of the wrong type; recipe_of() catches it.
 #pragma once
 
 #include "coe/base/result.h"

@@ -1,4 +1,4 @@
-// What a pass gives back: its log, and its words for people.
+// A pass gives these back: its log, and its words for people.
 #pragma once
 
 #include "coe/mask/pass.h"
@@ -13,7 +13,7 @@ struct PassResult {
   PassLog log;
 };
 
-// What is said of a swap.
+// This is said of a swap.
 struct PassWords {
   std::string list;    // whose order the incoming expert's place is in; empty: its profile's label
   std::string reason;  // why it came in

@@ -48,7 +48,7 @@ class ProfileSet {
 Result<std::vector<std::string>> select_domains(const NamedProfile& profile,
                                                 std::span<const std::string> patterns);
 
-// What people call the text of a profile: its sub-domains, at most three of them.
+// People call the text of a profile so: by its sub-domains, at most three of them.
 std::string profile_label(const RoutingStats& stats);
 
 }  // namespace coe

@@ -23,7 +23,7 @@ namespace {
 constexpr const char* kRemakeHint =
     "make the mask again from its profiles, with the options of old";
 
-// What the kind of pass is known by, and how it is read.
+// A kind of pass says whether it repeats and how it is read.
 struct Kind {
   bool repeats = false;
   Result<Pass> (*read)(const PassJson& json) = nullptr;

@@ -40,7 +40,7 @@ struct MaskRecipe {
   std::vector<Pass> passes;
 };
 
-// What one pass did; the mask's `passes` say the same as JSON.
+// This is what one pass did; the mask's `passes` say the same as JSON.
 struct PassReport {
   Pass pass;
   std::vector<std::string> profiles;  // profile_label of each; MaskSwap::profile counts them
@@ -70,7 +70,7 @@ Result<BuiltMask> build_mask(const ProfileSet& profiles, const MaskRecipe& recip
 // With `stats` as the only profile; a recipe that names no profile for pass 1 means it.
 Result<BuiltMask> build_mask(const RoutingStats& stats, const MaskRecipe& recipe);
 
-// What pass 1 goes by: the name of the score, or of the table's. `recipe.table` must be known.
+// Pass 1 goes by this score: the recipe's, or its table's. `recipe.table` must be known.
 std::string pass_1_score(const ProfileSet& profiles, const MaskRecipe& recipe);
 
 // The recipe that a mask carries. Errors: kInvalidArgument when it carries none that is complete

@@ -1,4 +1,4 @@
-// What passes look at: tables made of the profiles that a recipe names by digest.
+// Passes look at tables, which are made of the profiles that a recipe names by digest.
 #pragma once
 
 #include "coe/base/result.h"

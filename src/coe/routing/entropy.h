@@ -1,4 +1,4 @@
-// How evenly a layer's routing spreads over its experts.
+// Entropy says how evenly a layer's routing spreads over its experts.
 #pragma once
 
 #include <span>

@@ -11,7 +11,7 @@
 
 namespace coe::profile_file {
 
-// What a profile needs that has nothing of the later version, and the newest.
+// The version of a profile that has nothing of a later one, and the newest version.
 inline constexpr std::uint32_t kFirstVersion = 1;
 inline constexpr std::uint32_t kVersion = 2;
 

@@ -1,4 +1,4 @@
-// How often each expert was chosen and at what rank: what tiers and whitelists of masks look at.
+// Tiers and whitelists of masks look at how often each expert was chosen and at what rank.
 // Source: docs/method.md, sections 3 and 4.
 #pragma once
 
@@ -11,7 +11,7 @@
 
 namespace coe {
 
-// How often experts were chosen, summed over the named sub-domains (unknown names count nothing).
+// Counts of choices, summed over the named sub-domains; unknown names count nothing.
 // Shapes: [n_layer, n_expert].
 struct ChoiceCounts {
   ExpertTable<std::int64_t> n_chosen;  // sum_k histograms

@@ -380,7 +380,7 @@ Result<Table> by_max(Score score, const std::vector<Chosen>& chosen, const Exper
   return largest;
 }
 
-// Of each table, the share that the top-K mask by `score` keeps, on the mean over layers.
+// Gives the share of each table that the top-K mask by `score` keeps, on the mean over layers.
 std::vector<double> coverages(const Table& score, const std::vector<Table>& tables,
                               const KeepRule& rule) {
   std::vector<double> out(tables.size(), 0.0);

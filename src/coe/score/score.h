@@ -54,7 +54,7 @@ Result<Score> score_from_name(std::string_view name);
 // The table of kRandom: uniform in [0,1), drawn layer by layer in expert order.
 ExpertTable<double> random_scores(std::size_t n_layer, std::size_t n_expert, std::uint64_t seed);
 
-// How sub-domains become one table. kRandom looks at none of them.
+// A blend makes one table of sub-domains. kRandom looks at none of them.
 enum class Blend {
   // Accumulators and N summed over sub-domains, then the formula: every token counts the same.
   kToken,

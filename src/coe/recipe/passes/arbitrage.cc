@@ -24,7 +24,7 @@ namespace {
 
 using Units = MaskBuilder::Units;
 
-// Whether the swap's incoming unit, by its place in `other`, beats the outgoing one.
+// Says whether the swap's incoming unit, by its place in `other`, beats the outgoing one.
 bool outranks(const MaskBuilder& mask, std::size_t row, const MaskSwap& swap, const Units& other) {
   const std::uint32_t in = mask.unit_of(swap.in);
   const std::uint32_t ordinal = other.ordinal.at(row, in);

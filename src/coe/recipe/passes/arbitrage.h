@@ -37,7 +37,7 @@ struct ArbitrageRule {
 Result<PassLog> arbitrate(MaskBuilder& mask, const PassProfile& other, const ArbitrageRule& rule,
                           const PassProfile* other_temperature = nullptr);
 
-// What both passes are, under `name` in JSON.
+// Both passes are this, under a name of their own in JSON.
 struct ArbitragePass {
   ArbitrageRule rule;
   std::string profile;

@@ -29,7 +29,7 @@ struct ClosureRule {
 Result<PassLog> bring_in_closure(MaskBuilder& mask, const PassProfile& one, const PassProfile& two,
                                  const ClosureRule& rule);
 
-// Of both profiles the sub-domains `*/closing`.
+// The pass looks at the sub-domains `*/closing` of both profiles.
 struct ClosurePass {
   static constexpr std::string_view kName = "closure";
   static constexpr bool kRepeats = false;

@@ -28,7 +28,7 @@ namespace {
 
 using Units = MaskBuilder::Units;
 
-// Of one row.
+// One row has these.
 struct Whitelisted {
   // By unit, why it is listed: average rank, -times first, profile; the least of those that hold.
   std::vector<std::optional<std::tuple<double, std::int64_t, std::uint32_t>>> reason;
