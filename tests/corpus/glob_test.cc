@@ -24,6 +24,10 @@ using testing::expect_ok;
 using testing::TempDir;
 using testing::value_of;
 
+bool glob_match(std::string_view pattern, std::string_view path) {
+  return Glob(pattern).matches(path);
+}
+
 TEST(Glob, StarStaysWithinOneName) {
   EXPECT_TRUE(glob_match("*.js", "a.js"));
   EXPECT_TRUE(glob_match("*.js", ".js"));
@@ -44,6 +48,11 @@ TEST(Glob, DoubleStarSpansFolders) {
   EXPECT_TRUE(glob_match("a/**/b/**/c", "a/x/b/b/y/c"));
   EXPECT_FALSE(glob_match("src/**/a.js", "lib/a.js"));
   EXPECT_FALSE(glob_match("**/src/*.js", "src/x/a.js"));
+  EXPECT_TRUE(glob_match("src/**", "src"));
+  EXPECT_FALSE(glob_match("src/**", "srcx/a"));
+  EXPECT_TRUE(glob_match("**/**/a", "a"));
+  EXPECT_TRUE(glob_match("a/**/**", "a/x/y"));
+  EXPECT_FALSE(glob_match("**/a", "xa"));
 }
 
 TEST(Glob, QuestionMarkIsOneCharacterOfAnyLength) {
@@ -59,6 +68,9 @@ TEST(Glob, QuestionMarkIsOneCharacterOfAnyLength) {
 TEST(Glob, OtherCharactersAreThemselves) {
   EXPECT_TRUE(glob_match("[slug]/{a}.js", "[slug]/{a}.js"));
   EXPECT_FALSE(glob_match("[ab].js", "a.js"));
+  EXPECT_TRUE(glob_match("a.(b)+^$|\\d", "a.(b)+^$|\\d"));
+  EXPECT_FALSE(glob_match("a.js", "axjs"));
+  EXPECT_TRUE(glob_match("*.js", "\xff\xfe\n.js"));  // names of files are bytes
 }
 
 TEST(Glob, IsNotExponential) {
@@ -76,6 +88,9 @@ TEST(Glob, RefusesPatternsThatMixDoubleStar) {
   EXPECT_EQ(glob_problem(""), "it is empty");
   EXPECT_NE(glob_problem("src/**.js"), "");
   EXPECT_NE(glob_problem("a**/b"), "");
+  EXPECT_EQ(glob_problem(std::string(4096, '?')), "");
+  EXPECT_TRUE(glob_match(std::string(4096, '?'), std::string(4096, 'a')));
+  EXPECT_EQ(glob_problem(std::string(4097, 'a')), "it is longer than 4096 bytes");
 }
 
 // The meaning, written as the textbook recursion.

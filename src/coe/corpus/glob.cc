@@ -2,13 +2,15 @@
 
 #include "coe/base/file.h"
 #include "coe/base/result.h"
-#include "coe/base/utf8.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cstddef>
 #include <filesystem>
+#include <memory>
+#include <re2/re2.h>
+#include <re2/stringpiece.h>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,7 +21,8 @@
 namespace coe {
 namespace {
 
-constexpr std::size_t kNone = static_cast<std::size_t>(-1);
+// Longer patterns could be more than RE2 takes; paths of Linux end there too.
+constexpr std::size_t kMostBytes = 4096;
 
 std::vector<std::string_view> names_of(std::string_view path) {
   std::vector<std::string_view> out;
@@ -31,72 +34,59 @@ std::vector<std::string_view> names_of(std::string_view path) {
   }
 }
 
-// Both matchers below are greedy with one way back: to the last wildcard, which then takes one
-// more. Taking more for an earlier wildcard could never help, as the last one can do the same.
-
-bool name_matches(std::string_view pattern, std::string_view name) {
-  std::size_t p = 0;
-  std::size_t n = 0;
-  std::size_t star = kNone;
-  std::size_t star_n = 0;
-  while (n < name.size()) {
-    if (p < pattern.size() && pattern[p] == '*') {
-      star = p++;
-      star_n = n;
-    } else if (p < pattern.size() && pattern[p] == '?') {
-      ++p;
-      ++n;
-      while (n < name.size() && !is_char_start(name[n])) ++n;
-    } else if (p < pattern.size() && pattern[p] == name[n]) {
-      ++p;
-      ++n;
-    } else if (star != kNone) {
-      p = star + 1;
-      n = ++star_n;
-    } else {
-      return false;
-    }
+// The pattern of a name as RE2 writes it, over bytes.
+std::string name_regex(std::string_view name) {
+  std::string out;
+  for (const char c : name) {
+    if (c == '*')
+      out += "[^/]*";
+    else if (c == '?')
+      out += "[^/][\\x80-\\xbf]*";  // a character of UTF-8, whatever its length
+    else
+      out += re2::RE2::QuoteMeta(re2::StringPiece(&c, 1));
   }
-  while (p < pattern.size() && pattern[p] == '*') ++p;
-  return p == pattern.size();
+  return out;
+}
+
+std::string path_regex(std::string_view pattern) {
+  auto names = names_of(pattern);
+  // Any number of folders, and again any number, are any number.
+  names.erase(std::unique(names.begin(), names.end(),
+                          [](auto a, auto b) { return a == "**" && b == "**"; }),
+              names.end());
+  std::string out;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const bool is_last = i + 1 == names.size();
+    if (names[i] == "**") {
+      out += !is_last ? "(?:.*/)?" : i == 0 ? ".*" : "(?:/.*)?";
+      continue;
+    }
+    out += name_regex(names[i]);
+    const bool slash_follows = !is_last && !(i + 2 == names.size() && names[i + 1] == "**");
+    if (slash_follows) out += '/';
+  }
+  return out;
 }
 
 bool has_wildcard(std::string_view text) { return text.find_first_of("*?") != std::string::npos; }
 
-bool matches_any(std::span<const std::string> patterns, std::string_view path) {
-  return std::any_of(patterns.begin(), patterns.end(),
-                     [&](const std::string& pattern) { return glob_match(pattern, path); });
-}
-
 }  // namespace
 
-bool glob_match(std::string_view pattern, std::string_view path) {
-  const auto wanted = names_of(pattern);
-  const auto given = names_of(path);
-  std::size_t p = 0;
-  std::size_t n = 0;
-  std::size_t star = kNone;
-  std::size_t star_n = 0;
-  while (n < given.size()) {
-    if (p < wanted.size() && wanted[p] == "**") {
-      star = p++;
-      star_n = n;
-    } else if (p < wanted.size() && name_matches(wanted[p], given[n])) {
-      ++p;
-      ++n;
-    } else if (star != kNone) {
-      p = star + 1;
-      n = ++star_n;
-    } else {
-      return false;
-    }
-  }
-  while (p < wanted.size() && wanted[p] == "**") ++p;
-  return p == wanted.size();
+Glob::Glob(std::string_view pattern) {
+  re2::RE2::Options options;
+  options.set_encoding(re2::RE2::Options::EncodingLatin1);  // names of files need not be UTF-8
+  options.set_dot_nl(true);
+  options.set_log_errors(false);
+  regex_ = std::make_shared<const re2::RE2>(path_regex(pattern), options);
+}
+
+bool Glob::matches(std::string_view path) const {
+  return re2::RE2::FullMatch(re2::StringPiece(path.data(), path.size()), *regex_);
 }
 
 std::string glob_problem(std::string_view pattern) {
   if (pattern.empty()) return "it is empty";
+  if (pattern.size() > kMostBytes) return fmt::format("it is longer than {} bytes", kMostBytes);
   for (const auto name : names_of(pattern)) {
     if (name != "**" && name.find("**") != std::string_view::npos)
       return fmt::format("`**` must stand alone between slashes, but `{}` mixes it", name);
@@ -110,6 +100,11 @@ Result<std::vector<std::string>> list_files(const Path& root, std::span<const st
   if (!std::filesystem::is_directory(root, ec))
     return fail(Code::kNotFound, fmt::format("{}: no such folder", root.string()),
                 "check the path; relative ones start from the root folder of the build");
+  const std::vector<Glob> wanted(include.begin(), include.end());
+  const std::vector<Glob> unwanted(exclude.begin(), exclude.end());
+  const auto matches_any = [](const std::vector<Glob>& globs, std::string_view path) {
+    return std::ranges::any_of(globs, [&](const Glob& glob) { return glob.matches(path); });
+  };
   std::vector<std::string> out;
   std::filesystem::recursive_directory_iterator walk(root, ec);
   const std::filesystem::recursive_directory_iterator end;
@@ -118,7 +113,7 @@ Result<std::vector<std::string>> list_files(const Path& root, std::span<const st
     if (ec) break;
     if (std::filesystem::is_regular_file(status)) {
       std::string relative = walk->path().lexically_relative(root).generic_string();
-      if (matches_any(include, relative) && !matches_any(exclude, relative))
+      if (matches_any(wanted, relative) && !matches_any(unwanted, relative))
         out.push_back(std::move(relative));
     }
     walk.increment(ec);

@@ -4,17 +4,30 @@
 #include "coe/base/file.h"
 #include "coe/base/result.h"
 
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+namespace re2 {
+class RE2;
+}
+
 namespace coe {
 
-// Matches a whole '/'-separated path. `*` stands for any characters within one name, `?` for one
-// character, `**` (a whole name) for any number of folders, none too; all else for itself.
-// Complexity: the product of the two lengths.
-bool glob_match(std::string_view pattern, std::string_view path);
+// A pattern of whole '/'-separated paths. `*` stands for any characters within one name, `?` for
+// one character, `**` (a whole name) for any number of folders, none too; all else for itself.
+// Complexity of matching: linear in the path.
+class Glob {
+ public:
+  // A pattern that glob_problem() has nothing against.
+  explicit Glob(std::string_view pattern);
+  bool matches(std::string_view path) const;
+
+ private:
+  std::shared_ptr<const re2::RE2> regex_;
+};
 
 // "" when `pattern` can be used, else what is wrong with it ("`**` must stand alone …").
 std::string glob_problem(std::string_view pattern);
