@@ -1,6 +1,7 @@
 // Journals that runs go on from, as a kill, a full disk or a hand may have left them: the answers
 // of models, and what trying web pages came to. What is read is what a run could have written.
 #include "coe/ask/journal.h"
+#include "coe/base/lines.h"
 #include "coe/base/result.h"
 #include "coe/webgen/outcome.h"
 
@@ -23,10 +24,9 @@ void check_answers(std::span<const std::byte> bytes) {
 }
 
 void check_outcomes(std::string_view text) {
-  while (!text.empty()) {
-    const auto line = text.substr(0, text.find('\n'));
-    text.remove_prefix(line.size() + (line.size() < text.size() ? 1 : 0));
-    const auto found = coe::parse_outcome_line(line);
+  coe::LineReader lines(text);
+  while (const auto line = lines.next()) {
+    const auto found = coe::parse_outcome_line(line->text);
     if (!found) continue;
     const auto again = coe::parse_outcome_line(coe::outcome_line(found->first, found->second));
     require(again && again->first == found->first);

@@ -1,4 +1,5 @@
 // All passes of a mask on the bundled model's real profiles, held to the independent reference.
+#include "coe/base/json.h"
 
 #include "support/cli_test.h"
 #include "support/reasoning_chats.h"
@@ -33,9 +34,7 @@ class CliPasses : public coe::testing::CliTest {
       std::ifstream file(kSource + std::string(path));
       const std::string text{std::istreambuf_iterator<char>(file), {}};
       for (std::size_t at = 0; at < text.size() && at < 9000; at += 900)
-        out << Json{{"domain", "code"}, {"text", text.substr(at, 900)}}.dump(
-                   -1, ' ', false, Json::error_handler_t::replace)
-            << "\n";
+        out << json_line(Json{{"domain", "code"}, {"text", text.substr(at, 900)}});
     }
   }
   Json read_json(const std::string& name) {

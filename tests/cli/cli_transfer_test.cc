@@ -1,5 +1,6 @@
 // coe bench transfer from outside, on the bundled model and few short records.
 #include "coe/base/file.h"
+#include "coe/base/json.h"
 
 #include "support/cli_test.h"
 
@@ -39,9 +40,7 @@ class CliTransfer : public coe::testing::CliTest {
     const std::string text{std::istreambuf_iterator<char>(file), {}};
     std::ofstream out(dir_ / name);
     for (std::size_t i = skip; i < skip + 6 && i * 300 < text.size(); ++i)
-      out << Json{{"domain", domain}, {"text", text.substr(i * 300, 300)}}.dump(
-                 -1, ' ', false, Json::error_handler_t::replace)
-          << "\n";
+      out << json_line(Json{{"domain", domain}, {"text", text.substr(i * 300, 300)}});
   }
   CommandResult transfer(const std::string& options) const {
     return run("coe bench transfer -t 1 -m " + std::string(kModel) + " " + options);

@@ -1,5 +1,7 @@
 #include "coe/choice/letter.h"
 
+#include "coe/base/lines.h"
+
 #include <algorithm>
 #include <array>
 #include <string>
@@ -128,12 +130,9 @@ char last_bold(std::string_view text, std::size_t n_option) {
 
 char last_lone_line(std::string_view text, std::size_t n_option) {
   char found = 0;
-  while (!text.empty()) {
-    const auto end = std::min(text.find('\n'), text.size());
-    const char letter = sole_letter(text.substr(0, end), n_option);
-    if (letter != 0) found = letter;
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
+  LineReader lines(text);
+  while (const auto line = lines.next())
+    if (const char letter = sole_letter(line->text, n_option); letter != 0) found = letter;
   return found;
 }
 

@@ -1,3 +1,4 @@
+#include "coe/base/lines.h"
 #include "coe/base/rng.h"
 #include "coe/choice/letter.h"
 #include "coe/choice/questions.h"
@@ -123,12 +124,11 @@ std::optional<std::string_view> lettered(std::string_view line, char letter) {
 
 std::optional<MultipleChoice> as_it_stands(std::string_view problem, std::string_view solution) {
   std::vector<std::pair<std::size_t, std::string_view>> lines;  // with where they begin
-  for (std::size_t begin = 0; begin < problem.size();) {
-    const auto end = std::min(problem.find('\n', begin), problem.size());
-    if (const auto line = trimmed(problem.substr(begin, end - begin)); !line.empty())
-      lines.emplace_back(begin, line);
-    begin = end + 1;
-  }
+  LineReader reader(problem);
+  while (const auto line = reader.next())
+    if (!line->blank())
+      lines.emplace_back(static_cast<std::size_t>(line->text.data() - problem.data()),
+                         trimmed(line->text));
   // The last run of lines that begins with A and goes on by the alphabet to the end.
   for (std::size_t first = lines.size(); first-- > 0;) {
     if (!lettered(lines[first].second, 'A')) continue;

@@ -1,6 +1,7 @@
 #include "coe/webgen/extract.h"
 
 #include "coe/answer/thinking.h"
+#include "coe/base/lines.h"
 #include "coe/base/text.h"
 
 #include <algorithm>
@@ -124,12 +125,9 @@ Result<std::string> without_fences(std::string_view text, WebFormat format) {
 std::vector<CodeBlock> code_blocks(std::string_view text) {
   std::vector<CodeBlock> blocks;
   std::optional<Fence> open;
-  while (!text.empty()) {
-    const auto end = text.find('\n');
-    auto line = text.substr(0, end);
-    text.remove_prefix(end == kNone ? text.size() : end + 1);
-    if (line.ends_with('\r')) line.remove_suffix(1);
-    const auto fence = fence_of(line);
+  LineReader lines(text);
+  while (const auto line = lines.next()) {
+    const auto fence = fence_of(line->text);
     if (!open) {
       if (!fence) continue;
       open = fence;
@@ -139,7 +137,7 @@ std::vector<CodeBlock> code_blocks(std::string_view text) {
       blocks.back().closed = true;
       open.reset();
     } else {
-      blocks.back().code += std::string(line) + '\n';
+      blocks.back().code += std::string(line->text) + '\n';
     }
   }
   return blocks;
