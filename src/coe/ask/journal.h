@@ -33,7 +33,7 @@ struct JournalEntry {
   std::string reason;  // of a failure
 };
 
-// What must be the same for a journal to be gone on with.
+// A journal is gone on with only if all of this is the same.
 struct JournalHeader {
   std::string questions;  // digest
   std::uint64_t n_question = 0;
@@ -45,7 +45,7 @@ struct JournalContents {
   JournalHeader header;
   std::map<std::uint64_t, JournalEntry> entries;  // by question; of several for one the last
 };
-// Of a journal that nobody need have open. Errors: kNotFound; kCorrupt, with the line; kIo.
+// Reads a journal that nobody need have open. Errors: kNotFound; kCorrupt, with the line; kIo.
 Result<JournalContents> read_journal(const Path& path);
 // Errors: kMismatch, saying what differs, with `hint`.
 Status check_header(const JournalHeader& found, const JournalHeader& wanted, const Path& path,

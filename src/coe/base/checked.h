@@ -1,4 +1,5 @@
-// Size arithmetic on values that come from files: overflow is an empty optional, never a wrap.
+// Size arithmetic on values that come from files happens here: overflow is an empty optional, never
+// a wrap.
 #pragma once
 
 #include <cstdint>

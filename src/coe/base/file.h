@@ -1,5 +1,5 @@
-// All file access of coe: read-only mappings, whole small files, and outputs that appear under
-// their final name only when complete (temporary in the same folder → fsync → rename).
+// All file access of coe goes through here: read-only mappings, whole small files, and outputs that
+// appear under their final name only when complete (temporary in the same folder → fsync → rename).
 #pragma once
 
 #include "coe/base/result.h"
@@ -15,8 +15,8 @@ namespace coe {
 
 using Path = std::filesystem::path;
 
-// A read-only view of a whole file. Move-only; spans from it die with it.
-// Errors: kNotFound, kIo; kUnsupported for folders and devices.
+// A mapped file is a read-only view of a whole file. It can only be moved, and spans from it die
+// with it. Errors: kNotFound, kIo; kUnsupported for folders and devices.
 class MappedFile {
  public:
   static Result<MappedFile> open(const Path& path);
@@ -84,20 +84,21 @@ Status write_file(const Path& path, std::string_view text, Overwrite overwrite);
 // kExists when `path` exists and may not be replaced: lets long work refuse before it starts.
 Status check_output(const Path& path, Overwrite overwrite);
 
-// The folder and those above it, as far as they are missing. Errors: kIo.
+// Makes the folder and those above it, as far as they are missing. Errors: kIo.
 Status make_folder(const Path& path);
 
-// Free bytes for an ordinary user in the file system that holds `path`'s folder. Errors: kIo.
+// Returns the free bytes for an ordinary user in the file system that holds `path`'s folder.
+// Errors: kIo.
 Result<std::uint64_t> free_space(const Path& path);
 
 // Refuses (kIo) an output of `needed` bytes that its file system has no room for.
 Status check_space(const Path& output, std::uint64_t needed);
 
-// All of `bytes`, to a descriptor of `path`. Errors: kIo.
+// Writes all of `bytes` to a descriptor of `path`. Errors: kIo.
 Status write_all(int fd, std::span<const std::byte> bytes, const Path& path);
 
-// An Error for the current errno: "<path>: cannot <doing>: <reason>", with a remedy where there is
-// one.
+// Makes an Error of the current errno: "<path>: cannot <doing>: <reason>", with a remedy where
+// there is one.
 Error io_error(const Path& path, std::string_view doing);
 
 }  // namespace coe

@@ -21,7 +21,7 @@ class Hasher {
   void add(std::span<const std::byte> bytes);
   void add(std::string_view text);
   void add(std::uint64_t value);  // as 8 little-endian bytes
-  // With its length first, so that no two sequences of texts give the same bytes.
+  // Adds its length first, so that no two sequences of texts give the same bytes.
   void add_sized(std::string_view text);
   // "xxh3:" and 32 hexadecimal digits.
   std::string digest() const;
@@ -31,7 +31,7 @@ class Hasher {
   std::unique_ptr<State> state_;
 };
 
-// Of these bytes alone.
+// Digests these bytes alone.
 std::string digest_of(std::string_view bytes);
 
 }  // namespace coe

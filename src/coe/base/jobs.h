@@ -1,4 +1,5 @@
-// Independent pieces of work on all cores, with progress and cancellation from the calling thread.
+// Independent pieces of work run on all cores, with progress and cancellation from the calling
+// thread.
 #pragma once
 
 #include "coe/base/observer.h"

@@ -1,4 +1,4 @@
-// What a measurement must say about the machine it was made on. Names no host, user or folder.
+// A measurement must say this about the machine it was made on. It names no host, user or folder.
 #pragma once
 
 #include "coe/base/file.h"
@@ -19,7 +19,8 @@ struct MachineFacts {
 };
 MachineFacts machine_facts();
 
-// Of a process, in memory now, without pages of files such as its code: RssAnon. 0 when it is gone.
+// Returns what a process has in memory now, without pages of files such as its code: RssAnon. It is
+// 0 when the process is gone.
 std::uint64_t anonymous_bytes(pid_t process);
 
 // "ext4", "tmpfs", …; "unknown" where the system does not say.

@@ -1,5 +1,5 @@
-// What long work tells its caller, and how the caller stops it. Library code never prints; cli/
-// turns these calls into a bar, plain lines or JSON.
+// Long work tells its caller how far it is, and the caller stops it, through an Observer. Library
+// code never prints; cli/ turns these calls into a bar, plain lines or JSON.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// Strings from files, made fit for a one-line message: they may be long, binary or hostile.
+// Strings from files are made fit for a one-line message here: they may be long, binary or hostile.
 #pragma once
 
 #include <cstddef>

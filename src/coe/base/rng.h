@@ -53,7 +53,7 @@ class Rng {
   std::uint64_t state_;
 };
 
-// A seed for the index-th of many things that are drawn with one seed, each in its own way.
+// Returns a seed for the index-th of many things that are drawn with one seed, each in its own way.
 inline std::uint64_t derived_seed(std::uint64_t seed, std::uint64_t index) {
   return Rng(Rng(seed).next() + index).next();
 }

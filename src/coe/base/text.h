@@ -1,4 +1,4 @@
-// Small text helpers shared by every module that speaks to people.
+// Every module that speaks to people shares these small helpers.
 #pragma once
 
 #include <cstdint>

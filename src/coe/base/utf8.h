@@ -7,12 +7,12 @@
 
 namespace coe {
 
-// Bytes of the sequence that `text` begins with; 0 when it is not valid, or `text` is empty.
-// Source: The Unicode Standard 15, table 3-7.
+// Returns the bytes of the sequence that `text` begins with, 0 when it is not valid or `text` is
+// empty. Source: The Unicode Standard 15, table 3-7.
 std::size_t utf8_length(std::string_view text);
 
-// Offset of the first byte that breaks UTF-8 (overlong forms, surrogates and values above U+10FFFF
-// do), or npos.
+// Returns the offset of the first byte that breaks UTF-8 (overlong forms, surrogates and values
+// above U+10FFFF do), or npos.
 std::size_t find_invalid_utf8(std::string_view text);
 
 // Code points of valid UTF-8.

@@ -1,4 +1,4 @@
-// How text is cut for measuring: shared by the verbs that do.
+// Verbs that measure text cut it in the same way, by these options.
 #pragma once
 
 #include "coe/cli/session.h"

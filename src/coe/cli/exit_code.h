@@ -1,5 +1,5 @@
-// What the process returns. Scripts rely on these: 0 done, 1 ran and a check or a write failed, 2
-// usage, 3 bad input file, 4 engine, server or browser missing or failed, 70 our bug, 130
+// The process returns one of these. Scripts rely on them: 0 done, 1 ran and a check or a write
+// failed, 2 usage, 3 bad input file, 4 engine, server or browser missing or failed, 70 our bug, 130
 // interrupted.
 #pragma once
 

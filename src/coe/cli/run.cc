@@ -54,7 +54,7 @@ void report_error(const Session& session, const Error& error) {
   (void)print(json_text(doc, 2) + "\n");
 }
 
-// What was wrong with the arguments, and the verb or flag that was probably meant.
+// Says what was wrong with the arguments, and the verb or flag that was probably meant.
 void report_usage(const CLI::App& app, const CLI::ParseError& problem,
                   const std::vector<std::string>& words) {
   const CLI::App* level = &app;

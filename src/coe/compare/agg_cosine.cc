@@ -47,7 +47,7 @@ struct LayerPlan {
   std::vector<Source> sources;  // ascending
 
   std::uint64_t block_bytes() const { return gguf::traits(tensor->type).block_bytes; }
-  // Where span `i` of each expert begins, in whole blocks.
+  // Returns where span `i` of each expert begins, in whole blocks.
   std::uint64_t span_begin(std::size_t i) const {
     return slab_bytes / block_bytes() * i / kSpans * block_bytes();
   }

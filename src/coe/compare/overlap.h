@@ -1,5 +1,5 @@
-// How alike masks are as sets: Jaccard and F1, the backbone that all share, and what of the rest
-// two have in common. Reads masks only. Source: docs/method.md, section 6.
+// This says how alike masks are as sets: Jaccard and F1, the backbone that all share, and what of
+// the rest two have in common. Reads masks only. Source: docs/method.md, section 6.
 #pragma once
 
 #include "coe/base/result.h"

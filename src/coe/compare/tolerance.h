@@ -1,6 +1,6 @@
-// What a profile says about masks and about K: how much of a score each mask covers, how much of it
-// the best K experts of a layer would, and how evenly the layer routes. Source: docs/method.md,
-// section 6.
+// A profile says something about masks and about K: how much of a score each mask covers, how much
+// of it the best K experts of a layer would, and how evenly the layer routes. Source:
+// docs/method.md, section 6.
 #pragma once
 
 #include "coe/base/result.h"

@@ -18,8 +18,8 @@ struct ChatMessage {
   std::string content;
 };
 
-// Where turns and thinking begin and end in a rendered chat. Each string is spelled as TokenText
-// spells the tokens that the engine makes of it.
+// Markup says where turns and thinking begin and end in a rendered chat. Each string is spelled as
+// TokenText spells the tokens that the engine makes of it.
 struct ChatMarkup {
   std::vector<std::string> model_turns;    // what opens a turn of the model: "<|turn>model\n"
   std::vector<std::string> other_turns;    // what opens a turn of anybody else; may be empty
@@ -32,10 +32,10 @@ struct TokenText {
   bool ends_turn = false;  // the model ends its turn with it
 };
 
-// How the next token is chosen: logits of tokens that occur among the last repeat_last_n, the
-// prompt's too, are made smaller by repeat_penalty (divided by it if positive, else multiplied);
-// then the top_k likeliest, of these the likeliest that make up top_p, of these one at random by
-// softmax(logits / temperature).
+// The next token is chosen in this way: logits of tokens that occur among the last repeat_last_n,
+// the prompt's too, are made smaller by repeat_penalty (divided by it if positive, else
+// multiplied); then the top_k likeliest, of these the likeliest that make up top_p, of these one at
+// random by softmax(logits / temperature).
 struct Sampling {
   float temperature = 0.6F;  // 0: the likeliest token, whatever top_k, top_p and seed say
   std::int32_t top_k = 64;   // 0: all

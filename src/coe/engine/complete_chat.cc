@@ -26,7 +26,7 @@ std::string_view common_suffix(std::string_view a, std::string_view b) {
   return a.substr(a.size() - static_cast<std::size_t>(end - a.rbegin()));
 }
 
-// What follows the last marker in `text`; all of it when none is there.
+// Returns what follows the last marker in `text`, all of it when none is there.
 std::string_view after_last(std::string_view text, std::span<const std::string> markers) {
   std::size_t at = 0;
   for (const auto& marker : markers) {

@@ -35,9 +35,9 @@ struct EngineInfo {
   std::vector<LayerId> moe_layers;  // blocks with a router, as the graph has them
 };
 
-// What one MoE layer did for a run of consecutive tokens. Views are valid only during the call.
-// Shapes: ids, weights [n_token][n_used], rank 0 first (router weight order as the engine selected
-// them).
+// A view says what one MoE layer did for a run of consecutive tokens. Views are valid only during
+// the call. Shapes: ids, weights [n_token][n_used], rank 0 first (router weight order as the engine
+// selected them).
 struct RoutingView {
   LayerId layer;
   std::uint32_t first_token = 0;  // position in the decoded sequence
@@ -71,15 +71,16 @@ class LogitsObserver {
   virtual void on_logits(std::uint32_t position, std::span<const float> logits) = 0;
 };
 
-// How a token's raw router weights become those by which the chosen experts' outputs are summed.
+// A token's raw router weights become those by which the chosen experts' outputs are summed in one
+// of these ways.
 enum class Renormalisation {
   kNone,          // not at all: they do not depend on which experts there are
   kOverKept,      // a softmax over all experts that the model has
   kOverSelected,  // divided by the sum over the chosen
 };
 
-// What a layer's best-ranked experts, chosen or not, would have given each of a run of tokens.
-// Views are valid only during the call. M = n_candidate.
+// A view says what a layer's best-ranked experts, chosen or not, would have given each of a run of
+// tokens. Views are valid only during the call. M = n_candidate.
 struct CandidateView {
   LayerId layer;
   std::uint32_t first_token = 0;  // position in the decoded sequence
@@ -136,7 +137,7 @@ struct DecodeRequest {
   Observer* observer = nullptr;  // its cancelled() is polled between batches
 };
 
-// What continuing `tokens`, which begin with the request's prompt, is as a decode.
+// Returns the decode that continues `tokens`, which begin with the request's prompt.
 DecodeRequest decode_of(const GenerateRequest& request, std::span<const std::int32_t> tokens);
 
 class Engine {
@@ -171,7 +172,7 @@ class Engine {
   // The text up to where the model's next turn begins. `thinking` off: with a closed block or
   // whatever else the template has for it; templates without such a switch do not change.
   virtual Result<std::string> render_chat(std::span<const ChatMessage> messages, bool thinking);
-  // What each token spells; joined, the text. Shape: [tokens].
+  // Says what each token spells; joined they are the text. Shape: [tokens].
   virtual Result<std::vector<TokenText>> spell(std::span<const std::int32_t> tokens);
   // Continues a sequence in a fresh KV cache until the model ends its turn. The same request gives
   // the same tokens. Errors, besides those of chats: those of decode().

@@ -27,10 +27,10 @@ struct FakeEngineOptions {
   std::uint32_t n_batch = 16;
   std::uint32_t n_seq = 1;
   std::uint32_t fail_at_decode = 0;  // the n-th decode (1-based) returns kEngine; 0: never
-  // What a sliced model has left: its experts are numbered anew, 0 to K-1.
+  // A sliced model has these left: its experts are numbered anew, 0 to K-1.
   ExpertFilter kept = {};
   bool has_chat = true;  // false: no chat template
-  // What generate() goes on with, one of these by the seed, whatever was asked.
+  // generate() goes on with one of these, by the seed, whatever was asked.
   std::vector<std::string> replies = {"<think>hm</think>yes"};
 };
 
@@ -55,7 +55,7 @@ class FakeEngine : public Engine {
     std::vector<float> scores;  // of all experts, -inf for removed ones
   };
   Choice route(LayerId layer, std::int32_t token, const ExpertFilter* filter) const;
-  // What a sliced model calls the expert.
+  // Returns what a sliced model calls the expert.
   std::int32_t own_id(LayerId layer, std::int32_t id) const;
   void report(const DecodeRequest& request, std::uint32_t first, std::uint32_t count) const;
 

@@ -6,7 +6,7 @@
 
 namespace coe {
 
-// What the engine takes, by device.
+// The engine takes this much, by device.
 struct DeviceMemory {
   std::string device;  // "CPU", "CUDA0"
   bool is_host = false;
@@ -18,7 +18,7 @@ struct DeviceMemory {
   std::uint64_t sum() const { return weights + kv_cache + compute + other; }
 };
 
-// What a device has, beside the host.
+// A device beside the host has this much.
 struct DeviceSpace {
   std::string device;
   std::string description;  // "NVIDIA H100 80GB HBM3"

@@ -19,7 +19,7 @@ class PlainEngine {
   virtual const std::string& name() const = 0;  // as EngineInfo::engine
   virtual std::uint32_t n_vocab() const = 0;
   virtual std::uint32_t n_ctx() const = 0;
-  // Of the buffers that there are: `other` is 0.
+  // Counts the buffers that there are; `other` is 0.
   virtual std::vector<DeviceMemory> memory() const = 0;
   // As Engine::tokenize.
   virtual Result<std::vector<std::int32_t>> tokenize(std::string_view text) = 0;

@@ -124,7 +124,7 @@ class Segmenter {
     for (std::size_t i = token_at(begin); i < last; ++i) out_.roles[i] = role;
   }
 
-  // What the model wrote in [begin, end).
+  // Returns what the model wrote in [begin, end).
   void keep(std::size_t begin, std::size_t end, std::string& kept) const {
     const auto part = trim(std::string_view(text_).substr(begin, end - begin));
     if (!generates_ || part.empty()) return;

@@ -11,8 +11,9 @@
 
 namespace coe {
 
-// Of coe, the engine and its options. Not the number of threads: each of ggml's sums is one
-// thread's. Not how weights are read, nor what buffers have room for.
+// Returns the settings of coe, the engine and its options. The number of threads is none of them,
+// for each of ggml's sums is one thread's, nor is how weights are read, nor what buffers have room
+// for.
 std::string run_settings(const EngineLibrary& library, const EngineOptions& options);
 
 // The first setting, in the order of `wanted`, in which two such texts differ: "n_batch (256 vs

@@ -1,4 +1,4 @@
-// How the tokens of a batch belong to requests.
+// A run says how the tokens of a batch belong to requests.
 #pragma once
 
 #include "coe/engine/engine.h"

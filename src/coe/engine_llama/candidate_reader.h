@@ -31,7 +31,7 @@ class CandidateReader {
   // `n_used`: experts that count for a token; `n_candidate`: the best of them that are told of.
   CandidateReader(std::uint32_t n_used, std::uint32_t n_candidate, int n_threads);
 
-  // What the evaluation callback returns for a node of a planned layer.
+  // Gives what the evaluation callback returns for a node of a planned layer.
   bool on_node(ggml_tensor* node, bool ask, const LayerPlan& plan, const NodeName& name);
   // As those of GraphObserver.
   void begin_batch(std::span<const BatchRun> runs);

@@ -14,8 +14,8 @@ struct ggml_tensor;  // NOLINT(readability-identifier-naming): the engine's
 
 namespace coe {
 
-// Of each token the lower triangle of a symmetric matrix, row by row: (0,0), (1,0), (1,1), (2,0), …
-// Shape: [n_token][M(M+1)/2].
+// Holds of each token the lower triangle of a symmetric matrix, row by row: (0,0), (1,0), (1,1),
+// (2,0), … Shape: [n_token][M(M+1)/2].
 struct Grams {
   std::vector<float> plain;     // O Oᵀ
   std::vector<float> weighted;  // O diag(w) Oᵀ; empty without channel weights

@@ -38,7 +38,7 @@ float first_param(const ggml_tensor* node) {
   return value;
 }
 
-// Where the probabilities of the kept experts go: to their old numbers; of chunks, see
+// Returns where the probabilities of the kept experts go: to their old numbers; of chunks, see
 // LayerPlan::experts_per_chunk.
 std::vector<std::size_t> probs_places(const std::vector<bool>& kept, std::size_t step) {
   std::vector<std::size_t> places;

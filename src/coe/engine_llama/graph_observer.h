@@ -35,7 +35,7 @@ class GraphObserver {
   // Census mode: notes names, asks for nothing.
   void begin_census();
   Census end_census();
-  // Whether the census saw logits: embedding models compute none.
+  // Says whether the census saw logits: embedding models compute none.
   bool saw_logits() const { return saw_logits_; }
 
   // Plans are needed from here on.

@@ -32,8 +32,8 @@ std::string last_present(const LayerCensus& layer,
   return found;
 }
 
-// Where removing an expert amounts to pruning it. Selection bias and group limits come after the
-// probabilities, and -inf stays -inf under both.
+// This plans where removing an expert amounts to pruning it. Selection bias and group limits come
+// after the probabilities, and -inf stays -inf under both.
 void plan_filter(const LayerCensus& layer, std::string_view architecture, LayerPlan& plan) {
   if (!layer.nodes.contains("ffn_moe_argsort")) {  // nothing is ranked
     plan.by_table = true;
@@ -62,7 +62,7 @@ void plan_filter(const LayerCensus& layer, std::string_view architecture, LayerP
   }
 }
 
-// Whether `node` still holds its values when the graph stops after `stop`.
+// Says whether `node` still holds its values when the graph stops after `stop`.
 bool readable_at(const LayerCensus& layer, std::string_view node, std::string_view stop) {
   const auto& wanted = layer.nodes.find(node)->second;
   const std::size_t at = layer.nodes.find(stop)->second.at;

@@ -32,7 +32,7 @@ struct CensusNode {
   std::size_t last_use = 0;  // the last node that reads it or a view of it; 0: none
 };
 
-// What the census saw of one layer.
+// The census saw this of one layer.
 struct LayerCensus {
   std::map<std::string, CensusNode, std::less<>> nodes;  // by base name, the first of each
   std::vector<std::string> expert_products;  // base names of products with chosen experts, in order
@@ -44,8 +44,8 @@ struct LayerCensus {
   float weights_scale = 1.0F;           // of ffn_moe_weights_scaled
 };
 
-// How final router weights follow from the raw ones (ffn_moe_weights) of the experts chosen: these
-// steps, in this order.
+// Final router weights follow by a rule from the raw ones (ffn_moe_weights) of the experts chosen:
+// these steps, in this order.
 struct WeightRule {
   bool softmax = false;     // over the chosen; the raw ones are logits then
   bool normalised = false;  // divided by their sum, or by least_sum where that is greater

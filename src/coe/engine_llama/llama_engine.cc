@@ -117,8 +117,8 @@ class LlamaEngine : public Engine {
 // Logits of one batch stay below this.
 constexpr std::size_t kMaxLogitsBytes = std::size_t{128} << 20;
 
-// What the file says of the experts that a token uses: the graph of a context that runs all of them
-// does not show it.
+// Reads what the file says of the experts that a token uses: the graph of a context that runs all
+// of them does not show it.
 Result<std::uint32_t> experts_used(const Path& path) {
   COE_TRY(const auto file, gguf::GgufFile::open(path));
   const auto* architecture = file.header().find_key("general.architecture");

@@ -47,7 +47,7 @@ bool runs_on_gpu(const EngineOptions& options);
 // "llama.cpp v0.5.0 (CPU, NVIDIA H100)".
 std::string engine_name(const EngineOptions& options);
 
-// What load_model does first.
+// load_model does this first.
 void start_backend();
 
 // llama.cpp's last log line that was an error, and forgets it.

@@ -1,4 +1,5 @@
-// Where the values of a node of llama.cpp's graph lie. Views have no memory of their own.
+// This finds where the values of a node of llama.cpp's graph lie. Views have no memory of their
+// own.
 #pragma once
 
 #include <ggml-backend.h>

@@ -38,8 +38,8 @@ std::vector<DeviceMemory> memory_of(const llama_model* model, const llama_contex
   return out;
 }
 
-// What the CPU's operations need beside their tensors, at most: of a whole batch that attends to a
-// full context.
+// Returns what the CPU's operations need beside their tensors, at most: of a whole batch that
+// attends to a full context.
 std::uint64_t work_space(llama_context* context, const llama_context_params& params) {
   auto* graph = llama_graph_reserve(context, params.n_ubatch, 1, 1);
   if (graph == nullptr) return 0;

@@ -17,8 +17,8 @@ namespace coe {
 // not apply.
 Result<std::unique_ptr<PlainEngine>> open_plain_llama(const EngineOptions& options);
 
-// What the buffers of a model would take with contexts of so many tokens (each capped at what the
-// model was trained for), without loading a weight: the file may be one that holds a header and
+// Says what the buffers of a model would take with contexts of so many tokens (each capped at what
+// the model was trained for), without loading a weight: the file may be one that holds a header and
 // nothing behind it. `other` is the work space of the CPU's operations, where all run there. Shape:
 // [contexts][devices], the host last. Errors: kEngine.
 Result<std::vector<std::vector<DeviceMemory>>> predict_llama_memory(

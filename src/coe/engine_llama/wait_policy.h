@@ -1,4 +1,4 @@
-// How llama.cpp's OpenMP threads wait for each other.
+// This sets how llama.cpp's OpenMP threads wait for each other.
 #pragma once
 
 namespace coe {

@@ -65,7 +65,7 @@ std::vector<double> of_records(const DomainEval& eval, Value&& value) {
   return values;
 }
 
-// Of the mean over tokens.
+// Gives the interval of the mean over tokens.
 template <class Value>
 Interval mean_interval(const DomainEval& eval, Value&& value) {
   return ratio_interval(of_records(eval, std::forward<Value>(value)),

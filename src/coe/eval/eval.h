@@ -53,7 +53,7 @@ struct RecordEval {
 struct DomainEval : RecordEval {
   std::string name;
   std::uint64_t n_record = 0;
-  // Of a condensed reference (eval/parent_cache.h): kl is the lower bound of the sum, and the true
+  // With a condensed reference (eval/parent_cache.h) kl is the lower bound of the sum, and the true
   // one at most this much higher. 0: exact.
   double kl_slack = 0.0;
   double kl_max = 0.0;          // largest of a single token
@@ -76,7 +76,7 @@ struct DomainEval : RecordEval {
 
 // Intervals by the bootstrap over records. The mean KL over tokens.
 Interval kl_interval(const DomainEval& eval);
-// Of the KL of `eval` to that of `base`, paired: both must be of the same records.
+// Gives the ratio of the KL of `eval` to that of `base`, paired: both must be of the same records.
 Interval kl_ratio(const DomainEval& eval, const DomainEval& base);
 // exp of the mean of nll, and of its excess over the reference's: percentiles pass through exp.
 Interval perplexity_interval(const DomainEval& eval);

@@ -1,5 +1,5 @@
-// The two passes over a vocabulary that evaluation spends its time in, apart so that they are
-// compiled for speed.
+// Evaluation spends its time in these two passes over a vocabulary. They stand apart so that they
+// are compiled for speed.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,7 @@ struct LogitDifference {
 LogitDifference compare_logits(std::span<const float> p, double p_norm, std::span<const float> q,
                                double q_norm);
 
-// Logits without the tail of the distribution, of which sums are left.
+// These are logits without the tail of the distribution, of which sums are left.
 struct CondensedLogits {
   std::vector<std::uint32_t> ids;  // ascending
   std::vector<float> logits;       // of these
@@ -33,11 +33,11 @@ struct CondensedLogits {
 // a nat; the likeliest token stays. tail 0 leaves out none. `norm` is their log_sum_exp.
 CondensedLogits condense(std::span<const float> logits, double norm, double tail);
 
-// What KL(p || q) lies between, nats. Lower: the KL of the distributions with the tail lumped into
-// one event, which by the log-sum inequality is not above the true one. Upper: all of p's tail on
-// the token of it that q holds least likely. Both are the KL when nothing was left out. Shapes: q
-// has a logit for every id. Source: Cover & Thomas, "Elements of Information Theory" (2006),
-// theorem 2.7.1.
+// KL(p || q) lies between these bounds, in nats. Lower: the KL of the distributions with the tail
+// lumped into one event, which by the log-sum inequality is not above the true one. Upper: all of
+// p's tail on the token of it that q holds least likely. Both are the KL when nothing was left out.
+// Shapes: q has a logit for every id. Source: Cover & Thomas, "Elements of Information Theory"
+// (2006), theorem 2.7.1.
 struct KlBounds {
   double lower = 0.0;
   double upper = 0.0;

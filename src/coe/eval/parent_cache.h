@@ -19,7 +19,7 @@
 
 namespace coe {
 
-// Of one position.
+// A row is that of one position.
 struct ParentRow {
   double norm = 0.0;        // log_sum_exp of all logits
   float next_logit = 0.0F;  // of the token that comes
@@ -62,7 +62,7 @@ class ParentLogitsReader {
 
 struct ParentCacheOptions {
   Path file;
-  // Of the parent; empty: any, with a file that exists.
+  // The parent's; empty means any, with a file that exists.
   std::string model_digest;
   std::string settings;  // run_settings()
   double tail = 1e-4;

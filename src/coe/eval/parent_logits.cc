@@ -102,7 +102,7 @@ bool take_digest(Cursor& cursor, std::string& digest) {
   return true;
 }
 
-// What is wrong with a row, or empty.
+// Returns what is wrong with a row, or nothing.
 std::string_view take_ids(Cursor& cursor, std::uint32_t n_entry, std::uint32_t n_vocab,
                           std::vector<std::uint32_t>& ids) {
   ids.reserve(n_entry);

@@ -1,5 +1,5 @@
-// What subjects are held to, token by token: the parent's logits, exact and in memory, or condensed
-// and in a file (eval/parent_cache.h).
+// Subjects are held to a reference, token by token: the parent's logits, exact and in memory, or
+// condensed and in a file (eval/parent_cache.h).
 #pragma once
 
 #include "coe/base/observer.h"
@@ -28,7 +28,7 @@ struct Divergence {
   std::optional<double> top1_gap;
 };
 
-// Of one sequence; positions are those before a token that counts.
+// A reference is that of one sequence; positions are those before a token that counts.
 class Reference {
  public:
   virtual ~Reference() = default;

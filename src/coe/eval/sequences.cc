@@ -74,7 +74,7 @@ Result<Lengths> lengths_of(const EvalOptions& options, std::size_t n_ctx) {
   return Lengths{options.max_tokens, options.window, stride};
 }
 
-// Which parts of a record run, and from which token on each counts.
+// Plans which parts of a record run, and from which token on each counts.
 std::vector<Window> windows_of(std::vector<std::int32_t> tokens, const Lengths& lengths,
                                std::int32_t bos) {
   if (lengths.cut > 0 && tokens.size() > lengths.cut) tokens.resize(lengths.cut);

@@ -1,4 +1,4 @@
-// From records of text to what is decoded of them, and which tokens count.
+// This goes from records of text to what is decoded of them, and to which tokens count.
 #pragma once
 
 #include "coe/base/observer.h"

@@ -35,9 +35,9 @@ struct SliceLimits {
 struct LayerDifference {
   LayerId layer;
   std::uint64_t n_token = 0;
-  // Of the kept expert that differs most: the root mean square over tokens of the difference in
-  // its router score, divided by that of the score itself or by the spread of the layer's scores,
-  // whichever is less. It covers experts that no token chose.
+  // This is that of the kept expert that differs most: the root mean square over tokens of the
+  // difference in its router score, divided by that of the score itself or by the spread of the
+  // layer's scores, whichever is less. It covers experts that no token chose.
   double score = 0.0;
   // Tokens that chose other experts, though not further apart in score than the scores moved.
   std::uint64_t n_near_tie = 0;

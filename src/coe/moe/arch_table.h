@@ -1,7 +1,7 @@
-// What llama.cpp v0.5.0 does with experts, as data: which tensors carry the expert dimension and,
-// for each architecture, which of them it has, how router logits become weights and what its MTP
-// blocks hold. Source: llama.cpp v0.5.0 src/llama-arch.cpp (names), src/llama-model.cpp (optional
-// per-expert tensors) and src/models/*.cpp (the rest).
+// This is what llama.cpp v0.5.0 does with experts, as data: which tensors carry the expert
+// dimension and, for each architecture, which of them it has, how router logits become weights and
+// what its MTP blocks hold. Source: llama.cpp v0.5.0 src/llama-arch.cpp (names),
+// src/llama-model.cpp (optional per-expert tensors) and src/models/*.cpp (the rest).
 #pragma once
 
 #include "coe/moe/ids.h"
@@ -15,7 +15,7 @@
 
 namespace coe {
 
-// Where an architecture takes its gating function from.
+// An architecture takes its gating function from one of these places.
 enum class GatingSource {
   kFixed,         // written into its graph
   kKeyOrDefault,  // <arch>.expert_gating_func, else the table's value

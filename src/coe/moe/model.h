@@ -1,6 +1,6 @@
-// What a GGUF file's MoE part looks like: which layers have a router, which tensors carry the
-// expert dimension, how routing works. Inputs: a parsed header. Does not read weights, except the
-// few bytes of the digest.
+// This says what a GGUF file's MoE part looks like: which layers have a router, which tensors carry
+// the expert dimension, how routing works. Inputs: a parsed header. Does not read weights, except
+// the few bytes of the digest.
 #pragma once
 
 #include "coe/base/result.h"

@@ -1,5 +1,5 @@
-// Which experts of a layer rank highest: the one rule by which masks are made, wherever the scores
-// come from.
+// This finds which experts of a layer rank highest. It is the one rule by which masks are made,
+// wherever the scores come from.
 #pragma once
 
 #include "coe/base/result.h"

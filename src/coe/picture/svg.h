@@ -1,5 +1,5 @@
-// Drawings as SVG text: shapes and words with numbers in pixels, nothing that needs a font's
-// widths. Same calls, same bytes. What is drawn where is the caller's.
+// This makes drawings as SVG text: shapes and words with numbers in pixels, nothing that needs a
+// font's widths. The same calls give the same bytes. The caller decides what is drawn where.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +22,7 @@ struct Rgb {
 
 // "#rrggbb"
 std::string hex(Rgb colour);
-// The colour at `share` (clamped to [0, 1]) of the way from one to the other.
+// Returns the colour at `share` (clamped to [0, 1]) of the way from one to the other.
 Rgb mix(Rgb from, Rgb to, double share);
 
 struct Stroke {

@@ -42,7 +42,7 @@ std::map<pid_t, pid_t> parents() {
   return out;
 }
 
-// What there is to read now. False at the end.
+// Reads what there is now. False at the end.
 bool read_some(const Descriptor& from, std::string& to) {
   std::array<char, 65536> buffer{};
   const auto n = ::read(from.get(), buffer.data(), buffer.size());

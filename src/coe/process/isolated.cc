@@ -25,7 +25,7 @@ namespace coe {
 
 namespace {
 
-// What comes through the pipe: this byte and the value, or an error's code and, ended by a zero,
+// This comes through the pipe: this byte and the value, or an error's code and, ended by a zero,
 // message and hint.
 constexpr char kDone = '+';
 constexpr char kFailed = '-';

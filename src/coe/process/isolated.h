@@ -1,5 +1,5 @@
-// Work in a process of its own: what it allocates is given back whole, its memory can be told from
-// ours, and running out of memory ends it and not us.
+// Work can be done in a process of its own. What it allocates is given back whole, its memory can
+// be told from ours, and running out of memory ends it and not us.
 #pragma once
 
 #include "coe/base/result.h"

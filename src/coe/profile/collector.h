@@ -36,7 +36,7 @@ class Collector : public RoutingObserver {
   // Adds the sample, which had `n_token` tokens over all its windows. Errors: kEngine when a report
   // since begin_sample cannot be true of the model; `domain` is then as it was.
   Status end_sample(std::size_t n_token, DomainStats& domain);
-  // Of the sample that ended last: its weight sums over ranks, [L,E].
+  // Returns the weight sums over ranks, [L,E], of the sample that ended last.
   std::span<const double> utility() const { return utility_; }
 
  private:

@@ -37,8 +37,8 @@ class RoutingTrace : public RoutingObserver {
   std::vector<Report> reports_;
 };
 
-// Where packs of consecutive items begin, ascending from 0: items of a pack share forward passes.
-// It follows from the items and the engine alone, so that a resumed run has the same packs.
+// Says where packs of consecutive items begin, ascending from 0: items of a pack share forward
+// passes. It follows from the items and the engine alone, so that a resumed run has the same packs.
 std::vector<std::size_t> plan_packs(std::span<const WorkItem> items, const EngineInfo& info);
 
 struct PipelineOptions {

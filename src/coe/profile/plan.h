@@ -1,5 +1,5 @@
-// What a profile run will do, decided before it begins: the records of its shard, tokenised, in the
-// order in which they are visited.
+// A plan says what a profile run will do, before it begins: the records of its shard, tokenised, in
+// the order in which they are visited.
 #pragma once
 
 #include "coe/base/observer.h"

@@ -80,7 +80,7 @@ Status check_settings(std::string_view found, std::string_view expected) {
               std::string(kOtherRunHint));
 }
 
-// Whether sums of one can go on in the other.
+// Says whether sums of one can go on in the other.
 bool same_form(const RoutingStats& a, const RoutingStats& b) {
   return a.shape == b.shape && a.router_temperature == b.router_temperature &&
          a.mask_digest == b.mask_digest &&

@@ -39,7 +39,8 @@ struct Generated {
   std::size_t n_new = 0;     // tokens that the model wrote, without the one that ended it
 };
 
-// What became of one record of a run with roles. References are valid only during the call.
+// A sample says what became of one record of a run with roles. References are valid only during the
+// call.
 struct ChatSample {
   const SubDomain& domain;
   const Record& record;

@@ -89,7 +89,7 @@ class Stability {
 
   // One sample: its index over the whole corpus, and its weight sums over ranks, [L,E].
   void add_sample(std::uint64_t index, std::int64_t n_tokens, std::span<const double> utility);
-  // Whether the last point passes stop_at.
+  // Says whether the last point passes stop_at.
   bool is_stable() const;
   const StabilityPoint* last_point() const;
   std::uint32_t n_keep() const { return rule_.n_keep; }

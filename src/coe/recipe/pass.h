@@ -38,7 +38,7 @@ inline PassWords pass_words(const Pass& pass, const MaskSwap& swap) {
   return std::visit([&](const auto& p) { return p.words(swap); }, pass);
 }
 
-// Where the pass goes by the score `from`, that of the domain so far, it goes by `to` from now on.
+// Makes a pass that goes by the score `from`, that of the domain so far, go by `to` from now on.
 inline void follow_score(Pass& pass, Score from, Score to) {
   std::visit(
       [&]<class P>(P& p) {

@@ -59,13 +59,14 @@ struct BuiltMask {
 // worth asking before long work.
 Status check_keep_count(std::uint32_t n_keep, std::uint32_t n_expert, std::uint32_t n_expert_used);
 
-// The same profiles and recipe give the same mask, whatever order sub-domains and profiles came
-// in, and the mask's passes hold all of the recipe. `maxmin` looks for its weights with the
-// recipe's K; the mask tells them. Errors: kNotFound when a profile or table of the recipe is not
-// among `profiles`; kMismatch when they are of different models, layers, or experts used per token,
-// or the T06 profile is of the same temperature as its companion; kInvalidArgument when closure is
-// to come from one corpus twice, a pass that does not repeat is there twice, and for weights that
-// are given for some profiles only; those of check_keep_count, compute_score and MaskBuilder.
+// The same profiles and recipe give the same mask, whatever order sub-domains and profiles came in,
+// and the mask's passes hold all of the recipe. `maxmin` looks for its weights with the recipe's K;
+// the mask tells them. Errors: kNotFound when a profile or table of the recipe is not among
+// `profiles`; kMismatch when they are of different models, layers, or experts used per token, or
+// the profile at the other router temperature is of the same temperature as its companion;
+// kInvalidArgument when closure is to come from one corpus twice, a pass that does not repeat is
+// there twice, and for weights that are given for some profiles only; those of check_keep_count,
+// compute_score and MaskBuilder.
 Result<BuiltMask> build_mask(const ProfileSet& profiles, const MaskRecipe& recipe);
 // With `stats` as the only profile; a recipe that names no profile for pass 1 means it.
 Result<BuiltMask> build_mask(const RoutingStats& stats, const MaskRecipe& recipe);

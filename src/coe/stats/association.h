@@ -16,9 +16,9 @@ namespace coe {
 
 enum class Correlation : std::uint8_t { kPearson, kSpearman };
 
-// Of a test that permutes labels: the share of relabellings that do at least as well as what was
-// found, the identity among them. All n! while there are at most 5,040, else 10,000 drawn at random
-// beside the identity.
+// A test that permutes labels gives p, the share of relabellings that do at least as well as what
+// was found, the identity among them. All n! while there are at most 5,040, else 10,000 drawn at
+// random beside the identity.
 struct PermutationTest {
   double p = 1.0;
   std::uint64_t n_permutation = 0;
@@ -31,7 +31,7 @@ struct Association {
   PermutationTest test;
 };
 
-// Of `x` and `y` over the pairs (i,j), i != j. Shapes: [n,n] each, rows first. The test is
+// Associates `x` and `y` over the pairs (i,j), i != j. Shapes: [n,n] each, rows first. The test is
 // two-sided: |r| after the rows and columns of x are relabelled alike (Mantel). The interval draws
 // n items with replacement; a pair of an item with itself is replaced by a random pair. Spearman's
 // is Pearson's of ranks, ties at their mean. nullopt for n < 3 or where x or y is constant. Source:
@@ -50,8 +50,8 @@ struct NearFar {
   double near_mean = 0.0;  // of the value
   double far_mean = 0.0;
   PermutationTest test;  // one-sided: near_mean - far_mean, similarity relabelled
-  // Of the pairs of pairs (a,b) near and (a,c) far with one first item: how often the near one's
-  // value is higher.
+  // This counts, of the pairs of pairs (a,b) near and (a,c) far with one first item, how often the
+  // near one's value is higher.
   std::size_t n_compared = 0;
   std::size_t n_near_higher = 0;
   std::vector<bool> near;  // [n,n]; false on the diagonal

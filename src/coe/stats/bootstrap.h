@@ -1,5 +1,5 @@
-// Intervals by the bootstrap over records: tokens of one record depend on each other, records do
-// not.
+// Intervals come from the bootstrap over records: tokens of one record depend on each other,
+// records do not.
 #pragma once
 
 #include <cstdint>
@@ -20,12 +20,12 @@ struct BootstrapOptions {
   std::uint64_t seed = 1;
 };
 
-// Of sum(numerator) / sum(denominator) over records, which are drawn with replacement, the same
-// ones for both: so a mean over tokens (denominator: tokens of each record) and the paired
-// comparison of two models (both: the same measure). Percentile intervals; deterministic.
-// Replicates with a sum of 0 below are left out; value and bounds are 0 when the whole sum is.
-// Shapes: [records], equal. Source: Efron & Tibshirani, "An Introduction to the Bootstrap" (1993),
-// chapter 13.
+// Gives the interval of sum(numerator) / sum(denominator) over records, which are drawn with
+// replacement, the same ones for both: so a mean over tokens (denominator: tokens of each record)
+// and the paired comparison of two models (both: the same measure). Percentile intervals;
+// deterministic. Replicates with a sum of 0 below are left out; value and bounds are 0 when the
+// whole sum is. Shapes: [records], equal. Source: Efron & Tibshirani, "An Introduction to the
+// Bootstrap" (1993), chapter 13.
 Interval ratio_interval(std::span<const double> numerator, std::span<const double> denominator,
                         const BootstrapOptions& options = {});
 

@@ -1,4 +1,4 @@
-// Intervals and tests for shares of right answers.
+// These are intervals and tests for shares of right answers.
 #pragma once
 
 #include "coe/stats/bootstrap.h"

@@ -1,5 +1,5 @@
-// What masks came to on one sub-domain of text, kept in a file record by record, so that a run that
-// was stopped, or is to have further masks, measures nothing twice.
+// A cell is what masks came to on one sub-domain of text. It is kept in a file record by record, so
+// that a run that was stopped, or is to have further masks, measures nothing twice.
 #pragma once
 
 #include "coe/base/file.h"
@@ -33,7 +33,7 @@ class DomainCells {
  private:
   DomainCells(Path file, std::string domain, std::string settings)
       : file_(std::move(file)), domain_(std::move(domain)), settings_(std::move(settings)) {}
-  // What is wrong with the file; nullopt where its cells are taken.
+  // Says what is wrong with the file; nullopt where its cells are taken.
   std::optional<std::string> read();
 
   Path file_;

@@ -42,8 +42,8 @@ struct TransferSquare {
   std::vector<std::string> names;  // [n]
   std::vector<double> y;
   std::vector<double> kl;
-  // Of the specialists' masks; the backbone is that of all specialists of the matrix. Empty when
-  // one pair's is undefined (a residual is empty) or was not asked for.
+  // These are likenesses of the specialists' masks; the backbone is that of all specialists of the
+  // matrix. Empty when one pair's is undefined (a residual is empty) or was not asked for.
   std::vector<double> residual_f;
   std::vector<double> agg_cosine;
 };

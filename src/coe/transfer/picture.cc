@@ -30,7 +30,7 @@ constexpr Rgb kWorst = {253, 246, 238};
 constexpr std::array<std::string_view, 8> kColours = {"#2f74b5", "#c8561b", "#3a8f4a", "#8b4fa8",
                                                       "#b0902a", "#1f9aa0", "#c23b6b", "#555555"};
 
-// What a cell shows.
+// A cell shows these.
 struct Shown {
   double y = 0.0;
   double kl = 0.0;

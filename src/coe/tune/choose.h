@@ -28,10 +28,10 @@ struct ScoreChoice {
   std::size_t chosen = 0;          // lowest KL, the first of equals
 };
 
-// What `--score auto` tries: util, and where the profiles of pass 1 have expert outputs reap_sum
-// and share; with `table` (a score table's digest, empty: none) also the recipe with that table,
-// and the last of these scores for the other passes. Passes of the recipe that go by its score go
-// by the candidate's.
+// Returns what `--score auto` tries: util, and where the profiles of pass 1 have expert outputs
+// reap_sum and share; with `table` (a score table's digest, empty: none) also the recipe with that
+// table, and the last of these scores for the other passes. Passes of the recipe that go by its
+// score go by the candidate's.
 std::vector<MaskRecipe> candidate_recipes(const ProfileSet& profiles, const MaskRecipe& recipe,
                                           const std::string& table);
 

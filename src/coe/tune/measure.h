@@ -1,4 +1,4 @@
-// What masks cost, measured on the running parent by virtual surgery.
+// This measures what masks cost, on the running parent by virtual surgery.
 #pragma once
 
 #include "coe/base/observer.h"

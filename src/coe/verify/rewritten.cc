@@ -31,8 +31,8 @@ Result<std::vector<T>> read_values(const gguf::GgufFile& file, const gguf::Tenso
   return values;
 }
 
-// What is wrong with the entry that was expert `old` and is `now`, if anything. `row`: the token's
-// experts in the child.
+// Returns what is wrong with the entry that was expert `old` and is `now`, if anything. `row` is
+// the token's experts in the child.
 std::optional<std::string> judge_entry(std::int32_t old, std::int32_t now, const ExpertSet& kept,
                                        const CutForm& form, std::span<const std::int32_t> row) {
   const auto n_id = form.zero ? std::int32_t{0} : static_cast<std::int32_t>(kept.size());

@@ -1,5 +1,5 @@
-// The header half of the proof: keys, tensor list, shapes, padding and length of the child, derived
-// from the parent's header alone.
+// The header half of the proof holds keys, tensor list, shapes, padding and length of the child to
+// what the parent's header alone says.
 #pragma once
 
 #include "coe/gguf/reader.h"
@@ -16,7 +16,7 @@
 
 namespace coe {
 
-// What kind of cut the child's header claims to be.
+// A form is the kind of cut that the child's header claims to be.
 struct CutForm {
   bool zero = false;         // the parent's shape with removed experts zeroed
   bool mtp_dropped = false;  // the MTP blocks are gone
@@ -31,7 +31,7 @@ enum class PairKind {
   kClosingBias,  // zero form: the bias that keeps removed experts from being chosen
 };
 
-// A tensor of both files with the shape it must have.
+// A pair is a tensor of both files with the shape it must have.
 struct TensorPair {
   const gguf::TensorInfo* parent = nullptr;
   const gguf::TensorInfo* child = nullptr;
@@ -40,7 +40,7 @@ struct TensorPair {
   std::uint32_t n_slab = 1;  // of kExperts and kChunks, in the parent
 };
 
-// What surgery records about the cut; see docs/formats/gguf-surgery.md.
+// Surgery records these keys about the cut; see docs/formats/gguf-surgery.md.
 inline constexpr std::array<std::string_view, 7> kRecordKeys = {
     "coe.version",         "coe.mode",   "coe.parent.name", "coe.parent.digest",
     "coe.parent.n_expert", "coe.n_keep", "coe.mask"};

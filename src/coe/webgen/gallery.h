@@ -1,4 +1,4 @@
-// What a run of the web suite drew, as one HTML page.
+// The gallery shows what a run of the web suite drew, as one HTML page.
 #pragma once
 
 #include "coe/webgen/run.h"
@@ -20,7 +20,7 @@ struct WebGallery {
 // No script, nothing loaded but the screenshots; light and dark, from phone to desktop.
 std::string web_gallery(const WebSuite& suite, const WebGallery& gallery);
 
-// Of a category; "" for all.
+// A count is that of a category; "" stands for all.
 struct WebCount {
   std::size_t n = 0;
   std::size_t n_passed = 0;

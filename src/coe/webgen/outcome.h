@@ -1,5 +1,5 @@
-// What trying an answer came to, and the journal that keeps it: one line each, so that a run can be
-// killed at any moment and goes on where it was.
+// An outcome is what trying an answer came to; the journal keeps it: one line each, so that a run
+// can be killed at any moment and goes on where it was.
 #pragma once
 
 #include "coe/base/file.h"

@@ -17,7 +17,7 @@ namespace {
 
 constexpr unsigned kMostBrowsers = 8;
 
-// What an outcome is of: the suite as it is, and the very text.
+// Returns the key of what an outcome belongs to: the suite as it is, and the very text.
 std::string key_of(const WebSuite& suite, const WebAttempt& attempt) {
   return digest_of(fmt::format("{}\n{}\n{}\n{}\n{}", suite.digest, suite.tasks[attempt.task].id,
                                attempt.name, attempt.is_source, attempt.text));

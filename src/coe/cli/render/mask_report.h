@@ -1,4 +1,4 @@
-// What `coe mask` says about the passes of a mask.
+// `coe mask` says this about the passes of a mask.
 #pragma once
 
 #include "coe/cli/render/document.h"

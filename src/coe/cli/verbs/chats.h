@@ -1,4 +1,4 @@
-// What `coe profile` adds for chats: --roles, --generate and its options, what is said of the
+// `coe profile` adds this for chats: --roles, --generate and its options, what is said of the
 // records, and the file of --save-text.
 #pragma once
 

@@ -50,7 +50,7 @@ Result<std::vector<Subject>> open_subjects(const Options& options, const OpenMod
   return subjects;
 }
 
-// What subjects are held to, if anything.
+// A parent is what subjects are held to, if anything.
 class Parent {
  public:
   static Result<Parent> open(const Options& options, const OpenModel& model, Engine& engine,

@@ -46,7 +46,7 @@ struct Options {
   std::string rank;  // under MPI: of a state of its own
   std::optional<OpenMask> opened_mask;
 
-  // Of a rank, which has no finished profile of its own.
+  // This is a rank's, which has no finished profile of its own.
   Path partial() const { return partial_of(output.string() + rank); }
 };
 
@@ -85,7 +85,7 @@ std::string domains_text(const RoutingStats& stats) {
   return format_table(rows);
 }
 
-// Where the stability report goes: beside the profile.
+// Returns where the stability report goes: beside the profile.
 Path report_path(const Options& options, const char* extension) {
   Path path = options.output;
   return path.replace_extension(extension);
@@ -163,7 +163,7 @@ Status emit_profile(const ProfileRun& run, const Options& options, const ChatLog
   doc["domains"] = domains_json(stats);
   std::string text = fmt::format("{}: {} tokens in {} samples, {}\n{}", options.output.string(),
                                  stats.n_tokens(), n_sample, speed, domains_text(stats));
-  // Of the records that this process ran.
+  // These are the chats that this process ran.
   if (seconds && session.ranks.size() == 1) {
     chats.add_to(doc);
     text += chats.text();
