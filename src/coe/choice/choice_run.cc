@@ -2,6 +2,7 @@
 
 #include "coe/base/hash.h"
 #include "coe/base/rng.h"
+#include "coe/base/run_files.h"
 #include "coe/corpus/words.h"
 
 #include <fmt/format.h>
@@ -73,7 +74,7 @@ ChosenOption chosen_option(const JournalEntry& entry, const MultipleChoice& ques
 Result<ChoiceRun> run_choice(Answerer& answerer, const ChoiceSet& set,
                              const ChoiceRunOptions& options, Observer& observer) {
   COE_TRY_STATUS(make_folder(options.folder));
-  COE_TRY(auto journal, Journal::open(options.folder / "journal.jsonl",
+  COE_TRY(auto journal, Journal::open(options.folder / run_files::kJournal,
                                       header_of(set, options, options.ask), options.restart));
   const auto ask = [&](std::uint64_t i) {
     return choice_prompt(set.questions[i].choice, options.instruction);
@@ -84,7 +85,7 @@ Result<ChoiceRun> run_choice(Answerer& answerer, const ChoiceSet& set,
   COE_TRY(run.asked, ask_all(answerer, numbers, ask, options.ask, journal, "questions", observer));
 
   const auto retry = retry_options(options.ask);
-  COE_TRY(auto retries, Journal::open(options.folder / "retries.jsonl",
+  COE_TRY(auto retries, Journal::open(options.folder / run_files::kRetries,
                                       header_of(set, options, retry), options.restart));
   if (options.retry && options.ask.sampling.temperature > 0.0F) {
     std::erase_if(numbers, [&](auto i) { return !wants_retry(journal.entries().at(i)); });
@@ -99,7 +100,7 @@ Result<ChoiceRun> run_choice(Answerer& answerer, const ChoiceSet& set,
 
 Result<std::vector<ChoiceAnswered>> read_choice_run(const Path& folder, const ChoiceSet& set,
                                                     const ChoiceRunOptions& options) {
-  const Path path = folder / "journal.jsonl";
+  const Path path = folder / run_files::kJournal;
   COE_TRY(const auto first, read_journal(path));
   auto header = header_of(set, options, options.ask);
   header.identity = first.header.identity;
@@ -111,7 +112,7 @@ Result<std::vector<ChoiceAnswered>> read_choice_run(const Path& folder, const Ch
                             first.entries.size(), set.questions.size()),
                 "let that run finish first");
   std::map<std::uint64_t, JournalEntry> retries;
-  if (const Path retried = folder / "retries.jsonl"; std::filesystem::exists(retried)) {
+  if (const Path retried = folder / run_files::kRetries; std::filesystem::exists(retried)) {
     COE_TRY(auto second, read_journal(retried));
     retries = std::move(second.entries);
   }

@@ -1,5 +1,6 @@
 #include "coe/generate/generate.h"
 
+#include "coe/base/run_files.h"
 #include "coe/generate/outputs.h"
 
 #include <fmt/format.h>
@@ -29,7 +30,7 @@ Result<Journal> open_journal(const Corpus& questions, const GenerateCorpusOption
   if (!std::filesystem::is_directory(options.folder))
     return fail(Code::kIo, fmt::format("{}: cannot make the folder: {}", options.folder.string(),
                                        ec ? ec.message() : "a file is in the way"));
-  const Path path = options.folder / "journal.jsonl";
+  const Path path = options.folder / run_files::kJournal;
   if (!options.restart && !std::filesystem::exists(path))
     COE_TRY_STATUS(check_outputs(options.folder));
   return Journal::open(

@@ -1,6 +1,7 @@
 #include "coe/generate/outputs.h"
 
 #include "coe/base/json.h"
+#include "coe/base/run_files.h"
 #include "coe/corpus/chat_record.h"
 
 #include <nlohmann/json.hpp>
@@ -15,19 +16,15 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::string_view kAnswers = "answers.jsonl";
-constexpr std::string_view kThinking = "thinking.jsonl";
-constexpr std::string_view kLeftOut = "left_out.jsonl";
-constexpr std::string_view kFailed = "failed.jsonl";
 constexpr const char* kThinkingDomain = "cot_think";
 
 class Outputs {
  public:
   static Result<Outputs> create(const Path& folder) {
-    COE_TRY(auto answers, AtomicFile::create(folder / kAnswers, Overwrite::kAllow));
-    COE_TRY(auto thinking, AtomicFile::create(folder / kThinking, Overwrite::kAllow));
-    COE_TRY(auto left_out, AtomicFile::create(folder / kLeftOut, Overwrite::kAllow));
-    COE_TRY(auto failed, AtomicFile::create(folder / kFailed, Overwrite::kAllow));
+    COE_TRY(auto answers, AtomicFile::create(folder / run_files::kAnswers, Overwrite::kAllow));
+    COE_TRY(auto thinking, AtomicFile::create(folder / run_files::kThinking, Overwrite::kAllow));
+    COE_TRY(auto left_out, AtomicFile::create(folder / run_files::kLeftOut, Overwrite::kAllow));
+    COE_TRY(auto failed, AtomicFile::create(folder / run_files::kFailed, Overwrite::kAllow));
     return Outputs(std::move(answers), std::move(thinking), std::move(left_out), std::move(failed));
   }
 
@@ -111,7 +108,8 @@ class Outputs {
 }  // namespace
 
 Status check_outputs(const Path& folder) {
-  for (const auto name : {kAnswers, kThinking, kLeftOut, kFailed})
+  for (const auto name :
+       {run_files::kAnswers, run_files::kThinking, run_files::kLeftOut, run_files::kFailed})
     COE_TRY_STATUS(check_output(folder / name, Overwrite::kRefuse));
   return {};
 }
