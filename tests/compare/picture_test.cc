@@ -37,7 +37,7 @@ const std::vector<NamedMask> kMasks = {named_mask("a<b>.json", 4, {{0, {0, 3}}, 
 TEST(ComparisonPicture, ShowsPairsWithoutModelOrProfile) {
   const auto svg = comparison_svg(kMasks, value_of(overlap_of(kMasks)), nullptr, {}, "util");
   EXPECT_THAT(svg, HasSubstr("How alike are 2 masks? 2 layers of 4 experts"));
-  EXPECT_THAT(svg, HasSubstr("a&lt;b>.json, keeps 2 a layer"));
+  EXPECT_THAT(svg, HasSubstr("a&lt;b&gt;.json, keeps 2 a layer"));
   EXPECT_THAT(svg, HasSubstr(">A and B<"));
   EXPECT_THAT(svg, HasSubstr(">.33<"));    // layer 0
   EXPECT_THAT(svg, HasSubstr(">1.0<"));    // layer 1

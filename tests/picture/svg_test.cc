@@ -24,7 +24,7 @@ TEST(Svg, DrawsWhatItIsTold) {
             R"(<svg xmlns="http://www.w3.org/2000/svg" width="100" height="50" )"
             R"(viewBox="0 0 100 50" font-family="sans-serif">
 <rect width="100%" height="100%" fill="#fff"/>
-<text x="10.0" y="20.3" text-anchor="end" font-size="12" fill="#777">a &lt;b> &amp;  c</text>
+<text x="10.0" y="20.3" text-anchor="end" font-size="12" fill="#777">a &lt;b&gt; &amp;  c</text>
 <rect x="1.00" y="2.0" width="3.46" height="4.0" fill="#abcdef"/>
 <path d="M0.0 0.0L5.0 6.0" stroke="#123456" stroke-width="1.5" stroke-dasharray="5 4" )"
             R"(stroke-opacity="0.8"/>

@@ -313,7 +313,7 @@ TEST(StabilityReport, TokensAtIsTheFirstPointThatPasses) {
 TEST(StabilityReport, PictureIsWholeAndEscaped) {
   const auto run = watched_run(40);
   const auto svg = stability_svg(*run.stability, run.stats);
-  EXPECT_THAT(svg, HasSubstr("a &lt;b> &amp; c"));
+  EXPECT_THAT(svg, HasSubstr("a &lt;b&gt; &amp; c"));
   EXPECT_THAT(svg, HasSubstr("<polyline"));
   EXPECT_THAT(svg, HasSubstr("Share of 200"));
   EXPECT_THAT(svg, HasSubstr("</svg>"));

@@ -4,6 +4,9 @@
 #include "coe/compare/overlap.h"
 #include "coe/compare/tolerance.h"
 #include "coe/moe/ids.h"
+#include "coe/picture/chart.h"
+#include "coe/picture/heat.h"
+#include "coe/picture/palette.h"
 #include "coe/picture/svg.h"
 
 #include <fmt/format.h>
@@ -31,19 +34,9 @@ constexpr double kEnd = kWidth - 16;
 constexpr double kPanel = 300;  // height of the curves
 constexpr double kLegend = 130;
 
-constexpr Rgb kLow{0xfb, 0xf3, 0xdc};
-constexpr Rgb kMiddle{0x5a, 0xae, 0xae};
-constexpr Rgb kHigh{0x12, 0x3c, 0x70};
-constexpr Rgb kShallow{0xf2, 0xa6, 0x3b};  // first layer; the last is kHigh
-constexpr std::string_view kNothing = "#e2e2e2";
-constexpr std::string_view kGrey = "#777";
-constexpr std::string_view kGrid = "#e4e4e4";
-constexpr std::string_view kMark = "#c8561b";
-constexpr std::array kTargetColours = {Rgb{0x8f, 0xb8, 0xde}, Rgb{0x2f, 0x74, 0xb5}, kHigh};
-
-Rgb heat(double share) {
-  return share < 0.5 ? mix(kLow, kMiddle, 2.0 * share) : mix(kMiddle, kHigh, 2.0 * share - 1.0);
-}
+constexpr Rgb kShallow{0xf2, 0xa6, 0x3b};  // first layer; the last is palette::kHigh
+constexpr Stroke kMark = {palette::kOrange, 1.2, "5 4"};
+constexpr std::array kTargetColours = {palette::kPaleBlue, palette::kBlue, palette::kNavy};
 
 using Row = std::vector<std::optional<double>>;
 
@@ -103,14 +96,15 @@ class Picture {
   }
 
   void draw_head() {
-    svg_.text(
-        {16, 30}, Anchor::kStart, 18,
+    draw_heading(
+        svg_,
         fmt::format("How alike are {} masks? {} layers{}", masks_.size(), overlap_.layers.size(),
                     overlap_.n_expert > 0 ? fmt::format(" of {} experts", overlap_.n_expert)
-                                          : std::string()));
+                                          : std::string()),
+        {});
     y_ = 54;
     for (std::size_t m = 0; m < masks_.size(); ++m, y_ += 18) {
-      svg_.text({16, y_}, Anchor::kStart, 13, mask_letter(m), kMark);
+      svg_.text({16, y_}, Anchor::kStart, 13, mask_letter(m), palette::kOrange);
       svg_.text({44, y_}, Anchor::kStart, 13,
                 fmt::format("{}, keeps {} a layer", shortened(masks_[m].name, 100),
                             masks_[m].mask.n_keep()));
@@ -190,55 +184,55 @@ class Picture {
   }
 
   void draw_scale(double low, double high) {
-    constexpr int kSteps = 26;
     const double left = kEnd - kLegend - 34;
-    for (int i = 0; i < kSteps; ++i)
-      svg_.rect({left + kLegend * i / kSteps, y_ - 11}, kLegend / kSteps + 0.3, 11,
-                hex(heat((i + 0.5) / kSteps)));
+    draw_gradient(svg_, {left, y_ - 11}, kLegend, 11, 26, heat);
     svg_.text({left - 6, y_ - 1}, Anchor::kEnd, 11, fmt::format("{:.2f}", low));
     svg_.text({left + kLegend + 6, y_ - 1}, Anchor::kStart, 11, fmt::format("{:.2f}", high));
   }
 
-  // Every layer has a column; labels that would touch are left out.
-  void draw_layer_numbers(const std::vector<LayerId>& layers, Point start, double cell) {
-    const auto every = static_cast<std::size_t>(std::ceil(20.0 / cell));
-    for (std::size_t l = 0; l < layers.size(); l += every)
-      svg_.text({start.x + cell * (static_cast<double>(l) + 0.5), start.y}, Anchor::kMiddle, 10,
-                fmt::format("{}", layers[l].value), kGrey);
+  // Every layer has a column.
+  void draw_layer_numbers(const std::vector<LayerId>& layers, double left, double right,
+                          double bottom) {
+    const Scale across = {0.0, static_cast<double>(layers.size()), left, right};
+    std::vector<Tick> ticks;
+    for (std::size_t l = 0; l < layers.size(); ++l)
+      ticks.push_back({static_cast<double>(l) + 0.5, fmt::format("{}", layers[l].value)});
+    draw_columns(svg_, across, bottom, bottom, ticks, ColumnLines::kNone, 24);
   }
 
   void draw_heat(const HeatMap& map, const std::vector<LayerId>& layers) {
     y_ += 32;
     const auto [low, high] = range_of(map);
     svg_.text({16, y_}, Anchor::kStart, 14, map.title);
-    svg_.text({480, y_}, Anchor::kStart, 12, map.note, kGrey);
+    svg_.text({480, y_}, Anchor::kStart, 12, map.note, palette::kGrey);
     draw_scale(low, high);
     y_ += 10;
     const double height = map.rows.size() > 12 ? 14 : 22;
     const double cell = (kRight - kLeft) / static_cast<double>(layers.size());
+    const CellGrid grid = {{kLeft, y_}, cell, height};
     const bool numbers = cell >= 20 && height >= 20;
-    for (std::size_t r = 0; r < map.rows.size(); ++r, y_ += height) {
-      const double middle = y_ + height / 2 + 4;
+    for (std::size_t r = 0; r < map.rows.size(); ++r) {
+      const double middle = grid.at(r, 0).y + height / 2 + 4;
       svg_.text({kLeft - 8, middle}, Anchor::kEnd, 12, map.labels[r]);
       for (std::size_t l = 0; l < layers.size(); ++l) {
-        const auto& value = map.rows[r][l];
-        const double share = value ? (*value - low) / (high - low) : 0.0;
-        const double x = kLeft + cell * static_cast<double>(l);
-        svg_.rect({x, y_}, cell - 1, height - 1, value ? hex(heat(share)) : std::string(kNothing));
-        if (numbers && value)
-          svg_.text({x + cell / 2 - 0.5, middle}, Anchor::kMiddle, 10, cell_text(*value),
-                    share > 0.6 ? "#fff" : "#222");
+        auto share = map.rows[r][l];
+        if (share) share = (*share - low) / (high - low);
+        grid.fill(svg_, r, l, share);
+        if (numbers && share)
+          svg_.text({grid.at(r, l).x + cell / 2 - 0.5, middle}, Anchor::kMiddle, 10,
+                    cell_text(*map.rows[r][l]), ink_on(heat(*share)));
       }
       svg_.text({kRight + 8, middle}, Anchor::kStart, 12, value_text(map.summary[r]));
     }
-    y_ += 13;
-    svg_.text({kLeft - 8, y_}, Anchor::kEnd, 11, "layer", kGrey);
-    svg_.text({kRight + 8, y_}, Anchor::kStart, 11, map.summary_name, kGrey);
-    draw_layer_numbers(layers, {kLeft, y_}, cell);
+    y_ = grid.at(map.rows.size(), 0).y;
+    svg_.text({kLeft - 8, y_ + 16}, Anchor::kEnd, 12, "layer", palette::kGrey);
+    svg_.text({kRight + 8, y_ + 16}, Anchor::kStart, 12, map.summary_name, palette::kGrey);
+    draw_layer_numbers(layers, kLeft, kRight, y_);
+    y_ += 16;
   }
 
   Rgb depth_colour(std::size_t row, std::size_t n_layer) const {
-    return mix(kShallow, kHigh,
+    return mix(kShallow, palette::kHigh,
                n_layer > 1 ? static_cast<double>(row) / static_cast<double>(n_layer - 1) : 0.0);
   }
 
@@ -265,21 +259,15 @@ class Picture {
   void draw_coverage(const Tolerance& profile, Point corner, double width) {
     const double bottom = corner.y + kPanel;
     const double n = profile.n_keeps.empty() ? 1.0 : profile.n_keeps.back();
-    const auto x_of = [&](double k) { return corner.x + width * k / n; };
-    const auto y_of = [&](double share) { return bottom - kPanel * share; };
-    for (int tenth = 0; tenth <= 10; tenth += 2) {
-      const double y = y_of(tenth / 10.0);
-      svg_.line({corner.x, y}, {corner.x + width, y}, {kGrid});
-      svg_.text({corner.x - 6, y + 4}, Anchor::kEnd, 11, fmt::format("{} %", tenth * 10));
-    }
-    for (int quarter = 0; quarter <= 4; ++quarter) {
-      const double k = n * quarter / 4;
-      svg_.text({x_of(k), bottom + 16}, Anchor::kMiddle, 11, fmt::format("{:.0f}", k));
-    }
+    const Scale x_of = {0.0, n, corner.x, corner.x + width};
+    const Scale y_of = {0.0, 1.0, bottom, corner.y};
+    draw_rows(svg_, y_of, corner.x, corner.x + width, percent_ticks(5));
+    draw_columns(svg_, x_of, corner.y, bottom, count_ticks(n, 4), ColumnLines::kNone);
     svg_.text({corner.x + width / 2, bottom + 34}, Anchor::kMiddle, 12, "K, experts kept");
     for (const auto k : n_keeps()) {
-      svg_.line({x_of(k), corner.y}, {x_of(k), bottom}, {kMark, 1.2, "5 4"});
-      svg_.text({x_of(k) + 4, bottom - 6}, Anchor::kStart, 11, fmt::format("K = {}", k), kMark);
+      svg_.line({x_of(k), corner.y}, {x_of(k), bottom}, kMark);
+      svg_.text({x_of(k) + 4, bottom - 6}, Anchor::kStart, 11, fmt::format("K = {}", k),
+                palette::kOrange);
     }
     for (std::size_t l = 0; l < profile.layers.size(); ++l) {
       std::vector<Point> points = {{x_of(0), y_of(0)}};
@@ -292,10 +280,8 @@ class Picture {
   }
 
   void draw_depth_legend(const Tolerance& profile, Point corner) {
-    constexpr std::size_t kSteps = 20;
-    for (std::size_t i = 0; i < kSteps; ++i)
-      svg_.rect({corner.x + 5.0 * static_cast<double>(i), corner.y}, 5.3, 9,
-                hex(depth_colour(i, kSteps)));
+    draw_gradient(svg_, corner, 100, 9, 20,
+                  [](double share) { return mix(kShallow, palette::kHigh, share); });
     svg_.text({corner.x - 5, corner.y + 9}, Anchor::kEnd, 11,
               fmt::format("layer {}", profile.layers.front().value));
     svg_.text({corner.x + 105, corner.y + 9}, Anchor::kStart, 11,
@@ -306,31 +292,27 @@ class Picture {
     const double bottom = corner.y + kPanel;
     const double n = profile.n_keeps.empty() ? 1.0 : profile.n_keeps.back();
     const double cell = width / static_cast<double>(profile.layers.size());
-    const auto y_of = [&](double k) { return bottom - kPanel * k / n; };
-    for (int quarter = 0; quarter <= 4; ++quarter) {
-      const double y = y_of(n * quarter / 4);
-      svg_.line({corner.x, y}, {corner.x + width, y}, {kGrid});
-      svg_.text({corner.x - 6, y + 4}, Anchor::kEnd, 11, fmt::format("{:.0f}", n * quarter / 4));
-    }
+    const Scale y_of = {0.0, n, bottom, corner.y};
+    draw_rows(svg_, y_of, corner.x, corner.x + width, count_ticks(n, 4));
     for (const auto k : n_keeps()) {
-      svg_.line({corner.x, y_of(k)}, {corner.x + width, y_of(k)}, {kMark, 1.2, "5 4"});
+      svg_.line({corner.x, y_of(k)}, {corner.x + width, y_of(k)}, kMark);
       svg_.text({corner.x + width + 4, y_of(k) + 4}, Anchor::kStart, 11, fmt::format("K = {}", k),
-                kMark);
+                palette::kOrange);
     }
     for (std::size_t l = 0; l < profile.layers.size(); ++l) {
       const double x = corner.x + cell * (static_cast<double>(l) + 0.5);
       const auto& enough = profile.enough[l];
       svg_.line({x, y_of(enough.front())}, {x, y_of(enough.back())}, {"#b9c6d6", 2});
       for (std::size_t t = 0; t < enough.size(); ++t)
-        svg_.circle({x, y_of(enough[t])}, std::clamp(cell / 4, 1.6, 4.0), hex(kTargetColours[t]));
+        svg_.circle({x, y_of(enough[t])}, std::clamp(cell / 4, 1.6, 4.0), kTargetColours[t]);
     }
     for (std::size_t t = 0; t < kCoverTargets.size(); ++t) {
       const double x = corner.x + 140 + 76.0 * static_cast<double>(t);
-      svg_.circle({x, corner.y - 28}, 4, hex(kTargetColours[t]));
+      svg_.circle({x, corner.y - 28}, 4, kTargetColours[t]);
       svg_.text({x + 8, corner.y - 24}, Anchor::kStart, 12,
                 fmt::format("{:.0f} %", 100 * kCoverTargets[t]));
     }
-    draw_layer_numbers(profile.layers, {corner.x, bottom + 16}, cell);
+    draw_layer_numbers(profile.layers, corner.x, corner.x + width, bottom);
     svg_.text({corner.x + width / 2, bottom + 34}, Anchor::kMiddle, 12, "layer");
   }
 

@@ -1,5 +1,7 @@
 #include "coe/picture/svg.h"
 
+#include "coe/base/markup.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -17,19 +19,6 @@ namespace {
 template <class... Args>
 void add(std::string& out, fmt::format_string<Args...> format, Args&&... args) {
   fmt::format_to(std::back_inserter(out), format, std::forward<Args>(args)...);
-}
-
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '&')
-      out += "&amp;";
-    else if (c == '<')
-      out += "&lt;";
-    else if (static_cast<unsigned char>(c) >= 0x20)
-      out += c;
-  }
-  return out;
 }
 
 std::string_view name(Anchor anchor) {
@@ -74,7 +63,7 @@ Rgb mix(Rgb from, Rgb to, double share) {
 void Svg::text(Point at, Anchor anchor, int size, std::string_view words, std::string_view colour) {
   add(body_,
       "<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"{}\" font-size=\"{}\" fill=\"{}\">{}</text>\n",
-      at.x, at.y, name(anchor), size, colour, escaped(words));
+      at.x, at.y, name(anchor), size, colour, escaped_markup(words));
 }
 
 void Svg::rect(Point corner, double width, double height, std::string_view fill) {

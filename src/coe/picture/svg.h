@@ -36,7 +36,7 @@ enum class Anchor { kStart, kMiddle, kEnd };
 
 class Svg {
  public:
-  // `size` of the font in pixels. Characters that XML does not take are left out or escaped.
+  // `size` of the font in pixels. Markup in `words` is escaped.
   void text(Point at, Anchor anchor, int size, std::string_view words,
             std::string_view colour = "#222");
   void rect(Point corner, double width, double height, std::string_view fill);

@@ -2,6 +2,9 @@
 
 #include "coe/base/json.h"
 #include "coe/base/text.h"
+#include "coe/picture/chart.h"
+#include "coe/picture/heat.h"
+#include "coe/picture/palette.h"
 #include "coe/picture/svg.h"
 
 #include <fmt/format.h>
@@ -58,8 +61,6 @@ constexpr double kRight = kWidth - 24;
 constexpr double kTop = 84;
 constexpr double kBottom = 400;
 constexpr double kStripTop = 470;
-constexpr Rgb kLight{0xf2, 0xf4, 0xf7};
-constexpr Rgb kDark{0x12, 0x3c, 0x70};
 
 class Picture {
  public:
@@ -71,10 +72,10 @@ class Picture {
     const bool strips = report_.membership.n_layer() > 0;
     const double height =
         strips ? kStripTop + row * static_cast<double>(report_.layers.size()) + 48 : kBottom + 60;
-    svg_.text({kLeft, 28}, Anchor::kStart, 17,
-              fmt::format("Does the mask of {} experts a layer hold still? {}", report_.n_keep,
-                          stats_.parent.name));
-    svg_.text({kLeft, 48}, Anchor::kStart, 13, stability_text(report_));
+    draw_heading(svg_,
+                 fmt::format("Does the mask of {} experts a layer hold still? {}", report_.n_keep,
+                             stats_.parent.name),
+                 {stability_text(report_)});
     if (report_.points.empty())
       svg_.text({kLeft, kTop + 40}, Anchor::kStart, 13, "too little text for a mask at half of it");
     else
@@ -84,67 +85,60 @@ class Picture {
   }
 
  private:
-  double x_of(const StabilityPoint& p) const {
-    const double first = std::log2(static_cast<double>(report_.points.front().n_tokens));
-    const double last = std::log2(static_cast<double>(report_.points.back().n_tokens));
-    const double at = std::log2(static_cast<double>(p.n_tokens));
-    return last > first ? kLeft + (kRight - kLeft) * (at - first) / (last - first)
-                        : (kLeft + kRight) / 2;
+  static double log_tokens(const StabilityPoint& p) {
+    return std::log2(static_cast<double>(p.n_tokens));
   }
-  double y_of(double index) const {
-    return kBottom - (kBottom - kTop) * (index - lowest_) / (1.0 - lowest_);
+  Point at(const StabilityPoint& p, double index) const {
+    return {across_(log_tokens(p)), up_(index)};
   }
 
   void line(std::string_view colour, double width,
             const std::function<std::optional<double>(const StabilityPoint&)>& value) {
     std::vector<Point> points;
     for (const auto& p : report_.points)
-      if (const auto v = value(p)) points.push_back({x_of(p), y_of(*v)});
+      if (const auto v = value(p)) points.push_back(at(p, *v));
     svg_.polyline(points, {colour, width});
   }
 
   void draw_axes() {
-    for (int tenth = static_cast<int>(std::lround(lowest_ * 10)); tenth <= 10; ++tenth) {
-      const double y = y_of(tenth / 10.0);
-      svg_.line({kLeft, y}, {kRight, y}, {"#e4e4e4"});
-      svg_.text({kLeft - 8, y + 4}, Anchor::kEnd, 12, fmt::format("{:.1f}", tenth / 10.0));
-    }
+    std::vector<Tick> tokens;
+    for (const auto& p : report_.points)
+      tokens.push_back({log_tokens(p), fmt::format("{}", p.n_tokens)});
+    draw_rows(svg_, up_, kLeft, kRight,
+              ticks_of(up_.least, 1.0, static_cast<int>(std::lround((1.0 - up_.least) * 10))));
+    draw_columns(svg_, across_, kTop, kBottom, tokens, ColumnLines::kGrid, 72);
     for (const double threshold : kThresholds) {
-      if (threshold < lowest_) continue;
-      const double y = y_of(threshold);
-      svg_.line({kLeft, y}, {kRight, y}, {"#777", 1.0, "5 4"});
+      if (threshold < up_.least) continue;
+      const double y = up_(threshold);
+      svg_.line({kLeft, y}, {kRight, y}, {palette::kGrey, 1.0, "5 4"});
       svg_.text({kLeft + 6, y - 4}, Anchor::kStart, 11, fmt::format("{:g}", threshold));
-    }
-    // Labels that would touch the one before are left out.
-    double taken = -1e9;
-    for (const auto& p : report_.points) {
-      const double x = x_of(p);
-      if (x - taken < 72) continue;
-      taken = x;
-      svg_.line({x, kBottom}, {x, kBottom + 5}, {"#777"});
-      svg_.text({x, kBottom + 20}, Anchor::kMiddle, 12, fmt::format("{}", p.n_tokens));
     }
     svg_.text({(kLeft + kRight) / 2, kBottom + 40}, Anchor::kMiddle, 12, "tokens (logarithmic)");
   }
 
   void draw_curve() {
-    lowest_ = 0.9;
-    for (const auto& p : report_.points)
-      lowest_ = std::min(
-          {lowest_, *std::min_element(p.layers.begin(), p.layers.end()), p.lower.value_or(1.0)});
-    lowest_ = std::floor(lowest_ * 10) / 10;
-    std::vector<Point> band;
-    band.reserve(2 * report_.points.size());
-    for (const auto& p : report_.points)
-      band.push_back({x_of(p), y_of(*std::max_element(p.layers.begin(), p.layers.end()))});
-    for (auto p = report_.points.rbegin(); p != report_.points.rend(); ++p)
-      band.push_back({x_of(*p), y_of(*std::min_element(p->layers.begin(), p->layers.end()))});
-    svg_.polygon(band, "#cfe0f3");
+    double lowest = 0.9;
+    std::vector<std::pair<double, double>> bounds;
+    for (const auto& p : report_.points) {
+      const auto [least, most] = std::ranges::minmax(p.layers);
+      bounds.emplace_back(least, most);
+      lowest = std::min({lowest, least, p.lower.value_or(1.0)});
+    }
+    up_ = {std::floor(lowest * 10) / 10, 1.0, kBottom, kTop};
+    across_ = {log_tokens(report_.points.front()), log_tokens(report_.points.back()), kLeft,
+               kRight};
+    std::vector<Point> upper;
+    std::vector<Point> lower;
+    for (std::size_t i = 0; i < bounds.size(); ++i) {
+      lower.push_back(at(report_.points[i], bounds[i].first));
+      upper.push_back(at(report_.points[i], bounds[i].second));
+    }
+    draw_band(svg_, upper, lower, palette::kBlueBand);
     draw_axes();
-    line("#1f5fa8", 2.5, [](const auto& p) { return std::optional(p.jaccard); });
-    line("#c8561b", 2, [](const auto& p) { return p.lower; });
+    line(palette::kBlue, 2.5, [](const auto& p) { return std::optional(p.jaccard); });
+    line(palette::kOrange, 2, [](const auto& p) { return p.lower; });
     svg_.text(
-        {kRight, 68}, Anchor::kEnd, 12,
+        {kRight, 72}, Anchor::kEnd, 12,
         "Jaccard with the mask at half the text: blue the mean, band the layers; orange the bound");
   }
 
@@ -152,12 +146,12 @@ class Picture {
     constexpr int kShades = 20;
     const auto n_expert = report_.membership.n_expert();
     const double cell = (kRight - kLeft) / static_cast<double>(n_expert);
+    const CellGrid grid = {{kLeft, kStripTop}, cell, row, 0, 1};
     svg_.text(
         {kLeft, kStripTop - 12}, Anchor::kStart, 13,
         "Share of 200 bootstrap replicates that keep an expert (dark: all), most certain first; "
         "the line is K");
     for (std::size_t l = 0; l < report_.layers.size(); ++l) {
-      const double y = kStripTop + row * static_cast<double>(l);
       std::vector<double> shares(report_.membership.row(l).begin(),
                                  report_.membership.row(l).end());
       std::sort(shares.rbegin(), shares.rend());
@@ -167,22 +161,21 @@ class Picture {
       for (std::size_t e = 0; e < n_expert;) {
         const std::size_t first = e;
         while (e < n_expert && shades[e] == shades[first]) ++e;
-        const auto shade = static_cast<double>(shades[first]) / kShades;
-        svg_.rect({kLeft + cell * static_cast<double>(first), y},
-                  cell * static_cast<double>(e - first), row - 1, hex(mix(kLight, kDark, shade)));
+        grid.fill(svg_, l, first, static_cast<double>(shades[first]) / kShades, e - first);
       }
-      svg_.text({kLeft - 8, y + row - 1.5}, Anchor::kEnd, static_cast<int>(std::min(row, 11.0)),
-                fmt::format("{}", report_.layers[l].value));
+      svg_.text({kLeft - 8, grid.at(l + 1, 0).y - 1.5}, Anchor::kEnd,
+                static_cast<int>(std::min(row, 11.0)), fmt::format("{}", report_.layers[l].value));
     }
     const double k = kLeft + cell * report_.n_keep;
-    const double bottom = kStripTop + row * static_cast<double>(report_.layers.size());
-    svg_.line({k, kStripTop - 6}, {k, bottom}, {"#c8561b", 1.5});
+    const double bottom = grid.at(report_.layers.size(), 0).y;
+    svg_.line({k, kStripTop - 6}, {k, bottom}, {palette::kOrange, 1.5});
     svg_.text({kLeft, bottom + 20}, Anchor::kStart, 12, "rows: layers");
   }
 
   const StabilityReport& report_;
   const RoutingStats& stats_;
-  double lowest_ = 0.0;  // bottom of the curve
+  Scale across_;  // of the curve, from the logarithm of tokens
+  Scale up_;
   Svg svg_;
 };
 

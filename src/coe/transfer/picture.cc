@@ -1,6 +1,9 @@
 #include "coe/transfer/picture.h"
 
 #include "coe/base/result.h"
+#include "coe/picture/chart.h"
+#include "coe/picture/heat.h"
+#include "coe/picture/palette.h"
 #include "coe/picture/svg.h"
 
 #include <fmt/format.h>
@@ -23,12 +26,7 @@ constexpr double kTop = 118;
 constexpr double kPlot = 300;
 constexpr double kGap = 90;
 
-constexpr std::string_view kGrey = "#666";
-constexpr std::string_view kGrid = "#e4e4e4";
-constexpr Rgb kBest = {47, 116, 181};  // Y = 1 and above
-constexpr Rgb kWorst = {253, 246, 238};
-constexpr std::array<std::string_view, 8> kColours = {"#2f74b5", "#c8561b", "#3a8f4a", "#8b4fa8",
-                                                      "#b0902a", "#1f9aa0", "#c23b6b", "#555555"};
+constexpr CellGrid kCells = {{kLabel, kTop}, kCellWidth, kCellHeight, 2, 2};
 
 // A cell shows these.
 struct Shown {
@@ -43,28 +41,21 @@ class HeatMap {
   std::string draw() {
     const std::size_t n_column = matrix_.domains.size();
     const double width = kLabel + kCellWidth * static_cast<double>(n_column) + 24;
-    svg_.text({16, 30}, Anchor::kStart, 18,
-              fmt::format("What specialists of K = {} keep", matrix_.n_keep));
-    svg_.text({16, 52}, Anchor::kStart, 13,
-              "Y: next tokens predicted, of the parent's; below it the KL to the parent", kGrey);
-    svg_.text({16, 70}, Anchor::kStart, 13, "rows: specialists; columns: text; framed: its own",
-              kGrey);
+    draw_heading(svg_, fmt::format("What specialists of K = {} keep", matrix_.n_keep),
+                 {"Y: next tokens predicted, of the parent's; below it the KL to the parent",
+                  "rows: specialists; columns: text; framed: its own"});
     for (std::size_t c = 0; c < n_column; ++c)
-      svg_.text({left(c) + kCellWidth / 2, kTop - 10}, Anchor::kMiddle, 13, matrix_.domains[c]);
+      svg_.text({kCells.at(0, c).x + kCellWidth / 2, kTop - 10}, Anchor::kMiddle, 13,
+                matrix_.domains[c]);
     collect();
     for (std::size_t r = 0; r < rows_.size(); ++r) draw_row(r);
     for (std::size_t r = 0; r < matrix_.n_specialist(); ++r)
       for (std::size_t c = 0; c < n_column; ++c)
         if (matrix_.is_own(r, c)) draw_frame(r, c);
-    return svg_.finish(std::max(width, 520.0), top(rows_.size()) + 16);
+    return svg_.finish(std::max(width, 520.0), kCells.at(rows_.size(), 0).y + 16);
   }
 
  private:
-  double left(std::size_t column) const {
-    return kLabel + kCellWidth * static_cast<double>(column);
-  }
-  double top(std::size_t row) const { return kTop + kCellHeight * static_cast<double>(row); }
-
   void collect() {
     const std::size_t n_column = matrix_.domains.size();
     for (std::size_t r = 0; r < matrix_.specialists.size(); ++r) {
@@ -85,24 +76,25 @@ class HeatMap {
   }
 
   void draw_row(std::size_t r) {
-    svg_.text({kLabel - 10, top(r) + kCellHeight / 2 + 5}, Anchor::kEnd, 13, names_[r]);
+    svg_.text({kLabel - 10, kCells.at(r, 0).y + kCellHeight / 2 + 5}, Anchor::kEnd, 13, names_[r]);
     for (std::size_t c = 0; c < rows_[r].size(); ++c) {
       const auto& cell = rows_[r][c];
       const double share = least_ < 1.0 ? (cell.y - least_) / (1.0 - least_) : 1.0;
-      const std::string_view ink = share > 0.55 ? "#fff" : "#222";
-      svg_.rect({left(c), top(r)}, kCellWidth - 2, kCellHeight - 2, hex(mix(kWorst, kBest, share)));
-      svg_.text({left(c) + kCellWidth / 2 - 1, top(r) + 25}, Anchor::kMiddle, 16,
+      const auto ink = ink_on(heat(share));
+      const auto [left, top] = kCells.at(r, c);
+      kCells.fill(svg_, r, c, share);
+      svg_.text({left + kCellWidth / 2 - 1, top + 25}, Anchor::kMiddle, 16,
                 fmt::format("{:.1f} %", 100 * cell.y), ink);
-      svg_.text({left(c) + kCellWidth / 2 - 1, top(r) + 43}, Anchor::kMiddle, 12,
+      svg_.text({left + kCellWidth / 2 - 1, top + 43}, Anchor::kMiddle, 12,
                 fmt::format("KL {:.3g}", cell.kl), ink);
     }
   }
 
   void draw_frame(std::size_t r, std::size_t c) {
-    const Point a = {left(c), top(r)};
+    const Point a = kCells.at(r, c);
     const Point b = {a.x + kCellWidth - 2, a.y + kCellHeight - 2};
     const std::array<Point, 5> corners = {a, Point{b.x, a.y}, b, Point{a.x, b.y}, a};
-    svg_.polyline(corners, {"#222", 3.0});
+    svg_.polyline(corners, {palette::kInk, 3.0});
   }
 
   const TransferMatrix& matrix_;
@@ -111,24 +103,6 @@ class HeatMap {
   std::vector<std::vector<Shown>> rows_;
   double least_ = 1.0;
 };
-
-struct Axis {
-  double least = 0.0;
-  double most = 1.0;
-  double step = 0.5;
-};
-
-// Round numbers around the values.
-Axis axis_of(const std::vector<double>& values) {
-  const auto [low, high] = std::ranges::minmax(values);
-  const double span = std::max(high - low, 1e-6);
-  const double unit = std::pow(10.0, std::floor(std::log10(span / 4)));
-  double step = unit;
-  for (const double factor : {2.0, 5.0, 10.0})
-    if (span / step > 5) step = unit * factor;
-  const double least = std::floor(low / step) * step;
-  return {least, std::max(std::ceil(high / step) * step, least + step), step};
-}
 
 std::vector<double> pairs_of(const std::vector<double>& table, std::size_t n) {
   std::vector<double> out;
@@ -148,10 +122,8 @@ class Scatter {
     if (!square_.residual_f.empty()) columns.emplace_back("residual_f", &square_.residual_f);
     if (!square_.agg_cosine.empty()) columns.emplace_back("agg_cosine", &square_.agg_cosine);
     COE_CHECK(!columns.empty());
-    svg_.text({16, 30}, Anchor::kStart, 18,
-              fmt::format("Loss against likeness of specialists, K = {}", matrix_.n_keep));
-    svg_.text({16, 52}, Anchor::kStart, 13,
-              "a dot: specialist A on the text of B; p: labels permuted (Mantel)", kGrey);
+    draw_heading(svg_, fmt::format("Loss against likeness of specialists, K = {}", matrix_.n_keep),
+                 {"a dot: specialist A on the text of B; p: labels permuted (Mantel)"});
     draw_legend();
     for (std::size_t c = 0; c < columns.size(); ++c) {
       const double x = 80 + static_cast<double>(c) * (kPlot + kGap);
@@ -164,7 +136,7 @@ class Scatter {
 
  private:
   static std::string_view colour(std::size_t specialist) {
-    return kColours[specialist % kColours.size()];
+    return palette::kSeries[specialist % palette::kSeries.size()];
   }
 
   void draw_legend() {
@@ -187,24 +159,15 @@ class Scatter {
   void draw_panel(Point corner, std::string_view with, const std::vector<double>& likeness,
                   std::string_view of, const std::vector<double>& loss) {
     const std::size_t n = square_.names.size();
-    const auto across = axis_of(pairs_of(likeness, n));
-    const auto up = axis_of(pairs_of(loss, n));
-    const auto x = [&](double v) {
-      return corner.x + kPlot * (v - across.least) / (across.most - across.least);
-    };
-    const auto y = [&](double v) {
-      return corner.y + kPlot * (up.most - v) / (up.most - up.least);
-    };
+    const double bottom = corner.y + kPlot;
+    const double right = corner.x + kPlot;
+    const auto across = round_steps(pairs_of(likeness, n));
+    const auto up = round_steps(pairs_of(loss, n));
+    const Scale x = {across.least, across.most, corner.x, right};
+    const Scale y = {up.least, up.most, bottom, corner.y};
     svg_.text({corner.x, corner.y - 12}, Anchor::kStart, 13, result_of(of, with));
-    for (double v = across.least; v < across.most + across.step / 2; v += across.step) {
-      svg_.line({x(v), corner.y}, {x(v), corner.y + kPlot}, {kGrid, 1.0});
-      svg_.text({x(v), corner.y + kPlot + 16}, Anchor::kMiddle, 12, fmt::format("{:.3g}", v),
-                kGrey);
-    }
-    for (double v = up.least; v < up.most + up.step / 2; v += up.step) {
-      svg_.line({corner.x, y(v)}, {corner.x + kPlot, y(v)}, {kGrid, 1.0});
-      svg_.text({corner.x - 8, y(v) + 4}, Anchor::kEnd, 12, fmt::format("{:.3g}", v), kGrey);
-    }
+    draw_columns(svg_, x, corner.y, bottom, ticks_of(across), ColumnLines::kGrid);
+    draw_rows(svg_, y, corner.x, right, ticks_of(up));
     svg_.text({corner.x + kPlot / 2, corner.y + kPlot + 36}, Anchor::kMiddle, 13,
               fmt::format("{} against {}", of == "y" ? "Y" : "KL to the parent",
                           with == "residual_f" ? "residual F" : "Agg-cos"));

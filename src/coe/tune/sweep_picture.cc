@@ -2,6 +2,8 @@
 
 #include "coe/base/result.h"
 #include "coe/moe/arch_table.h"
+#include "coe/picture/chart.h"
+#include "coe/picture/palette.h"
 #include "coe/picture/svg.h"
 
 #include <fmt/format.h>
@@ -25,27 +27,18 @@ constexpr double kPanel = 230;
 constexpr double kGap = 70;
 constexpr double kTop = 104;
 
-constexpr std::string_view kGrid = "#e4e4e4";
-constexpr std::string_view kGrey = "#666";
-constexpr std::string_view kMean = "#2f74b5";
-constexpr std::string_view kWorst = "#9dbfe0";
-constexpr std::string_view kCost = "#c8561b";
-constexpr std::string_view kBand = "#f5dccc";
-
 class Picture {
  public:
   explicit Picture(std::span<const SweepPoint> points) : points_(points) {
-    least_ = points.front().n_keep;
-    most_ = std::max(points.back().n_keep, least_ + 1);
+    const double least = points.front().n_keep;
+    across_ = {least, std::max<double>(points.back().n_keep, least + 1), kLeft, kRight};
   }
 
   std::string draw() {
     const bool measured = points_.front().eval.has_value();
-    svg_.text(
-        {16, 30}, Anchor::kStart, 18,
-        fmt::format("How many experts to keep, of {}", points_.front().built.mask.n_expert()));
-    svg_.text({16, 52}, Anchor::kStart, 13,
-              "filled dots: llama.cpp's CUDA routing kernel takes this count", kGrey);
+    draw_heading(
+        svg_, fmt::format("How many experts to keep, of {}", points_.front().built.mask.n_expert()),
+        {"filled dots: llama.cpp's CUDA routing kernel takes this count"});
     draw_coverage();
     if (measured) draw_kl();
     const double bottom = y_ + 30;
@@ -54,39 +47,28 @@ class Picture {
   }
 
  private:
-  double x(std::uint32_t k) const {
-    return kLeft + (kRight - kLeft) * static_cast<double>(k - least_) / (most_ - least_);
-  }
-
-  // Frame, lines at `n_step` equal steps up to `top`, counts below. Leaves y_ at the bottom.
-  void begin_panel(std::string_view title, double top, int n_step, bool percent) {
+  // A line at each tick up to the last, counts below. Leaves y_ at the bottom.
+  void begin_panel(std::string_view title, std::span<const Tick> ticks) {
     const double upper = y_ + kGap;
     y_ = upper + kPanel;
-    top_ = top;
+    up_ = {0.0, ticks.back().value, y_, upper};
     svg_.text({kLeft, upper - 14}, Anchor::kStart, 14, title);
-    for (int i = 0; i <= n_step; ++i) {
-      const double value = top * i / n_step;
-      svg_.line({kLeft, at(value)}, {kRight, at(value)}, {kGrid, 1.0});
-      svg_.text({kLeft - 8, at(value) + 4}, Anchor::kEnd, 12,
-                percent ? fmt::format("{:.0f} %", 100 * value) : fmt::format("{:.3g}", value),
-                kGrey);
-    }
-    double last = -100;
-    for (const auto& point : points_) {
-      const double here = x(point.n_keep);
-      if (here - last < 28) continue;  // no room for the number
-      svg_.text({here, y_ + 16}, Anchor::kMiddle, 12, fmt::format("{}", point.n_keep), kGrey);
-      last = here;
-    }
+    draw_rows(svg_, up_, kLeft, kRight, ticks);
+    std::vector<Tick> counts;
+    for (const auto& point : points_)
+      counts.push_back({static_cast<double>(point.n_keep), fmt::format("{}", point.n_keep)});
+    draw_columns(svg_, across_, upper, y_, counts, ColumnLines::kNone, 28);
   }
 
-  double at(double value) const { return y_ - kPanel * value / top_; }
+  Point at(const SweepPoint& point, double value) const {
+    return {across_(point.n_keep), up_(value)};
+  }
 
   template <class Value>
   void draw_line(Value&& value, std::string_view colour) {
     std::vector<Point> line;
     line.reserve(points_.size());
-    for (const auto& point : points_) line.push_back({x(point.n_keep), at(value(point))});
+    for (const auto& point : points_) line.push_back(at(point, value(point)));
     svg_.polyline(line, {colour, 2.0});
     for (std::size_t i = 0; i < line.size(); ++i) {
       svg_.circle(line[i], 4.5, colour);
@@ -97,13 +79,13 @@ class Picture {
   void draw_coverage() {
     y_ = kTop - kGap;
     begin_panel("Share of the domain's score that is kept: mean over layers, and the worst layer",
-                1.0, 4, true);
+                percent_ticks(4));
     draw_line(
         [](const SweepPoint& p) { return *std::ranges::min_element(p.built.coverage.layers); },
-        kWorst);
-    draw_line([](const SweepPoint& p) { return p.built.coverage.mean; }, kMean);
-    svg_.text({kRight, at(0.06)}, Anchor::kEnd, 12, "mean", kMean);
-    svg_.text({kRight - 40, at(0.06)}, Anchor::kEnd, 12, "worst layer", kWorst);
+        palette::kPaleBlue);
+    draw_line([](const SweepPoint& p) { return p.built.coverage.mean; }, palette::kBlue);
+    svg_.text({kRight, up_(0.06)}, Anchor::kEnd, 12, "mean", palette::kBlue);
+    svg_.text({kRight - 40, up_(0.06)}, Anchor::kEnd, 12, "worst layer", palette::kPaleBlue);
   }
 
   void draw_kl() {
@@ -116,24 +98,23 @@ class Picture {
     if (!(most > 0.0)) most = 1.0;
     const double unit = std::pow(10.0, std::floor(std::log10(most)));
     const double top = std::ceil(most / unit) * unit;
-    begin_panel("KL to the parent on the text given, nats a token; band: 95 % over records", top, 4,
-                false);
-    std::vector<Point> band;
-    band.reserve(2 * points_.size());
-    for (std::size_t i = 0; i < points_.size(); ++i)
-      band.push_back({x(points_[i].n_keep), at(intervals[i].upper)});
-    for (std::size_t i = points_.size(); i-- > 0;)
-      band.push_back({x(points_[i].n_keep), at(intervals[i].lower)});
-    svg_.polygon(band, kBand);
-    draw_line([](const SweepPoint& p) { return p.eval->kl_mean(); }, kCost);
+    begin_panel("KL to the parent on the text given, nats a token; band: 95 % over records",
+                ticks_of(0.0, top, 4));
+    std::vector<Point> upper;
+    std::vector<Point> lower;
+    for (std::size_t i = 0; i < points_.size(); ++i) {
+      upper.push_back(at(points_[i], intervals[i].upper));
+      lower.push_back(at(points_[i], intervals[i].lower));
+    }
+    draw_band(svg_, upper, lower, palette::kOrangeBand);
+    draw_line([](const SweepPoint& p) { return p.eval->kl_mean(); }, palette::kOrange);
   }
 
   std::span<const SweepPoint> points_;
   Svg svg_;
-  std::uint32_t least_ = 0;
-  std::uint32_t most_ = 1;
+  Scale across_;
+  Scale up_;  // of the panel that is drawn
   double y_ = 0.0;
-  double top_ = 1.0;
 };
 
 }  // namespace
