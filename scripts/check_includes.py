@@ -1,13 +1,20 @@
 #!/usr/bin/env python3
 """Holds every #include "coe/<module>/…" under src/coe/<module>/ to the module's declared DEPS, and llama.h and ggml.h to
-engine_llama. src/coe/main.cc belongs to no module and may include any. Usage: check_includes.py SOURCE_DIR module=dep,dep …"""
+engine_llama; and the table of dependencies in docs/architecture.md to the same DEPS. src/coe/main.cc belongs to no module
+and may include any. Usage: check_includes.py [--write] SOURCE_DIR module=dep,dep …
+--write: brings the table up to date instead"""
 import pathlib
 import re
 import sys
 
-root = pathlib.Path(sys.argv[1]) / "src" / "coe"
+words = sys.argv[1:]
+write = words[0] == "--write"
+if write:
+    words.pop(0)
+source = pathlib.Path(words[0])
+root = source / "src" / "coe"
 deps = {}
-for word in sys.argv[2:]:
+for word in words[1:]:
     name, _, listed = word.partition("=")
     deps[name] = {name, *filter(None, listed.split(","))}
 
@@ -41,6 +48,32 @@ for path in sorted(root.rglob("*.[hc]*")):
         target = found.group(1)
         if module != "main.cc" and target not in deps.get(module, set()):
             bad.append(f"{where}: module {module} does not declare {target} in its DEPS")
+
+# The table: what a module stands on comes before it. A build without the engine declares no engine_llama; what the
+# document says of it stays.
+document = source / "docs" / "architecture.md"
+text = document.read_text()
+table = re.search(r"(?m)^\| module \| depends on \(besides base\) \|\n\|---\|---\|\n((?:\|.*\n)*)", text)
+if table is None:
+    bad.append(f"{document}: has no table `| module | depends on (besides base) |`")
+else:
+    rows = [
+        f"| {name} | {', '.join(sorted(deps[name] - {name, 'base'}))} |".replace("|  |", "| |")
+        for name in sorted(deps, key=lambda name: (depth(name), name))
+        if name != "base"
+    ]
+    found = table.group(1).splitlines()
+    if "engine_llama" not in deps:
+        found = [row for row in found if not row.startswith("| engine_llama |")]
+    if write:
+        if "engine_llama" not in deps:
+            sys.exit("--write needs a build with the engine")
+        document.write_text(text[: table.start(1)] + "".join(row + "\n" for row in rows) + text[table.end(1) :])
+    elif found != rows:
+        wrong = sorted(set(rows) ^ set(found)) or ["the order of the rows"]
+        bad.append(f"{document.relative_to(source)}: the table of dependencies is not what CMake says:")
+        bad += [f"  {'-' if row in found else '+'} {row}" for row in wrong]
+        bad.append("  run: cmake --build build --target architecture_table")
 if n_include == 0:
     bad.append("no include was found: is the source folder right?")
 print("\n".join(bad) if bad else f"{n_include} includes, {len(deps)} modules: ok")
