@@ -10,7 +10,7 @@ kills=${1:-200}
 mb=${2:-500}
 seed=${COE_FAULT_SEED:-$(date +%s)}
 cmake --preset release --log-level=NOTICE
-cmake --build build --target coe fault_test profile_fault_test
+scripts/build.sh build coe fault_test profile_fault_test
 echo "faults: $kills kills of each kind, parent of $mb MB, seed $seed"
 COE_FAULT_KILLS=$kills COE_FAULT_MB=$mb COE_FAULT_SEED=$seed build/tests/fault_test
 COE_FAULT_PROFILE_KILLS=${COE_FAULT_PROFILE_KILLS:-20} COE_FAULT_SEED=$seed build/tests/profile_fault_test

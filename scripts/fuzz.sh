@@ -19,7 +19,7 @@ seconds=${1:-20}
 shift $(($# > 0 ? 1 : 0))
 
 cmake --preset fuzz --log-level=NOTICE
-cmake --build build-fuzz --target fuzzers
+scripts/build.sh build-fuzz fuzzers
 build-fuzz/fuzz/make_fuzz_seeds build-fuzz/seeds
 mkdir -p build-fuzz/crashes
 targets=("$@")
