@@ -22,7 +22,7 @@
 #include "coe/gguf/reader.h"
 #include "coe/gguf/writer.h"
 #include "coe/mask/keep_mask.h"
-#include "coe/mask/virtual_surgery.h"
+#include "coe/masked/virtual_surgery.h"
 #include "coe/moe/arch_table.h"
 #include "coe/moe/ids.h"
 #include "coe/moe/model.h"

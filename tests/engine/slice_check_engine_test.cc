@@ -4,7 +4,7 @@
 #include "coe/eval/slice_check.h"
 #include "coe/gguf/reader.h"
 #include "coe/mask/keep_mask.h"
-#include "coe/mask/virtual_surgery.h"
+#include "coe/masked/virtual_surgery.h"
 #include "coe/moe/model.h"
 #include "coe/surgery/apply.h"
 #include "coe/surgery/plan.h"

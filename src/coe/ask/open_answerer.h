@@ -8,7 +8,7 @@
 #include "coe/base/result.h"
 #include "coe/endpoint/endpoint_answerer.h"
 #include "coe/engine/engine_library.h"
-#include "coe/mask/open_mask.h"
+#include "coe/masked/open_mask.h"
 #include "coe/moe/open_model.h"
 
 #include <memory>

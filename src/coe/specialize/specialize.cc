@@ -6,7 +6,7 @@
 #include "coe/engine/run_settings.h"
 #include "coe/gguf/reader.h"
 #include "coe/mask/keep_mask.h"
-#include "coe/mask/virtual_surgery.h"
+#include "coe/masked/virtual_surgery.h"
 #include "coe/moe/model.h"
 #include "coe/profile/stage.h"
 #include "coe/surgery/apply.h"

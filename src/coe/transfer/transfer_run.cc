@@ -4,7 +4,7 @@
 #include "coe/compare/overlap.h"
 #include "coe/corpus/select.h"
 #include "coe/engine/run_settings.h"
-#include "coe/mask/open_mask.h"
+#include "coe/masked/open_mask.h"
 #include "coe/moe/open_model.h"
 #include "coe/profile/stage.h"
 #include "coe/recipe/profile_files.h"

@@ -1,6 +1,6 @@
 #include "coe/tune/measure.h"
 
-#include "coe/mask/virtual_surgery.h"
+#include "coe/masked/virtual_surgery.h"
 
 #include <cstddef>
 #include <utility>

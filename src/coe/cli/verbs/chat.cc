@@ -5,7 +5,7 @@
 #include "coe/cli/exit_code.h"
 #include "coe/cli/options.h"
 #include "coe/cli/verbs/verbs.h"
-#include "coe/mask/open_mask.h"
+#include "coe/masked/open_mask.h"
 #include "coe/moe/open_model.h"
 
 #include <iostream>

@@ -10,7 +10,7 @@
 #include "coe/engine/run_settings.h"
 #include "coe/eval/noise_floor.h"
 #include "coe/eval/parent_cache.h"
-#include "coe/mask/open_mask.h"
+#include "coe/masked/open_mask.h"
 #include "coe/moe/open_model.h"
 
 #include <fmt/format.h>

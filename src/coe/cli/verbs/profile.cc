@@ -8,7 +8,7 @@
 #include "coe/cli/verbs/chats.h"
 #include "coe/cli/verbs/verbs.h"
 #include "coe/engine/run_settings.h"
-#include "coe/mask/open_mask.h"
+#include "coe/masked/open_mask.h"
 #include "coe/moe/open_model.h"
 #include "coe/profile/checkpoint.h"
 #include "coe/profile/stability_report.h"

@@ -7,7 +7,7 @@
 #include "coe/cli/render/slice_check.h"
 #include "coe/cli/verbs/verbs.h"
 #include "coe/eval/slice_check.h"
-#include "coe/mask/virtual_surgery.h"
+#include "coe/masked/virtual_surgery.h"
 #include "coe/moe/open_model.h"
 
 #include <fmt/format.h>

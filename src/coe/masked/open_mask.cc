@@ -1,6 +1,6 @@
-#include "coe/mask/open_mask.h"
+#include "coe/masked/open_mask.h"
 
-#include "coe/mask/virtual_surgery.h"
+#include "coe/masked/virtual_surgery.h"
 
 #include <utility>
 

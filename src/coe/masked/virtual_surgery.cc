@@ -1,4 +1,4 @@
-#include "coe/mask/virtual_surgery.h"
+#include "coe/masked/virtual_surgery.h"
 
 #include "coe/moe/token_table.h"
 
