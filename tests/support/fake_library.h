@@ -80,7 +80,7 @@ class FakeLibrary : public EngineLibrary {
     return out;
   }
   std::vector<DeviceSpace> devices() const override { return space; }
-  const gguf::Dequantizer* dequantizer() const override { return nullptr; }
+  const gguf::Dequantizer* dequantizer() const override { return values; }
   std::string version() const override { return "fake 1"; }
   std::string revision() const override { return "tree"; }
   void prepare_process(char** /*argv*/) const override {}
@@ -90,6 +90,7 @@ class FakeLibrary : public EngineLibrary {
   mutable std::vector<PlainEvent> events;
   std::vector<DeviceMemory> memory = {{.device = "CPU", .is_host = true}};
   std::vector<DeviceSpace> space;
+  const gguf::Dequantizer* values = nullptr;
 
  private:
   Opener opener_;

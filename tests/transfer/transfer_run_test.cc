@@ -13,7 +13,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstddef>
+#include <cstring>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,6 +43,19 @@ Corpus corpus_of(std::string_view tail) {
   return corpus;
 }
 
+// Lends the values of F32 tensors, or of none.
+class Floats : public gguf::Dequantizer {
+ public:
+  bool can(gguf::TensorType type) const override {
+    return lends && gguf::traits(type).name == "F32";
+  }
+  void to_floats(gguf::TensorType /*type*/, std::span<const std::byte> blocks,
+                 std::span<float> values) const override {
+    std::memcpy(values.data(), blocks.data(), blocks.size());
+  }
+  bool lends = true;
+};
+
 class Warnings : public Observer {
  public:
   void warning(std::string_view message) override { heard.emplace_back(message); }
@@ -56,6 +72,7 @@ class Transfer : public ::testing::Test {
     options_.counts = {4, 6};
     options_.random_seeds = {1};
     options_.folder = dir_ / "out";
+    library_.values = &floats_;
   }
   Result<TransferReport> run() { return run_transfer(options_, library_, warnings_); }
   bool exists(const std::string& name) const {
@@ -63,6 +80,7 @@ class Transfer : public ::testing::Test {
   }
 
   TempDir dir_;
+  Floats floats_;
   FakeLibrary library_;
   TransferOptions options_;
   Warnings warnings_;
@@ -82,8 +100,15 @@ TEST_F(Transfer, FromTextToMatricesOfEachK) {
         "cells/a.json", "matrix-k4.svg", "matrix-k6.svg"})
     EXPECT_TRUE(exists(name)) << name;
   EXPECT_FALSE(exists("profile.gguf.partial"));
-  // The fake library lends no values behind blocks.
+  EXPECT_FALSE(report.results[0].square.agg_cosine.empty());
+}
+
+TEST_F(Transfer, ValuesThatTheEngineCannotLendCostTheAggCosineOnly) {
+  floats_.lends = false;
+  const auto report = value_of(run());
   EXPECT_THAT(warnings_.heard, Contains(HasSubstr("no Agg-cos is reported")));
+  EXPECT_TRUE(report.results[0].square.agg_cosine.empty());
+  EXPECT_EQ(report.results.size(), 2U);
 }
 
 TEST_F(Transfer, ASecondRunOpensNoEngineAndFindsTheSame) {
