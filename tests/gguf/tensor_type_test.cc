@@ -28,6 +28,13 @@ TEST(TensorType, KnowsBlocksOfCommonTypes) {
   expect(42, "Q2_0", 64, 18);
 }
 
+TEST(TensorType, NamesThoseOfItsOwnFiles) {
+  EXPECT_EQ(traits(TensorType::kF32).name, "F32");
+  EXPECT_EQ(traits(TensorType::kI8).name, "I8");
+  EXPECT_EQ(traits(TensorType::kI64).name, "I64");
+  EXPECT_EQ(traits(TensorType::kF64).name, "F64");
+}
+
 TEST(TensorType, BlocksHoldTheBitsOfTheirNames) {
   // Bits a weight that ggml states for each family; a typing error in the table would stand out.
   const auto bits = [](std::string_view name) {

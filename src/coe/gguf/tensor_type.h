@@ -8,8 +8,9 @@
 
 namespace coe::gguf {
 
-// This is a ggml type id as files store it. Only ids in the table below are valid.
-enum class TensorType : std::uint32_t {};
+// This is a ggml type id as files store it. Only ids in the table are valid. The types that coe
+// writes or asks for by itself have a name here.
+enum class TensorType : std::uint32_t { kF32 = 0, kI8 = 24, kI64 = 27, kF64 = 28 };
 
 struct TypeTraits {
   TensorType type;

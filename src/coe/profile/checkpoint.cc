@@ -5,7 +5,6 @@
 #include "coe/gguf/value.h"
 #include "coe/gguf/writer.h"
 #include "coe/routing/file.h"
-#include "coe/routing/format.h"
 
 #include <fmt/format.h>
 
@@ -22,10 +21,9 @@ namespace coe {
 namespace {
 
 using gguf::KeyValue;
+using gguf::TensorType;
 using gguf::Value;
 using gguf::ValueType;
-using profile_file::kF64;
-using profile_file::kI64;
 
 constexpr std::uint32_t kVersion = 1;
 constexpr std::string_view kTypeKey = "general.type";
@@ -46,17 +44,13 @@ constexpr std::string_view kSnapshots = "stability.snapshots";
 constexpr std::string_view kPoints = "stability.points";
 constexpr std::string_view kPointLayers = "stability.point_layers";
 
-constexpr gguf::TensorType kF32{0};
-constexpr gguf::TensorType kI8{24};
-
 constexpr std::size_t kPointValues = 6;
 constexpr double kNoBound = -1.0;
 
 // Adds a tensor, unless there is nothing in it.
 template <class Number>
-void add_tensor(std::vector<gguf::TensorData>& tensors, std::string_view name,
-                gguf::TensorType type, std::initializer_list<std::uint64_t> ne,
-                std::span<const Number> values) {
+void add_tensor(std::vector<gguf::TensorData>& tensors, std::string_view name, TensorType type,
+                std::initializer_list<std::uint64_t> ne, std::span<const Number> values) {
   if (values.empty()) return;
   tensors.push_back(gguf::tensor_data(std::string(name), type, ne, std::as_bytes(values)));
 }
@@ -65,8 +59,8 @@ void add_stability(std::vector<gguf::TensorData>& tensors, const ExpertGrid& sha
                    const StabilityState& state) {
   const std::size_t n_expert = shape.n_expert;
   const std::size_t n_layer = shape.n_layer();
-  add_tensor(tensors, kSums, kF64, {n_expert, n_layer}, std::span(state.sums));
-  add_tensor(tensors, kReplicateSums, kF32, {n_expert, n_layer, kReplicates},
+  add_tensor(tensors, kSums, TensorType::kF64, {n_expert, n_layer}, std::span(state.sums));
+  add_tensor(tensors, kReplicateSums, TensorType::kF32, {n_expert, n_layer, kReplicates},
              std::span(state.replicates));
   std::vector<std::int64_t> n_tokens;
   std::vector<std::uint8_t> masks;
@@ -74,9 +68,9 @@ void add_stability(std::vector<gguf::TensorData>& tensors, const ExpertGrid& sha
     n_tokens.push_back(snapshot.n_tokens);
     masks.insert(masks.end(), snapshot.mask.begin(), snapshot.mask.end());
   }
-  add_tensor(tensors, kSnapshotTokens, kI64, {n_tokens.size()},
+  add_tensor(tensors, kSnapshotTokens, TensorType::kI64, {n_tokens.size()},
              std::span<const std::int64_t>(n_tokens));
-  add_tensor(tensors, kSnapshots, kI8, {n_expert, n_layer, n_tokens.size()},
+  add_tensor(tensors, kSnapshots, TensorType::kI8, {n_expert, n_layer, n_tokens.size()},
              std::span<const std::uint8_t>(masks));
   std::vector<double> points;
   std::vector<double> layers;
@@ -87,9 +81,9 @@ void add_stability(std::vector<gguf::TensorData>& tensors, const ExpertGrid& sha
                    point.entropy});
     layers.insert(layers.end(), point.layers.begin(), point.layers.end());
   }
-  add_tensor(tensors, kPoints, kF64, {kPointValues, state.points.size()},
+  add_tensor(tensors, kPoints, TensorType::kF64, {kPointValues, state.points.size()},
              std::span<const double>(points));
-  add_tensor(tensors, kPointLayers, kF64, {n_layer, state.points.size()},
+  add_tensor(tensors, kPointLayers, TensorType::kF64, {n_layer, state.points.size()},
              std::span<const double>(layers));
 }
 
@@ -108,7 +102,7 @@ Result<std::uint64_t> read_count(const gguf::Header& header, std::string_view ke
 // A tensor that is missing was empty.
 template <class Number>
 Result<std::vector<Number>> read_tensor(const gguf::GgufFile& file, std::string_view name,
-                                        gguf::TensorType type) {
+                                        TensorType type) {
   std::vector<Number> values;
   const auto* info = file.header().find_tensor(name);
   if (info == nullptr) return values;
@@ -130,12 +124,12 @@ Result<StabilityState> read_stability(const gguf::GgufFile& file, const ExpertGr
   state.n_samples = static_cast<std::int64_t>(n_samples);
   COE_TRY(const Value* next, find_value(header, kNext, ValueType::kF64));
   state.next = next->as_float().value();
-  COE_TRY(state.sums, read_tensor<double>(file, kSums, kF64));
-  COE_TRY(state.replicates, read_tensor<float>(file, kReplicateSums, kF32));
-  COE_TRY(const auto tokens, read_tensor<std::int64_t>(file, kSnapshotTokens, kI64));
-  COE_TRY(const auto masks, read_tensor<std::uint8_t>(file, kSnapshots, kI8));
-  COE_TRY(const auto points, read_tensor<double>(file, kPoints, kF64));
-  COE_TRY(const auto layers, read_tensor<double>(file, kPointLayers, kF64));
+  COE_TRY(state.sums, read_tensor<double>(file, kSums, TensorType::kF64));
+  COE_TRY(state.replicates, read_tensor<float>(file, kReplicateSums, TensorType::kF32));
+  COE_TRY(const auto tokens, read_tensor<std::int64_t>(file, kSnapshotTokens, TensorType::kI64));
+  COE_TRY(const auto masks, read_tensor<std::uint8_t>(file, kSnapshots, TensorType::kI8));
+  COE_TRY(const auto points, read_tensor<double>(file, kPoints, TensorType::kF64));
+  COE_TRY(const auto layers, read_tensor<double>(file, kPointLayers, TensorType::kF64));
   const std::size_t n_flat = shape.n_flat();
   const std::size_t n_point = points.size() / kPointValues;
   if (masks.size() != tokens.size() * n_flat || points.size() != n_point * kPointValues ||

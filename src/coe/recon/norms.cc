@@ -19,10 +19,10 @@ bool has_output_norm(const MoeModel& model) {
 
 Result<OutputNorm> read_output_norm(const gguf::GgufFile& file, const MoeModel& model,
                                     LayerId layer) {
-  constexpr gguf::TensorType kF32{0};
   const auto name = fmt::format("blk.{}.post_ffw_norm_2.weight", layer.value);
   const auto* info = file.header().find_tensor(name);
-  if (info == nullptr || info->type != kF32 || info->n_dims != 1 || info->ne[0] != model.n_embd)
+  if (info == nullptr || info->type != gguf::TensorType::kF32 || info->n_dims != 1 ||
+      info->ne[0] != model.n_embd)
     return fail(Code::kCorrupt, fmt::format("{}: tensor `{}` is missing or not F32 [{}]",
                                             file.path().string(), name, model.n_embd));
   OutputNorm norm;

@@ -2,8 +2,6 @@
 // docs/formats/routing-profile.md.
 #pragma once
 
-#include "coe/gguf/tensor_type.h"
-
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -35,9 +33,6 @@ inline constexpr std::string_view kMaskDigest = "coe.profile.mask_digest";
 inline constexpr std::string_view kToolVersion = "coe.tool_version";
 inline constexpr std::string_view kEngine = "coe.engine";
 inline constexpr std::string_view kCommandLine = "coe.command_line";
-
-inline constexpr gguf::TensorType kI64{27};
-inline constexpr gguf::TensorType kF64{28};
 
 // "domain.2.histograms"
 inline std::string tensor_name(std::size_t domain, std::string_view accumulator) {

@@ -33,6 +33,7 @@ using gguf::find_value;
 using gguf::read_string;
 using gguf::read_u32;
 using gguf::TensorInfo;
+using gguf::TensorType;
 using gguf::Value;
 using gguf::ValueType;
 namespace names = profile_file;
@@ -114,8 +115,7 @@ class TensorReader {
   bool has(const std::string& name) const { return file_.header().find_tensor(name) != nullptr; }
 
   template <class Number>
-  Status read(const std::string& name, gguf::TensorType type, const Dims& ne,
-              std::vector<Number>& out) {
+  Status read(const std::string& name, TensorType type, const Dims& ne, std::vector<Number>& out) {
     const TensorInfo* info = file_.header().find_tensor(name);
     if (info == nullptr) return fail(Code::kCorrupt, fmt::format("tensor `{}` is missing", name));
     if (info->type != type)
@@ -132,7 +132,7 @@ class TensorReader {
 
   Status read_count(const std::string& name, std::int64_t& out) {
     std::vector<std::int64_t> values;
-    COE_TRY_STATUS(read(name, names::kI64, Dims{1, 1, 1, 1}, values));
+    COE_TRY_STATUS(read(name, TensorType::kI64, Dims{1, 1, 1, 1}, values));
     out = values.front();
     return {};
   }
@@ -172,15 +172,15 @@ Status read_domain(TensorReader& tensors, std::size_t index, const ExpertGrid& s
   };
   COE_TRY_STATUS(tensors.read_count(name("n_tokens"), domain.n_tokens));
   COE_TRY_STATUS(tensors.read_count(name("n_samples"), domain.n_samples));
-  COE_TRY_STATUS(tensors.read(name("histograms"), names::kI64, dims_of(Axes::kRanked, shape),
+  COE_TRY_STATUS(tensors.read(name("histograms"), TensorType::kI64, dims_of(Axes::kRanked, shape),
                               domain.histograms));
   for (const auto& accumulator : kAccumulators) {
     if (accumulator.from_outputs && !with_outputs) continue;
-    COE_TRY_STATUS(tensors.read(name(accumulator.name), names::kF64,
+    COE_TRY_STATUS(tensors.read(name(accumulator.name), TensorType::kF64,
                                 dims_of(accumulator.axes, shape), domain.*accumulator.values));
   }
   if (!with_coactivation) return {};
-  return tensors.read(name("coactivation"), names::kI64,
+  return tensors.read(name("coactivation"), TensorType::kI64,
                       {shape.n_expert, shape.n_expert, shape.n_layer(), 1}, domain.coactivation);
 }
 

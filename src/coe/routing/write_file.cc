@@ -23,6 +23,7 @@ namespace coe {
 namespace {
 
 using gguf::KeyValue;
+using gguf::TensorType;
 using gguf::Value;
 namespace names = profile_file;
 
@@ -76,15 +77,15 @@ gguf::TensorData sum_tensor(std::string name, Axes axes, const ExpertGrid& shape
   const auto bytes = std::as_bytes(values);
   switch (axes) {
     case Axes::kRanked:
-      return gguf::tensor_data(std::move(name), names::kF64,
+      return gguf::tensor_data(std::move(name), TensorType::kF64,
                                {shape.n_expert_used, shape.n_expert, shape.n_layer()}, bytes);
     case Axes::kFlat:
-      return gguf::tensor_data(std::move(name), names::kF64, {shape.n_expert, shape.n_layer()},
+      return gguf::tensor_data(std::move(name), TensorType::kF64, {shape.n_expert, shape.n_layer()},
                                bytes);
     case Axes::kLayer:
       break;
   }
-  return gguf::tensor_data(std::move(name), names::kF64, {shape.n_layer()}, bytes);
+  return gguf::tensor_data(std::move(name), TensorType::kF64, {shape.n_layer()}, bytes);
 }
 
 }  // namespace
@@ -96,8 +97,8 @@ ProfileContents profile_contents(const RoutingStats& stats) {
     const auto& domain = stats.domains[d];
     const auto add_counts = [&](std::string_view name, std::initializer_list<std::uint64_t> ne,
                                 std::span<const std::int64_t> values) {
-      tensors.push_back(
-          gguf::tensor_data(names::tensor_name(d, name), names::kI64, ne, std::as_bytes(values)));
+      tensors.push_back(gguf::tensor_data(names::tensor_name(d, name), TensorType::kI64, ne,
+                                          std::as_bytes(values)));
     };
     add_counts("n_tokens", {1}, std::span(&domain.n_tokens, 1));
     add_counts("n_samples", {1}, std::span(&domain.n_samples, 1));

@@ -27,6 +27,7 @@ namespace coe {
 namespace {
 
 using gguf::KeyValue;
+using gguf::TensorType;
 using gguf::Value;
 using gguf::ValueType;
 
@@ -38,7 +39,6 @@ constexpr std::string_view kLayers = "coe.scores.layers";
 constexpr std::string_view kTokens = "coe.scores.n_tokens";
 constexpr std::string_view kScores = "scores";
 constexpr std::string_view kLoss = "loss";
-constexpr gguf::TensorType kF64{28};
 
 // The keys that are one string or one u32, for writer and reader alike.
 struct StringKey {
@@ -118,7 +118,7 @@ Result<ExpertTable<double>> read_values(const gguf::GgufFile& file, std::string_
   const auto* info = file.header().find_tensor(name);
   if (info == nullptr) return fail(Code::kCorrupt, fmt::format("tensor `{}` is missing", name));
   const std::array<std::uint64_t, gguf::kMaxDims> ne = {n_expert, n_layer, 1, 1};
-  if (info->type != kF64 || info->ne != ne)
+  if (info->type != TensorType::kF64 || info->ne != ne)
     return fail(Code::kCorrupt, fmt::format("tensor `{}` has another type or shape ({} {} vs F64 "
                                             "[{}, {}])",
                                             name, gguf::traits(info->type).name,
@@ -188,8 +188,8 @@ Status write_score_table(const Path& path, const ScoreTable& table, Overwrite ov
   add(kLayers, Value::array_u32(layers));
   add(kTokens, Value::u64(static_cast<std::uint64_t>(table.n_tokens)));
   const auto tensor = [&](std::string_view name, const ExpertTable<double>& values) {
-    return gguf::tensor_data(std::string(name), kF64, {values.n_expert(), values.n_layer()},
-                             std::as_bytes(values.values()));
+    return gguf::tensor_data(std::string(name), TensorType::kF64,
+                             {values.n_expert(), values.n_layer()}, std::as_bytes(values.values()));
   };
   const std::array tensors = {tensor(kScores, table.scores), tensor(kLoss, table.loss)};
   return gguf::write_gguf(path, std::move(keys), tensors, overwrite);
