@@ -99,9 +99,9 @@ TEST(MemoryCell, IsOffByTheShareAboveThePrediction) {
   MemoryCell cell;
   cell.predicted = {{.device = "GPU0", .weights = 100}, {.device = "CPU", .weights = 100}};
   cell.measured = MeasuredMemory{};
-  cell.measured->in_use = {150, 60};
-  EXPECT_EQ(cell.in_use(), 210U);
-  EXPECT_DOUBLE_EQ(cell.error(), 0.05);
+  cell.measured->in_use = {190, 60};
+  EXPECT_EQ(cell.in_use(), 250U);
+  EXPECT_DOUBLE_EQ(cell.error(), 0.25);
 }
 
 TEST_F(Memory, CutsArePredictedByCountThenByContext) {
