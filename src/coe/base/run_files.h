@@ -15,4 +15,12 @@ inline constexpr std::string_view kThinking = "thinking.jsonl";
 inline constexpr std::string_view kLeftOut = "left_out.jsonl";
 inline constexpr std::string_view kFailed = "failed.jsonl";
 
+// Result rows of every benchmark: docs/formats/result-rows.md.
+inline constexpr std::string_view kRows = "rows.jsonl";
+
+// What `bench web` leaves beside these: docs/web-suite.md.
+inline constexpr std::string_view kOutcomes = "outcomes.jsonl";
+inline constexpr std::string_view kGallery = "index.html";
+inline constexpr std::string_view kPictures = "pictures";
+
 }  // namespace coe::run_files

@@ -1,5 +1,6 @@
 #include "coe/transfer/transfer_run.h"
 
+#include "coe/base/run_files.h"
 #include "coe/compare/agg_cosine.h"
 #include "coe/compare/overlap.h"
 #include "coe/corpus/select.h"
@@ -137,7 +138,7 @@ Status TransferRun::keep_masks() const {
 }
 
 Status TransferRun::check_outputs() const {
-  COE_TRY_STATUS(check_output(options_.folder / kTransferRowsFile, options_.overwrite));
+  COE_TRY_STATUS(check_output(options_.folder / run_files::kRows, options_.overwrite));
   for (const auto& [n_keep, masks] : report_.masks) {
     COE_TRY_STATUS(check_output(options_.folder / matrix_file(n_keep), options_.overwrite));
     COE_TRY_STATUS(check_output(options_.folder / scatter_file(n_keep), options_.overwrite));

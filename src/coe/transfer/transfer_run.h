@@ -62,8 +62,7 @@ struct TransferReport {
 };
 
 // The folder also holds a profile of the corpus (profile.gguf), masks/NAME-kK.json, and cells/ with
-// what has been measured so far.
-inline constexpr const char* kTransferRowsFile = "rows.jsonl";  // for the caller to write
+// what has been measured so far. The caller writes the rows (base/run_files.h).
 std::string matrix_file(std::uint32_t n_keep);
 std::string scatter_file(std::uint32_t n_keep);  // only where there are correlations
 

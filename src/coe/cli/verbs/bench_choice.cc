@@ -1,4 +1,5 @@
 // coe bench choice: multiple-choice questions, asked of the engine or of a server.
+#include "coe/base/run_files.h"
 #include "coe/choice/choice_run.h"
 #include "coe/choice/questions.h"
 #include "coe/cli/answerer_options.h"
@@ -55,9 +56,9 @@ Result<int> bench(Options options, Session& session) {
   if (open.model && !options.answerer.on_server())
     rows.set_model(options.answerer.engine.model, open.model->moe.id);
   add_choice_rows(report, rows);
-  COE_TRY_STATUS(write_file(options.run.folder / "answers.jsonl", choice_lines(set, run.answers),
-                            Overwrite::kAllow));
-  COE_TRY_STATUS(rows.write(options.run.folder / "rows.jsonl", Overwrite::kAllow));
+  COE_TRY_STATUS(write_file(options.run.folder / run_files::kAnswers,
+                            choice_lines(set, run.answers), Overwrite::kAllow));
+  COE_TRY_STATUS(rows.write(options.run.folder / run_files::kRows, Overwrite::kAllow));
 
   const auto& total = report.total().tally;
   auto doc = rows.document();

@@ -1,4 +1,5 @@
 // coe bench transfer: what each specialist keeps of each sub-domain, from one command.
+#include "coe/base/run_files.h"
 #include "coe/cli/eval_options.h"
 #include "coe/cli/exit_code.h"
 #include "coe/cli/options.h"
@@ -73,7 +74,7 @@ Result<int> bench(const Options& options, Session& session) {
   if (!report.engine.empty()) rows.set_engine(report.engine);
   rows.set_seed(BootstrapOptions().seed);
   add_transfer_rows(report, rows);
-  COE_TRY_STATUS(rows.write(job.folder / kTransferRowsFile, session.overwrite()));
+  COE_TRY_STATUS(rows.write(job.folder / run_files::kRows, session.overwrite()));
   auto doc = rows.document();
   doc["folder"] = job.folder.string();
   doc["corpus_digest"] = report.corpus_digest;

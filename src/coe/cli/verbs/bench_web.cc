@@ -1,4 +1,5 @@
 // coe bench web: 40 pages asked of a model, and tried in a browser.
+#include "coe/base/run_files.h"
 #include "coe/cli/answerer_options.h"
 #include "coe/cli/exit_code.h"
 #include "coe/cli/render/web.h"
@@ -53,7 +54,7 @@ Result<Replies> ask_model(const Options& options, const WebSuite& suite, Session
   COE_TRY(auto open, open_answerer(options.answerer, session.library, session.console));
   auto questions = options.questions;
   questions.identity = open.identity;
-  questions.journal = options.folder / "journal.jsonl";
+  questions.journal = options.folder / run_files::kJournal;
   questions.restart = session.force;
   Replies out;
   out.name = open.answerer->info().model;
@@ -68,8 +69,8 @@ WebRunOptions run_options(const Options& options, const Session& session) {
   run.browser.memory_limit = options.memory_mb << 20U;
   run.restart = session.force;
   if (!options.folder.empty()) {
-    run.pictures = options.folder / "pictures";
-    run.journal = options.folder / "outcomes.jsonl";
+    run.pictures = options.folder / run_files::kPictures;
+    run.journal = options.folder / run_files::kOutcomes;
   }
   return run;
 }
@@ -98,10 +99,11 @@ Result<int> bench(const Options& options, Session& session) {
   if (!replies.server.empty()) rows.set_engine(replies.server);
   if (replies.model) rows.set_model(options.answerer.engine.model, *replies.model);
   add_web_rows(suite, replies.name, outcomes, rows);
-  COE_TRY_STATUS(rows.write(options.folder / "rows.jsonl", Overwrite::kAllow));
-  COE_TRY_STATUS(write_file(options.folder / "index.html",
-                            web_gallery(suite, {replies.name, "pictures", attempts, outcomes}),
-                            Overwrite::kAllow));
+  COE_TRY_STATUS(rows.write(options.folder / run_files::kRows, Overwrite::kAllow));
+  COE_TRY_STATUS(
+      write_file(options.folder / run_files::kGallery,
+                 web_gallery(suite, {replies.name, run_files::kPictures, attempts, outcomes}),
+                 Overwrite::kAllow));
   const auto total = count_web(suite, outcomes, "");
   auto doc = rows.document();
   doc["output"] = options.folder.string();
@@ -132,10 +134,10 @@ Result<int> check(const Options& options, Session& session) {
   doc["n_wrong"] = found.n_wrong;
   doc["peak_memory"] = peak_memory(outcomes);
   if (!options.folder.empty())
-    COE_TRY_STATUS(write_file(
-        options.folder / "index.html",
-        web_gallery(suite, {"references and mutants", "pictures", tried.attempts, outcomes}),
-        Overwrite::kAllow));
+    COE_TRY_STATUS(write_file(options.folder / run_files::kGallery,
+                              web_gallery(suite, {"references and mutants", run_files::kPictures,
+                                                  tried.attempts, outcomes}),
+                              Overwrite::kAllow));
   COE_TRY_STATUS(session.emit(doc, found.text));
   return found.n_wrong == 0 ? kExitDone : kExitCheckFailed;
 }
