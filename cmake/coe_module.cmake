@@ -22,7 +22,8 @@ function(coe_test name)
   target_link_libraries(${name} PRIVATE coe_flags ${dep_targets} ${ARG_LIBS} fmt::fmt GTest::gmock
                         GTest::gtest_main)
   target_compile_definitions(${name} PRIVATE COE_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
-                             COE_BINARY="${CMAKE_BINARY_DIR}/coe")
+                             COE_BINARY="${CMAKE_BINARY_DIR}/coe"
+                             COE_BUILD_DIR="${CMAKE_BINARY_DIR}" COE_CMAKE="${CMAKE_COMMAND}")
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT 600)
 endfunction()

@@ -34,10 +34,12 @@ struct Options {
   Path folder;
 };
 
-// Beside the binary's folder, as in a build tree.
+// Where an installation keeps it, or where a build tree has it, both seen from the binary.
 Path default_suite() {
   std::error_code ec;
   const Path folder = std::filesystem::read_symlink("/proc/self/exe", ec).parent_path();
+  const auto installed = std::filesystem::weakly_canonical(folder / "../share/coe/web", ec);
+  if (std::filesystem::is_directory(installed, ec)) return installed;
   return std::filesystem::weakly_canonical(folder / "../web", ec);
 }
 
@@ -173,7 +175,7 @@ void add_bench_web(CLI::App& bench_verb, Run& run) {
       ->needs(checks)
       ->capture_default_str();
   verb->add_option("--suite", options->suite,
-                   "Folder of tasks and toolchain (default: web beside the binary's folder)");
+                   "Folder of tasks and toolchain (default: the installed one, or the source's)");
   verb->add_option("--browser", options->run.browser.program,
                    "Chromium (default: the one in PATH)");
   verb->add_option("--browsers", options->run.n_parallel, "Browsers at a time (0: all cores)")
