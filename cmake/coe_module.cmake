@@ -1,14 +1,43 @@
 # The module graph is data: a module links exactly its DEPS, and the test `arch.includes` holds every
 # #include "coe/…" to the same list.
 
-# coe_module(name SOURCES … DEPS modules… LIBS third-party targets…)
+# The sources of a room reach the compiler up to eight at a time, in files that include them: headers and templates
+# then cost once for eight. The paths are relative to src/, so that another clone's ccache finds them.
+function(coe_units out name)
+  list(LENGTH ARGN n)
+  math(EXPR n_unit "(${n} + 7) / 8")
+  set(units "")
+  set(at 0)
+  foreach(i RANGE 1 ${n_unit})
+    math(EXPR size "(${n} - ${at} + ${n_unit} - ${i}) / (${n_unit} - ${i} + 1)")
+    list(SUBLIST ARGN ${at} ${size} sources)
+    math(EXPR at "${at} + ${size}")
+    list(TRANSFORM sources REPLACE "^(.+)$" "#include \"coe/${name}/\\1\"  // NOLINT(bugprone-suspicious-include)\n")
+    string(JOIN "" content ${sources})
+    set(unit ${CMAKE_CURRENT_BINARY_DIR}/unit_${i}.cc)
+    file(CONFIGURE OUTPUT ${unit} CONTENT "${content}" @ONLY)
+    list(APPEND units ${unit})
+  endforeach()
+  set(${out} ${units} PARENT_SCOPE)
+endfunction()
+
+# coe_module(name SOURCES … APART sources… DEPS modules… LIBS third-party targets… HEADERS system headers…). APART are the
+# sources that are compiled by themselves: they have flags of their own, are generated, have an inner name that another
+# source of the room has too, or an inner type in a class that a header declares. HEADERS are precompiled for this room.
 function(coe_module name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS;LIBS" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "SOURCES;APART;DEPS;LIBS;HEADERS" ${ARGN})
   list(TRANSFORM ARG_DEPS PREPEND coe:: OUTPUT_VARIABLE dep_targets)
-  add_library(coe_${name} STATIC ${ARG_SOURCES})
+  set(units ${ARG_SOURCES})
+  if(COE_UNITY AND ARG_SOURCES)
+    coe_units(units ${name} ${ARG_SOURCES})
+  endif()
+  add_library(coe_${name} STATIC ${units} ${ARG_APART})
   add_library(coe::${name} ALIAS coe_${name})
   target_include_directories(coe_${name} PUBLIC ${CMAKE_SOURCE_DIR}/src)
-  target_link_libraries(coe_${name} PUBLIC ${dep_targets} tl::expected PRIVATE coe_flags ${ARG_LIBS})
+  target_link_libraries(coe_${name} PUBLIC ${dep_targets} tl::expected PRIVATE coe_flags fmt::fmt ${ARG_LIBS})
+  if(ARG_HEADERS)
+    target_precompile_headers(coe_${name} PRIVATE ${ARG_HEADERS})
+  endif()
   list(JOIN ARG_DEPS "," deps)
   set_property(GLOBAL APPEND PROPERTY COE_MODULES "${name}=${deps}")
 endfunction()
@@ -24,6 +53,8 @@ function(coe_test name)
   target_compile_definitions(${name} PRIVATE COE_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
                              COE_BINARY="${CMAKE_BINARY_DIR}/coe"
                              COE_BUILD_DIR="${CMAKE_BINARY_DIR}" COE_CMAKE="${CMAKE_COMMAND}")
+  # What a test spends time on is in the rooms that it calls.
+  target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1>)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT 600)
 endfunction()
@@ -35,7 +66,7 @@ function(coe_fuzz name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPS;LIBS;ALSO" ${ARGN})
   list(TRANSFORM ARG_DEPS PREPEND coe:: OUTPUT_VARIABLE dep_targets)
   add_executable(${name} ${ARG_SOURCES})
-  target_link_libraries(${name} PRIVATE coe_flags ${dep_targets} ${ARG_LIBS})
+  target_link_libraries(${name} PRIVATE coe_flags ${dep_targets} fmt::fmt ${ARG_LIBS})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/fuzz)
   if(COE_FUZZ)
     target_link_options(${name} PRIVATE -fsanitize=fuzzer)

@@ -147,7 +147,8 @@ void put_parent_logits(const coe::Path& folder) {
   const coe::ParentRow row{1.5, 1.0F, 3, {{1, 3, 200}, {0.5F, 1.0F, -1.0F}, 0.1, -0.3}};
   const std::vector<coe::ParentRow> rows = {row, row};
   for (const std::uint64_t n_sequence : {1U, 2U}) {
-    auto text = coe::encode_header({300, 0.1, n_sequence, 2 * n_sequence, "xxh3:1", "xxh3:2"});
+    auto text = coe::encode_header(
+        {300, 0.1, n_sequence, 2 * n_sequence, "xxh3:1", "xxh3:2", "n_batch=512"});
     for (std::uint64_t i = 0; i < n_sequence; ++i) text += coe::encode_sequence(rows);
     put(folder / "parent_logits_fuzz" / std::to_string(n_sequence), text);
   }

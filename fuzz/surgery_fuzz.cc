@@ -138,7 +138,7 @@ void check_slabs(const coe::TensorPlan& plan, std::uint64_t start, std::uint64_t
 }
 
 void check_layers(const coe::SurgeryPlan& plan, const GgufFile& parent, const coe::MoeModel& model,
-                  const Kept& layers, const coe::SurgeryOptions& options) {
+                  const coe::KeptExperts& layers, const coe::SurgeryOptions& options) {
   std::map<std::size_t, const coe::TensorPlan*> by_source;
   for (const auto& part : plan.parts)
     for (const auto& tensor : part.tensors)
@@ -153,7 +153,7 @@ void check_layers(const coe::SurgeryPlan& plan, const GgufFile& parent, const co
         if (found == by_source.end()) continue;
         const auto& tensor = parent.header().tensors[expert.tensor];
         require(expert.slab_bytes * model.n_expert == tensor.n_bytes);
-        check_slabs(*found->second, parent.position(tensor), expert.slab_bytes, kept->second,
+        check_slabs(*found->second, parent.position(tensor), expert.slab_bytes, kept->second.ids(),
                     options.mode == coe::SurgeryMode::kZero);
       }
     }

@@ -57,7 +57,8 @@ def main():
     clean.mkdir(parents=True, exist_ok=True)
 
     rooms = "src|tools|bench|fuzz" + ("|tests" if full else "")
-    wanted = re.compile(re.escape(str(ROOT)) + rf"/({rooms})/.*\.cc$")
+    # A room's sources may reach the compiler in units that include them (COE_UNITY).
+    wanted = re.compile(re.escape(str(ROOT)) + rf"/({rooms}|{re.escape(build)}/src/coe)/.*\.cc$")
     commands = {e["file"]: e for e in json.loads(Path(build, "compile_commands.json").read_text())}
     entries = [commands[f] for f in sorted(commands) if wanted.match(f)]
     if not entries:

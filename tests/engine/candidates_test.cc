@@ -284,9 +284,9 @@ TEST(Candidates, GoWithAnEngineThatWasOpenedForThem) {
   request.candidates = &wanted;
   expect_error(open(path, 0)->decode(request), Code::kInvalidArgument, "not opened for candidates");
   const auto engine = open(path, 4);
-  wanted.layers[77] = {};
+  wanted.layers[LayerId{77}] = {};
   expect_error(engine->decode(request), Code::kInvalidArgument, "layer 77");
-  wanted.layers = {{0, std::vector<float>(3)}};
+  wanted.layers = {{LayerId{0}, std::vector<float>(3)}};
   expect_error(engine->decode(request), Code::kInvalidArgument, "layer 0");
   wanted.layers.clear();
   Routing routing;

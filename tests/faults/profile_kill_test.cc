@@ -161,7 +161,9 @@ TEST_F(ProfileKillTest, SpecializeKilledAnywhereAndRunAgainGivesTheSameBytes) {
     ASSERT_TRUE(exit.done() || exit.signal == SIGKILL) << describe(exit);
     n_killed += exit.done() ? 0 : 1;
     n_halfway += std::filesystem::exists(dir_ / "s.profile.gguf.partial") ? 1 : 0;
-    if (exit.done()) EXPECT_TRUE(take() == expected) << "after " << n_killed << " kills";
+    if (exit.done()) {
+      EXPECT_TRUE(take() == expected) << "after " << n_killed << " kills";
+    }
   }
   const auto last = run_process(job);
   ASSERT_TRUE(last.done()) << describe(last);

@@ -24,6 +24,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -111,7 +112,8 @@ TEST_P(Reference, AgreesOnTies) {
 // The comparison can fail: one expert exchanged in one layer.
 TEST_P(Reference, NoticesOneWrongExpert) {
   const auto mask = make(arbitrary_stats(), kKeep);
-  auto layers = mask.layers();
+  std::map<LayerId, std::vector<ExpertId>> layers;
+  for (const auto& [layer, kept] : mask.layers()) layers[layer] = kept.ids();
   auto& ids = layers[LayerId{3}];
   ExpertId outside{0};
   while (mask.keeps(LayerId{3}, outside)) ++outside.value;

@@ -4,7 +4,6 @@
 #include "coe/base/lines.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <array>
 #include <optional>
@@ -112,7 +111,7 @@ Result<JournalContents> parse_journal(std::string_view text, const Path& path) {
   JournalContents out;
   LineReader lines(text);
   while (const auto line = lines.next()) {
-    const Json json = Json::parse(line->text, nullptr, false);
+    const Json json = parse_json<Json>(line->text);
     if (line->number == 1) {
       COE_TRY(out.header, parse_header(json, path));
       continue;

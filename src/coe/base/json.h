@@ -1,4 +1,6 @@
-// JSON as all of coe writes it, beside what the library does.
+// JSON as all of coe reads and writes it, beside what the library does. Include this instead of the
+// library: its class and its parser are compiled once, in json.cc, and cost seconds a file
+// otherwise.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -8,14 +10,24 @@
 #include <string>
 #include <string_view>
 
+extern template class nlohmann::basic_json<>;
+extern template class nlohmann::basic_json<nlohmann::ordered_map>;
+
 namespace coe {
 
-// `Json` is nlohmann::json or nlohmann::ordered_json. Bytes that are no UTF-8, as models may give
-// them, become U+FFFD. `indent` −1: one line.
+// `Json` is nlohmann::json or nlohmann::ordered_json in all of these.
+
+// Discarded (is_discarded()) where `text` is no JSON.
 template <class Json>
-std::string json_text(const Json& json, int indent = -1) {
-  return json.dump(indent, ' ', false, Json::error_handler_t::replace);
-}
+Json parse_json(std::string_view text);
+
+// Throws Json::exception where `text` is no JSON, with the place in its what().
+template <class Json>
+Json parse_json_or_throw(std::string_view text);
+
+// Bytes that are no UTF-8, as models may give them, become U+FFFD. `indent` −1: one line.
+template <class Json>
+std::string json_text(const Json& json, int indent = -1);
 
 // A line of a JSON Lines file, with its newline.
 template <class Json>

@@ -68,7 +68,7 @@ void DevTools::watch_memory() {
 }
 
 void DevTools::take(std::string_view message) {
-  auto json = Json::parse(message, nullptr, false);
+  auto json = parse_json<Json>(message);
   if (!json.is_object()) return;
   if (const auto id = json.find("id"); id != json.end()) {
     if (*id == waits_for_) answer_ = std::make_unique<Json>(std::move(json));

@@ -3,10 +3,9 @@
 #pragma once
 
 #include "coe/base/descriptor.h"
+#include "coe/base/json.h"
 #include "coe/base/result.h"
 #include "coe/process/child_process.h"
-
-#include <nlohmann/json.hpp>
 
 #include <chrono>
 #include <cstdint>

@@ -7,7 +7,6 @@
 #include "coe/corpus/record_reader.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <exception>
@@ -156,7 +155,7 @@ Status read_file(const Path& path, const ChoiceSetOptions& options, std::uint64_
 Result<MultipleChoice> parse_choice(std::string_view json) {
   COE_TRY_STATUS(parse_json_line(json).map([](auto&&) {}));
   try {
-    return read_choice(Json::parse(json.begin(), json.end()));
+    return read_choice(parse_json_or_throw<Json>(json));
   } catch (const std::exception& error) {
     return fail(Code::kInternal, fmt::format("the JSON reader threw: {}", error.what()));
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "coe/base/file.h"
+#include "coe/base/json.h"
 #include "coe/base/result.h"
 #include "coe/cli/console.h"
 #include "coe/cli/render/document.h"

@@ -2,6 +2,7 @@
 
 #include "coe/base/file.h"
 #include "coe/base/hash.h"
+#include "coe/base/json.h"
 #include "coe/base/observer.h"
 #include "coe/base/result.h"
 #include "coe/base/utf8.h"
@@ -14,7 +15,6 @@
 #include "coe/corpus/text_spec.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <cstddef>
 #include <cstdint>

@@ -2,8 +2,6 @@
 
 #include "coe/base/json.h"
 
-#include <nlohmann/json.hpp>
-
 #include <string>
 
 namespace coe {

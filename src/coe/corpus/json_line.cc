@@ -1,10 +1,10 @@
 #include "coe/corpus/json_line.h"
 
+#include "coe/base/json.h"
 #include "coe/base/result.h"
 #include "coe/base/utf8.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <cstddef>

@@ -9,7 +9,6 @@
 #include "coe/corpus/hooks.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <exception>
 #include <filesystem>

@@ -1,11 +1,11 @@
 #include "coe/corpus/mmlu_pro.h"
 
+#include "coe/base/json.h"
 #include "coe/base/printable.h"
 #include "coe/base/result.h"
 #include "coe/corpus/json_line.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <cstddef>
 #include <exception>
@@ -96,7 +96,7 @@ Result<MultipleChoice> parse_mmlu_pro(std::string_view json) {
   // Bytes, syntax and depth are judged as everywhere.
   COE_TRY_STATUS(parse_json_line(json).map([](auto&&) {}));
   try {
-    return read_question(Json::parse(json.begin(), json.end()));
+    return read_question(parse_json_or_throw<Json>(json));
   } catch (const std::exception& error) {
     return fail(Code::kInternal, fmt::format("the JSON reader threw: {}", error.what()));
   }

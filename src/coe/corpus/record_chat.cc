@@ -1,5 +1,6 @@
 #include "coe/corpus/record_chat.h"
 
+#include "coe/base/json.h"
 #include "coe/base/printable.h"
 #include "coe/base/result.h"
 #include "coe/corpus/hooks.h"
@@ -8,7 +9,6 @@
 #include "coe/corpus/text_spec.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <array>
@@ -137,7 +137,7 @@ Result<std::vector<ChatTurn>> chat_of_messages(std::string_view json, std::strin
   // Bytes and syntax are judged as everywhere.
   COE_TRY_STATUS(parse_json_line(json).map([](auto&&) {}));
   try {
-    return turns_of(Json::parse(json.begin(), json.end()), field);
+    return turns_of(parse_json_or_throw<Json>(json), field);
   } catch (const std::exception& error) {
     return fail(Code::kInternal, fmt::format("the JSON reader threw: {}", error.what()));
   }

@@ -4,7 +4,6 @@
 #include "coe/base/printable.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <array>
 #include <cstddef>
@@ -137,7 +136,7 @@ Status ReplyReader::on_payload(std::string_view payload) {
     summary_.ended = true;
     return {};
   }
-  const Json document = Json::parse(payload, nullptr, false);
+  const Json document = parse_json<Json>(payload);
   if (!document.is_object())
     return bad_reply(fmt::format("`{}` is not a JSON object", printable(payload)));
   if (member(document, "error") != nullptr)
@@ -157,13 +156,13 @@ Status ReplyReader::finish() {
 }
 
 std::string error_message(std::string_view body) {
-  const Json document = Json::parse(body, nullptr, false);
+  const Json document = parse_json<Json>(body);
   const std::string message = message_in(document);
   return printable(message.empty() ? body : std::string_view(message), kShown);
 }
 
 Result<std::vector<std::string>> parse_model_list(std::string_view body) {
-  const Json document = Json::parse(body, nullptr, false);
+  const Json document = parse_json<Json>(body);
   std::vector<std::string> names;
   for (const auto& [list, key] : {std::pair{"data", "id"}, std::pair{"models", "name"}}) {
     const Json* models = member(document, list);

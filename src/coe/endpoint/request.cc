@@ -3,7 +3,6 @@
 #include "coe/base/json.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <cctype>
 #include <charconv>

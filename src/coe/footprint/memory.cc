@@ -8,7 +8,7 @@
 #include "coe/surgery/plan.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
+#include "coe/base/json.h"
 
 #include <algorithm>
 #include <cstddef>
@@ -154,7 +154,7 @@ Result<std::vector<std::vector<DeviceMemory>>> predicted_memory(
     std::span<const std::uint32_t> contexts) {
   COE_TRY(const auto text, run_isolated([&] { return predict(library, options, contexts); }));
   std::vector<std::vector<DeviceMemory>> out;
-  const auto found = Json::parse(text);
+  const auto found = parse_json_or_throw<Json>(text);
   for (const auto& devices : found) out.push_back(devices_from(devices));
   return out;
 }
@@ -177,7 +177,7 @@ Result<MeasuredMemory> measured_memory(const EngineLibrary& library, EngineOptio
   options.mmap = false;
   COE_TRY(const auto text,
           run_isolated([&] { return measure(library, options, n_fill, observer); }));
-  const auto found = Json::parse(text);
+  const auto found = parse_json_or_throw<Json>(text);
   return MeasuredMemory{
       found.at("n_ctx").get<std::uint32_t>(), found.at("n_fill").get<std::uint64_t>(),
       devices_from(found.at("allocated")), found.at("in_use").get<std::vector<std::uint64_t>>()};

@@ -4,8 +4,6 @@
 #include "coe/base/run_files.h"
 #include "coe/corpus/chat_record.h"
 
-#include <nlohmann/json.hpp>
-
 #include <array>
 #include <string>
 #include <string_view>

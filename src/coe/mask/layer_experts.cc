@@ -1,10 +1,10 @@
 // The form of lists of experts that users give.
+#include "coe/base/json.h"
 #include "coe/base/result.h"
 #include "coe/mask/pass.h"
 #include "coe/moe/ids.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -27,7 +27,7 @@ bool is_id(const nlohmann::json& value) {
 Result<std::vector<LayerExpert>> parse_layer_experts(std::string_view json, std::string_view name) {
   const std::string hint =
       "a list of experts is [[layer, expert], …], for example [[0, 17], [3, 5]]";
-  const auto root = nlohmann::json::parse(json, nullptr, /*allow_exceptions=*/false);
+  const auto root = parse_json<nlohmann::json>(json);
   if (!root.is_array())
     return fail(Code::kCorrupt, fmt::format("{}: not a JSON list of experts", name), hint);
   std::vector<LayerExpert> experts;

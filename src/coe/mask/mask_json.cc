@@ -7,7 +7,6 @@
 #include "coe/moe/ids.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <charconv>
@@ -263,7 +262,7 @@ Result<KeepMask> parse_mask(std::string_view json, std::string_view name) {
   Inspector inspector(json, name);
   Json::sax_parse(json, &inspector);
   COE_TRY_STATUS(std::move(inspector).status());
-  const auto root = Json::parse(json, nullptr, /*allow_exceptions=*/false);
+  const auto root = parse_json<Json>(json);
   COE_CHECK(!root.is_discarded());  // the inspector has seen the same bytes
   auto mask = read_root(root);
   if (!mask) return tl::unexpected<Error>(std::move(mask).error().context(name));

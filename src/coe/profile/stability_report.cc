@@ -8,7 +8,6 @@
 #include "coe/picture/svg.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <array>

@@ -5,7 +5,7 @@
 #include "coe/routing/stats.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
+#include "coe/base/json.h"
 
 #include <cstdint>
 #include <limits>

@@ -1,4 +1,5 @@
 // From the passes of a mask back to its recipe.
+#include "coe/base/json.h"
 #include "coe/base/printable.h"
 #include "coe/base/result.h"
 #include "coe/mask/keep_mask.h"
@@ -7,7 +8,6 @@
 #include "coe/recipe/recipe.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <cstddef>
 #include <set>
@@ -65,7 +65,7 @@ Result<MaskRecipe> recipe_of(const KeepMask& mask) {
   std::set<std::string> seen;
   for (std::size_t i = 0; i < mask.passes.size(); ++i) {
     try {
-      const auto json = PassJson::parse(mask.passes[i].json);
+      const auto json = parse_json_or_throw<PassJson>(mask.passes[i].json);
       if (i == 0 && json.value("pass", "") == kDomainPass && !json.contains("profiles"))
         return fail(Code::kInvalidArgument,
                     "the mask comes from a version of coe that did not record its profiles",

@@ -8,7 +8,7 @@
 #include "coe/recipe/sources.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
+#include "coe/base/json.h"
 
 #include <algorithm>
 #include <cstddef>

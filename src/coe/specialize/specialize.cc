@@ -1,6 +1,7 @@
 #include "coe/specialize/specialize.h"
 
 #include "coe/base/hash.h"
+#include "coe/base/json.h"
 #include "coe/base/text.h"
 #include "coe/corpus/select.h"
 #include "coe/engine/run_settings.h"
@@ -14,7 +15,6 @@
 #include "coe/verify/verify.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -329,7 +329,7 @@ std::optional<std::string> Pipeline::read_measured(const Path& file, const std::
   const auto text = read_text(file);
   if (!text) return text.error().message;
   try {
-    const Json found = Json::parse(*text);
+    const Json found = parse_json_or_throw<Json>(*text);
     if (auto difference = settings_difference(found.at("settings").get<std::string>(), settings))
       return difference;
     fill_domains(found);

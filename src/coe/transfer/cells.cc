@@ -1,11 +1,11 @@
 #include "coe/transfer/cells.h"
 
+#include "coe/base/json.h"
 #include "coe/base/text.h"
 #include "coe/corpus/select.h"
 #include "coe/engine/run_settings.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <cmath>
 #include <cstddef>
@@ -91,7 +91,7 @@ std::optional<std::string> DomainCells::read() {
   if (!text) return text.error().message;
   const std::string other_form = "it has another form";
   try {
-    const Json found = Json::parse(*text);
+    const Json found = parse_json_or_throw<Json>(*text);
     if (found.at("schema") != kSchema) return other_form;
     if (found.at("domain") != domain_)
       return fmt::format("domain ({} vs {})", found.at("domain").get<std::string>(), domain_);

@@ -5,7 +5,6 @@
 #include "coe/process/child_process.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <filesystem>
 #include <vector>
@@ -20,7 +19,7 @@ Result<CompiledAnswer> compile_answer(const Path& folder, WebFormat format, std:
   if (ec || !std::filesystem::exists(toolchain / "node_modules" / "esbuild", ec))
     return fail(Code::kEngine,
                 fmt::format("{}: its packages are not installed", (folder / "toolchain").string()),
-                "run scripts/setup.sh web");
+                fmt::format("run scripts/setup.sh web, or npm ci --prefix {}", toolchain.string()));
   COE_TRY(const auto node, find_program("node", "nodejs"));
   std::vector<std::string> command = {std::filesystem::canonical(node, ec).string(),
                                       "--max-old-space-size=1024",
@@ -30,7 +29,7 @@ Result<CompiledAnswer> compile_answer(const Path& folder, WebFormat format, std:
   }
   const nlohmann::json job = {{"format", format_name(format)}, {"source", source}};
   COE_TRY(const auto ran, run_program(command, json_text(job), {}));
-  const auto result = nlohmann::json::parse(ran.output, nullptr, false);
+  const auto result = parse_json<nlohmann::json>(ran.output);
   if (ran.exit_code != 0 || !result.is_object())
     return fail(Code::kEngine, fmt::format("the toolchain ended with {}: {}", ran.exit_code,
                                            ran.errors.substr(0, ran.errors.find('\n'))));

@@ -4,7 +4,7 @@
 #include "coe/webgen/template.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
+#include "coe/base/json.h"
 
 #include <algorithm>
 #include <array>

@@ -3,8 +3,6 @@
 #include "coe/base/json.h"
 #include "coe/base/lines.h"
 
-#include <nlohmann/json.hpp>
-
 namespace coe {
 
 namespace {
@@ -20,7 +18,7 @@ std::string header_line(std::string_view suite) {
 
 // Digest of the suite; nothing for a line that is no header.
 std::optional<std::string> parse_header_line(std::string_view line) {
-  const auto json = Json::parse(line, nullptr, false);
+  const auto json = parse_json<Json>(line);
   try {  // the library throws where a member is missing or of another type
     if (json.at("schema").get<std::string>() != kJournalSchema) return {};
     return json.at("suite").get<std::string>();
@@ -79,7 +77,7 @@ std::string outcome_line(std::string_view key, const WebOutcome& outcome) {
 }
 
 std::optional<std::pair<std::string, WebOutcome>> parse_outcome_line(std::string_view line) {
-  const auto json = Json::parse(line, nullptr, false);
+  const auto json = parse_json<Json>(line);
   WebOutcome out;
   try {  // the library throws where a member is missing or of another type
     if (json.at("schema").get<std::string>() != kSchema) return {};

@@ -1,10 +1,10 @@
 #include "coe/webgen/task.h"
 
 #include "coe/base/hash.h"
+#include "coe/base/json.h"
 #include "coe/base/printable.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <filesystem>
@@ -179,8 +179,8 @@ Status check_shots(const std::vector<WebStep>& steps, const std::string& where) 
   return {};
 }
 
-Result<Json> parse_json(std::string_view text, const std::string& where) {
-  auto json = Json::parse(text, nullptr, false);
+Result<Json> read_json(std::string_view text, const std::string& where) {
+  auto json = parse_json<Json>(text);
   if (json.is_discarded()) return fail(Code::kCorrupt, where + ": is no JSON");
   return json;
 }
@@ -247,7 +247,7 @@ std::optional<WebFault> fault_from_name(std::string_view name) {
 }
 
 Result<WebTask> parse_web_task(std::string_view text, const std::string& where) {
-  COE_TRY(const auto json, parse_json(text, where));
+  COE_TRY(const auto json, read_json(text, where));
   if (!json.is_object() || string_at(json, "schema") != "coe.web-task/1")
     return fail(Code::kUnsupported, where + ": is no coe.web-task/1");
   WebTask task;
@@ -283,7 +283,7 @@ Result<WebTask> parse_web_task(std::string_view text, const std::string& where) 
 Result<std::vector<WebMutant>> parse_web_mutants(std::string_view text,
                                                  const std::string& reference,
                                                  const std::string& where) {
-  COE_TRY(const auto json, parse_json(text, where));
+  COE_TRY(const auto json, read_json(text, where));
   if (!json.is_array()) return fail(Code::kCorrupt, where + ": must be an array");
   std::vector<WebMutant> mutants;
   for (const auto& one : json) {

@@ -3,7 +3,7 @@
 #include "coe/base/markup.h"
 #include "coe/base/result.h"
 
-#include <nlohmann/json.hpp>
+#include "coe/base/json.h"
 
 #include <cstddef>
 #include <ranges>

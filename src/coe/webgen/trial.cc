@@ -336,12 +336,11 @@ Result<TrialResult> Tester::try_reply(const WebTask& task, const std::string& re
 }
 
 Result<std::string> axe_source(const Path& suite_folder) {
-  auto text = read_text(suite_folder / "toolchain/node_modules/axe-core/axe.min.js");
+  const auto toolchain = suite_folder / "toolchain";
+  auto text = read_text(toolchain / "node_modules/axe-core/axe.min.js");
   if (text) return text;
-  return fail(
-      Code::kEngine,
-      fmt::format("{}: its packages are not installed", (suite_folder / "toolchain").string()),
-      "run scripts/setup.sh web");
+  return fail(Code::kEngine, fmt::format("{}: its packages are not installed", toolchain.string()),
+              fmt::format("run scripts/setup.sh web, or npm ci --prefix {}", toolchain.string()));
 }
 
 }  // namespace coe

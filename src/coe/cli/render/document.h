@@ -1,7 +1,7 @@
 // The JSON document of a result.
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include "coe/base/json.h"
 
 #include <string_view>
 

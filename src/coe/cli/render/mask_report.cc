@@ -81,7 +81,7 @@ std::string swap_lines(const BuiltMask& built) {
 Json passes_json(const BuiltMask& built) {
   Json passes = Json::array();
   for (const auto& pass : built.mask.passes) {
-    auto json = Json::parse(pass.json);
+    auto json = parse_json_or_throw<Json>(pass.json);
     if (json.contains("swaps")) json["n_swap"] = json.at("swaps").size();
     json.erase("swaps");
     passes.push_back(std::move(json));
@@ -92,7 +92,7 @@ Json passes_json(const BuiltMask& built) {
 Json swaps_json(const BuiltMask& built) {
   Json swaps = Json::array();
   for (const auto& pass : built.mask.passes) {
-    const auto json = Json::parse(pass.json);
+    const auto json = parse_json_or_throw<Json>(pass.json);
     if (!json.contains("swaps")) continue;
     for (const auto& swap : json.at("swaps")) {
       Json named = {{"pass", json.at("pass")}};

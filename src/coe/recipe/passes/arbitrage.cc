@@ -5,7 +5,7 @@
 #include "coe/mask/pass.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
+#include "coe/base/json.h"
 
 #include <algorithm>
 #include <compare>

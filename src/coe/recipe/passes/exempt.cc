@@ -3,7 +3,7 @@
 #include "coe/base/result.h"
 #include "coe/mask/builder.h"
 
-#include <nlohmann/json.hpp>
+#include "coe/base/json.h"
 
 #include <algorithm>
 #include <cstddef>

@@ -4,7 +4,7 @@
 #include "coe/mask/builder.h"
 #include "coe/mask/pass.h"
 
-#include <nlohmann/json.hpp>
+#include "coe/base/json.h"
 
 #include <cstddef>
 #include <cstdint>
