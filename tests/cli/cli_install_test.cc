@@ -26,7 +26,7 @@ TEST_F(CliInstall, EverythingHasItsPlace) {
 TEST_F(CliInstall, AMovedBinaryFindsItsSuite) {
   const auto suite = std::filesystem::canonical(dir_ / "moved/share/coe/web").string();
   const auto none = run("moved/bin/coe bench web --check --task no-such-task");
-  EXPECT_EQ(none.exit_code, 2) << none.err;
+  EXPECT_EQ(none.exit_code, 3) << none.err;
   EXPECT_THAT(none.err, HasSubstr("no task or category `no-such-task` in " + suite));
 
   std::filesystem::remove_all(suite);

@@ -195,6 +195,7 @@ class Picture {
                           double bottom) {
     const Scale across = {0.0, static_cast<double>(layers.size()), left, right};
     std::vector<Tick> ticks;
+    ticks.reserve(layers.size());
     for (std::size_t l = 0; l < layers.size(); ++l)
       ticks.push_back({static_cast<double>(l) + 0.5, fmt::format("{}", layers[l].value)});
     draw_columns(svg_, across, bottom, bottom, ticks, ColumnLines::kNone, 24);

@@ -18,6 +18,7 @@ ExpertFilter keep_all(const EngineInfo& info) {
   ExpertFilter filter;
   for (const auto layer : info.moe_layers) {
     std::vector<ExpertId> all;
+    all.reserve(info.n_expert);
     for (std::uint32_t e = 0; e < info.n_expert; ++e) all.push_back(ExpertId{e});
     filter.kept[layer] = all;
     auto& substitutes = filter.substitutes[layer];

@@ -238,6 +238,7 @@ void SliceReference::Comparison::compare_token(const RoutingView& view, const La
   }
   if (!come.empty()) {
     std::vector<std::uint32_t> gone;
+    gone.reserve(left.size());
     for (const auto& [place, w] : left) gone.push_back(place);
     const bool known = std::ranges::find(come, kNowhere) == come.end() && !view.scores.empty();
     (known && is_near_tie(gone, come) ? difference.n_near_tie : difference.n_other_choice) += 1;

@@ -1,6 +1,7 @@
 #include "coe/footprint/memory.h"
 
 #include "coe/base/descriptor.h"
+#include "coe/base/json.h"
 #include "coe/base/machine.h"
 #include "coe/base/rng.h"
 #include "coe/process/isolated.h"
@@ -8,7 +9,6 @@
 #include "coe/surgery/plan.h"
 
 #include <fmt/format.h>
-#include "coe/base/json.h"
 
 #include <algorithm>
 #include <cstddef>

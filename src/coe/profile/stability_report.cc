@@ -101,6 +101,7 @@ class Picture {
 
   void draw_axes() {
     std::vector<Tick> tokens;
+    tokens.reserve(report_.points.size());
     for (const auto& p : report_.points)
       tokens.push_back({log_tokens(p), fmt::format("{}", p.n_tokens)});
     draw_rows(svg_, up_, kLeft, kRight,

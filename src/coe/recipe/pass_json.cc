@@ -1,11 +1,11 @@
 #include "coe/recipe/pass_json.h"
 
+#include "coe/base/json.h"
 #include "coe/base/result.h"
 #include "coe/mask/pass.h"
 #include "coe/routing/stats.h"
 
 #include <fmt/format.h>
-#include "coe/base/json.h"
 
 #include <cstdint>
 #include <limits>

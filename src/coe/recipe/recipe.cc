@@ -8,7 +8,6 @@
 #include "coe/recipe/sources.h"
 
 #include <fmt/format.h>
-#include "coe/base/json.h"
 
 #include <algorithm>
 #include <cstddef>

@@ -435,6 +435,7 @@ const ScoreRow& score_row(Score score) { return kScores[static_cast<std::size_t>
 
 std::string score_help() {
   std::vector<std::string> words;
+  words.reserve(kScores.size());
   for (const auto& row : kScores) words.push_back(fmt::format("{} ({})", row.name, row.help));
   return alternatives(std::move(words));
 }

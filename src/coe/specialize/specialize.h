@@ -68,8 +68,9 @@ struct SpecializeReport {
 
 // Stage files of output DIR/NAME.gguf: DIR/NAME.{profile.gguf,mask.json,gguf,eval.json}. Errors:
 // those of the stages; kMismatch for profiles of another model; kExists when a stage's file is
-// there but belongs to another run (named by what differs) and `overwrite` is kRefuse; kCheckFailed when the child fails
-// its proof (the child is removed) or its layers do not compute what the masked parent's do.
+// there but belongs to another run (named by what differs) and `overwrite` is kRefuse; kCheckFailed
+// when the child fails its proof (the child is removed) or its layers do not compute what the
+// masked parent's do.
 Result<SpecializeReport> specialize(const SpecializeOptions& options, const EngineLibrary& library,
                                     Observer& observer);
 

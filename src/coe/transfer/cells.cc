@@ -89,10 +89,10 @@ Result<DomainCells> DomainCells::open(const Path& file, std::string domain, std:
 std::optional<std::string> DomainCells::read() {
   const auto text = read_text(file_);
   if (!text) return text.error().message;
-  const std::string other_form = "it has another form";
+  constexpr const char* kOtherForm = "it has another form";
   try {
     const Json found = parse_json_or_throw<Json>(*text);
-    if (found.at("schema") != kSchema) return other_form;
+    if (found.at("schema") != kSchema) return kOtherForm;
     if (found.at("domain") != domain_)
       return fmt::format("domain ({} vs {})", found.at("domain").get<std::string>(), domain_);
     if (auto difference = settings_difference(found.at("settings").get<std::string>(), settings_))
@@ -100,12 +100,12 @@ std::optional<std::string> DomainCells::read() {
     for (const auto& [digest, json] : found.at("masks").items()) {
       DomainEval eval;
       eval.name = domain_;
-      if (!from_json(json, eval)) return other_form;
+      if (!from_json(json, eval)) return kOtherForm;
       cells_.insert_or_assign(digest, std::move(eval));
     }
     return std::nullopt;
   } catch (const Json::exception&) {
-    return other_form;
+    return kOtherForm;
   }
 }
 

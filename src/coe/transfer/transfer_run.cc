@@ -148,6 +148,7 @@ Status TransferRun::check_outputs() const {
 
 Result<std::vector<TransferMatrix>> TransferRun::measure() {
   std::vector<std::vector<TransferMask>> sets;
+  sets.reserve(report_.masks.size());
   for (const auto& [n_keep, masks] : report_.masks) sets.push_back(masks);
   const TransferBench bench{model_->file,
                             model_->moe,

@@ -1,10 +1,10 @@
 #include "coe/webgen/gallery.h"
 
+#include "coe/base/json.h"
 #include "coe/webgen/gallery_page.h"
 #include "coe/webgen/template.h"
 
 #include <fmt/format.h>
-#include "coe/base/json.h"
 
 #include <algorithm>
 #include <array>
@@ -121,7 +121,7 @@ std::string web_gallery(const WebSuite& suite, const WebGallery& gallery) {
   for (const auto category : kWebCategories)
     if (count_web(suite, gallery.outcomes, category).n > 0)
       data["categories"].push_back(category_json(suite, gallery, category));
-  return filled_template(kGalleryPage, data);
+  return filled_template(gallery_page(), data);
 }
 
 }  // namespace coe

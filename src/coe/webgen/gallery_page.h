@@ -5,6 +5,6 @@
 
 namespace coe {
 
-extern const std::string_view kGalleryPage;
+std::string_view gallery_page();
 
 }  // namespace coe

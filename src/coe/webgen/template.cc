@@ -1,9 +1,8 @@
 #include "coe/webgen/template.h"
 
+#include "coe/base/json.h"
 #include "coe/base/markup.h"
 #include "coe/base/result.h"
-
-#include "coe/base/json.h"
 
 #include <cstddef>
 #include <ranges>

@@ -38,7 +38,7 @@ struct Options {
 Path default_suite() {
   std::error_code ec;
   const Path folder = std::filesystem::read_symlink("/proc/self/exe", ec).parent_path();
-  const auto installed = std::filesystem::weakly_canonical(folder / "../share/coe/web", ec);
+  auto installed = std::filesystem::weakly_canonical(folder / "../share/coe/web", ec);
   if (std::filesystem::is_directory(installed, ec)) return installed;
   return std::filesystem::weakly_canonical(folder / "../web", ec);
 }

@@ -1,11 +1,11 @@
 #include "coe/recipe/passes/arbitrage.h"
 
+#include "coe/base/json.h"
 #include "coe/base/result.h"
 #include "coe/mask/builder.h"
 #include "coe/mask/pass.h"
 
 #include <fmt/format.h>
-#include "coe/base/json.h"
 
 #include <algorithm>
 #include <compare>

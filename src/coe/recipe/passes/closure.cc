@@ -1,5 +1,6 @@
 #include "coe/recipe/passes/closure.h"
 
+#include "coe/base/json.h"
 #include "coe/base/result.h"
 #include "coe/mask/builder.h"
 #include "coe/mask/pass.h"
@@ -8,7 +9,6 @@
 #include "coe/score/score.h"
 
 #include <fmt/format.h>
-#include "coe/base/json.h"
 
 #include <algorithm>
 #include <cstddef>

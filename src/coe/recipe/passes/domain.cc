@@ -1,5 +1,6 @@
 #include "coe/recipe/passes/domain.h"
 
+#include "coe/base/json.h"
 #include "coe/base/printable.h"
 #include "coe/base/result.h"
 #include "coe/moe/expert_grid.h"
@@ -10,7 +11,6 @@
 #include "coe/score/score.h"
 
 #include <fmt/format.h>
-#include "coe/base/json.h"
 
 #include <cstddef>
 #include <cstdint>

@@ -1,9 +1,8 @@
 #include "coe/recipe/passes/exempt.h"
 
+#include "coe/base/json.h"
 #include "coe/base/result.h"
 #include "coe/mask/builder.h"
-
-#include "coe/base/json.h"
 
 #include <algorithm>
 #include <cstddef>

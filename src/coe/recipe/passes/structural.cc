@@ -1,10 +1,9 @@
 #include "coe/recipe/passes/structural.h"
 
+#include "coe/base/json.h"
 #include "coe/base/result.h"
 #include "coe/mask/builder.h"
 #include "coe/mask/pass.h"
-
-#include "coe/base/json.h"
 
 #include <cstddef>
 #include <cstdint>
