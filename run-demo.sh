@@ -6,7 +6,7 @@ cd "$(dirname "$0")"
 
 cat >&2 <<'END'
 coe: 1. packages   2. the inference engine   3. coe   4. the demo's text   5. the demo
-The first time, on two cores, this takes about 1, 6, 4, 1 and 2 minutes; what is done already is not done again.
+The first time, on two cores, this takes about 1, 5, 5, 1 and 2 minutes; what is done already is not done again.
 END
 scripts/setup.sh
 cmake --preset release --log-level=NOTICE

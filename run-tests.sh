@@ -5,7 +5,7 @@ cd "$(dirname "$0")"
 
 cat >&2 <<'END'
 coe: 1. packages   2. the inference engine   3. coe and its tests   4. the demo's text   5. the tests
-The first time, on two cores, this takes about 2, 6, 10, 1 and 4 minutes; what is done already is not done again.
+The first time, on two cores, this takes about 2, 5, 12, 1 and 9 minutes; what is done already is not done again.
 END
 scripts/setup.sh web
 cmake --preset release --log-level=NOTICE

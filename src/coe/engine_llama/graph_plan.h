@@ -1,7 +1,7 @@
 // Which nodes of llama.cpp's compute graph say what a router did, and which to overwrite for
 // virtual surgery. A census of one forward pass names the nodes that exist; from it the plan
-// follows, without a table of architectures. Source of the node names: llama.cpp v0.5.0
-// src/llama-graph.cpp, build_moe_ffn.
+// follows; three architectures whose graphs do otherwise are named in graph_plan.cc. Source of the
+// node names: llama.cpp v0.5.0 src/llama-graph.cpp, build_moe_ffn.
 #pragma once
 
 #include "coe/base/result.h"
