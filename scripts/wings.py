@@ -344,7 +344,7 @@ if ARCH in KNOWN:
 
 HOUSE = "docs/decisions/0007-the-house.md"
 if HOUSE in KNOWN:
-    text, n = re.subn(r"\(\d+ on the day of the decision\)", f"({len(arrows)} on the day of the move)", read(HOUSE))
+    text, n = re.subn(r"\(\d+ on the day of the decision\)", f"({len(arrows)} on the day of the decision)", read(HOUSE))
     if n != 1:
         die(f"{HOUSE}: the number of arrows was not found")
     new[HOUSE] = text
