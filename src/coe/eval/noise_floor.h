@@ -1,4 +1,4 @@
-// How far a model's logits move on a device though nothing is removed: the KL of the model as it
+// The floor says how far a model's logits move though nothing is removed: the KL of the model as it
 // is to itself under virtual surgery that keeps every expert. Virtual surgery stops the graph at
 // each router, so that kernels are not fused and round otherwise; on a GPU that is enough for
 // near-ties to fall the other way. A KL under a mask says nothing that is smaller than this.

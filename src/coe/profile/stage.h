@@ -36,7 +36,7 @@ struct StagedProfile {
   double wall_s = 0.0;  // of the run, without loading the model
 };
 
-// Where the state of an unfinished profile is.
+// Returns where the state of an unfinished profile is kept.
 Path partial_of(const Path& file);
 
 // Refuses what would be in the way of the stage, before long work. Errors: kExists, kNotFound for

@@ -22,7 +22,7 @@ Json eval_json(const EvalOutput& output);
 std::string eval_text(const EvalOutput& output);
 void add_eval_rows(const EvalOutput& output, ResultRows& rows);
 
-// How far the model's logits move on this device without a mask.
+// Both say how far the model's logits move on this device without a mask.
 Json noise_json(const NoiseFloor& noise);
 std::string noise_text(const NoiseFloor& noise);
 
