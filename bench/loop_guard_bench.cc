@@ -1,13 +1,13 @@
 // loop_guard_bench: how often the loop guard stops ordinary text, and how often and how soon it
 // stops text that goes round in circles. Loops are made of the texts: each is cut somewhere, and
 // what it ends with is said again and again.
-#include "coe/answer/loop_guard.h"
+#include "coe/ask/answer/loop_guard.h"
 #include "coe/base/file.h"
 #include "coe/base/machine.h"
 #include "coe/base/result.h"
 #include "coe/base/rng.h"
+#include "coe/base/stats/paired.h"
 #include "coe/corpus/corpus.h"
-#include "coe/stats/paired.h"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>

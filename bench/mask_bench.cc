@@ -5,11 +5,11 @@
 #include "coe/base/machine.h"
 #include "coe/base/result.h"
 #include "coe/base/rng.h"
+#include "coe/base/stats/summary.h"
 #include "coe/mask/keep_mask.h"
-#include "coe/moe/ids.h"
-#include "coe/recipe/recipe.h"
-#include "coe/routing/stats.h"
-#include "coe/stats/summary.h"
+#include "coe/mask/recipe/recipe.h"
+#include "coe/model/moe/ids.h"
+#include "coe/profile/routing/stats.h"
 
 #include "timing.h"
 

@@ -2,11 +2,11 @@
 // plain copy of the child, and one reading of both files.
 #include "coe/base/file.h"
 #include "coe/base/machine.h"
+#include "coe/base/process/measured_run.h"
 #include "coe/base/result.h"
 #include "coe/base/rng.h"
+#include "coe/base/stats/summary.h"
 #include "coe/base/text.h"
-#include "coe/process/measured_run.h"
-#include "coe/stats/summary.h"
 
 #include "cache.h"
 #include "timing.h"

@@ -4,6 +4,7 @@
 # The sources of a room reach the compiler up to eight at a time, in files that include them: headers and templates
 # then cost once for eight. The paths are relative to src/, so that another clone's ccache finds them.
 function(coe_units out name)
+  file(RELATIVE_PATH folder ${CMAKE_SOURCE_DIR}/src ${CMAKE_CURRENT_SOURCE_DIR})
   list(LENGTH ARGN n)
   math(EXPR n_unit "(${n} + 7) / 8")
   set(units "")
@@ -12,7 +13,7 @@ function(coe_units out name)
     math(EXPR size "(${n} - ${at} + ${n_unit} - ${i}) / (${n_unit} - ${i} + 1)")
     list(SUBLIST ARGN ${at} ${size} sources)
     math(EXPR at "${at} + ${size}")
-    list(TRANSFORM sources REPLACE "^(.+)$" "#include \"coe/${name}/\\1\"  // NOLINT(bugprone-suspicious-include)\n")
+    list(TRANSFORM sources REPLACE "^(.+)$" "#include \"${folder}/\\1\"  // NOLINT(bugprone-suspicious-include)\n")
     string(JOIN "" content ${sources})
     set(unit ${CMAKE_CURRENT_BINARY_DIR}/unit_${i}.cc)
     file(CONFIGURE OUTPUT ${unit} CONTENT "${content}" @ONLY)

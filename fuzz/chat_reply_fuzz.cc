@@ -1,8 +1,8 @@
 // The readers of chat replies on arbitrary bytes: text and counts, or an error of one line, and the
 // same however the bytes are cut. The first byte says how: its lowest bit chooses the protocol, the
 // rest where the body is cut; the rest of the input is the body.
+#include "coe/ask/endpoint/reply_reader.h"
 #include "coe/base/result.h"
-#include "coe/endpoint/reply_reader.h"
 
 #include "require.h"
 

@@ -2,10 +2,10 @@
 // and made into one; what comes out can be asked, and errors are one line. The whole input is also
 // a model's answer, of which a letter found is an option's.
 #include "coe/base/result.h"
-#include "coe/choice/letter.h"
-#include "coe/choice/questions.h"
 #include "coe/corpus/record_reader.h"
 #include "coe/corpus/words.h"
+#include "coe/measure/choice/letter.h"
+#include "coe/measure/choice/questions.h"
 
 #include "require.h"
 

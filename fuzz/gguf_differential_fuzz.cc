@@ -11,8 +11,8 @@
 //  takes
 //     2^32 × 2^32 elements for none.
 #include "coe/base/checked.h"
-#include "coe/gguf/reader.h"
-#include "coe/gguf/value.h"
+#include "coe/model/gguf/reader.h"
+#include "coe/model/gguf/value.h"
 
 #include "require.h"
 

@@ -1,8 +1,8 @@
 // Any bytes: the reader refuses them or gives a header whose every part can be used, and the
 // description of the model refuses them or ends.
 #include "coe/base/file.h"
-#include "coe/gguf/reader.h"
-#include "coe/moe/model.h"
+#include "coe/model/gguf/reader.h"
+#include "coe/model/moe/model.h"
 
 #include "memory_file.h"
 #include "require.h"

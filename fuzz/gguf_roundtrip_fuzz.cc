@@ -1,6 +1,6 @@
 // What the reader accepts, the writer writes again, and the reader reads the same from it.
-#include "coe/gguf/reader.h"
-#include "coe/gguf/writer.h"
+#include "coe/model/gguf/reader.h"
+#include "coe/model/gguf/writer.h"
 
 #include "require.h"
 

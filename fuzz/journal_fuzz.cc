@@ -3,7 +3,7 @@
 #include "coe/ask/journal.h"
 #include "coe/base/lines.h"
 #include "coe/base/result.h"
-#include "coe/webgen/outcome.h"
+#include "coe/measure/webgen/outcome.h"
 
 #include "memory_file.h"
 #include "require.h"

@@ -2,12 +2,12 @@
 // fuzzing begins behind the first checks. The models of the tests serve as GGUF.
 #include "coe/ask/journal.h"
 #include "coe/base/file.h"
-#include "coe/eval/parent_cache.h"
-#include "coe/gguf/value.h"
 #include "coe/mask/keep_mask.h"
-#include "coe/routing/file.h"
-#include "coe/score/table.h"
-#include "coe/webgen/outcome.h"
+#include "coe/mask/score/table.h"
+#include "coe/measure/eval/parent_cache.h"
+#include "coe/measure/webgen/outcome.h"
+#include "coe/model/gguf/value.h"
+#include "coe/profile/routing/file.h"
 
 #include "support/tiny_gguf.h"
 #include "support/tiny_stats.h"

@@ -4,7 +4,7 @@
 #include "coe/base/result.h"
 #include "coe/mask/keep_mask.h"
 #include "coe/mask/pass.h"
-#include "coe/recipe/recipe.h"
+#include "coe/mask/recipe/recipe.h"
 
 #include <cstddef>
 #include <cstdint>

@@ -1,7 +1,7 @@
 // A parent's condensed logits from arbitrary bytes: what is read must be what later code relies on,
 // and errors must be one line.
 #include "coe/base/result.h"
-#include "coe/eval/parent_cache.h"
+#include "coe/measure/eval/parent_cache.h"
 
 #include "require.h"
 

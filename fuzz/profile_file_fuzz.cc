@@ -3,9 +3,9 @@
 // on them.
 #include "coe/base/file.h"
 #include "coe/base/result.h"
-#include "coe/routing/file.h"
-#include "coe/routing/stats.h"
-#include "coe/score/table.h"
+#include "coe/mask/score/table.h"
+#include "coe/profile/routing/file.h"
+#include "coe/profile/routing/stats.h"
 
 #include "memory_file.h"
 #include "require.h"

@@ -1,7 +1,7 @@
 // Models may write any bytes for the web suite: they give some code, or an error of one line; no
 // fence inside the code of a closed block could have closed it. The first byte chooses the format.
 #include "coe/base/result.h"
-#include "coe/webgen/extract.h"
+#include "coe/measure/webgen/extract.h"
 
 #include "require.h"
 

@@ -1,7 +1,7 @@
 // Tasks of a web suite from hostile text, and wrong answers made of a reference: the input is a
 // task, and a list of mutants after its first NUL.
 #include "coe/base/result.h"
-#include "coe/webgen/task.h"
+#include "coe/measure/webgen/task.h"
 
 #include "require.h"
 

@@ -2,9 +2,9 @@
 #include "coe/cli/console.h"
 #include "coe/cli/exit_code.h"
 #include "coe/cli/run.h"
-#include "coe/cluster/communicator.h"
+#include "coe/profile/cluster/communicator.h"
 #if COE_HAS_ENGINE
-#include "coe/engine_llama/llama_library.h"
+#include "coe/engine/llama/llama_library.h"
 #else
 #include "coe/engine/no_engine.h"
 #endif

@@ -1,9 +1,9 @@
 // coe compare from outside, without inference.
 #include "coe/base/file.h"
-#include "coe/gguf/reader.h"
-#include "coe/moe/model.h"
-#include "coe/routing/file.h"
-#include "coe/routing/stats.h"
+#include "coe/model/gguf/reader.h"
+#include "coe/model/moe/model.h"
+#include "coe/profile/routing/file.h"
+#include "coe/profile/routing/stats.h"
 
 #include "support/cli_test.h"
 #include "support/expect.h"

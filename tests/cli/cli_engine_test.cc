@@ -1,7 +1,7 @@
 // The binary with the engine, on the bundled model: the main job from outside.
 #include "coe/base/file.h"
 #include "coe/mask/keep_mask.h"
-#include "coe/routing/file.h"
+#include "coe/profile/routing/file.h"
 
 #include "support/cli_test.h"
 #include "support/expect.h"

@@ -1,6 +1,6 @@
 // coe mask with all passes, from outside.
-#include "coe/routing/file.h"
-#include "coe/routing/stats.h"
+#include "coe/profile/routing/file.h"
+#include "coe/profile/routing/stats.h"
 
 #include "support/cli_test.h"
 #include "support/tiny_stats.h"

@@ -30,7 +30,7 @@ class CliPasses : public coe::testing::CliTest {
   // Code as the domain: a few files of this repository, in pieces.
   void write_code(const std::string& name) {
     std::ofstream out(dir_ / name);
-    for (const auto* path : {"/src/coe/mask/keep_mask.cc", "/src/coe/moe/arch_table.cc"}) {
+    for (const auto* path : {"/src/coe/mask/keep_mask.cc", "/src/coe/model/moe/arch_table.cc"}) {
       std::ifstream file(kSource + std::string(path));
       const std::string text{std::istreambuf_iterator<char>(file), {}};
       for (std::size_t at = 0; at < text.size() && at < 9000; at += 900)

@@ -3,8 +3,8 @@
 #include "support/cli_test.h"
 
 #include "coe/mask/keep_mask.h"
-#include "coe/moe/model.h"
-#include "coe/routing/file.h"
+#include "coe/model/moe/model.h"
+#include "coe/profile/routing/file.h"
 
 #include "support/tiny_gguf.h"
 

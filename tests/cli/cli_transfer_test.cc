@@ -29,7 +29,7 @@ class CliTransfer : public coe::testing::CliTest {
     write_pieces("code.jsonl", "code", "/src/coe/mask/keep_mask.cc", 0);
     write_pieces("prose.jsonl", "prose", "/docs/architecture.md", 0);
     write_pieces("list.jsonl", "list", "/docs/formats/result-rows.md", 0);
-    write_pieces("code-test.jsonl", "code", "/src/coe/moe/arch_table.cc", 1);
+    write_pieces("code-test.jsonl", "code", "/src/coe/model/moe/arch_table.cc", 1);
     write_pieces("prose-test.jsonl", "prose", "/README.md", 1);
     write_pieces("list-test.jsonl", "list", "/docs/formats/score-table.md", 1);
   }

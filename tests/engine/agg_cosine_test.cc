@@ -1,15 +1,15 @@
 // Agg-cos of quantised weights, through the engine's own routines.
-#include "coe/compare/agg_cosine.h"
+#include "coe/mask/compare/agg_cosine.h"
 
 #include "coe/base/observer.h"
-#include "coe/compare/overlap.h"
-#include "coe/engine_llama/ggml_values.h"
-#include "coe/gguf/reader.h"
-#include "coe/gguf/tensor_type.h"
-#include "coe/moe/ids.h"
-#include "coe/moe/model.h"
+#include "coe/engine/llama/ggml_values.h"
+#include "coe/mask/compare/overlap.h"
+#include "coe/model/gguf/reader.h"
+#include "coe/model/gguf/tensor_type.h"
+#include "coe/model/moe/ids.h"
+#include "coe/model/moe/model.h"
 
-#include "compare/named_masks.h"
+#include "mask/compare/named_masks.h"
 #include "support/expect.h"
 #include "support/temp_dir.h"
 #include "support/tiny_gguf.h"

@@ -1,9 +1,9 @@
 // What moe/ says of an architecture's router is what llama.cpp's graph computes.
-#include "coe/engine_llama/graph_observer.h"
-#include "coe/engine_llama/graph_plan.h"
-#include "coe/gguf/reader.h"
-#include "coe/moe/arch_table.h"
-#include "coe/moe/model.h"
+#include "coe/engine/llama/graph_observer.h"
+#include "coe/engine/llama/graph_plan.h"
+#include "coe/model/gguf/reader.h"
+#include "coe/model/moe/arch_table.h"
+#include "coe/model/moe/model.h"
 
 #include "support/arch_models.h"
 #include "support/expect.h"

@@ -3,7 +3,7 @@
 // surgery: the same choices of experts, router weights and logits.
 //
 // How equal. All that differs between the two sides is N, and only the router sees it: softmax is
-// computed over the kept experts alone on both sides (engine_llama/router_math.h), sigmoid and
+// computed over the kept experts alone on both sides (engine/llama/router_math.h), sigmoid and
 // softplus element by element, and after selection everything depends on k. Each logit of the
 // router is a dot product of its own, but in which order it is summed depends on N: where N is a
 // multiple of 4, ggml's CPU backend takes the tiled product, else one dot product at a time. So:
@@ -16,19 +16,19 @@
 //     by that, so would the logits: tolerance = blocks * 2^-10 * the largest logit.
 #include "coe/base/observer.h"
 #include "coe/base/rng.h"
+#include "coe/child/surgery/apply.h"
+#include "coe/child/surgery/plan.h"
+#include "coe/child/verify/verify.h"
 #include "coe/engine/engine.h"
-#include "coe/engine_llama/ggml_values.h"
-#include "coe/engine_llama/llama_engine.h"
-#include "coe/gguf/reader.h"
-#include "coe/gguf/writer.h"
+#include "coe/engine/llama/ggml_values.h"
+#include "coe/engine/llama/llama_engine.h"
 #include "coe/mask/keep_mask.h"
-#include "coe/masked/virtual_surgery.h"
-#include "coe/moe/arch_table.h"
-#include "coe/moe/ids.h"
-#include "coe/moe/model.h"
-#include "coe/surgery/apply.h"
-#include "coe/surgery/plan.h"
-#include "coe/verify/verify.h"
+#include "coe/mask/masked/virtual_surgery.h"
+#include "coe/model/gguf/reader.h"
+#include "coe/model/gguf/writer.h"
+#include "coe/model/moe/arch_table.h"
+#include "coe/model/moe/ids.h"
+#include "coe/model/moe/model.h"
 
 #include "support/arch_models.h"
 #include "support/expect.h"

@@ -2,9 +2,9 @@
 // are equal to the bit. And what is told of the others is right.
 #include "coe/base/rng.h"
 #include "coe/engine/engine.h"
-#include "coe/engine_llama/llama_engine.h"
-#include "coe/gguf/reader.h"
-#include "coe/moe/model.h"
+#include "coe/engine/llama/llama_engine.h"
+#include "coe/model/gguf/reader.h"
+#include "coe/model/moe/model.h"
 
 #include "support/arch_models.h"
 #include "support/expect.h"

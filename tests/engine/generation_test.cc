@@ -1,13 +1,13 @@
 // Chats and generation with the engine, on the bundled model and on copies of it with other
 // templates.
 #include "coe/corpus/reasoning.h"
+#include "coe/engine/llama/llama_engine.h"
 #include "coe/engine/roles.h"
-#include "coe/engine_llama/llama_engine.h"
-#include "coe/gguf/reader.h"
-#include "coe/gguf/writer.h"
-#include "coe/moe/model.h"
+#include "coe/model/gguf/reader.h"
+#include "coe/model/gguf/writer.h"
+#include "coe/model/moe/model.h"
 #include "coe/profile/profile.h"
-#include "coe/routing/stats.h"
+#include "coe/profile/routing/stats.h"
 
 #include "engine/open_engine.h"
 #include "support/temp_dir.h"

@@ -1,4 +1,4 @@
-#include "coe/engine_llama/graph_plan.h"
+#include "coe/engine/llama/graph_plan.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

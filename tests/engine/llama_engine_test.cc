@@ -1,17 +1,17 @@
 // The engine on the bundled model: routing is whole, batches agree, virtual surgery equals the
 // sliced file.
-#include "coe/engine_llama/llama_engine.h"
+#include "coe/engine/llama/llama_engine.h"
 
+#include "coe/child/surgery/apply.h"
+#include "coe/child/surgery/plan.h"
 #include "coe/corpus/corpus.h"
 #include "coe/corpus/reasoning.h"
-#include "coe/eval/eval.h"
 #include "coe/mask/keep_mask.h"
-#include "coe/moe/model.h"
+#include "coe/mask/recipe/recipe.h"
+#include "coe/measure/eval/eval.h"
+#include "coe/model/moe/model.h"
 #include "coe/profile/profile.h"
-#include "coe/recipe/recipe.h"
-#include "coe/routing/stats.h"
-#include "coe/surgery/apply.h"
-#include "coe/surgery/plan.h"
+#include "coe/profile/routing/stats.h"
 
 #include "engine/open_engine.h"
 

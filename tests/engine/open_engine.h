@@ -3,7 +3,7 @@
 
 #include "coe/base/file.h"
 #include "coe/engine/engine.h"
-#include "coe/engine_llama/llama_engine.h"
+#include "coe/engine/llama/llama_engine.h"
 
 #include <gtest/gtest.h>
 

@@ -1,13 +1,13 @@
 // The slice check on the bundled model: right children pass with nothing to spare on the CPU, and
 // four kinds of wrong ones are caught, by their layer.
 #include "coe/base/rng.h"
-#include "coe/eval/slice_check.h"
-#include "coe/gguf/reader.h"
+#include "coe/child/surgery/apply.h"
+#include "coe/child/surgery/plan.h"
 #include "coe/mask/keep_mask.h"
-#include "coe/masked/virtual_surgery.h"
-#include "coe/moe/model.h"
-#include "coe/surgery/apply.h"
-#include "coe/surgery/plan.h"
+#include "coe/mask/masked/virtual_surgery.h"
+#include "coe/measure/eval/slice_check.h"
+#include "coe/model/gguf/reader.h"
+#include "coe/model/moe/model.h"
 
 #include "engine/open_engine.h"
 #include "support/expect.h"

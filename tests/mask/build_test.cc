@@ -3,8 +3,8 @@
 #include "coe/base/result.h"
 #include "coe/base/rng.h"
 #include "coe/mask/keep_mask.h"
-#include "coe/moe/expert_table.h"
-#include "coe/moe/ids.h"
+#include "coe/model/moe/expert_table.h"
+#include "coe/model/moe/ids.h"
 
 #include "support/expect.h"
 #include "support/plain_ids.h"

@@ -1,7 +1,7 @@
 #include "coe/base/result.h"
 #include "coe/mask/keep_mask.h"
-#include "coe/moe/ids.h"
-#include "coe/moe/model.h"
+#include "coe/model/moe/ids.h"
+#include "coe/model/moe/model.h"
 
 #include "support/expect.h"
 

@@ -1,7 +1,7 @@
 #include "coe/mask/keep_mask.h"
 
 #include "coe/base/result.h"
-#include "coe/moe/ids.h"
+#include "coe/model/moe/ids.h"
 
 #include "support/expect.h"
 #include "support/plain_ids.h"

@@ -1,8 +1,8 @@
 #include "coe/base/file.h"
 #include "coe/base/result.h"
 #include "coe/mask/keep_mask.h"
-#include "coe/moe/ids.h"
-#include "coe/moe/model.h"
+#include "coe/model/moe/ids.h"
+#include "coe/model/moe/model.h"
 
 #include "support/expect.h"
 #include "support/plain_ids.h"

@@ -2,14 +2,14 @@
 // reads the profile file with a GGUF reader of its own.
 
 #include "coe/base/file.h"
-#include "coe/gguf/reader.h"
 #include "coe/mask/build.h"
 #include "coe/mask/keep_mask.h"
-#include "coe/moe/expert_table.h"
-#include "coe/moe/ids.h"
-#include "coe/routing/file.h"
-#include "coe/routing/stats.h"
-#include "coe/score/score.h"
+#include "coe/mask/score/score.h"
+#include "coe/model/gguf/reader.h"
+#include "coe/model/moe/expert_table.h"
+#include "coe/model/moe/ids.h"
+#include "coe/profile/routing/file.h"
+#include "coe/profile/routing/stats.h"
 
 #include "support/command.h"
 #include "support/expect.h"

@@ -4,7 +4,7 @@
 #include "coe/base/file.h"
 #include "coe/engine/fake_engine.h"
 #include "coe/profile/profile.h"
-#include "coe/routing/file.h"
+#include "coe/profile/routing/file.h"
 
 #include "profile/fake_run.h"
 #include "support/expect.h"

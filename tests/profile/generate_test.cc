@@ -2,7 +2,7 @@
 #include "coe/engine/fake_engine.h"
 #include "coe/engine/roles.h"
 #include "coe/profile/profile.h"
-#include "coe/routing/stats.h"
+#include "coe/profile/routing/stats.h"
 
 #include "support/fake_model.h"
 #include "support/temp_dir.h"

@@ -3,7 +3,7 @@
 #include "coe/engine/fake_engine.h"
 #include "coe/profile/collector.h"
 #include "coe/profile/plan.h"
-#include "coe/routing/stats.h"
+#include "coe/profile/routing/stats.h"
 
 #include "profile/fake_run.h"
 #include "support/expect.h"

@@ -2,8 +2,8 @@
 
 #include "coe/engine/fake_engine.h"
 #include "coe/profile/profile.h"
-#include "coe/routing/accumulators.h"
-#include "coe/routing/stats.h"
+#include "coe/profile/routing/accumulators.h"
+#include "coe/profile/routing/stats.h"
 
 #include "support/fake_model.h"
 

@@ -2,7 +2,7 @@
 
 #include "coe/base/rng.h"
 #include "coe/engine/fake_engine.h"
-#include "coe/moe/top_k.h"
+#include "coe/model/moe/top_k.h"
 #include "coe/profile/profile.h"
 #include "coe/profile/stability_report.h"
 

@@ -2,7 +2,7 @@
 #include "coe/profile/stage.h"
 
 #include "coe/base/file.h"
-#include "coe/routing/file.h"
+#include "coe/profile/routing/file.h"
 
 #include "support/expect.h"
 #include "support/fake_library.h"

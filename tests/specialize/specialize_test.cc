@@ -1,11 +1,11 @@
 // The pipeline over a tiny model and the fake engine: its stages, what it reuses, what it refuses.
 #include "coe/specialize/specialize.h"
 
+#include "coe/child/verify/verify.h"
 #include "coe/corpus/select.h"
 #include "coe/engine/fake_engine.h"
 #include "coe/mask/keep_mask.h"
-#include "coe/routing/file.h"
-#include "coe/verify/verify.h"
+#include "coe/profile/routing/file.h"
 
 #include "support/fake_library.h"
 #include "support/temp_dir.h"

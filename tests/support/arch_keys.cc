@@ -1,6 +1,6 @@
 #include "support/arch_keys.h"
 
-#include "coe/gguf/value.h"
+#include "coe/model/gguf/value.h"
 
 #include "support/arch_models.h"
 

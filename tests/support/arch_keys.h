@@ -2,7 +2,7 @@
 // what is special about its tensors.
 #pragma once
 
-#include "coe/gguf/value.h"
+#include "coe/model/gguf/value.h"
 
 #include "support/arch_models.h"
 

@@ -2,10 +2,10 @@
 
 #include "coe/base/file.h"
 #include "coe/base/rng.h"
-#include "coe/gguf/reader.h"
-#include "coe/gguf/tensor_type.h"
-#include "coe/gguf/value.h"
-#include "coe/gguf/writer.h"
+#include "coe/model/gguf/reader.h"
+#include "coe/model/gguf/tensor_type.h"
+#include "coe/model/gguf/value.h"
+#include "coe/model/gguf/writer.h"
 
 #include "support/arch_keys.h"
 

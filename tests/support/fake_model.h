@@ -2,7 +2,7 @@
 #pragma once
 
 #include "coe/engine/engine.h"
-#include "coe/moe/model.h"
+#include "coe/model/moe/model.h"
 
 #include <cstdint>
 

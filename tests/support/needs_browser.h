@@ -1,7 +1,7 @@
 // Tests that start a browser are skipped where there is none, or no sandbox for it.
 #pragma once
 
-#include "coe/browser/browser.h"
+#include "coe/measure/browser/browser.h"
 
 #include <gtest/gtest.h>
 

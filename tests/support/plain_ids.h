@@ -1,8 +1,8 @@
 // Kept experts as bare numbers, as tests spell them.
 #pragma once
 
-#include "coe/moe/ids.h"
-#include "coe/moe/kept_experts.h"
+#include "coe/model/moe/ids.h"
+#include "coe/model/moe/kept_experts.h"
 
 #include <cstdint>
 #include <map>

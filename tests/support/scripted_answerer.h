@@ -1,7 +1,7 @@
 // Answers by a script; several threads may ask.
 #pragma once
 
-#include "coe/answer/answerer.h"
+#include "coe/ask/answer/answerer.h"
 #include "coe/base/observer.h"
 #include "coe/base/result.h"
 

@@ -3,9 +3,9 @@
 #pragma once
 
 #include "coe/base/file.h"
-#include "coe/gguf/reader.h"
-#include "coe/gguf/value.h"
-#include "coe/gguf/writer.h"
+#include "coe/model/gguf/reader.h"
+#include "coe/model/gguf/value.h"
+#include "coe/model/gguf/writer.h"
 
 #include <cstddef>
 #include <cstdint>

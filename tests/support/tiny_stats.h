@@ -2,9 +2,9 @@
 #pragma once
 
 #include "coe/base/rng.h"
-#include "coe/moe/ids.h"
-#include "coe/routing/accumulators.h"
-#include "coe/routing/stats.h"
+#include "coe/model/moe/ids.h"
+#include "coe/profile/routing/accumulators.h"
+#include "coe/profile/routing/stats.h"
 
 #include <algorithm>
 #include <cstddef>

@@ -1,9 +1,9 @@
 // A small score table, of two layers and three experts.
 #pragma once
 
-#include "coe/moe/expert_table.h"
-#include "coe/moe/ids.h"
-#include "coe/score/table.h"
+#include "coe/mask/score/table.h"
+#include "coe/model/moe/expert_table.h"
+#include "coe/model/moe/ids.h"
 
 #include <cstddef>
 

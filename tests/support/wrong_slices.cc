@@ -1,6 +1,6 @@
 #include "support/wrong_slices.h"
 
-#include "coe/gguf/reader.h"
+#include "coe/model/gguf/reader.h"
 
 #include "support/expect.h"
 

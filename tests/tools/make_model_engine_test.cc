@@ -1,5 +1,5 @@
 // llama.cpp loads a synthetic model of every shape and computes with it.
-#include "coe/engine_llama/llama_engine.h"
+#include "coe/engine/llama/llama_engine.h"
 
 #include "make_model/shape.h"
 #include "make_model/write.h"

@@ -1,9 +1,9 @@
 // The models that tests and benchmarks are fed with: as large as the real ones, and free of faults.
-#include "coe/gguf/tensor_type.h"
-#include "coe/gguf/writer.h"
+#include "coe/child/verify/finite.h"
 #include "coe/mask/keep_mask.h"
-#include "coe/moe/model.h"
-#include "coe/verify/finite.h"
+#include "coe/model/gguf/tensor_type.h"
+#include "coe/model/gguf/writer.h"
+#include "coe/model/moe/model.h"
 
 #include "make_model/fill.h"
 #include "make_model/mask.h"

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "coe/base/rng.h"
-#include "coe/gguf/tensor_type.h"
+#include "coe/model/gguf/tensor_type.h"
 
 #include <cstddef>
 #include <span>

@@ -1,6 +1,6 @@
 #include "make_model/shape.h"
 
-#include "coe/gguf/tensor_type.h"
+#include "coe/model/gguf/tensor_type.h"
 
 #include "make_model/values.h"
 #include "make_model/vocabulary.h"

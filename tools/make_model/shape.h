@@ -3,8 +3,8 @@
 #pragma once
 
 #include "coe/base/result.h"
-#include "coe/gguf/reader.h"
-#include "coe/gguf/value.h"
+#include "coe/model/gguf/reader.h"
+#include "coe/model/gguf/value.h"
 
 #include "make_model/fill.h"
 

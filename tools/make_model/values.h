@@ -1,8 +1,8 @@
 // Metadata values that gguf::Value has no builder for, because coe itself writes none.
 #pragma once
 
-#include "coe/gguf/encoding.h"
-#include "coe/gguf/value.h"
+#include "coe/model/gguf/encoding.h"
+#include "coe/model/gguf/value.h"
 
 #include <cstddef>
 #include <cstdint>

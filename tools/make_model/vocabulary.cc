@@ -1,7 +1,7 @@
 #include "make_model/vocabulary.h"
 
 #include "coe/base/result.h"
-#include "coe/gguf/encoding.h"
+#include "coe/model/gguf/encoding.h"
 
 #include "make_model/values.h"
 

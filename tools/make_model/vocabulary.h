@@ -2,7 +2,7 @@
 // that a header weighs what a real header weighs.
 #pragma once
 
-#include "coe/gguf/value.h"
+#include "coe/model/gguf/value.h"
 
 #include <cstdint>
 #include <string_view>

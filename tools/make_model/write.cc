@@ -2,9 +2,9 @@
 
 #include "coe/base/hash.h"
 #include "coe/base/rng.h"
-#include "coe/gguf/reader.h"
-#include "coe/gguf/tensor_type.h"
-#include "coe/gguf/writer.h"
+#include "coe/model/gguf/reader.h"
+#include "coe/model/gguf/tensor_type.h"
+#include "coe/model/gguf/writer.h"
 
 #include "make_model/fill.h"
 

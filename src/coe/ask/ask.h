@@ -2,7 +2,7 @@
 // asked twice.
 #pragma once
 
-#include "coe/answer/answerer.h"
+#include "coe/ask/answer/answerer.h"
 #include "coe/ask/journal.h"
 #include "coe/base/observer.h"
 #include "coe/base/result.h"

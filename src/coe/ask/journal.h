@@ -3,10 +3,10 @@
 // docs/formats/generated.md.
 #pragma once
 
-#include "coe/answer/answerer.h"
+#include "coe/ask/answer/answerer.h"
 #include "coe/base/file.h"
+#include "coe/base/journal/journal_file.h"
 #include "coe/base/result.h"
-#include "coe/journal/journal_file.h"
 
 #include <cstdint>
 #include <map>

@@ -1,6 +1,6 @@
 #include "coe/ask/open_answerer.h"
 
-#include "coe/answer/engine_answerer.h"
+#include "coe/ask/answer/engine_answerer.h"
 
 #include <fmt/format.h>
 

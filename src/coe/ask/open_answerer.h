@@ -1,15 +1,15 @@
 // Chooses who answers questions, and opens it: the linked engine with a GGUF, or a server.
 #pragma once
 
-#include "coe/answer/answerer.h"
+#include "coe/ask/answer/answerer.h"
 #include "coe/ask/ask.h"
+#include "coe/ask/endpoint/endpoint_answerer.h"
 #include "coe/base/file.h"
 #include "coe/base/observer.h"
 #include "coe/base/result.h"
-#include "coe/endpoint/endpoint_answerer.h"
 #include "coe/engine/engine_library.h"
-#include "coe/masked/open_mask.h"
-#include "coe/moe/open_model.h"
+#include "coe/mask/masked/open_mask.h"
+#include "coe/model/moe/open_model.h"
 
 #include <memory>
 #include <optional>

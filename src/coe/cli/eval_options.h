@@ -2,7 +2,7 @@
 #pragma once
 
 #include "coe/cli/session.h"
-#include "coe/eval/eval.h"
+#include "coe/measure/eval/eval.h"
 
 namespace coe::cli {
 

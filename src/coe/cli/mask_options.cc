@@ -1,7 +1,7 @@
 #include "coe/cli/mask_options.h"
 
 #include "coe/mask/pass.h"
-#include "coe/score/score.h"
+#include "coe/mask/score/score.h"
 
 #include <fmt/format.h>
 

@@ -3,8 +3,8 @@
 
 #include "coe/base/file.h"
 #include "coe/base/result.h"
-#include "coe/recipe/profile_files.h"
-#include "coe/recipe/recipe.h"
+#include "coe/mask/recipe/profile_files.h"
+#include "coe/mask/recipe/recipe.h"
 
 #include <CLI/CLI.hpp>
 

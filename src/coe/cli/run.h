@@ -1,8 +1,8 @@
 // The command line: parses arguments, runs one verb, and turns its result into an exit code.
 #pragma once
 
-#include "coe/cluster/ranks.h"
 #include "coe/engine/engine_library.h"
+#include "coe/profile/cluster/ranks.h"
 
 namespace coe::cli {
 

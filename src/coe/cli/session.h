@@ -7,8 +7,8 @@
 #include "coe/cli/console.h"
 #include "coe/cli/render/document.h"
 #include "coe/cli/render/result_rows.h"
-#include "coe/cluster/ranks.h"
 #include "coe/engine/engine_library.h"
+#include "coe/profile/cluster/ranks.h"
 
 #include <functional>
 #include <string>

@@ -7,8 +7,8 @@
 #include "coe/base/observer.h"
 #include "coe/base/result.h"
 #include "coe/engine/chat.h"
-#include "coe/moe/ids.h"
-#include "coe/moe/kept_experts.h"
+#include "coe/model/moe/ids.h"
+#include "coe/model/moe/kept_experts.h"
 
 #include <cstdint>
 #include <map>

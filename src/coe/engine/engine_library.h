@@ -7,7 +7,7 @@
 #include "coe/engine/engine.h"
 #include "coe/engine/memory.h"
 #include "coe/engine/plain_engine.h"
-#include "coe/gguf/dequantizer.h"
+#include "coe/model/gguf/dequantizer.h"
 
 #include <cstdint>
 #include <functional>

@@ -2,10 +2,10 @@
 
 #include "coe/base/result.h"
 #include "coe/mask/keep_mask.h"
-#include "coe/moe/expert_table.h"
-#include "coe/moe/ids.h"
-#include "coe/moe/kept_experts.h"
-#include "coe/moe/top_k.h"
+#include "coe/model/moe/expert_table.h"
+#include "coe/model/moe/ids.h"
+#include "coe/model/moe/kept_experts.h"
+#include "coe/model/moe/top_k.h"
 
 #include <fmt/format.h>
 

@@ -4,7 +4,7 @@
 
 #include "coe/base/result.h"
 #include "coe/mask/keep_mask.h"
-#include "coe/moe/expert_table.h"
+#include "coe/model/moe/expert_table.h"
 
 #include <cstddef>
 #include <cstdint>

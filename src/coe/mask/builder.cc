@@ -4,10 +4,10 @@
 #include "coe/mask/build.h"
 #include "coe/mask/keep_mask.h"
 #include "coe/mask/pass.h"
-#include "coe/moe/expert_table.h"
-#include "coe/moe/ids.h"
-#include "coe/moe/kept_experts.h"
-#include "coe/moe/top_k.h"
+#include "coe/model/moe/expert_table.h"
+#include "coe/model/moe/ids.h"
+#include "coe/model/moe/kept_experts.h"
+#include "coe/model/moe/top_k.h"
 
 #include <fmt/format.h>
 

@@ -1,5 +1,5 @@
 // A mask while passes rearrange it, and the steps that passes are made of. Inputs: score tables.
-// Knows nothing of profiles on disk, of recipes, or of the passes themselves (recipe/passes/).
+// Knows nothing of profiles on disk, of recipes, or of the passes themselves (mask/recipe/passes/).
 // Source: docs/method.md, section 4.
 //
 // These rules hold in every pass:
@@ -20,9 +20,9 @@
 #include "coe/base/result.h"
 #include "coe/mask/keep_mask.h"
 #include "coe/mask/pass.h"
-#include "coe/moe/expert_table.h"
-#include "coe/moe/ids.h"
-#include "coe/moe/top_k.h"
+#include "coe/model/moe/expert_table.h"
+#include "coe/model/moe/ids.h"
+#include "coe/model/moe/top_k.h"
 
 #include <cstddef>
 #include <cstdint>

@@ -3,10 +3,10 @@
 #include "coe/base/hash.h"
 #include "coe/base/printable.h"
 #include "coe/base/result.h"
-#include "coe/moe/id_list.h"
-#include "coe/moe/ids.h"
-#include "coe/moe/kept_experts.h"
-#include "coe/moe/model.h"
+#include "coe/model/moe/id_list.h"
+#include "coe/model/moe/ids.h"
+#include "coe/model/moe/kept_experts.h"
+#include "coe/model/moe/model.h"
 
 #include <fmt/format.h>
 

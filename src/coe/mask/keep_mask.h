@@ -4,9 +4,9 @@
 #pragma once
 
 #include "coe/base/result.h"
-#include "coe/moe/ids.h"
-#include "coe/moe/kept_experts.h"
-#include "coe/moe/model.h"
+#include "coe/model/moe/ids.h"
+#include "coe/model/moe/kept_experts.h"
+#include "coe/model/moe/model.h"
 
 #include <cstdint>
 #include <map>

@@ -2,7 +2,7 @@
 #include "coe/base/json.h"
 #include "coe/base/result.h"
 #include "coe/mask/pass.h"
-#include "coe/moe/ids.h"
+#include "coe/model/moe/ids.h"
 
 #include <fmt/format.h>
 

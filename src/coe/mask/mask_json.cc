@@ -4,7 +4,7 @@
 #include "coe/base/printable.h"
 #include "coe/base/result.h"
 #include "coe/mask/keep_mask.h"
-#include "coe/moe/ids.h"
+#include "coe/model/moe/ids.h"
 
 #include <fmt/format.h>
 

@@ -4,8 +4,8 @@
 
 #include "coe/base/result.h"
 #include "coe/mask/build.h"
-#include "coe/moe/expert_table.h"
-#include "coe/moe/ids.h"
+#include "coe/model/moe/expert_table.h"
+#include "coe/model/moe/ids.h"
 
 #include <compare>
 #include <cstddef>

@@ -1,10 +1,10 @@
 #include "coe/profile/checkpoint.h"
 
-#include "coe/gguf/reader.h"
-#include "coe/gguf/tensor_type.h"
-#include "coe/gguf/value.h"
-#include "coe/gguf/writer.h"
-#include "coe/routing/file.h"
+#include "coe/model/gguf/reader.h"
+#include "coe/model/gguf/tensor_type.h"
+#include "coe/model/gguf/value.h"
+#include "coe/model/gguf/writer.h"
+#include "coe/profile/routing/file.h"
 
 #include <fmt/format.h>
 

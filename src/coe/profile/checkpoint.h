@@ -4,8 +4,8 @@
 
 #include "coe/base/file.h"
 #include "coe/base/result.h"
+#include "coe/profile/routing/stats.h"
 #include "coe/profile/stability.h"
-#include "coe/routing/stats.h"
 
 #include <cstdint>
 #include <optional>

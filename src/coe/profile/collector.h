@@ -4,7 +4,7 @@
 
 #include "coe/base/result.h"
 #include "coe/engine/engine.h"
-#include "coe/routing/stats.h"
+#include "coe/profile/routing/stats.h"
 
 #include <cstddef>
 #include <cstdint>

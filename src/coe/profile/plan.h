@@ -8,7 +8,7 @@
 #include "coe/engine/chat.h"
 #include "coe/engine/engine.h"
 #include "coe/engine/roles.h"
-#include "coe/moe/model.h"
+#include "coe/model/moe/model.h"
 #include "coe/profile/profile.h"
 
 #include <cstddef>

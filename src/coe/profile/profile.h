@@ -14,9 +14,9 @@
 #include "coe/engine/chat.h"
 #include "coe/engine/engine.h"
 #include "coe/engine/roles.h"
-#include "coe/moe/model.h"
+#include "coe/model/moe/model.h"
+#include "coe/profile/routing/stats.h"
 #include "coe/profile/stability.h"
-#include "coe/routing/stats.h"
 
 #include <cstddef>
 #include <cstdint>

@@ -1,7 +1,7 @@
 #include "coe/profile/stability.h"
 
 #include "coe/base/rng.h"
-#include "coe/routing/entropy.h"
+#include "coe/profile/routing/entropy.h"
 
 #include <fmt/format.h>
 

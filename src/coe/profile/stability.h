@@ -22,10 +22,10 @@
 #pragma once
 
 #include "coe/base/result.h"
-#include "coe/moe/expert_table.h"
-#include "coe/moe/ids.h"
-#include "coe/moe/top_k.h"
-#include "coe/routing/stats.h"
+#include "coe/model/moe/expert_table.h"
+#include "coe/model/moe/ids.h"
+#include "coe/model/moe/top_k.h"
+#include "coe/profile/routing/stats.h"
 
 #include <cstddef>
 #include <cstdint>

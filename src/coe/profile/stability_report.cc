@@ -1,11 +1,11 @@
 #include "coe/profile/stability_report.h"
 
 #include "coe/base/json.h"
+#include "coe/base/picture/chart.h"
+#include "coe/base/picture/heat.h"
+#include "coe/base/picture/palette.h"
+#include "coe/base/picture/svg.h"
 #include "coe/base/text.h"
-#include "coe/picture/chart.h"
-#include "coe/picture/heat.h"
-#include "coe/picture/palette.h"
-#include "coe/picture/svg.h"
 
 #include <fmt/format.h>
 

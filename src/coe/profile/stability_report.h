@@ -2,8 +2,8 @@
 // doubt.
 #pragma once
 
+#include "coe/profile/routing/stats.h"
 #include "coe/profile/stability.h"
-#include "coe/routing/stats.h"
 
 #include <cstdint>
 #include <optional>

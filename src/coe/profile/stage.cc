@@ -1,7 +1,7 @@
 #include "coe/profile/stage.h"
 
 #include "coe/profile/checkpoint.h"
-#include "coe/routing/file.h"
+#include "coe/profile/routing/file.h"
 
 #include <fmt/format.h>
 

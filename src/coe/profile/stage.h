@@ -7,7 +7,7 @@
 #include "coe/base/result.h"
 #include "coe/corpus/corpus.h"
 #include "coe/engine/engine_library.h"
-#include "coe/moe/model.h"
+#include "coe/model/moe/model.h"
 #include "coe/profile/profile.h"
 
 #include <functional>

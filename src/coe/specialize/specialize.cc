@@ -3,16 +3,16 @@
 #include "coe/base/hash.h"
 #include "coe/base/json.h"
 #include "coe/base/text.h"
+#include "coe/child/surgery/apply.h"
+#include "coe/child/surgery/plan.h"
+#include "coe/child/verify/verify.h"
 #include "coe/corpus/select.h"
 #include "coe/engine/run_settings.h"
-#include "coe/gguf/reader.h"
 #include "coe/mask/keep_mask.h"
-#include "coe/masked/virtual_surgery.h"
-#include "coe/moe/model.h"
+#include "coe/mask/masked/virtual_surgery.h"
+#include "coe/model/gguf/reader.h"
+#include "coe/model/moe/model.h"
 #include "coe/profile/stage.h"
-#include "coe/surgery/apply.h"
-#include "coe/surgery/plan.h"
-#include "coe/verify/verify.h"
 
 #include <fmt/format.h>
 

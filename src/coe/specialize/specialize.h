@@ -8,11 +8,11 @@
 #include "coe/base/result.h"
 #include "coe/corpus/corpus.h"
 #include "coe/engine/engine_library.h"
-#include "coe/eval/eval.h"
-#include "coe/eval/noise_floor.h"
-#include "coe/eval/slice_check.h"
+#include "coe/mask/recipe/recipe.h"
+#include "coe/measure/eval/eval.h"
+#include "coe/measure/eval/noise_floor.h"
+#include "coe/measure/eval/slice_check.h"
 #include "coe/profile/profile.h"
-#include "coe/recipe/recipe.h"
 
 #include <cstdint>
 #include <optional>

@@ -1,9 +1,9 @@
 #include "coe/cli/render/choice.h"
 
 #include "coe/base/json.h"
+#include "coe/base/stats/interval_text.h"
+#include "coe/base/stats/paired.h"
 #include "coe/cli/render/table.h"
-#include "coe/stats/interval_text.h"
-#include "coe/stats/paired.h"
 
 #include <fmt/format.h>
 

@@ -1,9 +1,9 @@
 // Renders the result of `coe bench choice`.
 #pragma once
 
-#include "coe/choice/tally.h"
 #include "coe/cli/render/document.h"
 #include "coe/cli/render/result_rows.h"
+#include "coe/measure/choice/tally.h"
 
 #include <optional>
 #include <string>

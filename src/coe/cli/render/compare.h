@@ -2,9 +2,9 @@
 #pragma once
 
 #include "coe/cli/render/document.h"
-#include "coe/compare/agg_cosine.h"
-#include "coe/compare/overlap.h"
-#include "coe/compare/tolerance.h"
+#include "coe/mask/compare/agg_cosine.h"
+#include "coe/mask/compare/overlap.h"
+#include "coe/mask/compare/tolerance.h"
 
 #include <optional>
 #include <string>

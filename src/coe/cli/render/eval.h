@@ -3,8 +3,8 @@
 
 #include "coe/cli/render/document.h"
 #include "coe/cli/render/result_rows.h"
-#include "coe/eval/eval.h"
-#include "coe/eval/noise_floor.h"
+#include "coe/measure/eval/eval.h"
+#include "coe/measure/eval/noise_floor.h"
 
 #include <string>
 #include <vector>

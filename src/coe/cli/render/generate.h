@@ -1,9 +1,9 @@
 // Renders the report of `coe corpus generate`.
 #pragma once
 
-#include "coe/answer/answerer.h"
+#include "coe/ask/answer/answerer.h"
+#include "coe/ask/generate/generate.h"
 #include "coe/cli/render/document.h"
-#include "coe/generate/generate.h"
 
 #include <string>
 

@@ -3,7 +3,7 @@
 #include "coe/base/text.h"
 #include "coe/cli/render/memory.h"
 #include "coe/cli/render/table.h"
-#include "coe/gguf/tensor_type.h"
+#include "coe/model/gguf/tensor_type.h"
 
 #include <fmt/format.h>
 

@@ -3,9 +3,9 @@
 
 #include "coe/base/file.h"
 #include "coe/cli/render/document.h"
-#include "coe/footprint/memory_run.h"
-#include "coe/footprint/parts.h"
-#include "coe/moe/open_model.h"
+#include "coe/measure/footprint/memory_run.h"
+#include "coe/measure/footprint/parts.h"
+#include "coe/model/moe/open_model.h"
 
 #include <span>
 #include <string>

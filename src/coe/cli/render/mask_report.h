@@ -2,7 +2,7 @@
 #pragma once
 
 #include "coe/cli/render/document.h"
-#include "coe/recipe/recipe.h"
+#include "coe/mask/recipe/recipe.h"
 
 #include <string>
 

@@ -3,7 +3,7 @@
 
 #include "coe/cli/render/document.h"
 #include "coe/cli/render/result_rows.h"
-#include "coe/footprint/memory_run.h"
+#include "coe/measure/footprint/memory_run.h"
 
 #include <span>
 #include <string>

@@ -1,7 +1,7 @@
 #include "coe/cli/render/plan.h"
 
 #include "coe/cli/render/table.h"
-#include "coe/gguf/tensor_type.h"
+#include "coe/model/gguf/tensor_type.h"
 
 #include <fmt/format.h>
 

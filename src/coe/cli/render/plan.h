@@ -1,8 +1,8 @@
 // A surgery plan as `coe prune --dry-run` shows it.
 #pragma once
 
+#include "coe/child/surgery/plan.h"
 #include "coe/cli/render/document.h"
-#include "coe/surgery/plan.h"
 
 #include <string>
 

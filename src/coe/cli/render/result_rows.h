@@ -6,7 +6,7 @@
 #include "coe/base/result.h"
 #include "coe/cli/render/document.h"
 #include "coe/engine/engine_library.h"
-#include "coe/moe/model.h"
+#include "coe/model/moe/model.h"
 
 #include <cstdint>
 #include <string>

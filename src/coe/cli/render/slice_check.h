@@ -2,7 +2,7 @@
 #pragma once
 
 #include "coe/cli/render/document.h"
-#include "coe/eval/slice_check.h"
+#include "coe/measure/eval/slice_check.h"
 
 #include <string>
 

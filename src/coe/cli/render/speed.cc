@@ -1,8 +1,8 @@
 #include "coe/cli/render/speed.h"
 
+#include "coe/base/stats/interval_text.h"
 #include "coe/base/text.h"
 #include "coe/cli/render/table.h"
-#include "coe/stats/interval_text.h"
 
 #include <fmt/format.h>
 

@@ -3,7 +3,7 @@
 
 #include "coe/cli/render/document.h"
 #include "coe/cli/render/result_rows.h"
-#include "coe/footprint/speed.h"
+#include "coe/measure/footprint/speed.h"
 
 #include <span>
 #include <string>

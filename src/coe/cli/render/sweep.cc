@@ -1,10 +1,10 @@
 #include "coe/cli/render/sweep.h"
 
+#include "coe/base/stats/interval_text.h"
 #include "coe/base/text.h"
 #include "coe/cli/render/table.h"
-#include "coe/footprint/parts.h"
-#include "coe/moe/arch_table.h"
-#include "coe/stats/interval_text.h"
+#include "coe/measure/footprint/parts.h"
+#include "coe/model/moe/arch_table.h"
 
 #include <fmt/format.h>
 

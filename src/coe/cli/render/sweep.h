@@ -2,9 +2,9 @@
 #pragma once
 
 #include "coe/cli/render/document.h"
-#include "coe/moe/open_model.h"
-#include "coe/tune/choose.h"
-#include "coe/tune/sweep.h"
+#include "coe/measure/tune/choose.h"
+#include "coe/measure/tune/sweep.h"
+#include "coe/model/moe/open_model.h"
 
 #include <string>
 #include <vector>

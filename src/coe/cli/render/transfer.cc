@@ -1,7 +1,7 @@
 #include "coe/cli/render/transfer.h"
 
+#include "coe/base/stats/interval_text.h"
 #include "coe/cli/render/table.h"
-#include "coe/stats/interval_text.h"
 
 #include <fmt/format.h>
 

@@ -4,7 +4,7 @@
 #include "coe/base/file.h"
 #include "coe/cli/render/document.h"
 #include "coe/cli/render/result_rows.h"
-#include "coe/transfer/transfer_run.h"
+#include "coe/measure/transfer/transfer_run.h"
 
 #include <string>
 

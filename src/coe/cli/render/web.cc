@@ -1,9 +1,9 @@
 #include "coe/cli/render/web.h"
 
+#include "coe/base/stats/interval_text.h"
+#include "coe/base/stats/paired.h"
 #include "coe/cli/render/table.h"
-#include "coe/stats/interval_text.h"
-#include "coe/stats/paired.h"
-#include "coe/webgen/gallery.h"
+#include "coe/measure/webgen/gallery.h"
 
 #include <fmt/format.h>
 

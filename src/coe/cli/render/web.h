@@ -3,9 +3,9 @@
 
 #include "coe/cli/render/document.h"
 #include "coe/cli/render/result_rows.h"
-#include "coe/webgen/outcome.h"
-#include "coe/webgen/suite_check.h"
-#include "coe/webgen/task.h"
+#include "coe/measure/webgen/outcome.h"
+#include "coe/measure/webgen/suite_check.h"
+#include "coe/measure/webgen/task.h"
 
 #include <cstddef>
 #include <cstdint>

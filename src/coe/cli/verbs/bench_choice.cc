@@ -1,12 +1,12 @@
 // coe bench choice: multiple-choice questions, asked of the engine or of a server.
 #include "coe/base/run_files.h"
-#include "coe/choice/choice_run.h"
-#include "coe/choice/questions.h"
 #include "coe/cli/answerer_options.h"
 #include "coe/cli/exit_code.h"
 #include "coe/cli/render/choice.h"
 #include "coe/cli/render/result_rows.h"
 #include "coe/cli/verbs/bench.h"
+#include "coe/measure/choice/choice_run.h"
+#include "coe/measure/choice/questions.h"
 
 #include <fmt/format.h>
 

@@ -5,7 +5,7 @@
 #include "coe/cli/options.h"
 #include "coe/cli/render/transfer.h"
 #include "coe/cli/verbs/bench.h"
-#include "coe/tune/sweep.h"
+#include "coe/measure/tune/sweep.h"
 
 #include <memory>
 

@@ -4,9 +4,9 @@
 #include "coe/cli/exit_code.h"
 #include "coe/cli/render/web.h"
 #include "coe/cli/verbs/bench.h"
-#include "coe/webgen/answers.h"
-#include "coe/webgen/gallery.h"
-#include "coe/webgen/run.h"
+#include "coe/measure/webgen/answers.h"
+#include "coe/measure/webgen/gallery.h"
+#include "coe/measure/webgen/run.h"
 
 #include <fmt/format.h>
 

@@ -1,12 +1,12 @@
 // coe chat: talk to a model, or to the specialist that a mask would make of it.
 #include "coe/engine/chat.h"
 
-#include "coe/answer/engine_answerer.h"
+#include "coe/ask/answer/engine_answerer.h"
 #include "coe/cli/exit_code.h"
 #include "coe/cli/options.h"
 #include "coe/cli/verbs/verbs.h"
-#include "coe/masked/open_mask.h"
-#include "coe/moe/open_model.h"
+#include "coe/mask/masked/open_mask.h"
+#include "coe/model/moe/open_model.h"
 
 #include <iostream>
 #include <memory>

@@ -3,9 +3,9 @@
 
 #include "coe/cli/exit_code.h"
 #include "coe/cli/verbs/verbs.h"
-#include "coe/compare/picture.h"
-#include "coe/moe/open_model.h"
-#include "coe/routing/file.h"
+#include "coe/mask/compare/picture.h"
+#include "coe/model/moe/open_model.h"
+#include "coe/profile/routing/file.h"
 
 #include <chrono>
 #include <memory>

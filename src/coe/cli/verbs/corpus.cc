@@ -1,12 +1,12 @@
 // coe corpus, and coe corpus build: assembles a corpus from a TOML spec.
 #include "coe/cli/verbs/corpus.h"
 
+#include "coe/ask/generate/model_hooks.h"
 #include "coe/cli/exit_code.h"
 #include "coe/cli/render/corpus.h"
 #include "coe/cli/verbs/verbs.h"
 #include "coe/corpus/build.h"
 #include "coe/corpus/manifest.h"
-#include "coe/generate/model_hooks.h"
 
 #include <fmt/format.h>
 

@@ -1,11 +1,11 @@
 // coe corpus check: what is in a corpus, and whether evaluation text leaks into it.
+#include "coe/ask/generate/model_hooks.h"
 #include "coe/cli/exit_code.h"
 #include "coe/cli/render/corpus.h"
 #include "coe/cli/verbs/corpus.h"
 #include "coe/corpus/check.h"
 #include "coe/corpus/leaks.h"
 #include "coe/corpus/text_spec.h"
-#include "coe/generate/model_hooks.h"
 
 #include <memory>
 #include <string>

@@ -1,4 +1,5 @@
 // coe corpus generate: a model answers questions; its answers and its thinking become corpora.
+#include "coe/ask/generate/generate.h"
 #include "coe/cli/answerer_options.h"
 #include "coe/cli/exit_code.h"
 #include "coe/cli/options.h"
@@ -6,7 +7,6 @@
 #include "coe/cli/session.h"
 #include "coe/cli/verbs/corpus.h"
 #include "coe/engine/prompt.h"
-#include "coe/generate/generate.h"
 
 #include <memory>
 

@@ -1,5 +1,5 @@
 // coe eval: measure a model, alone, under a mask, or against its parent.
-#include "coe/eval/eval.h"
+#include "coe/measure/eval/eval.h"
 
 #include "coe/cli/eval_options.h"
 #include "coe/cli/exit_code.h"
@@ -8,10 +8,10 @@
 #include "coe/cli/render/result_rows.h"
 #include "coe/cli/verbs/verbs.h"
 #include "coe/engine/run_settings.h"
-#include "coe/eval/noise_floor.h"
-#include "coe/eval/parent_cache.h"
-#include "coe/masked/open_mask.h"
-#include "coe/moe/open_model.h"
+#include "coe/mask/masked/open_mask.h"
+#include "coe/measure/eval/noise_floor.h"
+#include "coe/measure/eval/parent_cache.h"
+#include "coe/model/moe/open_model.h"
 
 #include <fmt/format.h>
 

@@ -4,7 +4,7 @@
 #include "coe/cli/exit_code.h"
 #include "coe/cli/options.h"
 #include "coe/cli/verbs/verbs.h"
-#include "coe/moe/open_model.h"
+#include "coe/model/moe/open_model.h"
 
 #include <memory>
 

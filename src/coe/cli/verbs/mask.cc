@@ -6,9 +6,9 @@
 #include "coe/cli/verbs/mask_tune.h"
 #include "coe/cli/verbs/verbs.h"
 #include "coe/mask/keep_mask.h"
-#include "coe/moe/id_list.h"
-#include "coe/recipe/recipe.h"
-#include "coe/score/score.h"
+#include "coe/mask/recipe/recipe.h"
+#include "coe/mask/score/score.h"
+#include "coe/model/moe/id_list.h"
 
 #include <fmt/format.h>
 

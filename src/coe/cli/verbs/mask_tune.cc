@@ -1,8 +1,8 @@
 #include "coe/cli/verbs/mask_tune.h"
 
 #include "coe/cli/render/sweep.h"
-#include "coe/tune/sweep.h"
-#include "coe/tune/sweep_picture.h"
+#include "coe/measure/tune/sweep.h"
+#include "coe/measure/tune/sweep_picture.h"
 
 #include <utility>
 

@@ -3,9 +3,9 @@
 
 #include "coe/cli/options.h"
 #include "coe/cli/session.h"
-#include "coe/eval/eval.h"
-#include "coe/recipe/recipe.h"
-#include "coe/tune/tune_bench.h"
+#include "coe/mask/recipe/recipe.h"
+#include "coe/measure/eval/eval.h"
+#include "coe/measure/tune/tune_bench.h"
 
 #include <memory>
 #include <string>

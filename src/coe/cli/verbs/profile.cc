@@ -8,12 +8,12 @@
 #include "coe/cli/verbs/chats.h"
 #include "coe/cli/verbs/verbs.h"
 #include "coe/engine/run_settings.h"
-#include "coe/masked/open_mask.h"
-#include "coe/moe/open_model.h"
+#include "coe/mask/masked/open_mask.h"
+#include "coe/model/moe/open_model.h"
 #include "coe/profile/checkpoint.h"
+#include "coe/profile/routing/file.h"
 #include "coe/profile/stability_report.h"
 #include "coe/profile/stage.h"
-#include "coe/routing/file.h"
 
 #include <fmt/format.h>
 

@@ -1,13 +1,13 @@
 // coe prune: cut a parent by a mask.
 #include "coe/base/checked.h"
 #include "coe/base/text.h"
+#include "coe/child/surgery/apply.h"
+#include "coe/child/surgery/plan.h"
 #include "coe/cli/exit_code.h"
 #include "coe/cli/render/plan.h"
 #include "coe/cli/verbs/verbs.h"
 #include "coe/mask/keep_mask.h"
-#include "coe/moe/open_model.h"
-#include "coe/surgery/apply.h"
-#include "coe/surgery/plan.h"
+#include "coe/model/moe/open_model.h"
 
 #include <fmt/format.h>
 

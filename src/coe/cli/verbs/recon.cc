@@ -1,11 +1,11 @@
 // coe recon: score experts by what their removal does to the layer's output.
-#include "coe/recon/recon.h"
+#include "coe/mask/recon/recon.h"
 
 #include "coe/cli/exit_code.h"
 #include "coe/cli/options.h"
 #include "coe/cli/verbs/verbs.h"
-#include "coe/moe/open_model.h"
-#include "coe/score/table.h"
+#include "coe/mask/score/table.h"
+#include "coe/model/moe/open_model.h"
 
 #include <fmt/format.h>
 

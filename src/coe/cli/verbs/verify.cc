@@ -1,14 +1,14 @@
 // coe verify: prove a child from the files alone, and with text from what the engine makes of it.
-#include "coe/verify/verify.h"
+#include "coe/child/verify/verify.h"
 
 #include "coe/base/text.h"
 #include "coe/cli/exit_code.h"
 #include "coe/cli/options.h"
 #include "coe/cli/render/slice_check.h"
 #include "coe/cli/verbs/verbs.h"
-#include "coe/eval/slice_check.h"
-#include "coe/masked/virtual_surgery.h"
-#include "coe/moe/open_model.h"
+#include "coe/mask/masked/virtual_surgery.h"
+#include "coe/measure/eval/slice_check.h"
+#include "coe/model/moe/open_model.h"
 
 #include <fmt/format.h>
 

@@ -1,0 +1,71 @@
+// This reads what the JSON of a streamed or whole chat reply says. It is pure: payloads go in, text
+// comes out.
+#pragma once
+
+#include "coe/ask/endpoint/address.h"
+#include "coe/ask/endpoint/payload_reader.h"
+#include "coe/base/result.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace coe {
+
+// One payload's news.
+struct ReplyDelta {
+  std::string thinking;  // of a server that splits it off
+  std::string content;
+};
+
+struct ReplySummary {
+  bool ended = false;            // the server said that the answer is complete
+  bool cut = false;              // … at the length asked for, or the context's end
+  bool splits_thinking = false;  // thinking came in a field of its own
+  std::uint64_t n_piece = 0;     // payloads with text
+  std::optional<std::uint64_t> n_token_prompt;
+  std::optional<std::uint64_t> n_token;
+};
+
+class ReplyReader {
+ public:
+  using Sink = std::function<Status(const ReplyDelta&)>;
+
+  static constexpr std::size_t kMaxPayload = std::size_t{16} << 20;
+  static constexpr std::size_t kMaxText = std::size_t{64} << 20;
+
+  // `sink` is told of each piece of text; an error of its ends the reading. `api` is not kAuto.
+  ReplyReader(Api api, Sink sink);
+  ReplyReader(const ReplyReader&) = delete;
+  ReplyReader& operator=(const ReplyReader&) = delete;
+
+  // Errors: kEngine, in one line: not JSON, fields of the wrong type, an error that the server
+  // reports in the stream, more than kMaxPayload or kMaxText bytes; those of the sink.
+  Status feed(std::string_view bytes);
+  // The body is complete. Errors: kEngine, also when the answer is not.
+  Status finish();
+  const ReplySummary& summary() const { return summary_; }
+
+ private:
+  Status on_payload(std::string_view payload);
+
+  Api api_;
+  Sink sink_;
+  ReplySummary summary_;
+  std::size_t n_byte_ = 0;
+  PayloadReader payloads_;
+};
+
+// Returns the message in the body of a refusal, fit for one line. It is the server's own where its
+// form is known, else the body's beginning. It is empty for an empty body.
+std::string error_message(std::string_view body);
+
+// Returns the names of the models that a server lists (/v1/models, Ollama's /api/tags). Errors:
+// kEngine when it is no such list.
+Result<std::vector<std::string>> parse_model_list(std::string_view body);
+
+}  // namespace coe

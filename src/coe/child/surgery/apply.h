@@ -1,0 +1,20 @@
+// The second half of surgery executes a plan by streaming. Memory is constant, and the output
+// appears under its name only when it is complete and flushed.
+#pragma once
+
+#include "coe/base/file.h"
+#include "coe/base/observer.h"
+#include "coe/base/result.h"
+#include "coe/child/surgery/plan.h"
+#include "coe/model/gguf/reader.h"
+
+namespace coe {
+
+// `output` names the child, or with several parts what output_paths() derives from it. All parts
+// are complete before the first gets its name, and the first part, which is what one opens, gets
+// its name last. Errors: kExists; kIo (space is checked before the first byte; a disk that fills up
+// later leaves nothing under the final names); kCancelled.
+Status apply_plan(const gguf::GgufFile& parent, const SurgeryPlan& plan, const Path& output,
+                  Overwrite overwrite, Observer& observer);
+
+}  // namespace coe

@@ -1,0 +1,34 @@
+// This finds which experts the child claims to have kept, and whether its own records agree.
+#pragma once
+
+#include "coe/base/result.h"
+#include "coe/child/verify/findings.h"
+#include "coe/child/verify/structure.h"
+#include "coe/mask/keep_mask.h"
+#include "coe/model/gguf/reader.h"
+#include "coe/model/moe/kept_experts.h"
+#include "coe/model/moe/model.h"
+
+#include <optional>
+#include <span>
+
+namespace coe {
+
+// Returns the mask in the child's `coe.mask` key. It is nullopt when there is none, or when it is
+// unusable, which is a finding.
+std::optional<KeepMask> embedded_mask(const gguf::GgufFile& child, const MoeModel& parent,
+                                      Findings& findings);
+
+// The records of the cut must be all there or all absent, and fit the parent and the cut.
+void check_provenance(const gguf::Header& child, const MoeModel& parent, const CutForm& form,
+                      Findings& findings);
+
+// Kept ids of the layers that `known` lacks. Sliced: by matching the bytes of router rows; equal
+// rows are told apart by the other tensors of the layer, then by ascending order; a row without a
+// match is a finding and its layer is left out. Zeroed: the experts whose down projection is still
+// the parent's. Errors: kIo.
+Result<KeptExperts> recover_kept(const gguf::GgufFile& parent, const gguf::GgufFile& child,
+                                 std::span<const TensorPair> pairs, std::uint32_t n_expert,
+                                 const CutForm& form, const KeptExperts& known, Findings& findings);
+
+}  // namespace coe

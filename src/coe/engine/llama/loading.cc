@@ -1,0 +1,193 @@
+#include "coe/engine/llama/loading.h"
+
+#include <fmt/format.h>
+#include <ggml-backend.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace coe {
+
+namespace {
+
+// llama.cpp has one log for the process.
+struct Log {
+  std::mutex mutex;
+  std::function<void(std::string_view)> sink;
+  std::string last_error;
+};
+
+Log& log_state() {
+  static Log log;
+  return log;
+}
+
+void on_log(ggml_log_level level, const char* text, void* /*user*/) {
+  auto& log = log_state();
+  const std::scoped_lock lock(log.mutex);
+  std::string_view line(text);
+  while (!line.empty() && line.back() == '\n') line.remove_suffix(1);
+  if (line.empty()) return;
+  if (level == GGML_LOG_LEVEL_ERROR) log.last_error = line;
+  if (log.sink) log.sink(line);
+}
+
+// A context can have more, but each costs sliding-window cache.
+constexpr std::uint32_t kMaxSequences = 32;
+
+Status add_rpc_servers(const std::vector<std::string>& servers) {
+  if (servers.empty()) return {};
+  const ggml_backend_reg_t rpc = ggml_backend_reg_by_name("RPC");
+  if (rpc == nullptr)
+    return fail(Code::kUnsupported, "this coe is built without llama.cpp's RPC backend",
+                "configure with -DGGML_RPC=ON");
+  using AddServer = ggml_backend_reg_t (*)(const char*);
+  const auto add = reinterpret_cast<AddServer>(
+      ggml_backend_reg_get_proc_address(rpc, "ggml_backend_rpc_add_server"));
+  COE_CHECK(add != nullptr);
+  for (const auto& server : servers) {
+    const ggml_backend_reg_t added = add(server.c_str());
+    if (added == nullptr)
+      return fail(Code::kEngine, fmt::format("no llama.cpp RPC server answers at {}", server),
+                  "start one there with ggml-rpc-server; both must be of the same llama.cpp");
+    ggml_backend_register(added);
+  }
+  return {};
+}
+
+}  // namespace
+
+void start_backend() {
+  static const bool started = [] {
+    llama_log_set(on_log, nullptr);
+    llama_backend_init();
+    return true;
+  }();
+  (void)started;
+}
+
+std::string take_last_error() {
+  auto& log = log_state();
+  const std::scoped_lock lock(log.mutex);
+  return std::exchange(log.last_error, {});
+}
+
+void set_llama_log(std::function<void(std::string_view)> sink) {
+  auto& log = log_state();
+  const std::scoped_lock lock(log.mutex);
+  log.sink = std::move(sink);
+}
+
+Result<std::shared_ptr<llama_model>> load_model(const EngineOptions& options, Loading loading) {
+  start_backend();
+  COE_TRY_STATUS(add_rpc_servers(options.rpc_servers));
+  llama_model_params params = llama_model_default_params();
+  params.n_gpu_layers = options.n_gpu_layers;
+  params.use_extra_bufts = options.repack;
+  if (!options.mmap) params.load_mode = LLAMA_LOAD_MODE_NONE;
+  if (loading == Loading::kSizes) {
+    params.no_alloc = true;
+    params.load_mode = LLAMA_LOAD_MODE_NONE;  // llama.cpp maps nothing that it does not load
+  }
+  // As llama.cpp's own --n-cpu-moe has it. Patterns must outlive the loading.
+  std::vector<std::string> patterns;
+  patterns.reserve(options.n_cpu_moe);
+  for (std::uint32_t i = 0; i < options.n_cpu_moe; ++i)
+    patterns.push_back(fmt::format("blk\\.{}\\.ffn_(up|down|gate|gate_up)_(ch|)exps", i));
+  std::vector<llama_model_tensor_buft_override> overrides;
+  overrides.reserve(patterns.size() + 1);
+  for (const auto& pattern : patterns)
+    overrides.push_back({pattern.c_str(), ggml_backend_cpu_buffer_type()});
+  overrides.push_back({nullptr, nullptr});
+  if (!patterns.empty()) params.tensor_buft_overrides = overrides.data();
+  take_last_error();
+  std::shared_ptr<llama_model> model(llama_model_load_from_file(options.model.c_str(), params),
+                                     LlamaFree());
+  if (!model)
+    return fail(
+        Code::kEngine,
+        fmt::format("{}: llama.cpp cannot load it: {}", options.model.string(), take_last_error()),
+        "run again with -v to see the engine's log");
+  return model;
+}
+
+llama_context_params context_parameters(const EngineOptions& options, const llama_model* model) {
+  llama_context_params params = llama_context_default_params();
+  params.n_ctx =
+      std::min(options.n_ctx, static_cast<std::uint32_t>(llama_model_n_ctx_train(model)));
+  const std::uint32_t n_batch = std::min(options.n_batch, params.n_ctx);
+  params.n_batch = std::max(n_batch, kProbeTokens);
+  params.n_ubatch = params.n_batch;
+  // Recurrent state is kept for each sequence, and its batches are reordered.
+  const bool one_sequence = llama_model_is_recurrent(model) || llama_model_is_hybrid(model);
+  const std::uint32_t n_seq = options.n_seq != 0     ? options.n_seq
+                              : runs_on_gpu(options) ? kMaxSequences
+                                                     : 1;
+  params.n_seq_max = one_sequence ? 1 : std::min(n_seq, n_batch);
+  if (!options.all_logits) params.n_outputs_max = 1;
+  params.kv_unified = true;  // batches are cut in the order of their tokens
+  params.swa_full = options.swa_full;
+  params.n_threads = options.n_threads > 0
+                         ? options.n_threads
+                         : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  params.n_threads_batch = params.n_threads;
+  params.flash_attn_type =
+      options.flash_attn ? LLAMA_FLASH_ATTN_TYPE_ENABLED : LLAMA_FLASH_ATTN_TYPE_DISABLED;
+  params.no_perf = true;
+  return params;
+}
+
+Result<LlamaContextPtr> make_context(llama_model* model, const llama_context_params& params,
+                                     const Path& file) {
+  take_last_error();
+  LlamaContextPtr context(llama_init_from_model(model, params));
+  if (!context)
+    return fail(Code::kEngine,
+                fmt::format("{}: llama.cpp cannot make a context of {} tokens: {}", file.string(),
+                            params.n_ctx, take_last_error()),
+                "a smaller -c needs less memory");
+  return context;
+}
+
+Result<std::vector<std::int32_t>> tokenize(const llama_model* model, std::string_view text) {
+  const llama_vocab* vocab = llama_model_get_vocab(model);
+  std::vector<std::int32_t> tokens(text.size() + 8);
+  const auto run = [&] {
+    return llama_tokenize(vocab, text.data(), static_cast<std::int32_t>(text.size()), tokens.data(),
+                          static_cast<std::int32_t>(tokens.size()), true, true);
+  };
+  int n = run();
+  if (n < 0 && n > INT32_MIN) {
+    tokens.resize(static_cast<std::size_t>(-n));
+    n = run();
+  }
+  if (n < 0) return fail(Code::kEngine, "the engine cannot tokenize a text of this length");
+  tokens.resize(static_cast<std::size_t>(n));
+  const auto bos = llama_vocab_get_add_bos(vocab) ? llama_vocab_bos(vocab) : -1;
+  if (tokens.size() >= 2 && bos >= 0 && tokens[0] == bos && tokens[1] == bos)
+    tokens.erase(tokens.begin());
+  return tokens;
+}
+
+bool runs_on_gpu(const EngineOptions& options) {
+  return options.n_gpu_layers != 0 && llama_supports_gpu_offload();
+}
+
+std::string engine_name(const EngineOptions& options) {
+  std::string devices = "CPU";
+  if (options.n_gpu_layers != 0) {
+    for (std::size_t i = 0; i < ggml_backend_dev_count(); ++i) {
+      const auto device = ggml_backend_dev_get(i);
+      if (ggml_backend_dev_type(device) == GGML_BACKEND_DEVICE_TYPE_GPU)
+        devices += fmt::format(", {}", ggml_backend_dev_description(device));
+    }
+  }
+  return fmt::format("llama.cpp {} ({})", COE_LLAMA_VERSION, devices);
+}
+
+}  // namespace coe

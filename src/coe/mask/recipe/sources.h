@@ -1,0 +1,43 @@
+// Passes look at tables, which are made of the profiles that a recipe names by digest.
+#pragma once
+
+#include "coe/base/result.h"
+#include "coe/mask/pass.h"
+#include "coe/mask/recipe/profiles.h"
+#include "coe/mask/score/score.h"
+#include "coe/profile/routing/stats.h"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace coe {
+
+class PassSources {
+ public:
+  // `profiles` must outlive it.
+  explicit PassSources(const ProfileSet& profiles) : profiles_(profiles) {}
+
+  const ProfileSet& profiles() const { return profiles_; }
+  // The first profile that was resolved, which all others must be like; null before.
+  const RoutingStats* reference() const { return reference_; }
+
+  // Errors: kNotFound when the set has no such profile, kMismatch when it is of another model, or
+  // of other layers or experts, than the first.
+  Result<const NamedProfile*> resolve(std::string_view digest);
+  // Tables of the named sub-domains, as select_domains takes them. Errors: those of resolve,
+  // select_domains and compute_score; kInvalidArgument for the score `random`.
+  Result<PassProfile> tables(std::string_view digest, Score score,
+                             const std::vector<std::string>& patterns);
+  // For a digest that was resolved.
+  const RoutingStats& stats(std::string_view digest) const {
+    return *profiles_.find(digest)->stats;
+  }
+  std::string label(std::string_view digest) const { return profile_label(stats(digest)); }
+
+ private:
+  const ProfileSet& profiles_;
+  const RoutingStats* reference_ = nullptr;
+};
+
+}  // namespace coe

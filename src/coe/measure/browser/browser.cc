@@ -1,0 +1,435 @@
+#include "coe/measure/browser/browser.h"
+
+#include "coe/measure/browser/base64.h"
+#include "coe/measure/browser/sandbox.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <cstdlib>
+#include <filesystem>
+#include <unistd.h>
+#include <utility>
+
+namespace coe {
+
+namespace {
+
+constexpr const char* kAddress = "http://localhost/";
+constexpr int kMaxDialog = 10;
+constexpr std::chrono::milliseconds kStart{20'000};
+
+Result<Path> find_chromium(const Path& wanted) {
+  if (!wanted.empty()) {
+    if (::access(wanted.c_str(), X_OK) == 0) return wanted;
+    return fail(Code::kEngine, fmt::format("{}: is no program", wanted.string()));
+  }
+  // The shell first: without the parts that nobody sees it takes a third of the memory.
+  constexpr std::array kNames = {"chromium-headless-shell", "chrome-headless-shell", "chromium",
+                                 "chromium-browser", "google-chrome"};
+  for (const auto* name : kNames)
+    if (auto found = find_program(name, "")) return found;
+  return find_program("chromium", "chromium-headless-shell");
+}
+
+std::vector<std::string> chromium_command(const Path& program, const Path& profile, bool boxed) {
+  std::vector<std::string> command = {program.string(),
+                                      "--headless",
+                                      "--remote-debugging-pipe",
+                                      fmt::format("--user-data-dir={}", profile.string()),
+                                      "--disable-background-networking",
+                                      "--disable-background-timer-throttling",
+                                      "--disable-component-update",
+                                      "--disable-default-apps",
+                                      "--disable-extensions",
+                                      "--disable-gpu",
+                                      "--disable-quic",
+                                      "--disable-renderer-backgrounding",
+                                      "--disable-sync",
+                                      "--font-render-hinting=none",
+                                      "--force-color-profile=srgb",
+                                      "--hide-scrollbars",
+                                      "--js-flags=--max-old-space-size=768",
+                                      "--mute-audio",
+                                      "--no-default-browser-check",
+                                      "--no-first-run",
+                                      "--host-resolver-rules=MAP * ~NOTFOUND"};
+  if (!boxed && ::getuid() == 0) command.emplace_back("--no-sandbox");
+  command.emplace_back("about:blank");
+  return command;
+}
+
+// Returns what DevTools says of a thrown value, in one line.
+std::string exception_text(const Json& details) {
+  auto text = details.value("text", std::string("exception"));
+  if (const auto thrown = details.find("exception"); thrown != details.end()) {
+    const auto said = thrown->value("description", std::string());
+    const auto value = thrown->find("value");
+    text = !said.empty() ? said : value != thrown->end() ? value->dump() : text;
+  }
+  return text.substr(0, text.find('\n'));
+}
+
+std::string console_text(const Json& params) {
+  std::string text;
+  for (const auto& argument : params.value("args", Json::array())) {
+    const auto value = argument.find("value");
+    if (!text.empty()) text += ' ';
+    text += value == argument.end() ? argument.value("description", std::string())
+            : value->is_string()    ? value->get<std::string>()
+                                    : value->dump();
+  }
+  return text.substr(0, text.find('\n'));
+}
+
+struct Key {
+  const char* name;  // as DevTools has it
+  const char* code;
+  int number;
+  const char* text;
+};
+
+constexpr std::array kKeys = {
+    Key{"Enter", "Enter", 13, "\r"},
+    Key{"Tab", "Tab", 9, ""},
+    Key{"Escape", "Escape", 27, ""},
+    Key{"Backspace", "Backspace", 8, ""},
+    Key{"Delete", "Delete", 46, ""},
+    Key{"Home", "Home", 36, ""},
+    Key{"End", "End", 35, ""},
+    Key{"PageUp", "PageUp", 33, ""},
+    Key{"PageDown", "PageDown", 34, ""},
+    Key{"ArrowLeft", "ArrowLeft", 37, ""},
+    Key{"ArrowUp", "ArrowUp", 38, ""},
+    Key{"ArrowRight", "ArrowRight", 39, ""},
+    Key{"ArrowDown", "ArrowDown", 40, ""},
+};
+
+// The commands that an editing key gives, which DevTools does not derive from the key.
+Json commands_of(const std::string& name, int modifiers) {
+  if (modifiers != 2) return Json::array();
+  if (name == "a") return {"selectAll"};
+  if (name == "z") return {"undo"};
+  if (name == "y") return {"redo"};
+  return Json::array();
+}
+
+Json named_key(const Key& key, int modifiers) {
+  Json out = {{"key", key.name},
+              {"code", key.code},
+              {"windowsVirtualKeyCode", key.number},
+              {"modifiers", modifiers}};
+  if (*key.text != '\0') out["text"] = key.text;
+  return out;
+}
+
+// A character's key. Those that no key gives directly carry their text alone.
+Json character_key(const std::string& character, int modifiers) {
+  Json out = {{"key", character}, {"modifiers", modifiers}};
+  const auto c = static_cast<unsigned char>(character.front());
+  if (character.size() == 1 && std::isalnum(c) != 0) {
+    const char upper = static_cast<char>(std::toupper(c));
+    out["windowsVirtualKeyCode"] = static_cast<int>(upper);
+    out["code"] = fmt::format("{}{}", std::isdigit(c) != 0 ? "Digit" : "Key", upper);
+  } else if (character == " ") {
+    out["windowsVirtualKeyCode"] = 32;
+    out["code"] = "Space";
+  }
+  if ((modifiers & ~8) == 0) out["text"] = character;
+  return out;
+}
+
+std::vector<std::string> characters_of(const std::string& text) {
+  std::vector<std::string> out;
+  for (const char c : text) {
+    if ((static_cast<unsigned char>(c) & 0xC0U) == 0x80U && !out.empty())
+      out.back() += c;
+    else
+      out.emplace_back(1, c);
+  }
+  return out;
+}
+
+}  // namespace
+
+Browser::Browser(const BrowserOptions& options, std::unique_ptr<DevTools> devtools, Path profile)
+    : options_(options), devtools_(std::move(devtools)), profile_(std::move(profile)) {
+  devtools_->on_event(
+      [this](const std::string& method, const Json& params) { on_event(method, params); });
+}
+
+Browser::~Browser() {
+  devtools_.reset();
+  std::error_code ec;
+  if (!profile_.empty()) std::filesystem::remove_all(profile_, ec);
+}
+
+Result<std::unique_ptr<Browser>> Browser::launch(const BrowserOptions& options) {
+  COE_TRY(const auto program, find_chromium(options.program));
+  Path profile;
+  std::vector<std::string> command;
+  if (options.sandbox) {
+    COE_TRY(command, sandboxed(chromium_command(program, "/tmp/profile", true),
+                               options.program.empty() ? std::vector<Path>{}
+                                                       : std::vector<Path>{program.parent_path()}));
+  } else {
+    std::string folder = (std::filesystem::temp_directory_path() / "coe-browser-XXXXXX").string();
+    if (::mkdtemp(folder.data()) == nullptr) return tl::unexpected(io_error(folder, "create"));
+    profile = folder;
+    command = chromium_command(program, profile, false);
+  }
+  COE_TRY(auto devtools, DevTools::start(command, options.memory_limit));
+  std::unique_ptr<Browser> browser(new Browser(options, std::move(devtools), profile));
+  const auto version = browser->devtools_->call("Browser.getVersion", Json::object(), "",
+                                                DevTools::Clock::now() + kStart);
+  if (!version)
+    return fail(Code::kEngine, fmt::format("{} does not start", program.string()),
+                "try it by hand: " + program.string() + " --headless --dump-dom about:blank");
+  return browser;
+}
+
+DevTools::Clock::time_point Browser::deadline() const {
+  return std::min(page_deadline_, DevTools::Clock::now() + options_.call_limit);
+}
+
+Result<Json> Browser::call(const std::string& method, const Json& params) {
+  return devtools_->call(method, params, session_, deadline());
+}
+
+Status Browser::order(const std::string& method, const Json& params) {
+  return call(method, params).map([](const auto&) {});
+}
+
+Result<Json> Browser::call_browser(const std::string& method, const Json& params) {
+  return devtools_->call(method, params, "", deadline());
+}
+
+void Browser::on_request(const Json& params) {
+  const std::string url = params.at("request").value("url", std::string());
+  const auto& id = params.at("requestId");
+  const auto is_page = [&] {
+    const std::string_view rest =
+        std::string_view(url).substr(std::min(url.size(), std::string_view(kAddress).size()));
+    return url.starts_with(kAddress) && params.value("resourceType", "") == "Document" &&
+           (rest.empty() || rest.front() == '?' || rest.front() == '#');
+  };
+  if (is_page()) {
+    devtools_->send(
+        "Fetch.fulfillRequest",
+        {{"requestId", id},
+         {"responseCode", 200},
+         {"responseHeaders",
+          Json::array({{{"name", "Content-Type"}, {"value", "text/html; charset=utf-8"}}})},
+         {"body", base64_encode(html_)}},
+        session_);
+    return;
+  }
+  if (url.starts_with("data:") || url.starts_with("blob:")) {
+    devtools_->send("Fetch.continueRequest", {{"requestId", id}}, session_);
+    return;
+  }
+  if (!url.ends_with("/favicon.ico") && blocked_.size() < 100) blocked_.push_back(url);
+  devtools_->send("Fetch.failRequest", {{"requestId", id}, {"errorReason", "BlockedByClient"}},
+                  session_);
+}
+
+void Browser::on_event(const std::string& method, const Json& params) {
+  constexpr std::size_t kMaxError = 100;
+  if (method == "Fetch.requestPaused") {
+    on_request(params);
+  } else if (method == "Page.loadEventFired") {
+    loaded_ = true;
+  } else if (method == "Page.frameNavigated") {
+    if (!params.at("frame").contains("parentId")) {
+      frame_ = params.at("frame").value("id", frame_);
+      world_.reset();
+    }
+  } else if (method == "Page.javascriptDialogOpening") {
+    if (++n_dialog_ > kMaxDialog) devtools_->set_fault(PageFault::kDialogs);
+    devtools_->send("Page.handleJavaScriptDialog",
+                    {{"accept", true}, {"promptText", params.value("defaultPrompt", "")}},
+                    session_);
+  } else if (method == "Inspector.targetCrashed" || method == "Target.targetCrashed") {
+    devtools_->set_fault(PageFault::kCrashed);
+  } else if (method == "Target.targetCreated") {
+    const auto& info = params.at("targetInfo");
+    if (info.contains("openerId"))
+      devtools_->send("Target.closeTarget", {{"targetId", info.at("targetId")}}, "");
+  } else if (script_errors_.size() >= kMaxError) {
+    return;
+  } else if (method == "Runtime.exceptionThrown") {
+    script_errors_.push_back(exception_text(params.at("exceptionDetails")));
+  } else if (method == "Runtime.consoleAPICalled") {
+    if (params.value("type", "") == "error" || params.value("type", "") == "assert")
+      script_errors_.push_back("console: " + console_text(params));
+  }
+}
+
+Status Browser::open(std::string_view html, WindowSize size) {
+  page_deadline_ = DevTools::Clock::now() + options_.page_limit;
+  if (!target_.empty()) {
+    COE_TRY_STATUS(call_browser("Target.disposeBrowserContext", {{"browserContextId", context_}})
+                       .map([](const auto&) {}));
+    target_.clear();
+  }
+  html_ = html;
+  n_dialog_ = 0;
+  script_errors_.clear();
+  blocked_.clear();
+  world_.reset();
+  COE_TRY(const auto context, call_browser("Target.createBrowserContext", Json::object()));
+  context_ = context.at("browserContextId");
+  COE_TRY_STATUS(
+      call_browser("Target.setDiscoverTargets", {{"discover", true}}).map([](const auto&) {}));
+  COE_TRY(const auto target, call_browser("Target.createTarget", {{"url", "about:blank"},
+                                                                  {"browserContextId", context_},
+                                                                  {"width", size.width},
+                                                                  {"height", size.height}}));
+  target_ = target.at("targetId");
+  COE_TRY(const auto session,
+          call_browser("Target.attachToTarget", {{"targetId", target_}, {"flatten", true}}));
+  session_ = session.at("sessionId");
+  for (const auto* domain : {"Page.enable", "Runtime.enable", "Inspector.enable"})
+    COE_TRY_STATUS(order(domain));
+  COE_TRY_STATUS(order("Fetch.enable", {{"patterns", Json::array({{{"urlPattern", "*"}}})}}));
+  COE_TRY_STATUS(call_browser("Browser.setDownloadBehavior",
+                              {{"behavior", "deny"}, {"browserContextId", context_}})
+                     .map([](const auto&) {}));
+  COE_TRY_STATUS(resize(size));
+  loaded_ = false;
+  COE_TRY_STATUS(order("Page.navigate", {{"url", kAddress}}));
+  return settle();
+}
+
+Status Browser::reload() {
+  loaded_ = false;
+  COE_TRY_STATUS(order("Page.reload"));
+  return settle();
+}
+
+// The page has loaded, its fonts are there, and two frames were drawn.
+Status Browser::settle() {
+  COE_TRY_STATUS(devtools_->wait([this] { return loaded_; }, deadline()));
+  return evaluate(
+             "document.fonts.ready.then(() => new Promise((done) => requestAnimationFrame(() => "
+             "requestAnimationFrame(() => done(true)))))")
+      .map([](const auto&) {});
+}
+
+Status Browser::make_world() {
+  if (frame_.empty()) {
+    COE_TRY(const auto tree, call("Page.getFrameTree"));
+    frame_ = tree.at("frameTree").at("frame").at("id");
+  }
+  COE_TRY(const auto world,
+          call("Page.createIsolatedWorld", {{"frameId", frame_}, {"worldName", "coe"}}));
+  world_ = world.at("executionContextId").get<int>();
+  if (options_.helpers.empty()) return {};
+  return order("Runtime.evaluate", {{"expression", options_.helpers}, {"contextId", *world_}});
+}
+
+Result<Json> Browser::evaluate(const std::string& expression) {
+  for (int attempt = 0;; ++attempt) {
+    if (!world_) COE_TRY_STATUS(make_world());
+    auto found = call("Runtime.evaluate", {{"expression", expression},
+                                           {"contextId", *world_},
+                                           {"returnByValue", true},
+                                           {"awaitPromise", true}});
+    if (!found) {
+      // The page went elsewhere meanwhile, and its worlds with it.
+      const bool again = found.error().code == Code::kEngine && attempt == 0;
+      if (!again) return tl::unexpected(std::move(found).error());
+      world_.reset();
+      continue;
+    }
+    if (const auto thrown = found->find("exceptionDetails"); thrown != found->end())
+      return fail(Code::kInvalidArgument, exception_text(*thrown));
+    return found->at("result").value("value", Json());
+  }
+}
+
+Status Browser::resize(WindowSize size) {
+  return order("Emulation.setDeviceMetricsOverride", {{"width", size.width},
+                                                      {"height", size.height},
+                                                      {"deviceScaleFactor", 1},
+                                                      {"mobile", false}});
+}
+
+Result<std::string> Browser::screenshot() {
+  COE_TRY(const auto shot, call("Page.captureScreenshot", {{"format", "png"}}));
+  return base64_decode(shot.at("data").get_ref<const std::string&>());
+}
+
+Status Browser::mouse_event(const char* type, PagePoint at, bool pressed, int n_click) {
+  return order("Input.dispatchMouseEvent", {{"type", type},
+                                            {"x", at.x},
+                                            {"y", at.y},
+                                            {"button", pressed || n_click > 0 ? "left" : "none"},
+                                            {"buttons", pressed ? 1 : 0},
+                                            {"clickCount", n_click}});
+}
+
+Status Browser::move_mouse(PagePoint to, bool pressed) {
+  return mouse_event("mouseMoved", to, pressed, 0);
+}
+
+Status Browser::press_mouse(PagePoint at, int n_click) {
+  return mouse_event("mousePressed", at, true, n_click);
+}
+
+Status Browser::release_mouse(PagePoint at, int n_click) {
+  return mouse_event("mouseReleased", at, false, n_click);
+}
+
+Status Browser::key_event(const char* type, const Json& key) {
+  auto event = key;
+  event["type"] = type;
+  return order("Input.dispatchKeyEvent", event);
+}
+
+Status Browser::press_key(const std::string& key) {
+  std::string name = key;
+  int modifiers = 0;
+  constexpr std::array<std::pair<std::string_view, int>, 4> kModifiers = {
+      {{"Alt+", 1}, {"Control+", 2}, {"Meta+", 4}, {"Shift+", 8}}};
+  for (bool again = true; again;) {
+    again = false;
+    for (const auto& [prefix, bit] : kModifiers) {
+      if (!name.starts_with(prefix) || name.size() == prefix.size()) continue;
+      modifiers |= bit;
+      name.erase(0, prefix.size());
+      again = true;
+    }
+  }
+  if (name == "Space") name = " ";
+  Json event;
+  const auto found = std::ranges::find_if(kKeys, [&](const auto& k) { return name == k.name; });
+  if (found != kKeys.end())
+    event = named_key(*found, modifiers);
+  else if (characters_of(name).size() == 1)
+    event = character_key(name, modifiers);
+  else
+    return fail(Code::kInvalidArgument, fmt::format("`{}` is no key", key));
+  auto down = event;
+  if (auto commands = commands_of(name, modifiers); !commands.empty())
+    down["commands"] = std::move(commands);
+  COE_TRY_STATUS(key_event(down.contains("text") ? "keyDown" : "rawKeyDown", down));
+  event.erase("text");
+  return key_event("keyUp", event);
+}
+
+Status Browser::type(const std::string& text) {
+  for (const auto& character : characters_of(text))
+    COE_TRY_STATUS(press_key(character == "\n" ? "Enter" : character));
+  return {};
+}
+
+Status Browser::wait(std::chrono::milliseconds time) {
+  const auto until = DevTools::Clock::now() + time;
+  return devtools_->wait([&] { return DevTools::Clock::now() >= until; },
+                         until + options_.call_limit);
+}
+
+}  // namespace coe

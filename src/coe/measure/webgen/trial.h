@@ -1,0 +1,61 @@
+// This tries an answer in a browser.
+#pragma once
+
+#include "coe/base/result.h"
+#include "coe/measure/browser/browser.h"
+#include "coe/measure/webgen/task.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace coe {
+
+struct TrialFault {
+  WebFault kind = WebFault::kBehaviour;
+  std::string reason;  // in words
+  int step = 0;        // 1 for the first; 0: none of the steps
+};
+
+struct TrialPicture {
+  std::string name;  // "390", "768", "1280", or as the step calls it
+  std::string png;
+};
+
+struct TrialResult {
+  std::optional<TrialFault> fault;  // none: passed
+  std::vector<TrialPicture> pictures;
+  std::vector<std::string> blocked;  // addresses that the page asked for and did not get
+  double seconds = 0.0;
+  std::uint64_t peak_memory = 0;
+
+  bool passed() const { return !fault.has_value(); }
+};
+
+// Tries answers one after another, each on a page of its own; a browser that a page has broken is
+// replaced by a new one.
+class Tester {
+ public:
+  // `suite` must outlive the tester. `axe` is the source of axe-core.
+  Tester(const WebSuite& suite, BrowserOptions options, std::string axe);
+
+  // Errors: kEngine where the browser or the toolchain cannot be started. Nothing that an answer
+  // can do is an error.
+  Result<TrialResult> try_answer(const WebTask& task, const std::string& source);
+  // Tries what a model wrote, after looking for the code in it.
+  Result<TrialResult> try_reply(const WebTask& task, const std::string& reply);
+
+ private:
+  Result<TrialResult> run(const WebTask& task, const std::string& html);
+
+  const WebSuite& suite_;
+  BrowserOptions options_;
+  std::string axe_;
+  std::unique_ptr<Browser> browser_;
+};
+
+// Reads axe-core from the suite's toolchain. Errors: kEngine where it is not installed.
+Result<std::string> axe_source(const Path& suite_folder);
+
+}  // namespace coe

@@ -1,0 +1,42 @@
+#include "coe/model/gguf/typed_keys.h"
+
+#include "coe/base/result.h"
+#include "coe/model/gguf/reader.h"
+#include "coe/model/gguf/value.h"
+
+#include <fmt/format.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace coe::gguf {
+
+Result<const Value*> find_value(const Header& header, std::string_view key, ValueType type) {
+  const Value* value = header.find_key(key);
+  if (value == nullptr) return fail(Code::kCorrupt, fmt::format("key `{}` is missing", key));
+  if (value->type() != type)
+    return fail(Code::kCorrupt, fmt::format("key `{}` has another type ({} vs {})", key,
+                                            type_name(value->type()), type_name(type)));
+  return value;
+}
+
+Result<const Value*> find_array(const Header& header, std::string_view key, ValueType element) {
+  COE_TRY(const Value* value, find_value(header, key, ValueType::kArray));
+  if (value->array_type() != element)
+    return fail(Code::kCorrupt, fmt::format("key `{}` has elements of another type ({} vs {})", key,
+                                            type_name(value->array_type()), type_name(element)));
+  return value;
+}
+
+Result<std::string> read_string(const Header& header, std::string_view key) {
+  COE_TRY(const Value* value, find_value(header, key, ValueType::kString));
+  return std::string(value->as_string().value());
+}
+
+Result<std::uint32_t> read_u32(const Header& header, std::string_view key) {
+  COE_TRY(const Value* value, find_value(header, key, ValueType::kU32));
+  return static_cast<std::uint32_t>(value->as_uint().value());
+}
+
+}  // namespace coe::gguf

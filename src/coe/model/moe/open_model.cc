@@ -1,0 +1,14 @@
+#include "coe/model/moe/open_model.h"
+
+#include <utility>
+
+namespace coe {
+
+Result<OpenModel> open_model(const Path& path, Observer& observer) {
+  COE_TRY(auto file, gguf::GgufFile::open(path));
+  COE_TRY(auto moe, describe_moe(file));
+  for (const auto& warning : moe.warnings) observer.warning(warning);
+  return OpenModel{std::move(file), std::move(moe)};
+}
+
+}  // namespace coe

@@ -1,0 +1,87 @@
+#include "coe/base/process/child_process.h"
+
+#include "support/expect.h"
+#include "support/temp_dir.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <csignal>
+#include <fstream>
+#include <string>
+#include <thread>
+#include <unistd.h>
+#include <vector>
+
+namespace coe {
+namespace {
+
+using namespace std::chrono_literals;
+
+std::vector<std::string> shell(const std::string& script) { return {"/bin/sh", "-c", script}; }
+
+TEST(RunProgram, GivesInputAndTakesBothOutputs) {
+  const std::string large(300'000, 'x');
+  const auto ran =
+      coe::testing::value_of(run_program(shell("cat; echo problem >&2; exit 3"), large, {}));
+  EXPECT_EQ(ran.output, large);
+  EXPECT_EQ(ran.errors, "problem\n");
+  EXPECT_EQ(ran.exit_code, 3);
+}
+
+TEST(RunProgram, AProgramThatReadsNothing) {
+  std::signal(SIGPIPE, SIG_IGN);  // as the command line has it
+  const std::string large(300'000, 'x');
+  EXPECT_EQ(coe::testing::value_of(run_program(shell("exit 0"), large, {})).exit_code, 0);
+}
+
+TEST(RunProgram, EndsAtItsLimits) {
+  const auto start = std::chrono::steady_clock::now();
+  coe::testing::expect_error(run_program(shell("sleep 60"), "", {.time = 300ms}),
+                             Code::kCheckFailed, "too long");
+  coe::testing::expect_error(run_program(shell("yes"), "", {.output = std::size_t{1} << 20}),
+                             Code::kCheckFailed, "too much");
+  coe::testing::expect_error(run_program(shell("x=xxxxxxxxxxxxxxxx; while true; do x=$x$x; done"),
+                                         "", {.memory = std::uint64_t{64} << 20}),
+                             Code::kCheckFailed, "memory");
+  EXPECT_LT(std::chrono::steady_clock::now() - start, 30s);
+  coe::testing::expect_error(run_program({"/no/such/program"}, "", {}), Code::kNotFound,
+                             "/no/such");
+}
+
+// What a shell has started dies with it.
+TEST(ChildProcess, IsKilledWithItsGroup) {
+  const coe::testing::TempDir dir;
+  const std::string mark = (dir / "mark").string();
+  {
+    const auto child = coe::testing::value_of(
+        ChildProcess::start(shell("(sleep 1; touch " + mark + ") & sleep 60"), {}));
+    std::this_thread::sleep_for(200ms);
+    EXPECT_GT(child.memory(), 0U);
+  }
+  std::this_thread::sleep_for(1300ms);
+  EXPECT_FALSE(std::ifstream(mark).good());
+}
+
+TEST(ChildProcess, IsWaitedFor) {
+  auto child = coe::testing::value_of(ChildProcess::start(shell("exit 7"), {}));
+  EXPECT_GT(child.pid(), 0);
+  const auto usage = child.wait();
+  EXPECT_EQ(usage.exit_code, 7);
+  EXPECT_GT(usage.max_resident_bytes, 0U);
+  EXPECT_EQ(child.ended(), 7);
+}
+
+// Without a group of its own it is in ours, and is killed alone.
+TEST(ChildProcess, MayStayInOurGroup) {
+  for (const auto group : {ProcessGroup::kOwn, ProcessGroup::kOurs}) {
+    auto child = coe::testing::value_of(ChildProcess::start({"/bin/sleep", "60"}, {}, group));
+    EXPECT_EQ(::getpgid(child.pid()),
+              group == ProcessGroup::kOwn ? child.pid() : ::getpgid(::getpid()));
+    child.kill();
+    EXPECT_EQ(child.memory(), 0U);
+  }
+}
+
+}  // namespace
+}  // namespace coe

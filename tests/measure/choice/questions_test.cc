@@ -1,0 +1,153 @@
+#include "coe/measure/choice/questions.h"
+
+#include "support/expect.h"
+#include "support/temp_dir.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace coe {
+namespace {
+
+using coe::testing::expect_error;
+using coe::testing::TempDir;
+using coe::testing::value_of;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+TEST(ParseChoice, ReadsTheFormsOfPublishedSets) {
+  const std::vector<std::string> forms = {
+      R"({"question": "Q?", "options": ["x", "y", "z"], "answer": "B", "category": "math"})",
+      R"({"problem": "Q?", "options": ["x", "y", "z"], "answer": "y", "domain": "math"})",
+      // MMLU
+      R"({"question": "Q?", "choices": ["x", "y", "z"], "answer": 1, "subject": "math"})",
+      // ARC
+      R"({"question": "Q?", "choices": {"text": ["x", "y", "z"], "label": ["1", "2", "3"]},)"
+      R"( "answerKey": "2", "category": "math"})",
+  };
+  for (const auto& form : forms) {
+    const auto choice = value_of(parse_choice(form));
+    EXPECT_EQ(choice.question, "Q?") << form;
+    EXPECT_THAT(choice.options, ElementsAre("x", "y", "z")) << form;
+    EXPECT_EQ(choice.answer, 1U) << form;
+    EXPECT_EQ(choice.category, "math") << form;
+  }
+  // An option's text goes before its letter.
+  EXPECT_EQ(value_of(parse_choice(R"({"question":"Q","options":["B","A"],"answer":"A"})")).answer,
+            1U);
+}
+
+TEST(ParseChoice, SaysWhatIsWrong) {
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {R"({"options": ["x", "y"], "answer": "A"})", "no field `question`"},
+      {R"({"question": "", "options": ["x", "y"], "answer": "A"})", "no field `question`"},
+      {R"({"question": 3, "options": ["x", "y"], "answer": "A"})", "no field `question`"},
+      {R"({"question": "Q", "answer": "A"})", "no field `options`"},
+      {R"({"question": "Q", "options": "x", "answer": "A"})", "must be a list of strings"},
+      {R"({"question": "Q", "options": ["x", 2], "answer": "A"})", "must be a list of strings"},
+      {R"({"question": "Q", "options": ["x"], "answer": "A"})", "1 options, not 2 to 26"},
+      {R"({"question": "Q", "choices": {"text": ["x"]}, "answer": "A"})", "lacks `text` or"},
+      {R"({"question": "Q", "choices": {"text": ["x", "y"], "label": ["1"]}, "answer": "A"})",
+       "more texts than labels"},
+      {R"({"question": "Q", "options": ["x", "y"]})", "no field `answer`"},
+      {R"({"question": "Q", "options": ["x", "y"], "answer": "C"})", "is no option"},
+      {R"({"question": "Q", "options": ["x", "y"], "answer": 2})", "the answer 2 is no option"},
+      {R"({"question": "Q", "options": ["x", "y"], "answer": -1})", "is no option"},
+      {R"({"question": "Q", "options": ["x", "y"], "answer": [1]})", "is no option"},
+      {"[1]", "not an object"},
+      {"{", "not valid JSON"},
+  };
+  for (const auto& [json, message] : cases) {
+    SCOPED_TRACE(json);
+    expect_error(parse_choice(json), Code::kCorrupt, message);
+  }
+}
+
+class LoadChoices : public ::testing::Test {
+ protected:
+  Path write(const std::string& name, const std::string& text) const {
+    std::ofstream(dir_ / name, std::ios::binary) << text;
+    return dir_ / name;
+  }
+  // Questions "a0", "b0", "a1", … of categories a and b.
+  Path two_categories(int n) const {
+    std::string text;
+    for (int i = 0; i < n; ++i)
+      for (const std::string category : {"a", "b"})
+        text += R"({"question": ")" + category + std::to_string(i) +
+                R"(", "options": ["x", "y"], "answer": "A", "category": ")" + category + "\"}\n";
+    return write("two.jsonl", text);
+  }
+  static std::vector<std::string> names(const ChoiceSet& set) {
+    std::vector<std::string> out;
+    for (const auto& question : set.questions) out.push_back(question.choice.question);
+    return out;
+  }
+
+  TempDir dir_;
+};
+
+TEST_F(LoadChoices, SelectsByCategoryAndNumber) {
+  const std::vector files = {two_categories(25)};
+  EXPECT_EQ(value_of(load_choices(files, {})).questions.size(), 50U);
+  EXPECT_THAT(names(value_of(load_choices(files, {.off = 4}))),
+              ElementsAre("a4", "b4", "a14", "b14", "a24", "b24"));
+  EXPECT_THAT(names(value_of(load_choices(files, {.categories = {"b"}, .off = 9}))),
+              ElementsAre("b9", "b19"));
+  const auto few = value_of(load_choices(files, {.max_questions = 3}));
+  EXPECT_THAT(names(few), ElementsAre("a0", "b0", "a1"));
+  EXPECT_EQ(few.questions[2].where, "two.jsonl:3");
+  expect_error(load_choices(files, {.categories = {"c"}}), Code::kInvalidArgument,
+               "no question of category `c`");
+}
+
+TEST_F(LoadChoices, ReadsMmluProAndArrays) {
+  const auto file = write(
+      "test.json",
+      R"([{"question_id": 7, "question": "Which?", "options": ["x", "y", "N/A"], "answer": "B",)"
+      R"( "answer_index": 1, "cot_content": "", "category": "law", "src": "s"},)"
+      "\n"
+      R"({"question": "What?", "options": ["x", "y"], "answer": "A"}])");
+  const auto set = value_of(load_choices(std::vector{file}, {}));
+  ASSERT_EQ(set.questions.size(), 2U);
+  EXPECT_EQ(set.questions[0].choice.options.size(), 2U);
+  EXPECT_EQ(set.questions[0].choice.category, "law");
+  EXPECT_EQ(set.questions[1].choice.category, "test");  // the file's stem
+}
+
+TEST_F(LoadChoices, MakesQuestionsOfProblems) {
+  const auto file = write("r.jsonl", R"({"problem": "1+1?", "solution": "The answer is 2."})"
+                                     "\n"
+                                     R"({"problem": "When?", "solution": "Never."})"
+                                     "\n"
+                                     R"({"problem": "2+2?", "solution": "4", "domain": "sums"})"
+                                     "\n");
+  const auto set = value_of(load_choices(std::vector{file}, {.n_made_option = 4}));
+  EXPECT_EQ(set.n_unusable, 1U);
+  ASSERT_EQ(set.questions.size(), 2U);
+  EXPECT_EQ(set.questions[0].choice.category, "r");
+  EXPECT_EQ(set.questions[1].choice.category, "sums");
+  EXPECT_EQ(set.questions[1].where, "r.jsonl:3");
+  // What a record becomes does not depend on those before it that were of no use.
+  const auto other = value_of(load_choices(std::vector{file}, {.n_made_option = 4, .seed = 2}));
+  EXPECT_NE(set.questions[0].choice.options, other.questions[0].choice.options);
+}
+
+TEST_F(LoadChoices, NamesFileAndLine) {
+  const auto broken = write("broken.jsonl", "{\"question\": \"Q\"}\n");
+  expect_error(load_choices(std::vector{broken}, {}), Code::kCorrupt, "broken.jsonl:1: no field");
+  expect_error(load_choices(std::vector{broken}, {.n_made_option = 4}), Code::kCorrupt,
+               "broken.jsonl:1: no fields `problem` and `solution`");
+  expect_error(load_choices(std::vector{dir_ / "none.jsonl"}, {}), Code::kNotFound, "none.jsonl");
+  expect_error(load_choices({}, {}), Code::kInvalidArgument, "no file of questions");
+  expect_error(load_choices(std::vector{write("empty.jsonl", "\n")}, {}), Code::kInvalidArgument,
+               "no question is left");
+}
+
+}  // namespace
+}  // namespace coe

@@ -1,0 +1,104 @@
+#include "coe/measure/tune/sweep.h"
+
+#include "coe/mask/build.h"
+#include "coe/measure/tune/sweep_picture.h"
+
+#include "measure/tune/fake_bench.h"
+#include "support/expect.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace coe {
+namespace {
+
+using ::coe::testing::expect_error;
+using ::coe::testing::FakeBench;
+using ::coe::testing::value_of;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+TEST(ParseCounts, ListsAndRanges) {
+  EXPECT_THAT(value_of(parse_counts("64")), ElementsAre(64));
+  EXPECT_THAT(value_of(parse_counts("64,32,64,8")), ElementsAre(8, 32, 64));
+  EXPECT_THAT(value_of(parse_counts("16-96/32")), ElementsAre(16, 48, 80));
+  EXPECT_THAT(value_of(parse_counts("3-5,96")), ElementsAre(3, 4, 5, 96));
+  EXPECT_THAT(value_of(parse_counts("7-7/9")), ElementsAre(7));
+  // The last count does not wrap around.
+  EXPECT_THAT(value_of(parse_counts("4294967295-4294967295")), ElementsAre(4294967295U));
+}
+
+TEST(ParseCounts, RefusesWhatIsNoList) {
+  for (const auto* text : {"", "0", "x", "8,", ",8", "8-", "8-4", "8-16/", "8-16/0", "8-16/x", "-8",
+                           "8 16", "4294967296", "1-5000000"})
+    expect_error(parse_counts(text), Code::kInvalidArgument, "is no list of expert counts");
+}
+
+TEST(Sweep, EachPointIsTheMaskOfItsCount) {
+  FakeBench fake;
+  ProfileSet profiles;
+  MaskRecipe recipe;
+  recipe.profiles.push_back({profiles.add("p", fake.stats), 0.0});
+  const std::vector<std::uint32_t> counts = {2, 4, 7};
+  const auto points = value_of(sweep_masks(profiles, recipe, counts, nullptr, silent_observer()));
+  ASSERT_EQ(points.size(), 3U);
+  for (std::size_t i = 0; i < 3; ++i) {
+    recipe.n_keep = counts[i];
+    EXPECT_EQ(points[i].built.mask, value_of(build_mask(profiles, recipe)).mask);
+    EXPECT_FALSE(points[i].eval);
+    if (i == 0) continue;
+    EXPECT_GT(points[i].built.coverage.mean, points[i - 1].built.coverage.mean);
+  }
+  expect_error(
+      sweep_masks(profiles, recipe, std::vector<std::uint32_t>{4, 8}, nullptr, silent_observer()),
+      Code::kInvalidArgument, "K = 8: K = 8 leaves nothing to cut");
+}
+
+// Of 128 experts 16 cover .6, 32 cover .85, 48 cover .92, 64 cover .95.
+TEST(SuggestedCount, IsTheSmallestWithAKernelThatCoversEnough) {
+  const auto points_of = [](std::vector<std::pair<std::uint32_t, double>> covered) {
+    std::vector<SweepPoint> points;
+    for (const auto& [count, mean] : covered) {
+      points.push_back({count, {}, std::nullopt});
+      points.back().built.coverage.mean = mean;
+    }
+    return points;
+  };
+  EXPECT_EQ(suggested_count(points_of({{16, .6}, {32, .85}, {48, .92}, {64, .95}, {128, 1.0}})),
+            64U);
+  EXPECT_EQ(suggested_count(points_of({{16, .6}, {32, .90}, {64, .95}})), 32U);
+  EXPECT_EQ(suggested_count(points_of({{16, .6}, {32, .85}, {48, .92}})), 32U);
+  EXPECT_EQ(suggested_count(points_of({{48, .92}, {96, .95}})), std::nullopt);
+}
+
+TEST(Sweep, MeasuresOnTheSameTokens) {
+  FakeBench fake;
+  ProfileSet profiles;
+  MaskRecipe recipe;
+  recipe.profiles.push_back({profiles.add("p", fake.stats), 0.0});
+  const auto bench = fake.bench();
+  const auto points = value_of(
+      sweep_masks(profiles, recipe, std::vector<std::uint32_t>{2, 7}, &bench, silent_observer()));
+  ASSERT_TRUE(points[0].eval && points[1].eval);
+  EXPECT_EQ(points[0].eval->n_token, points[1].eval->n_token);
+  EXPECT_EQ(points[0].eval->reference_nll, points[1].eval->reference_nll);
+  EXPECT_GT(points[0].eval->kl_mean(), points[1].eval->kl_mean());
+  EXPECT_EQ(points[0].eval->records.size(), 8U);
+
+  const auto picture = sweep_svg(points);
+  EXPECT_THAT(picture, HasSubstr("KL to the parent"));
+  EXPECT_THAT(picture, HasSubstr("of 8"));
+  EXPECT_THAT(picture, Not(HasSubstr("nan")));
+  EXPECT_EQ(picture, sweep_svg(points));
+  const auto pure = value_of(
+      sweep_masks(profiles, recipe, std::vector<std::uint32_t>{4}, nullptr, silent_observer()));
+  EXPECT_THAT(sweep_svg(pure), Not(HasSubstr("KL to the parent")));
+}
+
+}  // namespace
+}  // namespace coe
