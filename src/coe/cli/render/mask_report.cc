@@ -1,10 +1,17 @@
 #include "coe/cli/render/mask_report.h"
 
-#include "coe/cli/console.h"
+#include "coe/cli/render/sweep.h"
 #include "coe/cli/render/table.h"
 #include "coe/mask/pass.h"
+#include "coe/model/moe/id_list.h"
 
 #include <fmt/format.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <utility>
 
 namespace coe::cli {
 
@@ -41,8 +48,6 @@ std::string out_words(const BuiltMask& built, const MaskSwap& swap) {
   return fmt::format("({} {}, tier {})", built.domain, ordinal(swap.out_ordinal), swap.out_tier);
 }
 
-}  // namespace
-
 std::string pass_table(const BuiltMask& built) {
   const auto percent = [](double share) { return fmt::format("{:.2f} %", 100 * share); };
   std::vector<std::vector<std::string>> rows = {
@@ -78,6 +83,7 @@ std::string swap_lines(const BuiltMask& built) {
   return text;
 }
 
+// Returns the passes that the mask records, without their swaps.
 Json passes_json(const BuiltMask& built) {
   Json passes = Json::array();
   for (const auto& pass : built.mask.passes) {
@@ -89,6 +95,7 @@ Json passes_json(const BuiltMask& built) {
   return passes;
 }
 
+// Returns the swaps of all passes, each with its pass.
 Json swaps_json(const BuiltMask& built) {
   Json swaps = Json::array();
   for (const auto& pass : built.mask.passes) {
@@ -101,6 +108,52 @@ Json swaps_json(const BuiltMask& built) {
     }
   }
   return swaps;
+}
+
+std::string rebuilt_text(const RebuiltMask& rebuilt) {
+  if (rebuilt.differing.empty())
+    return fmt::format("  the experts of {} in every layer\n", rebuilt.recipe.string());
+  return fmt::format("  NOT the experts of {}: {} differ\n", rebuilt.recipe.string(),
+                     layer_list(rebuilt.differing));
+}
+
+}  // namespace
+
+Json mask_json(const MaskOutput& output) {
+  const auto& built = output.built;
+  auto doc = document("mask");
+  doc["output"] = output.file.string();
+  doc["score"] = output.pass_1_score;
+  doc["n_expert"] = built.mask.n_expert();
+  doc["n_keep"] = built.mask.n_keep();
+  doc["coverage"] = built.coverage.mean;
+  doc["coverage_layers"] = Json::array();
+  std::size_t row = 0;  // rows of a coverage are layers in ascending order, as a profile's
+  for (const auto& [layer, ids] : built.mask.layers())
+    doc["coverage_layers"].push_back(
+        {{"layer", layer.value}, {"coverage", built.coverage.layers.at(row++)}});
+  doc["passes"] = passes_json(built);
+  doc["swaps"] = swaps_json(built);
+  if (output.choice != nullptr) doc["trials"] = choice_json(*output.choice);
+  if (output.rebuilt) doc["identical"] = output.rebuilt->identical;
+  return doc;
+}
+
+std::string mask_text(const MaskOutput& output, bool with_swaps) {
+  const auto& built = output.built;
+  const auto& covered = built.coverage.layers;
+  const auto lowest = std::ranges::min_element(covered);
+  const auto layer = std::next(built.mask.layers().begin(), lowest - covered.begin());
+  auto text = fmt::format(
+      "{}: keeps {} of {} experts in {} layers\n"
+      "  score {} covered {:.1f} % on the mean, {:.1f} % in the worst layer ({})\n",
+      output.file.string(), built.mask.n_keep(), built.mask.n_expert(), built.mask.layers().size(),
+      output.coverage_score, 100 * built.coverage.mean, 100 * *lowest, layer->first.value);
+  if (!built.passes.empty()) text += "\n" + pass_table(built);
+  if (with_swaps) text += "\n" + swap_lines(built);
+  if (output.choice != nullptr) text += "\n" + choice_text(*output.choice);
+  if (output.rebuilt) text += rebuilt_text(*output.rebuilt);
+  return text;
 }
 
 }  // namespace coe::cli

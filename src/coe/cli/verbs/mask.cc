@@ -2,17 +2,19 @@
 #include "coe/cli/exit_code.h"
 #include "coe/cli/mask_options.h"
 #include "coe/cli/render/mask_report.h"
-#include "coe/cli/render/sweep.h"
 #include "coe/cli/verbs/mask_tune.h"
 #include "coe/cli/verbs/verbs.h"
 #include "coe/mask/keep_mask.h"
 #include "coe/mask/recipe/recipe.h"
 #include "coe/mask/score/score.h"
-#include "coe/model/moe/id_list.h"
 
-#include <fmt/format.h>
-
+#include <cstdint>
 #include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 namespace coe::cli {
 
@@ -84,41 +86,6 @@ std::vector<LayerId> differing(const KeepMask& a, const KeepMask& b) {
   return layers;
 }
 
-// `score`: what pass 1 went by.
-Json report_json(const Options& options, const BuiltMask& built, const std::string& score) {
-  auto doc = document("mask");
-  doc["output"] = options.output.string();
-  doc["score"] = score;
-  doc["n_expert"] = built.mask.n_expert();
-  doc["n_keep"] = built.mask.n_keep();
-  doc["coverage"] = built.coverage.mean;
-  doc["coverage_layers"] = Json::array();
-  std::size_t row = 0;  // rows of a coverage are layers in ascending order, as a profile's
-  for (const auto& [layer, ids] : built.mask.layers())
-    doc["coverage_layers"].push_back(
-        {{"layer", layer.value}, {"coverage", built.coverage.layers.at(row++)}});
-  doc["passes"] = passes_json(built);
-  doc["swaps"] = swaps_json(built);
-  return doc;
-}
-
-// `score`: what coverage goes by.
-std::string report_text(const Options& options, const BuiltMask& built, std::string_view score,
-                        bool with_swaps) {
-  const auto& covered = built.coverage.layers;
-  const auto lowest = std::ranges::min_element(covered);
-  const auto layer = std::next(built.mask.layers().begin(), lowest - covered.begin());
-  auto text = fmt::format(
-      "{}: keeps {} of {} experts in {} layers\n"
-      "  score {} covered {:.1f} % on the mean, {:.1f} % in the worst layer ({})\n",
-      options.output.string(), built.mask.n_keep(), built.mask.n_expert(),
-      built.mask.layers().size(), score, 100 * built.coverage.mean, 100 * *lowest,
-      layer->first.value);
-  if (!built.passes.empty()) text += "\n" + pass_table(built);
-  if (with_swaps) text += "\n" + swap_lines(built);
-  return text;
-}
-
 // The recipe of the score that does best on the text, and how all did.
 Result<ScoreChoice> choose(const Options& options, const ProfileFiles& files, MaskRecipe recipe,
                            Session& session) {
@@ -166,27 +133,16 @@ Result<int> mask(const Options& options, Session& session) {
   }
   COE_TRY_STATUS(
       write_file(options.output, mask_to_json(built.mask, options.plain), session.overwrite()));
-  auto doc = report_json(options, built, pass_1_score(files.set(), recipe));
-  auto text =
-      report_text(options, built, score_name(recipe.score.score), options.swaps || session.verbose);
-  if (choice) {
-    doc["trials"] = choice_json(*choice);
-    text += "\n" + choice_text(*choice);
-  }
-  int code = kExitDone;
-  if (old) {
-    const auto other = differing(*old, built.mask);
-    doc["identical"] = *old == built.mask;
-    if (!other.empty()) {
-      code = kExitCheckFailed;
-      text += fmt::format("  NOT the experts of {}: {} differ\n", options.recipe.string(),
-                          layer_list(other));
-    } else {
-      text += fmt::format("  the experts of {} in every layer\n", options.recipe.string());
-    }
-  }
-  COE_TRY_STATUS(session.emit(doc, text));
-  return code;
+  MaskOutput output{.built = built,
+                    .file = options.output,
+                    .pass_1_score = pass_1_score(files.set(), recipe),
+                    .coverage_score = std::string(score_name(recipe.score.score)),
+                    .choice = choice ? &*choice : nullptr,
+                    .rebuilt = {}};
+  if (old) output.rebuilt = {options.recipe, *old == built.mask, differing(*old, built.mask)};
+  COE_TRY_STATUS(
+      session.emit(mask_json(output), mask_text(output, options.swaps || session.verbose)));
+  return output.rebuilt && !output.rebuilt->differing.empty() ? kExitCheckFailed : kExitDone;
 }
 
 void add_recipe_options(CLI::App& verb, Options& options) {
