@@ -65,6 +65,24 @@ constexpr const char* kAll =
     "--closure-lift 0.5 --structural list.json --structural-cap 1 --protect safety.gguf:2 "
     "--protect two.gguf:1:reap_sum --exempt list.json ";
 
+// --domain names sub-domains of the profile; the weights of the text decide unless told otherwise.
+TEST_F(CliMask, DomainAndAggregateDoWhatTheySay) {
+  const auto made = [&](const std::string& options) {
+    run_json("coe mask -p web.gguf -k 12 --force -o d.json " + options);
+    return Json::parse(read("d.json"));
+  };
+  const auto all = made("");
+  EXPECT_EQ(all["passes"][0]["aggregate"], "subdomain");
+  EXPECT_EQ(made("--aggregate subdomain"), all);
+  const auto token = made("--aggregate token");
+  EXPECT_NE(token["layers"], all["layers"]);
+  const auto css = made("--domain css");
+  EXPECT_NE(css["layers"], all["layers"]);
+  EXPECT_EQ(css["layers"], made("--blend css=1")["layers"]);
+  EXPECT_EQ(css["layers"], made("--domain css --aggregate token")["layers"]);
+  expect_error("-p web.gguf -k 12 --domain cs", 2, "has no sub-domain `cs`");
+}
+
 TEST_F(CliMask, MakesAllPassesAndSaysSo) {
   const auto doc = run_json(std::string(kAll) + "-o m.json");
   std::vector<std::string> kinds;

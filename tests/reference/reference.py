@@ -15,6 +15,7 @@ Exit codes: 0 done, 1 the mask or the profile's own sums are wrong, 2 usage or u
 
 import argparse
 import array
+import copy
 import json
 import struct
 import sys
@@ -92,8 +93,17 @@ def read_gguf(path):
     return keys, tensors
 
 
+ROLES = ("prompt", "thinking", "closing", "answer")
+
+
+def base_name(name):
+    """`web` of `web/answer`: roles of a chat are one sub-domain."""
+    head, slash, role = name.rpartition("/")
+    return head if slash and role in ROLES else name
+
+
 class Profile:
-    """A routing profile, its sub-domains (those whose name ends in `suffix`) summed: every token counts the same."""
+    """A routing profile; `chosen` are the sub-domains that are looked at, those whose name ends in `suffix`."""
 
     def __init__(self, path, suffix=""):
         keys, tensors = read_gguf(path)
@@ -104,9 +114,30 @@ class Profile:
         self.n_used = keys["coe.profile.n_expert_used"]
         self.n_group = keys["coe.profile.n_expert_group"]
         self.domains = keys["coe.profile.domains"]
+        self.weights = keys["coe.profile.weights"]
         self.tensors = tensors
-        self.chosen = [d for d, name in enumerate(self.domains) if name.endswith(suffix)]
-        self.n_tokens = sum(self.domain(d, "n_tokens")[0] for d in self.chosen)
+        self.look_at([d for d, name in enumerate(self.domains) if name.endswith(suffix)])
+
+    def look_at(self, chosen):
+        self.chosen = chosen
+        self.n_tokens = sum(self.domain(d, "n_tokens")[0] for d in chosen)
+        self.n_samples = sum(self.domain(d, "n_samples")[0] for d in chosen)
+        return self
+
+    def parts(self):
+        """One profile for each sub-domain, with its weight."""
+        names = []
+        for d in self.chosen:
+            if base_name(self.domains[d]) not in names:
+                names.append(base_name(self.domains[d]))
+        found = []
+        for name in names:
+            mine = [d for d in self.chosen if base_name(self.domains[d]) == name]
+            found.append((copy.copy(self).look_at(mine), self.weights[mine[0]]))
+        return found
+
+    def has_weights(self):
+        return any(weight != 1.0 for weight in self.weights)
 
     def domain(self, d, name):
         return self.tensors[f"domain.{d}.{name}"][1]
@@ -144,8 +175,39 @@ def add_up(values):
     return total
 
 
-def compute_score(profile, score):
-    """Rows of scores, [layer][expert]. docs/method.md, section 3, token-weighted."""
+def compute_score(profile, score, aggregate):
+    """Rows of scores, [layer][expert]. docs/method.md, section 2.2."""
+    if aggregate == "sample":
+        return score_of_samples(profile, score)
+    if aggregate == "token" or len(profile.parts()) == 1:
+        return score_of_tokens(profile, score)
+    total = add_up(weight for _, weight in profile.parts())
+    blend = [[0.0] * profile.n_expert for _ in profile.layers]
+    for part, weight in profile.parts():
+        for into, row in zip(blend, score_of_tokens(part, score)):
+            mass = add_up(row)
+            for expert, value in enumerate(row):
+                into[expert] += weight / total * (value / mass)
+    return blend
+
+
+def score_of_samples(profile, score):
+    n, r, e = profile.n_samples, profile.n_used, profile.n_expert
+    freq, mean = profile.total("freq_by_sample"), profile.total("weight_mean_by_sample")
+
+    def one(flat):
+        ranks = range(flat * r, flat * r + r)
+        if score == "freq":
+            return add_up(freq[i] / n for i in ranks)
+        if score == "util":
+            return add_up(freq[i] / n * (mean[i] / n) for i in ranks)
+        raise BadFile(f"{score} has no sums by sample")
+
+    return [[one(row * e + expert) for expert in range(e)] for row in range(len(profile.layers))]
+
+
+def score_of_tokens(profile, score):
+    """Section 3: every token counts the same."""
     n, r = profile.n_tokens, profile.n_used
     if n == 0:
         raise BadFile("the profile has no tokens")
@@ -165,9 +227,9 @@ def compute_score(profile, score):
         if score == "util":
             return add_up((histograms[i] / n) * (sums[i] / max(histograms[i], 1)) for i in ranks)
         if score == "freq":
-            return add_up(histograms[i] / n for i in ranks)
+            return sum(histograms[i] for i in ranks) / n
         if score == "rank":
-            return add_up((r - k) / (r * (r + 1) / 2) * histograms[i] for k, i in enumerate(ranks))
+            return sum((r - k) * histograms[i] for k, i in enumerate(ranks)) / (r * (r + 1) / 2)
         if score == "decisive":
             return add_up(sums[i] / n for i in ranks)
         if score in ("ean", "reap"):
@@ -195,15 +257,33 @@ def top_k(row, n_keep, n_group):
 class Tables:
     """What the passes look at, each [layer][expert]."""
 
-    def __init__(self, profile, score):
-        self.score = compute_score(profile, score)
+    def __init__(self, profile, score, aggregate="token"):
+        self.score = compute_score(profile, score, aggregate)
         histograms, r, e = profile.total("histograms"), profile.n_used, profile.n_expert
+        averaged = self.averaged(profile, aggregate)
         self.first, self.chosen, self.avg_rank = [], [], []
         for row in range(len(profile.layers)):
             ranks = [histograms[(row * e + x) * r : (row * e + x + 1) * r] for x in range(e)]
             self.first.append([h[0] for h in ranks])
             self.chosen.append([sum(h) for h in ranks])
-            self.avg_rank.append([sum(k * n for k, n in enumerate(h)) / sum(h) if sum(h) else r for h in ranks])
+            self.avg_rank.append([])
+            for x in range(e):
+                mass = rank = 0
+                for h, scale in averaged:
+                    mine = h[(row * e + x) * r : (row * e + x + 1) * r]
+                    mass += scale * (sum(mine) if aggregate != "sample" else add_up(mine))
+                    rank += scale * sum(k * n for k, n in enumerate(mine))
+                self.avg_rank[-1].append(rank / mass if mass else r)
+
+    @staticmethod
+    def averaged(profile, aggregate):
+        """What average ranks are taken over, and the factor of each."""
+        if aggregate == "sample":
+            return [(profile.domain(d, "freq_by_sample"), 1) for d in profile.chosen]
+        if aggregate == "token" or len(profile.parts()) == 1:
+            return [(profile.total("histograms"), 1)]
+        total = add_up(weight for _, weight in profile.parts())
+        return [(part.total("histograms"), weight / total / part.n_tokens) for part, weight in profile.parts()]
 
 
 def tier(avg_rank):
@@ -327,19 +407,27 @@ def with_cap(text):
 
 def run_passes(args, profile, rows):
     """Layers after all passes that were asked for."""
-    ranks = Tables(profile, args.score).avg_rank
+    ranks = Tables(profile, args.score, args.aggregate).avg_rank
     layers = [
         Layer(number, row, rank, args.k, profile.n_group) for number, row, rank in zip(profile.layers, rows, ranks)
     ]
-    listed = [Tables(Profile(path), "util") for path in args.whitelist]
-    cot = Tables(Profile(args.cot), args.score) if args.cot else None
-    cold = Tables(Profile(args.cot_t06), args.score) if args.cot_t06 else None
+
+    def other(path):
+        """Tables of another profile: averaged as the domain is, by sub-domain only where these have weights."""
+        profile = Profile(path)
+        alike = args.aggregate != "subdomain" or profile.has_weights()
+        return Tables(profile, args.score, args.aggregate if alike else "token")
+
+    by_sample = "sample" if args.aggregate == "sample" else "token"
+    listed = [Tables(part, "util", by_sample) for path in args.whitelist for part, _ in Profile(path).parts()]
+    cot = other(args.cot) if args.cot else None
+    cold = other(args.cot_t06) if args.cot_t06 else None
     closing = [Tables(Profile(path, "/closing"), "util") for path in args.closure]
     structural = []
     if args.structural:
         with open(args.structural, encoding="utf-8") as f:
             structural = json.load(f)
-    protect = [(Tables(Profile(path), args.score), cap) for path, cap in map(with_cap, args.protect)]
+    protect = [(other(path), cap) for path, cap in map(with_cap, args.protect)]
     for row, layer in enumerate(layers):
         if listed:
             layer.whitelist(row, listed)
@@ -394,6 +482,7 @@ def main():
         required=True,
         choices=["util", "freq", "rank", "ean", "reap", "reap_sum", "decisive", "share"],
     )
+    parser.add_argument("--aggregate", default="token", choices=["token", "sample", "subdomain"])
     parser.add_argument("--whitelist", nargs="+", default=[], metavar="PROFILE")
     parser.add_argument("--cot", metavar="PROFILE")
     parser.add_argument("--cot-cap", type=int, default=3)
@@ -412,7 +501,7 @@ def main():
 
     try:
         profile = Profile(args.profile)
-        rows = compute_score(profile, args.score)
+        rows = compute_score(profile, args.score, args.aggregate)
         layers = run_passes(args, profile, rows)
         masks = {layer.number: sorted(layer.kept) for layer in layers}
         theirs = read_mask(args.compare) if args.compare else None

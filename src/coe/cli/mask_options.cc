@@ -99,6 +99,28 @@ std::pair<Path, double> parse_weighted_file(const std::string& text) {
   return {Path(text), 0.0};
 }
 
+void add_score_options(CLI::App& verb, ScoreOptionsText& options) {
+  verb.add_option("--score", options.score, "How experts are scored: " + score_help())
+      ->capture_default_str();
+  verb.add_option(
+      "--aggregate", options.aggregate,
+      "How sub-domains combine: token, sample, subdomain (by weight), max (what any one needs), or "
+      "maxmin (weights that serve the worst covered best); default: subdomain where the text has "
+      "weights, else token");
+  verb.add_option("--blend", options.blend,
+                  "Sub-domains and their weights, name=w,…, instead of those of the text; implies "
+                  "--aggregate subdomain");
+}
+
+Result<AggregateChoice> read_aggregate(const ScoreOptionsText& options) {
+  AggregateChoice choice;
+  COE_TRY(choice.weights, parse_weights(options.blend));
+  if (!options.aggregate.empty()) {
+    COE_TRY(choice.blend, blend_from_name(options.aggregate));
+  }
+  return choice;
+}
+
 void add_pass_options(CLI::App& verb, PassOptions& options) {
   verb.add_option("--whitelist", options.whitelist,
                   "Profiles whose leading experts are guaranteed a place whatever they score");
@@ -111,6 +133,10 @@ void add_pass_options(CLI::App& verb, PassOptions& options) {
       ->needs("--whitelist")
       ->check(CLI::Range(std::int64_t{0}, std::numeric_limits<std::int64_t>::max()))
       ->capture_default_str();
+  verb.add_flag("--whitelist-card", options.whitelist_rule.by_card,
+                "Guarantee by the words of the card: average rank below the highest, and chosen, "
+                "not first, in so many tokens")
+      ->needs("--whitelist");
   verb.add_option("--cot", options.cot,
                   "Profile of reasoning (CoT): its best experts outside the mask take the place of "
                   "the domain's least");

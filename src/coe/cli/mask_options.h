@@ -3,6 +3,7 @@
 
 #include "coe/base/file.h"
 #include "coe/base/result.h"
+#include "coe/mask/recipe/aggregate.h"
 #include "coe/mask/recipe/profile_files.h"
 #include "coe/mask/recipe/recipe.h"
 
@@ -14,6 +15,16 @@
 #include <vector>
 
 namespace coe::cli {
+
+// How pass 1 scores.
+struct ScoreOptionsText {
+  std::string score = "util";
+  std::string aggregate;  // empty: as the weights of the text say
+  std::string blend;      // "web=0.7,css=0.3"
+};
+void add_score_options(CLI::App& verb, ScoreOptionsText& options);
+// Errors: kInvalidArgument.
+Result<AggregateChoice> read_aggregate(const ScoreOptionsText& options);
 
 struct PassOptions {
   std::vector<Path> whitelist;

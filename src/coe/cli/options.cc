@@ -62,13 +62,17 @@ std::vector<CLI::Option*> add_sampling_options(CLI::App& verb, Sampling& samplin
   };
 }
 
-void add_corpus_options(CLI::App& verb, CorpusOptions& options, bool required) {
+void add_text_options(CLI::App& verb, CorpusOptions& options, bool required) {
   verb.add_option("-f,--file", options.files, "JSONL text, one record a line (repeatable)")
       ->required(required);
   verb.add_option(
           "--text", options.text_spec,
           "How a record becomes text: a field, fields joined by +, or a template with {field}")
       ->capture_default_str();
+}
+
+void add_corpus_options(CLI::App& verb, CorpusOptions& options, bool required) {
+  add_text_options(verb, options, required);
   verb.add_option("--domain", options.domains, "Only this sub-domain of the text (repeatable)");
 }
 

@@ -23,12 +23,15 @@ void add_engine_options(CLI::App& verb, EngineOptions& options);
 // Adds --temp, --top-k, --top-p, --seed, --repeat-penalty and --repeat-last-n, with llama.cpp's
 // names.
 std::vector<CLI::Option*> add_sampling_options(CLI::App& verb, Sampling& sampling);
-// Adds -f, --text and --domain.
+// Text, and which of it.
 struct CorpusOptions {
   std::vector<Path> files;
   std::string text_spec = "text";
   std::vector<std::string> domains;  // empty: all
 };
+// Adds -f and --text.
+void add_text_options(CLI::App& verb, CorpusOptions& options, bool required = true);
+// Adds those and --domain.
 void add_corpus_options(CLI::App& verb, CorpusOptions& options, bool required = true);
 Result<Corpus> load_corpus(const CorpusOptions& options);
 

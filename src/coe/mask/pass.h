@@ -56,7 +56,7 @@ struct MaskSwap {
   double out_avg_rank = 0.0;  // in the domain's
   std::uint32_t in_tier = 0;
   std::uint32_t out_tier = 0;
-  std::uint32_t profile = 0;  // which of the pass's profiles `in` was seen in
+  std::uint32_t list = 0;  // which of the pass's profiles, or of their sub-domains, named `in`
   bool operator==(const MaskSwap&) const = default;
 };
 

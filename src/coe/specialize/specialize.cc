@@ -175,6 +175,7 @@ Status Pipeline::stage_mask() {
   ProfileSet profiles = options_.profiles;
   MaskRecipe recipe = options_.recipe;
   recipe.profiles = {{profiles.add(beside("profile.gguf").string(), stats_), 0.0}};
+  COE_TRY_STATUS(choose_aggregate(profiles, options_.aggregate, recipe));
   COE_TRY(auto built, build_mask(profiles, recipe));
   mask_ = std::move(built.mask);
   report_.coverage = built.coverage.mean;

@@ -8,6 +8,7 @@
 #include "coe/base/result.h"
 #include "coe/corpus/corpus.h"
 #include "coe/engine/engine_library.h"
+#include "coe/mask/recipe/aggregate.h"
 #include "coe/mask/recipe/recipe.h"
 #include "coe/measure/eval/eval.h"
 #include "coe/measure/eval/noise_floor.h"
@@ -27,6 +28,7 @@ struct SpecializeOptions {
   Corpus evaluation;     // held-out text; empty: every tenth record of the corpus is held out
   // Pass 1 is that of the profile to be taken; `profiles` holds those that other passes name.
   MaskRecipe recipe;
+  AggregateChoice aggregate;  // of pass 1
   ProfileSet profiles;
   ProfileOptions profile;
   EvalOptions eval;

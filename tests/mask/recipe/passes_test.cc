@@ -2,6 +2,7 @@
 
 #include "coe/base/rng.h"
 #include "coe/mask/keep_mask.h"
+#include "coe/mask/recipe/aggregate.h"
 #include "coe/mask/recipe/recipe.h"
 #include "coe/mask/score/choices.h"
 #include "coe/profile/routing/stats.h"
@@ -26,6 +27,7 @@ namespace coe {
 namespace {
 
 using ::coe::testing::expect_error;
+using ::coe::testing::expect_ok;
 using ::coe::testing::random_stats;
 using ::coe::testing::shape_of;
 using ::coe::testing::value_of;
@@ -176,10 +178,50 @@ TEST_F(Recipe, CountsTheScoredSubdomainsOnly) {
   recipe.passes = {ProtectPass{{{12, 0}, digest("safety"), {}, Score::kUtil, {}}}};
   const auto built = value_of(build_mask(profiles(), recipe));
   ASSERT_FALSE(built.passes[0].log.swaps.empty());
-  const auto counts = count_choices(stats_["web"], std::vector<std::string>{"css"});
-  const auto ranks = average_rank(counts, 4);
+  const auto ranks = average_rank(value_of(count_choices(stats_["web"], recipe.score)), 4);
   for (const auto& swap : built.passes[0].log.swaps)
     EXPECT_EQ(swap.out_avg_rank, ranks.at(swap.layer.value, swap.out.value));
+}
+
+// `web` has sub-domains with weights, `cot` has none.
+TEST_F(Recipe, AggregateFollowsTheWeightsOfTheText) {
+  const auto chosen = [&](const std::string& name, AggregateChoice choice) {
+    auto recipe = plain();
+    recipe.profiles = {{digest(name), 0.0}};
+    expect_ok(choose_aggregate(profiles(), choice, recipe));
+    return recipe.score;
+  };
+  EXPECT_EQ(chosen("web", {}).blend, Blend::kSubdomain);
+  EXPECT_EQ(chosen("cot", {}).blend, Blend::kToken);
+  EXPECT_EQ(chosen("safety", {}).blend, Blend::kToken);
+  EXPECT_EQ(chosen("web", {Blend::kToken, {}, {}}).blend, Blend::kToken);
+  EXPECT_EQ(chosen("cot", {{}, {{"q", 1.0}}, {}}).blend, Blend::kSubdomain);
+  using Weights = std::vector<std::pair<std::string, double>>;
+  EXPECT_EQ(chosen("web", {{}, {}, {"js"}}).weights, (Weights{{"js", 0.8}}));
+  EXPECT_EQ(chosen("cot", {{}, {}, {"*/answer"}}).weights, (Weights{{"q/answer", 1.0}}));
+}
+
+TEST_F(Recipe, AggregateRefusesSubdomainsChosenTwice) {
+  auto recipe = plain();
+  expect_error(choose_aggregate(profiles(), {{}, {{"js", 1.0}}, {"css"}}, recipe),
+               Code::kInvalidArgument, "chosen twice");
+  expect_error(choose_aggregate(profiles(), {{}, {}, {"cs"}}, recipe), Code::kInvalidArgument,
+               "has no sub-domain `cs`");
+  recipe.profiles = {{"xxh3:none", 0.0}};
+  expect_error(choose_aggregate(profiles(), {}, recipe), Code::kNotFound, "xxh3:none");
+}
+
+// By the card an expert that is chosen often enough and always second is guaranteed.
+TEST_F(Recipe, WhitelistByTheCardCountsEveryChoice) {
+  auto recipe = plain();
+  recipe.passes = {WhitelistPass{{1.4, 4, false}, {digest("cot")}}};
+  const auto by_code = value_of(build_mask(profiles(), recipe));
+  recipe.passes = {WhitelistPass{{1.4, 4, true}, {digest("cot")}}};
+  const auto by_card = value_of(build_mask(profiles(), recipe));
+  EXPECT_GT(by_card.passes[0].log.n_listed, by_code.passes[0].log.n_listed);
+  EXPECT_EQ(Json::parse(by_card.mask.passes[1].json).at("rule"), "card");
+  const auto again = value_of(recipe_of(by_card.mask));
+  EXPECT_EQ(value_of(build_mask(profiles(), again)).mask, by_card.mask);
 }
 
 TEST_F(Recipe, ReportsSwapsAndCoverageInTheMask) {

@@ -74,7 +74,7 @@ TEST(Whitelist, RescuesAtTheThresholds) {
                                     .out_avg_rank = 7,
                                     .in_tier = 3,
                                     .out_tier = 1,
-                                    .profile = 0}));
+                                    .list = 0}));
   EXPECT_DOUBLE_EQ(log.before.mean, 40.0 / 55.0);
   EXPECT_DOUBLE_EQ(log.after.mean, 36.0 / 55.0);
 }
@@ -108,7 +108,7 @@ TEST(Whitelist, AsksForBothInOneProfile) {
                 {0, 0, 0, 0, 0, 10, 99, 0, 0, 0})};
   const auto log = value_of(whitelist(mask, listed, {}));
   EXPECT_EQ(pairs(log.swaps), (Pairs{{5, 4}}));
-  EXPECT_EQ(log.swaps[0].profile, 1U);
+  EXPECT_EQ(log.swaps[0].list, 1U);
 }
 
 TEST(Whitelist, ReportsMoreThanK_NamingThem) {

@@ -3,6 +3,7 @@
 #include "coe/base/file.h"
 #include "coe/base/result.h"
 #include "coe/mask/score/choices.h"
+#include "coe/mask/score/parts.h"
 #include "coe/model/moe/expert_table.h"
 #include "coe/model/moe/ids.h"
 #include "coe/model/moe/top_k.h"
@@ -31,6 +32,7 @@
 namespace coe {
 namespace {
 
+using ::coe::testing::empty_stats;
 using ::coe::testing::expect_error;
 using ::coe::testing::random_stats;
 using ::coe::testing::shape_of;
@@ -64,6 +66,19 @@ void expect_rows(const ExpertTable<double>& table, const std::vector<double>& ro
     EXPECT_DOUBLE_EQ(table.at(0, e), row[e]) << "layer 0, expert " << e;
     EXPECT_DOUBLE_EQ(table.at(1, row.size() - 1 - e), row[e]) << "layer 1, mirror of expert " << e;
   }
+}
+
+// The same up to 16 units in the last place, where sums are longer.
+void expect_near_rows(const ExpertTable<double>& table, const std::vector<double>& row) {
+  ASSERT_EQ(table.n_expert(), row.size());
+  for (std::size_t e = 0; e < row.size(); ++e)
+    EXPECT_NEAR(table.at(0, e), row[e], 16 * 0x1.0p-53) << "layer 0, expert " << e;
+}
+
+ScoreOptions of_domain(const std::string& name) {
+  ScoreOptions options;
+  options.weights = {{name, 1.0}};
+  return options;
 }
 
 // The sums of `css` (N = 4, S = 2), worked out from the tokens that stats_test lists:
@@ -402,36 +417,100 @@ TEST(Score, RefusesToNormaliseByNothing) {
 }
 
 // e0: ranks 0 0 1 of css and 1 of js; e1: 0 1 1; e2: 0 1 and 1; e3: 0 0 of js.
-TEST(CountChoices, AreOverTheNamedSubdomains) {
-  const auto both = count_choices(worked_stats(), std::vector<std::string>{"css", "js"});
-  EXPECT_EQ(both.n_tokens, 6);
+TEST(CountChoices, AreOverTheScoredSubdomains) {
+  const auto both = value_of(count_choices(worked_stats(), {}));
+  EXPECT_EQ(both.mass, 6);
   EXPECT_THAT(both.n_chosen.row(0), ElementsAre(4, 3, 3, 2));
   EXPECT_THAT(both.n_first.row(0), ElementsAre(2, 1, 1, 2));
-  EXPECT_THAT(both.rank_sum.row(0), ElementsAre(2, 2, 2, 0));
+  EXPECT_THAT(both.ranks.row(0), ElementsAre(2, 2, 2, 0));
   EXPECT_THAT(both.n_first.row(1), ElementsAre(2, 1, 1, 2));  // in reverse
-  const auto js = count_choices(worked_stats(), std::vector<std::string>{"js", "none"});
-  EXPECT_EQ(js.n_tokens, 2);
+  const auto js = value_of(count_choices(worked_stats(), of_domain("js")));
+  EXPECT_EQ(js.mass, 2);
   EXPECT_THAT(js.n_chosen.row(0), ElementsAre(1, 0, 1, 2));
 }
 
 TEST(AverageRank, IsTheMeanRank) {
-  const auto counts = count_choices(worked_stats(), std::vector<std::string>{"css", "js"});
-  expect_rows(average_rank(counts, 2), {0.5, 2.0 / 3, 2.0 / 3, 0.0});
+  const auto choices = value_of(count_choices(worked_stats(), {}));
+  expect_rows(average_rank(choices, 2), {0.5, 2.0 / 3, 2.0 / 3, 0.0});
+}
+
+// css has samples of 3 and 1 tokens, js one of 2. Expert 0: by sample 2/3 at rank 0 and 1/3 at rank
+// 1 of css, 1/2 at rank 1 of js, so (1/3 + 1/2) / (1 + 1/2) = 5/9. Expert 1: 1/3 and 1/3 + 1, so
+// 0.8. Expert 2: 1 and 1/3 of css, 1/2 at rank 1 of js: (1/3 + 1/2) / (4/3 + 1/2) = 5/11.
+TEST(AverageRank, BySampleCountsEverySampleAlike) {
+  const auto choices =
+      value_of(count_choices(worked_stats(), options_of(Score::kUtil, Blend::kSample)));
+  EXPECT_EQ(choices.mass, 3);
+  expect_near_rows(average_rank(choices, 2), {5.0 / 9, 0.8, 5.0 / 11, 0.0});
+}
+
+// Weights 3/4 and 1/4, h/N each. Expert 0: ranks 3/4 * 1/4 + 1/4 * 1/2 = 5/16 of 3/4 * 3/4 + 1/4 *
+// 1/2 = 11/16. Expert 2: 5/16 of 3/4 * 1/2 + 1/4 * 1/2 = 1/2.
+TEST(AverageRank, BySubdomainFollowsTheWeights) {
+  auto options = options_of(Score::kUtil, Blend::kSubdomain);
+  expect_near_rows(average_rank(value_of(count_choices(worked_stats(), options)), 2),
+                   {5.0 / 11, 2.0 / 3, 0.625, 0.0});
+  options.weights = {{"js", 1.0}};
+  expect_rows(average_rank(value_of(count_choices(worked_stats(), options)), 2),
+              {1.0, 2.0, 1.0, 0.0});
+}
+
+// The roles of a chat are one sub-domain: their tokens are added up before they are weighed.
+TEST(Parts, JoinTheRolesOfASubdomain) {
+  auto stats = worked_stats();
+  stats.domains[0].name = "web/answer";
+  stats.domains[1].name = "web/prompt";
+  EXPECT_THAT(domain_names(stats), ElementsAre("web"));
+  auto token = value_of(compute_score(stats, options_of(Score::kUtil)));
+  auto blend = value_of(compute_score(stats, options_of(Score::kUtil, Blend::kSubdomain)));
+  for (std::size_t e = 0; e < 4; ++e)
+    EXPECT_NEAR(
+        blend.at(0, e),
+        token.at(0, e) / (token.at(0, 0) + token.at(0, 1) + token.at(0, 2) + token.at(0, 3)),
+        1e-15);
+  auto options = options_of(Score::kUtil, Blend::kToken);
+  options.weights = {{"web", 1.0}};
+  EXPECT_EQ(value_of(compute_score(stats, options)), token);
+  options.weights = {{"web", 1.0}, {"web/answer", 1.0}};
+  expect_error(compute_score(stats, options), Code::kInvalidArgument,
+               "web/answer: sub-domain is weighted twice");
+}
+
+// Only the names of roles are roles: `js/react` is a sub-domain of its own.
+TEST(Parts, LeaveOtherNamesWithSlashesApart) {
+  auto stats = worked_stats();
+  stats.domains[0].name = "js/react";
+  stats.domains[1].name = "js/vue";
+  EXPECT_THAT(domain_names(stats), ElementsAre("js/react", "js/vue"));
+}
+
+// 141 choices are 141 choices, at whatever ranks: sums of quotients would tell them apart.
+TEST(Score, FreqOfEqualCountsIsEqual) {
+  auto stats = empty_stats(shape_of(1, 4, 3));
+  auto domain = DomainStats::zero("a", 1.0, stats.shape, false);
+  domain.n_tokens = 1500;
+  domain.n_samples = 1;
+  domain.histograms = {1, 94, 46, 47, 47, 47, 46, 1, 94, 1406, 1358, 1313};
+  stats.domains = {domain};
+  const auto freq = value_of(compute_score(stats, options_of(Score::kFreq)));
+  EXPECT_EQ(freq.at(0, 0), freq.at(0, 1));
+  EXPECT_EQ(freq.at(0, 0), freq.at(0, 2));
+  EXPECT_EQ(freq.at(0, 0), 141.0 / 1500.0);
 }
 
 TEST(AverageRank, IsNExpertUsedForAnExpertNeverChosen) {
-  const auto counts = count_choices(css_only(), std::vector<std::string>{"css"});
-  expect_rows(average_rank(counts, 2), {1.0 / 3, 2.0 / 3, 0.5, 2.0});
+  const auto choices = value_of(count_choices(css_only(), {}));
+  expect_rows(average_rank(choices, 2), {1.0 / 3, 2.0 / 3, 0.5, 2.0});
 }
 
 // Expert 0: 3 of css's 4 tokens with a rank sum of 1, 1 of js's 2 with 1. At weights 3 and 1:
 // (3/4*1 + 1/2*1) / (3/4*3 + 1/2*1) = 1.25/2.75. Expert 2: (3/4 + 1/2) / (3/4*2 + 1/2) = 0.625.
 TEST(AverageRank, OfABlendWeighsEachProfilesTokensAlike) {
   const auto stats = worked_stats();
-  const std::vector<ChoiceCounts> counts = {count_choices(stats, std::vector<std::string>{"css"}),
-                                            count_choices(stats, std::vector<std::string>{"js"})};
+  const std::vector<Choices> choices = {value_of(count_choices(stats, of_domain("css"))),
+                                        value_of(count_choices(stats, of_domain("js")))};
   const std::vector<double> weights = {3.0, 1.0};
-  expect_rows(average_rank(counts, weights, 2), {1.25 / 2.75, 2.0 / 3, 0.625, 0.0});
+  expect_near_rows(average_rank(choices, weights, 2), {1.25 / 2.75, 2.0 / 3, 0.625, 0.0});
 }
 
 TEST(BlendScores, IsTheWeightedMeanOfNormalisedRows) {

@@ -38,8 +38,9 @@ std::string in_words(const PassReport& report, const MaskSwap& swap) {
   std::string place;
   if (swap.in_ordinal > 0) {
     const auto list = pass_words(report.pass, swap).list;
-    place = fmt::format("{} {}, ", list.empty() ? report.profiles.at(swap.profile) : list,
-                        ordinal(swap.in_ordinal));
+    const auto& lists = report.lists.empty() ? report.profiles : report.lists;
+    place =
+        fmt::format("{} {}, ", list.empty() ? lists.at(swap.list) : list, ordinal(swap.in_ordinal));
   }
   return fmt::format("({}avg rank {:.1f})", place, swap.in_avg_rank);
 }

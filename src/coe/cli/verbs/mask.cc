@@ -28,9 +28,8 @@ struct Options {
   Path output;
   Path recipe;  // a mask to rebuild
   std::uint32_t n_keep = 0;
-  std::string score = "util";
-  std::string aggregate;
-  std::string blend;
+  ScoreOptionsText score;
+  std::vector<std::string> domains;  // of the profiles; empty: all
   std::uint64_t seed = 0;
   PassOptions passes;
   TuneOptions tune;
@@ -44,14 +43,8 @@ Result<MaskRecipe> read_recipe(const Options& options, ProfileFiles& files) {
                 "for example -k 64, or --recipe with a mask to rebuild");
   MaskRecipe recipe;
   recipe.n_keep = options.n_keep;
-  if (options.score != kAuto) {
-    COE_TRY(recipe.score.score, score_from_name(options.score));
-  }
-  COE_TRY(recipe.score.weights, parse_weights(options.blend));
-  if (!options.aggregate.empty()) {
-    COE_TRY(recipe.score.blend, blend_from_name(options.aggregate));
-  } else if (!options.blend.empty()) {
-    recipe.score.blend = Blend::kSubdomain;
+  if (options.score.score != kAuto) {
+    COE_TRY(recipe.score.score, score_from_name(options.score.score));
   }
   recipe.score.seed = options.seed;
   for (const auto& text : options.profiles) {
@@ -59,6 +52,9 @@ Result<MaskRecipe> read_recipe(const Options& options, ProfileFiles& files) {
     COE_TRY(auto digest, files.load(path));
     recipe.profiles.push_back({std::move(digest), weight});
   }
+  COE_TRY(auto aggregate, read_aggregate(options.score));
+  aggregate.domains = options.domains;
+  COE_TRY_STATUS(choose_aggregate(files.set(), aggregate, recipe));
   if (!options.score_table.empty()) {
     COE_TRY(recipe.table, files.load_table(options.score_table));
   }
@@ -99,7 +95,7 @@ Result<ScoreChoice> choose(const Options& options, const ProfileFiles& files, Ma
 }
 
 Result<int> mask(const Options& options, Session& session) {
-  if (options.score == kAuto && !options.tune.sweep.empty())
+  if (options.score.score == kAuto && !options.tune.sweep.empty())
     return fail(Code::kInvalidArgument, "--sweep: a score is chosen for one K, not for several",
                 "choose it with --score auto -k 64 first, then give --sweep that score");
   if (options.output.empty() && options.tune.sweep.empty())
@@ -121,7 +117,7 @@ Result<int> mask(const Options& options, Session& session) {
     return kExitDone;
   }
   std::optional<ScoreChoice> choice;
-  if (options.score == kAuto && !old) {
+  if (options.score.score == kAuto && !old) {
     COE_TRY(choice, choose(options, files, recipe, session));
     recipe = choice->trials[choice->chosen].recipe;
   }
@@ -147,18 +143,13 @@ Result<int> mask(const Options& options, Session& session) {
 
 void add_recipe_options(CLI::App& verb, Options& options) {
   verb.add_option("-k,--keep", options.n_keep, "Experts to keep in each layer");
-  verb.add_option(
-          "--score", options.score,
-          "How experts are scored: " + score_help() +
-              "; auto: of util, reap_sum, share and the --score-table the one whose mask does best "
-              "on the text of -f")
-      ->capture_default_str();
-  verb.add_option(
-      "--aggregate", options.aggregate,
-      "How sub-domains combine: token (default), sample, subdomain (by weight), max (what any one "
-      "needs), or maxmin (weights that serve the worst covered best)");
-  verb.add_option("--blend", options.blend,
-                  "Sub-domains and their weights, name=w,…; implies --aggregate subdomain");
+  add_score_options(verb, options.score);
+  auto* score = verb.get_option("--score");
+  score->description(score->get_description() +
+                     "; auto: of util, reap_sum, share and the --score-table the one whose mask "
+                     "does best on the text of -f");
+  verb.add_option("--domain", options.domains,
+                  "Score by this sub-domain of the profile only (repeatable; */ROLE for a role)");
   verb.add_option("--seed", options.seed, "Seed of --score random")->capture_default_str();
   add_pass_options(verb, options.passes);
   add_tune_options(verb, options.tune);

@@ -15,7 +15,9 @@ void add_tune_options(CLI::App& verb, TuneOptions& options) {
   verb.add_option("--svg", options.svg, "Draw the sweep")->needs("--sweep");
   verb.add_option("-m,--model", options.engine.model,
                   "Parent to measure masks with, for --sweep and --score auto");
-  add_corpus_options(verb, options.text, false);
+  add_text_options(verb, options.text, false);
+  verb.add_option("--text-domain", options.text.domains,
+                  "Only this sub-domain of that text (repeatable)");
   verb.add_option("--max-tokens", options.eval.max_tokens,
                   "Cut records of that text to this many tokens (0: the context)")
       ->capture_default_str();

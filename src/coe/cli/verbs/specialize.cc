@@ -19,13 +19,14 @@ struct Options {
   CorpusOptions corpus;
   std::vector<Path> evaluation;
   SpecializeOptions job;
-  std::string score = "util";
+  ScoreOptionsText score;
   PassOptions passes;
 };
 
 Result<int> run_specialize(Options options, Session& session) {
   auto& job = options.job;
-  COE_TRY(job.recipe.score.score, score_from_name(options.score));
+  COE_TRY(job.recipe.score.score, score_from_name(options.score.score));
+  COE_TRY(job.aggregate, read_aggregate(options.score));
   ProfileFiles files;
   COE_TRY_STATUS(read_passes(options.passes, files, job.recipe));
   job.profiles = files.set();
@@ -56,8 +57,7 @@ void add_specialize(CLI::App& app, Run& run) {
       ->required();
   verb->add_option("--eval", options->evaluation,
                    "Held-out JSONL text (default: every tenth record of the corpus)");
-  verb->add_option("--score", options->score, "How experts are scored (see `coe mask --help`)")
-      ->capture_default_str();
+  add_score_options(*verb, options->score);
   add_pass_options(*verb, options->passes);
   verb->add_option("--random", options->job.n_random, "Random masks to compare with")
       ->check(CLI::Range(0U, 100U))

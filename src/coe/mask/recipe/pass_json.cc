@@ -17,7 +17,7 @@ namespace coe {
 
 namespace {
 
-PassJson swap_json(const MaskSwap& swap, bool with_profile) {
+PassJson swap_json(const MaskSwap& swap) {
   PassJson json = {{"layer", swap.layer.value},
                    {"in", swap.in.value},
                    {"out", swap.out.value},
@@ -30,7 +30,6 @@ PassJson swap_json(const MaskSwap& swap, bool with_profile) {
                    {"in_score", swap.in_score},
                    {"out_score", swap.out_score}};
   if (swap.in_ordinal == 0) json.erase("in_ordinal");
-  if (with_profile) json["profile"] = swap.profile;
   return json;
 }
 
@@ -59,9 +58,9 @@ PassJson experts_json(const std::vector<LayerExpert>& experts) {
   return json;
 }
 
-PassJson swaps_json(const std::vector<MaskSwap>& swaps, bool with_profile) {
+PassJson swaps_json(const std::vector<MaskSwap>& swaps) {
   PassJson json = PassJson::array();
-  for (const auto& swap : swaps) json.push_back(swap_json(swap, with_profile));
+  for (const auto& swap : swaps) json.push_back(swap_json(swap));
   return json;
 }
 

@@ -22,8 +22,7 @@ PassJson profile_json(const NamedProfile& profile);
 // For a digest that the set has.
 PassJson profile_json(const ProfileSet& profiles, std::string_view digest);
 PassJson experts_json(const std::vector<LayerExpert>& experts);
-// `with_profile`: also which of the pass's profiles saw the incoming expert.
-PassJson swaps_json(const std::vector<MaskSwap>& swaps, bool with_profile = false);
+PassJson swaps_json(const std::vector<MaskSwap>& swaps);
 void add_coverage(PassJson& pass, const PassLog& log);
 
 // The library converts numbers that do not fit without a word. Errors: kCorrupt.

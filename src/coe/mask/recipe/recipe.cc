@@ -53,14 +53,15 @@ Status run_pass(const Pass& pass, PassSources& sources, MaskBuilder& builder,
   const auto json = [&](const auto& p) { return p.json(sources.profiles(), result.log); };
   texts.push_back(as_text(std::visit(json, pass)));
   if (std::visit([](const auto& p) { return p.kSwaps; }, pass))
-    built.passes.push_back({pass, std::move(result.labels), std::move(result.log)});
+    built.passes.push_back(
+        {pass, std::move(result.labels), std::move(result.lists), std::move(result.log)});
   return {};
 }
 
 // `recipe` is canonical.
 Result<BuiltMask> build(const ProfileSet& profiles, const MaskRecipe& recipe) {
   COE_TRY_STATUS(check_repeats(recipe));
-  PassSources sources(profiles);
+  PassSources sources(profiles, recipe.score.blend);
   COE_TRY(auto first, domain_tables(sources, recipe));
   BuiltMask built;
   for (const auto& use : first.used)

@@ -43,7 +43,8 @@ struct MaskRecipe {
 // This is what one pass did; the mask's `passes` say the same as JSON.
 struct PassReport {
   Pass pass;
-  std::vector<std::string> profiles;  // profile_label of each; MaskSwap::profile counts them
+  std::vector<std::string> profiles;  // profile_label of each
+  std::vector<std::string> lists;     // what MaskSwap::list counts; empty: the profiles
   PassLog log;
 };
 

@@ -3,6 +3,7 @@
 #include "coe/base/printable.h"
 #include "coe/base/result.h"
 #include "coe/mask/score/choices.h"
+#include "coe/mask/score/parts.h"
 
 #include <fmt/format.h>
 
@@ -27,27 +28,58 @@ Result<const NamedProfile*> PassSources::resolve(std::string_view digest) {
   return profile;
 }
 
+Result<PassProfile> PassSources::make(const NamedProfile& profile, const ScoreOptions& options) {
+  if (options.score == Score::kRandom)
+    return fail(Code::kInvalidArgument,
+                fmt::format("{}: a random score says nothing about it", profile.name),
+                "choose another score for the passes after the first");
+  const auto& stats = *profile.stats;
+  PassProfile out;
+  out.name = profile.name;
+  auto scores = compute_score(stats, options);
+  if (!scores) return tl::unexpected<Error>(std::move(scores).error().context(profile.name));
+  out.score = *std::move(scores);
+  auto choices = count_choices(stats, options);
+  if (!choices) return tl::unexpected<Error>(std::move(choices).error().context(profile.name));
+  out.avg_rank = average_rank(*choices, stats.shape.n_expert_used);
+  out.n_first = std::move(choices->n_first);
+  out.n_chosen = std::move(choices->n_chosen);
+  return out;
+}
+
 Result<PassProfile> PassSources::tables(std::string_view digest, Score score,
                                         const std::vector<std::string>& patterns) {
   COE_TRY(const auto* profile, resolve(digest));
-  if (score == Score::kRandom)
-    return fail(Code::kInvalidArgument,
-                fmt::format("{}: a random score says nothing about it", profile->name),
-                "choose another score for the passes after the first");
-  COE_TRY(const auto domains, select_domains(*profile, patterns));
+  const auto& stats = *profile->stats;
   ScoreOptions options;
   options.score = score;
-  for (const auto& name : domains) options.weights.emplace_back(name, 1.0);
-  PassProfile out;
-  out.name = profile->name;
-  auto scores = compute_score(*profile->stats, options);
-  if (!scores) return tl::unexpected<Error>(std::move(scores).error().context(profile->name));
-  out.score = *std::move(scores);
-  auto counts = count_choices(*profile->stats, domains);
-  out.avg_rank = average_rank(counts, profile->stats->shape.n_expert_used);
-  out.n_first = std::move(counts.n_first);
-  out.n_chosen = std::move(counts.n_chosen);
-  return out;
+  const bool by_domain = blend_ == Blend::kSubdomain || blend_ == Blend::kMaxMin;
+  if (blend_ == Blend::kSample)
+    options.blend = Blend::kSample;
+  else if (by_domain && has_weights(stats))
+    options.blend = Blend::kSubdomain;
+  if (!patterns.empty()) {
+    COE_TRY(const auto domains, select_domains(*profile, patterns));
+    for (const auto& name : domains)
+      options.weights.emplace_back(
+          name, options.blend == Blend::kSubdomain ? stats.find_domain(name)->weight : 1.0);
+  }
+  return make(*profile, options);
+}
+
+Result<std::vector<PassProfile>> PassSources::tables_by_domain(std::string_view digest,
+                                                               Score score) {
+  COE_TRY(const auto* profile, resolve(digest));
+  std::vector<PassProfile> tables;
+  for (const auto& name : domain_names(*profile->stats)) {
+    ScoreOptions options;
+    options.score = score;
+    options.blend = blend_ == Blend::kSample ? Blend::kSample : Blend::kToken;
+    options.weights = {{name, 1.0}};
+    COE_TRY(auto& made = tables.emplace_back(), make(*profile, options));
+    made.name = name;
+  }
+  return tables;
 }
 
 }  // namespace coe

@@ -1,65 +1,105 @@
 #include "coe/mask/score/choices.h"
 
 #include "coe/base/result.h"
+#include "coe/mask/score/parts.h"
 #include "coe/model/moe/expert_table.h"
 #include "coe/profile/routing/stats.h"
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <string>
+#include <utility>
+#include <vector>
 
 namespace coe {
 
-ChoiceCounts count_choices(const RoutingStats& stats, std::span<const std::string> domains) {
-  const auto& shape = stats.shape;
-  const ExpertTable<std::int64_t> zero(shape.n_layer(), shape.n_expert);
-  ChoiceCounts counts{zero, zero, zero, 0};
-  for (const auto& domain : stats.domains) {
-    if (std::ranges::find(domains, domain.name) == domains.end()) continue;
-    counts.n_tokens += domain.n_tokens;
-    const std::int64_t* at = domain.histograms.data();
+namespace {
+
+// h over the sub-domains of a part, times `scale`, is added to both sums.
+template <class Number>
+void add_ranked(const Part& part, std::vector<Number> DomainStats::* values, double scale,
+                const ExpertGrid& shape, Choices& choices) {
+  for (const auto* domain : part.domains) {
+    const Number* at = (domain->*values).data();
     for (std::size_t i = 0; i < shape.n_flat(); ++i, at += shape.n_expert_used) {
-      counts.n_first.values()[i] += at[0];
+      Number chosen = 0;
+      Number ranks = 0;
       for (std::uint32_t k = 0; k < shape.n_expert_used; ++k) {
-        counts.n_chosen.values()[i] += at[k];
-        counts.rank_sum.values()[i] += std::int64_t{k} * at[k];
+        chosen += at[k];
+        ranks += static_cast<Number>(k) * at[k];
       }
+      choices.chosen.values()[i] += scale * static_cast<double>(chosen);
+      choices.ranks.values()[i] += scale * static_cast<double>(ranks);
     }
   }
-  return counts;
 }
 
-ExpertTable<double> average_rank(const ChoiceCounts& counts, std::uint32_t n_expert_used) {
-  ExpertTable<double> table(counts.n_chosen.n_layer(), counts.n_chosen.n_expert());
+void add_counts(const Part& part, const ExpertGrid& shape, Choices& choices) {
+  for (const auto* domain : part.domains) {
+    const std::int64_t* at = domain->histograms.data();
+    for (std::size_t i = 0; i < shape.n_flat(); ++i, at += shape.n_expert_used) {
+      choices.n_first.values()[i] += at[0];
+      for (std::uint32_t k = 0; k < shape.n_expert_used; ++k) choices.n_chosen.values()[i] += at[k];
+    }
+  }
+}
+
+}  // namespace
+
+Result<Choices> count_choices(const RoutingStats& stats, const ScoreOptions& options) {
+  COE_TRY(const auto parts, parts_of(stats, options));
+  const auto& shape = stats.shape;
+  const ExpertTable<std::int64_t> none(shape.n_layer(), shape.n_expert);
+  const ExpertTable<double> zero(shape.n_layer(), shape.n_expert);
+  Choices out{none, none, zero, zero, 0.0};
+  double total = 0.0;
+  for (const auto& part : parts) {
+    COE_TRY_STATUS(check_has_tokens(part.n_token(), part.name));
+    add_counts(part, shape, out);
+    total += part.weight;
+  }
+  const bool by_part = options.blend == Blend::kSubdomain || options.blend == Blend::kMaxMin;
+  for (const auto& part : parts) {
+    if (options.blend == Blend::kSample) {
+      add_ranked(part, &DomainStats::freq_by_sample, 1.0, shape, out);
+      out.mass += static_cast<double>(part.n_sample());
+    } else if (by_part && parts.size() > 1) {
+      const double scale = part.weight / total / static_cast<double>(part.n_token());
+      add_ranked(part, &DomainStats::histograms, scale, shape, out);
+      out.mass = 1.0;
+    } else {
+      add_ranked(part, &DomainStats::histograms, 1.0, shape, out);
+      out.mass += static_cast<double>(part.n_token());
+    }
+  }
+  return out;
+}
+
+ExpertTable<double> average_rank(const Choices& choices, std::uint32_t n_expert_used) {
+  ExpertTable<double> table(choices.chosen.n_layer(), choices.chosen.n_expert());
   for (std::size_t i = 0; i < table.values().size(); ++i) {
-    const std::int64_t n = counts.n_chosen.values()[i];
+    const double chosen = choices.chosen.values()[i];
     table.values()[i] =
-        n > 0 ? static_cast<double>(counts.rank_sum.values()[i]) / static_cast<double>(n)
-              : static_cast<double>(n_expert_used);
+        chosen > 0.0 ? choices.ranks.values()[i] / chosen : static_cast<double>(n_expert_used);
   }
   return table;
 }
 
-ExpertTable<double> average_rank(std::span<const ChoiceCounts> counts,
-                                 std::span<const double> weights, std::uint32_t n_expert_used) {
-  COE_CHECK(!counts.empty() && counts.size() == weights.size());
-  if (counts.size() == 1) return average_rank(counts.front(), n_expert_used);
-  const auto& first = counts.front().n_chosen;
-  ExpertTable<double> table(first.n_layer(), first.n_expert());
-  for (std::size_t i = 0; i < table.values().size(); ++i) {
-    double n_chosen = 0.0;
-    double rank_sum = 0.0;
-    for (std::size_t p = 0; p < counts.size(); ++p) {
-      COE_CHECK(counts[p].n_tokens > 0);
-      const double weight = weights[p] / static_cast<double>(counts[p].n_tokens);
-      n_chosen += weight * static_cast<double>(counts[p].n_chosen.values()[i]);
-      rank_sum += weight * static_cast<double>(counts[p].rank_sum.values()[i]);
+ExpertTable<double> average_rank(std::span<const Choices> choices, std::span<const double> weights,
+                                 std::uint32_t n_expert_used) {
+  COE_CHECK(!choices.empty() && choices.size() == weights.size());
+  if (choices.size() == 1) return average_rank(choices.front(), n_expert_used);
+  Choices blend;
+  blend.chosen = {choices.front().chosen.n_layer(), choices.front().chosen.n_expert()};
+  blend.ranks = blend.chosen;
+  for (std::size_t p = 0; p < choices.size(); ++p) {
+    const double scale = weights[p] / choices[p].mass;
+    for (std::size_t i = 0; i < blend.chosen.values().size(); ++i) {
+      blend.chosen.values()[i] += scale * choices[p].chosen.values()[i];
+      blend.ranks.values()[i] += scale * choices[p].ranks.values()[i];
     }
-    table.values()[i] = n_chosen > 0.0 ? rank_sum / n_chosen : static_cast<double>(n_expert_used);
   }
-  return table;
+  return average_rank(blend, n_expert_used);
 }
 
 }  // namespace coe

@@ -3,6 +3,7 @@
 #include "coe/base/result.h"
 #include "coe/base/rng.h"
 #include "coe/base/text.h"
+#include "coe/mask/score/parts.h"
 #include "coe/model/moe/expert_table.h"
 #include "coe/model/moe/ids.h"
 #include "coe/model/moe/top_k.h"
@@ -59,6 +60,20 @@ Table sum_ranks(const ExpertGrid& shape, Function f) {
   return table;
 }
 
+// The same of integers, whose sum is divided once: experts with equal sums have equal scores.
+template <class Function>
+Table sum_choices(const ExpertGrid& shape, double divisor, Function f) {
+  Table table(shape.n_layer(), shape.n_expert);
+  for (std::size_t l = 0; l < shape.n_layer(); ++l) {
+    for (std::size_t e = 0; e < shape.n_expert; ++e) {
+      std::int64_t sum = 0;
+      for (std::size_t k = 0; k < shape.n_expert_used; ++k) sum += f(shape.at(l, e, k), k);
+      table.at(l, e) = static_cast<double>(sum) / divisor;
+    }
+  }
+  return table;
+}
+
 Table util(const DomainStats& d, const ExpertGrid& shape) {
   const auto n = static_cast<double>(d.n_tokens);
   return sum_ranks(shape, [&](std::size_t i, std::size_t) {
@@ -68,17 +83,16 @@ Table util(const DomainStats& d, const ExpertGrid& shape) {
 }
 
 Table freq(const DomainStats& d, const ExpertGrid& shape) {
-  const auto n = static_cast<double>(d.n_tokens);
-  return sum_ranks(
-      shape, [&](std::size_t i, std::size_t) { return static_cast<double>(d.histograms[i]) / n; });
+  return sum_choices(shape, static_cast<double>(d.n_tokens),
+                     [&](std::size_t i, std::size_t) { return d.histograms[i]; });
 }
 
 Table rank(const DomainStats& d, const ExpertGrid& shape) {
-  const auto r = static_cast<double>(shape.n_expert_used);
-  const double total = r * (r + 1.0) / 2.0;
-  return sum_ranks(shape, [&](std::size_t i, std::size_t k) {
-    return (r - static_cast<double>(k)) / total * static_cast<double>(d.histograms[i]);
-  });
+  const std::int64_t r = shape.n_expert_used;
+  return sum_choices(shape, static_cast<double>(r * (r + 1)) / 2.0,
+                     [&](std::size_t i, std::size_t k) {
+                       return (r - static_cast<std::int64_t>(k)) * d.histograms[i];
+                     });
 }
 
 Table decisive(const DomainStats& d, const ExpertGrid& shape) {
@@ -194,65 +208,9 @@ std::string alternatives(std::vector<std::string> words) {
   return words.empty() ? last : fmt::format("{} or {}", fmt::join(words, ", "), last);
 }
 
-bool is_weighted(Blend blend) { return blend == Blend::kSubdomain || blend == Blend::kMaxMin; }
-
-struct Chosen {
-  const DomainStats* domain;
-  double weight;
-};
-
-Status check_weights(const RoutingStats& stats, const ScoreOptions& options) {
-  std::vector<std::string> names;
-  names.reserve(stats.domains.size());
-  for (const auto& domain : stats.domains) names.push_back(domain.name);
-  double positive = 0.0;  // the first positive weight
-  for (auto item = options.weights.begin(); item != options.weights.end(); ++item) {
-    const auto& [name, weight] = *item;
-    if (stats.find_domain(name) == nullptr) {
-      const auto close = closest_match(name, names);
-      return fail(Code::kInvalidArgument,
-                  fmt::format("{}: the profile has no such sub-domain", name),
-                  close.empty() ? fmt::format("it has {}", fmt::join(names, ", "))
-                                : fmt::format("did you mean `{}`?", close));
-    }
-    const auto is_same = [&](const auto& other) { return other.first == name; };
-    if (std::any_of(options.weights.begin(), item, is_same))
-      return fail(Code::kInvalidArgument, fmt::format("{}: sub-domain is weighted twice", name));
-    if (!std::isfinite(weight) || weight < 0.0)
-      return fail(Code::kInvalidArgument,
-                  fmt::format("{}: weight {} is not a positive number", name, weight));
-    if (positive == 0.0) positive = weight;
-    if (!is_weighted(options.blend) && weight != 0.0 && weight != positive)
-      return fail(Code::kInvalidArgument,
-                  fmt::format("{}: the `{}` aggregate takes no weights ({} vs {})", name,
-                              blend_name(options.blend), weight, positive),
-                  "use the `subdomain` aggregate, or equal weights to choose sub-domains");
-  }
-  return {};
-}
-
-// In the profile's order. Own weights matter to the weighted blends only.
-Result<std::vector<Chosen>> choose_domains(const RoutingStats& stats, const ScoreOptions& options) {
-  COE_TRY_STATUS(check_weights(stats, options));
-  std::vector<Chosen> chosen;
-  for (const auto& domain : stats.domains) {
-    double weight = is_weighted(options.blend) ? domain.weight : 1.0;
-    if (!options.weights.empty()) {
-      const auto item = std::find_if(options.weights.begin(), options.weights.end(),
-                                     [&](const auto& w) { return w.first == domain.name; });
-      weight = item == options.weights.end() ? 0.0 : item->second;
-    }
-    if (weight > 0.0) chosen.push_back({&domain, weight});
-  }
-  if (chosen.empty())
-    return fail(Code::kInvalidArgument, "no sub-domain has a weight above 0",
-                "give at least one sub-domain a positive weight");
-  return chosen;
-}
-
-Status check_material(Score score, const std::vector<Chosen>& chosen, const ExpertGrid& shape) {
+Status check_material(Score score, const std::vector<Part>& parts, const ExpertGrid& shape) {
   const auto& row = score_row(score);
-  if (row.needs_outputs() && !chosen.front().domain->has_outputs()) {
+  if (row.needs_outputs() && !parts.front().domains.front()->has_outputs()) {
     const auto others =
         names_where([](const ScoreRow& r) { return r.of_tokens != nullptr && !r.needs_outputs(); });
     return fail(
@@ -268,44 +226,18 @@ Status check_material(Score score, const std::vector<Chosen>& chosen, const Expe
   return {};
 }
 
-Status check_has_tokens(std::int64_t n_tokens, std::string_view what) {
-  if (n_tokens > 0) return {};
-  return fail(Code::kInvalidArgument, fmt::format("{}: has no tokens to score by", what),
-              "profile with a corpus that has text for it");
-}
-
-using Sums = std::vector<double> DomainStats::*;
-
-// Counts, histograms and the sums asked for, over the sub-domains.
-DomainStats pool(const std::vector<Chosen>& chosen, const std::vector<Sums>& sums) {
-  DomainStats pooled;
-  for (const auto& [domain, weight] : chosen) {
-    const auto add_all = [&, d = domain](auto values) {
-      auto& into = pooled.*values;
-      into.resize((d->*values).size());
-      for (std::size_t i = 0; i < into.size(); ++i) into[i] += (d->*values)[i];
-    };
-    pooled.n_tokens += domain->n_tokens;
-    pooled.n_samples += domain->n_samples;
-    add_all(&DomainStats::histograms);
-    for (const Sums values : sums) add_all(values);
-  }
-  return pooled;
-}
-
-Result<Table> by_token(Score score, const std::vector<Chosen>& chosen, const ExpertGrid& shape) {
-  // A single sub-domain is its own sum; copying it would cost more than scoring it.
-  const bool single = chosen.size() == 1;
+// The formula over the tokens of a part.
+Result<Table> by_token(Score score, const Part& part, const ExpertGrid& shape) {
+  COE_TRY_STATUS(check_has_tokens(part.n_token(), part.name));
   const auto& row = score_row(score);
+  // A single sub-domain is its own sum; copying it would cost more than scoring it.
+  if (part.domains.size() == 1) return row.of_tokens(*part.domains.front(), shape);
   std::vector<Sums> sums;
   if (row.reads != nullptr) sums.push_back(row.reads);
-  const auto pooled = single ? DomainStats() : pool(chosen, sums);
-  const DomainStats& sum = single ? *chosen.front().domain : pooled;
-  COE_TRY_STATUS(check_has_tokens(sum.n_tokens, "the profile"));
-  return row.of_tokens(sum, shape);
+  return row.of_tokens(pool(part, sums), shape);
 }
 
-Result<Table> by_sample(Score score, const std::vector<Chosen>& chosen, const ExpertGrid& shape) {
+Result<Table> by_sample(Score score, const Part& part, const ExpertGrid& shape) {
   const auto& row = score_row(score);
   if (row.of_samples == nullptr) {
     const auto others = names_where([](const ScoreRow& r) { return r.of_samples != nullptr; });
@@ -316,10 +248,9 @@ Result<Table> by_sample(Score score, const std::vector<Chosen>& chosen, const Ex
                     row.name),
         fmt::format("use the `token` or `subdomain` aggregate, or score {}", alternatives(others)));
   }
-  const auto sum =
-      pool(chosen, {&DomainStats::freq_by_sample, &DomainStats::weight_mean_by_sample});
-  COE_TRY_STATUS(check_has_tokens(sum.n_samples, "the profile"));
-  return row.of_samples(sum, shape);
+  COE_TRY_STATUS(check_has_tokens(part.n_sample(), part.name));
+  constexpr std::array kSums = {&DomainStats::freq_by_sample, &DomainStats::weight_mean_by_sample};
+  return row.of_samples(pool(part, kSums), shape);
 }
 
 Status normalise_rows(Table& table, std::string_view name, std::span<const LayerId> layers) {
@@ -336,22 +267,21 @@ Status normalise_rows(Table& table, std::string_view name, std::span<const Layer
   return {};
 }
 
-// The formula for each sub-domain; every row sums to 1.
-Result<std::vector<Table>> normalised_tables(Score score, const std::vector<Chosen>& chosen,
+// The formula for each part; every row sums to 1.
+Result<std::vector<Table>> normalised_tables(Score score, const std::vector<Part>& parts,
                                              const ExpertGrid& shape) {
   std::vector<Table> tables;
-  for (const auto& item : chosen) {
-    COE_TRY_STATUS(check_has_tokens(item.domain->n_tokens, item.domain->name));
-    auto& table = tables.emplace_back(score_row(score).of_tokens(*item.domain, shape));
-    COE_TRY_STATUS(normalise_rows(table, item.domain->name, shape.layers));
+  for (const auto& part : parts) {
+    COE_TRY(auto& table = tables.emplace_back(), by_token(score, part, shape));
+    COE_TRY_STATUS(normalise_rows(table, part.name, shape.layers));
   }
   return tables;
 }
 
-std::vector<double> weights_of(const std::vector<Chosen>& chosen) {
+std::vector<double> weights_of(const std::vector<Part>& parts) {
   std::vector<double> weights;
-  weights.reserve(chosen.size());
-  for (const auto& item : chosen) weights.push_back(item.weight);
+  weights.reserve(parts.size());
+  for (const auto& part : parts) weights.push_back(part.weight);
   return weights;
 }
 
@@ -365,14 +295,13 @@ Table blend_tables(const std::vector<Table>& tables, std::vector<double> weights
   return blend;
 }
 
-Result<Table> by_subdomain(Score score, const std::vector<Chosen>& chosen,
-                           const ExpertGrid& shape) {
-  COE_TRY(const auto tables, normalised_tables(score, chosen, shape));
-  return blend_tables(tables, weights_of(chosen));
+Result<Table> by_subdomain(Score score, const std::vector<Part>& parts, const ExpertGrid& shape) {
+  COE_TRY(const auto tables, normalised_tables(score, parts, shape));
+  return blend_tables(tables, weights_of(parts));
 }
 
-Result<Table> by_max(Score score, const std::vector<Chosen>& chosen, const ExpertGrid& shape) {
-  COE_TRY(const auto tables, normalised_tables(score, chosen, shape));
+Result<Table> by_max(Score score, const std::vector<Part>& parts, const ExpertGrid& shape) {
+  COE_TRY(const auto tables, normalised_tables(score, parts, shape));
   Table largest = tables.front();
   for (const auto& table : tables)
     for (std::size_t i = 0; i < largest.values().size(); ++i)
@@ -460,17 +389,17 @@ ExpertTable<double> random_scores(std::size_t n_layer, std::size_t n_expert, std
 }
 
 Result<ExpertTable<double>> compute_score(const RoutingStats& stats, const ScoreOptions& options) {
-  COE_TRY(const auto chosen, choose_domains(stats, options));
+  COE_TRY(const auto parts, parts_of(stats, options));
   if (options.score == Score::kRandom)
     return random_scores(stats.shape.n_layer(), stats.shape.n_expert, options.seed);
-  COE_TRY_STATUS(check_material(options.score, chosen, stats.shape));
+  COE_TRY_STATUS(check_material(options.score, parts, stats.shape));
   switch (options.blend) {
     case Blend::kToken:
-      return by_token(options.score, chosen, stats.shape);
+      return by_token(options.score, parts.front(), stats.shape);
     case Blend::kSample:
-      return by_sample(options.score, chosen, stats.shape);
+      return by_sample(options.score, parts.front(), stats.shape);
     case Blend::kMax:
-      return by_max(options.score, chosen, stats.shape);
+      return by_max(options.score, parts, stats.shape);
     case Blend::kMaxMin: {
       auto blended = options;
       blended.blend = Blend::kSubdomain;
@@ -480,33 +409,23 @@ Result<ExpertTable<double>> compute_score(const RoutingStats& stats, const Score
     case Blend::kSubdomain:
       break;
   }
-  return by_subdomain(options.score, chosen, stats.shape);
+  return by_subdomain(options.score, parts, stats.shape);
 }
 
 Result<std::vector<std::pair<std::string, double>>> maxmin_weights(const RoutingStats& stats,
                                                                    const ScoreOptions& options) {
   auto weighted = options;
   weighted.blend = Blend::kMaxMin;
-  COE_TRY(const auto chosen, choose_domains(stats, weighted));
-  COE_TRY_STATUS(check_material(options.score, chosen, stats.shape));
+  COE_TRY(const auto parts, parts_of(stats, weighted));
+  COE_TRY_STATUS(check_material(options.score, parts, stats.shape));
   const auto rule = stats.shape.keep_rule(options.n_keep);
   COE_TRY_STATUS(check_keep_rule(rule, stats.shape.n_expert));
-  COE_TRY(const auto tables, normalised_tables(options.score, chosen, stats.shape));
-  const auto weights = solve_maxmin(tables, weights_of(chosen), rule);
+  COE_TRY(const auto tables, normalised_tables(options.score, parts, stats.shape));
+  const auto weights = solve_maxmin(tables, weights_of(parts), rule);
   std::vector<std::pair<std::string, double>> out;
-  out.reserve(chosen.size());
-  for (std::size_t d = 0; d < chosen.size(); ++d)
-    out.emplace_back(chosen[d].domain->name, weights[d]);
+  out.reserve(parts.size());
+  for (std::size_t p = 0; p < parts.size(); ++p) out.emplace_back(parts[p].name, weights[p]);
   return out;
-}
-
-Result<std::vector<std::string>> scored_domains(const RoutingStats& stats,
-                                                const ScoreOptions& options) {
-  COE_TRY(const auto chosen, choose_domains(stats, options));
-  std::vector<std::string> names;
-  names.reserve(chosen.size());
-  for (const auto& item : chosen) names.push_back(item.domain->name);
-  return names;
 }
 
 Result<ExpertTable<double>> blend_scores(std::vector<ExpertTable<double>> tables,

@@ -54,7 +54,8 @@ Result<Score> score_from_name(std::string_view name);
 // The table of kRandom: uniform in [0,1), drawn layer by layer in expert order.
 ExpertTable<double> random_scores(std::size_t n_layer, std::size_t n_expert, std::uint64_t seed);
 
-// A blend makes one table of sub-domains. kRandom looks at none of them.
+// A blend makes one table of sub-domains. kRandom looks at none of them. The roles of a chat's
+// sub-domain (`web/prompt`, `web/answer`) are one sub-domain to it, their tokens added up.
 enum class Blend {
   // Accumulators and N summed over sub-domains, then the formula: every token counts the same.
   kToken,
@@ -79,8 +80,9 @@ Result<Blend> blend_from_name(std::string_view name);
 struct ScoreOptions {
   Score score = Score::kUtil;
   Blend blend = Blend::kToken;
-  // Sub-domains to use and their weights, instead of all with the profile's own weights. Weight 0
-  // leaves a sub-domain out. kToken, kSample and kMax, which know no weights, take equal ones only.
+  // Sub-domains to use and their weights, instead of all with the profile's own weights. `web` also
+  // names all roles of `web` together. Weight 0 leaves a sub-domain out. kToken, kSample and kMax,
+  // which know no weights, take equal ones only.
   std::vector<std::pair<std::string, double>> weights;
   std::uint32_t n_keep = 0;  // kMaxMin only: K of the mask to be made
   std::uint64_t seed = 0;    // kRandom only
@@ -110,11 +112,6 @@ Result<ExpertTable<double>> compute_score(const RoutingStats& stats, const Score
 // Cesa-Bianchi & Lugosi, "Prediction, Learning, and Games" (2006), theorem 2.3.
 Result<std::vector<std::pair<std::string, double>>> maxmin_weights(const RoutingStats& stats,
                                                                    const ScoreOptions& options);
-
-// The sub-domains that compute_score with these options looks at, in the profile's order. Errors:
-// those of compute_score that concern weights.
-Result<std::vector<std::string>> scored_domains(const RoutingStats& stats,
-                                                const ScoreOptions& options);
 
 // The weighted mean of tables, each row divided by its sum first: every row of the result sums to
 // 1. Shapes: as many weights as tables, at least one; weights positive. `names` of the tables and

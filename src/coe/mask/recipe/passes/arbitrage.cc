@@ -97,7 +97,7 @@ void ArbitragePass::sort() { std::ranges::sort(domains); }
 
 Result<PassResult> ArbitragePass::run(PassSources& sources, MaskBuilder& mask) const {
   COE_TRY(const auto other, sources.tables(profile, score, domains));
-  PassResult out{{sources.label(profile)}, {}};
+  PassResult out{{sources.label(profile)}, {}, {}};
   std::optional<PassProfile> second;
   if (!t06.empty()) {
     COE_TRY(second, sources.tables(t06, score, domains));

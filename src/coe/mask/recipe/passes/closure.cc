@@ -97,7 +97,7 @@ Result<PassResult> ClosurePass::run(PassSources& sources, MaskBuilder& mask) con
                 fmt::format("{}: closure needs two independent corpora, but {} is of the same one",
                             second.name, first.name),
                 "profile other text with --roles or --generate");
-  PassResult out{{sources.label(one), sources.label(two)}, {}};
+  PassResult out{{sources.label(one), sources.label(two)}, {}, {}};
   COE_TRY(out.log, bring_in_closure(mask, first, second, rule));
   return out;
 }

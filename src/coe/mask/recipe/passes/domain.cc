@@ -45,16 +45,16 @@ std::vector<std::pair<std::string, double>> read_weights(const PassJson& object)
   return weights;
 }
 
-Result<ExpertTable<double>> domain_score(const MaskRecipe& recipe, const RoutingStats& stats,
-                                         DomainUse& use) {
-  auto options = recipe.score;
-  // The weights that are found are told, too.
-  if (options.blend == Blend::kMaxMin && options.score != Score::kRandom) {
-    COE_TRY(use.maxmin, maxmin_weights(stats, options));
-    options.weights = use.maxmin;
-    options.blend = Blend::kSubdomain;
-  }
-  return compute_score(stats, options);
+// With maxmin, the weights that are found stand in the options, and are told.
+Result<ScoreOptions> found_weights(ScoreOptions options, const RoutingStats& stats,
+                                   DomainUse& use) {
+  if (options.blend != Blend::kMaxMin || options.score == Score::kRandom) return options;
+  auto found = maxmin_weights(stats, options);
+  if (!found) return tl::unexpected<Error>(std::move(found).error().context(use.profile->name));
+  use.maxmin = *std::move(found);
+  options.weights = use.maxmin;
+  options.blend = Blend::kSubdomain;
+  return options;
 }
 
 Result<RoutingStats> added_up(std::span<const DomainUse> used) {
@@ -116,7 +116,7 @@ Result<DomainTables> domain_tables(PassSources& sources, const MaskRecipe& recip
     COE_TRY(sum, added_up(out.used));
   }
   std::vector<ExpertTable<double>> scores;
-  std::vector<ChoiceCounts> counts;
+  std::vector<Choices> choices;
   std::vector<double> weights;
   std::vector<std::string> names;
   const std::size_t n_table = sum ? 1 : out.used.size();
@@ -125,16 +125,16 @@ Result<DomainTables> domain_tables(PassSources& sources, const MaskRecipe& recip
     const auto& stats = sum ? *sum : *use.profile->stats;
     names.push_back(use.profile->name);
     weights.push_back(n_table > 1 ? use.weight : 1.0);
-    auto score = domain_score(recipe, stats, use);
+    COE_TRY(const auto options, found_weights(recipe.score, stats, use));
+    auto score = compute_score(stats, options);
     if (!score) return tl::unexpected<Error>(std::move(score).error().context(names.back()));
     scores.push_back(*std::move(score));
-    COE_TRY(const auto domains, scored_domains(stats, recipe.score));
-    counts.push_back(count_choices(stats, domains));
-    if (counts.back().n_tokens == 0)
-      return fail(Code::kInvalidArgument, fmt::format("{}: has no tokens", names.back()));
+    auto chosen = count_choices(stats, options);
+    if (!chosen) return tl::unexpected<Error>(std::move(chosen).error().context(names.back()));
+    choices.push_back(*std::move(chosen));
   }
   out.tables.name = names.front();
-  out.tables.avg_rank = average_rank(counts, weights, n_used);
+  out.tables.avg_rank = average_rank(choices, weights, n_used);
   if (n_table == 1) {
     out.tables.score = std::move(scores.front());
   } else {

@@ -25,7 +25,7 @@ void ExemptPass::sort() { std::ranges::sort(experts); }
 Result<PassResult> ExemptPass::run(PassSources& /*sources*/, MaskBuilder& mask) const {
   if (auto status = exempt(mask, experts); !status)
     return tl::unexpected<Error>(std::move(status).error().context("exempt experts"));
-  return PassResult{{}, mask.begin_log()};
+  return PassResult{{}, {}, mask.begin_log()};
 }
 
 PassJson ExemptPass::json(const ProfileSet& /*profiles*/, const PassLog& /*log*/) const {

@@ -25,7 +25,7 @@ Result<PassLog> inject(MaskBuilder& mask, std::span<const LayerExpert> experts, 
 Result<PassResult> StructuralPass::run(PassSources& /*sources*/, MaskBuilder& mask) const {
   auto log = inject(mask, experts, cap);
   if (!log) return tl::unexpected<Error>(std::move(log).error().context("structural list"));
-  return PassResult{{}, *std::move(log)};
+  return PassResult{{}, {}, *std::move(log)};
 }
 
 PassJson StructuralPass::json(const ProfileSet& /*profiles*/, const PassLog& log) const {

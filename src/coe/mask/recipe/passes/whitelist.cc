@@ -1,9 +1,11 @@
 #include "coe/mask/recipe/passes/whitelist.h"
 
 #include "coe/base/json.h"
+#include "coe/base/printable.h"
 #include "coe/base/result.h"
 #include "coe/mask/builder.h"
 #include "coe/mask/pass.h"
+#include "coe/mask/score/parts.h"
 #include "coe/mask/score/score.h"
 #include "coe/model/moe/id_list.h"
 #include "coe/model/moe/ids.h"
@@ -35,6 +37,14 @@ struct Whitelisted {
   std::vector<std::vector<ExpertId>> experts;  // by group
 };
 
+bool is_guaranteed(const PassProfile& profile, std::size_t row, std::uint32_t expert,
+                   const WhitelistRule& rule) {
+  const double avg_rank = profile.avg_rank.at(row, expert);
+  if (rule.by_card)
+    return avg_rank < rule.max_avg_rank && profile.n_chosen.at(row, expert) >= rule.min_first;
+  return avg_rank <= rule.max_avg_rank && profile.n_first.at(row, expert) >= rule.min_first;
+}
+
 Whitelisted find_whitelisted(const MaskBuilder& mask, std::size_t row,
                              std::span<const PassProfile> profiles, const WhitelistRule& rule) {
   Whitelisted out{decltype(out.reason)(mask.n_unit()), decltype(out.experts)(mask.n_group())};
@@ -44,7 +54,7 @@ Whitelisted find_whitelisted(const MaskBuilder& mask, std::size_t row,
     for (std::uint32_t p = 0; p < profiles.size(); ++p) {
       const double avg_rank = profiles[p].avg_rank.at(row, e);
       const std::int64_t n_first = profiles[p].n_first.at(row, e);
-      if (avg_rank > rule.max_avg_rank || n_first < rule.min_first) continue;
+      if (!is_guaranteed(profiles[p], row, e, rule)) continue;
       any = true;
       const std::tuple found{avg_rank, -n_first, p};
       auto& best = out.reason[unit];
@@ -93,11 +103,21 @@ Status rescue(MaskBuilder& mask, std::size_t row, std::size_t group, const White
   for (std::size_t i = 0; i < rescued.size(); ++i) {
     const std::uint32_t profile = std::get<2>(*listed.reason[rescued[i]]);
     auto swap = mask.describe(row, rescued[i], weakest[i], profiles[profile]);
-    swap.profile = profile;
+    swap.list = profile;
     mask.exchange(row, swap);
     log.swaps.push_back(swap);
   }
   return {};
+}
+
+// For each list of the pass, which of its profiles it is of, and the sub-domain.
+std::vector<std::pair<std::size_t, std::string>> lists_of(const std::vector<std::string>& digests,
+                                                          const ProfileSet& set) {
+  std::vector<std::pair<std::size_t, std::string>> lists;
+  for (std::size_t p = 0; p < digests.size(); ++p)
+    for (auto& name : domain_names(*set.find(digests[p])->stats))
+      lists.emplace_back(p, std::move(name));
+  return lists;
 }
 
 }  // namespace
@@ -126,7 +146,11 @@ Result<PassResult> WhitelistPass::run(PassSources& sources, MaskBuilder& mask) c
   PassResult out;
   std::vector<PassProfile> listed;
   for (const auto& digest : profiles) {
-    COE_TRY(listed.emplace_back(), sources.tables(digest, Score::kUtil, {}));
+    COE_TRY(auto tables, sources.tables_by_domain(digest, Score::kUtil));
+    for (auto& table : tables) {
+      out.lists.push_back(table.name);
+      listed.push_back(std::move(table));
+    }
     out.labels.push_back(sources.label(digest));
   }
   COE_TRY(out.log, whitelist(mask, listed, rule));
@@ -138,10 +162,17 @@ PassJson WhitelistPass::json(const ProfileSet& set, const PassLog& log) const {
                    {"max_avg_rank", rule.max_avg_rank},
                    {"min_first", rule.min_first},
                    {"profiles", PassJson::array()}};
+  if (rule.by_card) pass["rule"] = "card";
   for (const auto& digest : profiles) pass["profiles"].push_back(profile_json(set, digest));
   pass["n_whitelisted"] = log.n_listed;
   add_coverage(pass, log);
-  pass["swaps"] = swaps_json(log.swaps, /*with_profile=*/true);
+  pass["swaps"] = swaps_json(log.swaps);
+  const auto lists = lists_of(profiles, set);
+  for (std::size_t i = 0; i < log.swaps.size(); ++i) {
+    const auto& [profile, domain] = lists.at(log.swaps[i].list);
+    pass["swaps"][i]["profile"] = profile;
+    pass["swaps"][i]["domain"] = domain;
+  }
   return pass;
 }
 
@@ -151,6 +182,12 @@ Result<WhitelistPass> WhitelistPass::read(const PassJson& json) {
   COE_TRY(const auto min_first,
           read_whole(json, "min_first", std::numeric_limits<std::int64_t>::max()));
   pass.rule.min_first = static_cast<std::int64_t>(min_first);
+  if (json.contains("rule")) {
+    const auto name = json.at("rule").get<std::string>();
+    if (name != "card")
+      return fail(Code::kUnsupported, fmt::format("unknown rule `{}`", printable(name)));
+    pass.rule.by_card = true;
+  }
   for (const auto& profile : json.at("profiles")) pass.profiles.push_back(read_digest(profile));
   return pass;
 }

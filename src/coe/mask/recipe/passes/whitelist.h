@@ -18,11 +18,14 @@
 
 namespace coe {
 
-// An expert is guaranteed a place if in ANY of the profiles its average rank is at most
-// max_avg_rank and it was first at least min_first times.
+// An expert is guaranteed a place if in ANY sub-domain of the profiles its average rank is at most
+// max_avg_rank and it was first at least min_first times, which is what the reference's code does.
+// By the words of its card the average rank must be below max_avg_rank, and the expert chosen at
+// any rank that often: more experts are guaranteed so, those that are second and never first.
 struct WhitelistRule {
   double max_avg_rank = 2.0;
   std::int64_t min_first = 10;
+  bool by_card = false;
   auto operator<=>(const WhitelistRule&) const = default;
 };
 
