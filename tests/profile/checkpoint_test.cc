@@ -2,14 +2,17 @@
 #include "coe/profile/checkpoint.h"
 
 #include "coe/base/file.h"
+#include "coe/base/hash.h"
 #include "coe/engine/fake_engine.h"
 #include "coe/profile/profile.h"
 #include "coe/profile/routing/file.h"
+#include "coe/profile/stability.h"
 
 #include "profile/fake_run.h"
 #include "support/expect.h"
 #include "support/fake_model.h"
 #include "support/temp_dir.h"
+#include "support/tiny_stats.h"
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -34,6 +37,7 @@ using ::coe::testing::expect_ok;
 using ::coe::testing::fake_model;
 using ::coe::testing::TempDir;
 using ::coe::testing::value_of;
+using ::coe::testing::worked_stats;
 using ::testing::HasSubstr;
 
 constexpr double kAfterEachRecord = 1e-9;
@@ -253,13 +257,57 @@ TEST_F(CheckpointTest, RefusesAStateThatDoesNotFit) {
   refuses([](auto& c) { c.stats.domains[0].histograms[0] += 1; }, "sub-domain `alpha`: layer 0");
 }
 
+// The bytes that the first writer gave, so that no later one gives others. Reading them gives the
+// state back, whole.
+TEST_F(CheckpointTest, HasTheBytesThatItAlwaysHad) {
+  const CheckpointHead head{.n_done = 3, .n_item = 8, .settings = "n_keep=2"};
+  StabilityState state;
+  state.n_tokens = 12;
+  state.n_samples = 2;
+  state.next = 13.5;
+  state.sums = {0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0};
+  state.replicates.assign(kReplicates * 8, 0.25F);
+  state.replicates[9] = 0.5F;
+  state.snapshots = {{.n_tokens = 6, .mask = {1, 0, 0, 1, 1, 1, 0, 0}},
+                     {.n_tokens = 12, .mask = {1, 0, 1, 0, 0, 1, 1, 0}}};
+  state.points = {{.n_tokens = 8,
+                   .n_samples = 1,
+                   .n_half = 4,
+                   .layers = {0.25, 0.75},
+                   .jaccard = 0.5,
+                   .entropy = 0.875},
+                  {.n_tokens = 12,
+                   .n_samples = 2,
+                   .n_half = 6,
+                   .layers = {0.5, 1.0},
+                   .jaccard = 0.75,
+                   .lower = 0.625,
+                   .entropy = 0.75}};
+  const auto stats = worked_stats();
+  expect_ok(write_checkpoint(partial(), head, stats, &state));
+  const auto bytes = value_of(read_text(partial()));
+  EXPECT_EQ(digest_of(bytes), "xxh3:32f839ac3f3e1e9db731b02a8b607076");
+  const auto found = value_of(read_checkpoint(partial()));
+  EXPECT_EQ(found.head.n_done, 3U);
+  EXPECT_EQ(found.head.n_item, 8U);
+  EXPECT_EQ(found.head.settings, head.settings);
+  EXPECT_EQ(found.stability->points[0].lower, std::nullopt);
+  EXPECT_EQ(found.stability->points[1].lower, 0.625);
+  expect_ok(write_checkpoint(partial(), found.head, found.stats, &*found.stability));
+  EXPECT_EQ(value_of(read_text(partial())), bytes);
+  expect_ok(write_checkpoint(partial(), head, stats, nullptr));
+  EXPECT_EQ(digest_of(value_of(read_text(partial()))), "xxh3:6951210636f3488523fb9077ee69c52f");
+  EXPECT_FALSE(value_of(read_checkpoint(partial())).stability.has_value());
+}
+
 TEST_F(CheckpointTest, RefusesWhatIsNoCheckpoint) {
   expect_ok(write_file(partial(), "hello, I am no GGUF file at all", Overwrite::kAllow));
   expect_error(run(0, true), Code::kCorrupt, "p.gguf.partial");
   bytes_of(value_of(run(0, false)));
   std::filesystem::copy_file(dir_ / "p.gguf", partial(),
                              std::filesystem::copy_options::overwrite_existing);
-  expect_error(run(0, true), Code::kCorrupt, "p.gguf.partial: not a checkpoint of `coe profile`");
+  expect_error(run(0, true), Code::kCorrupt,
+               "p.gguf.partial: holds a `coe-routing-profile`, not a checkpoint of `coe profile`");
   std::filesystem::remove(partial());
   break_off();
   expect_error(read_profile(partial()), Code::kCorrupt,

@@ -1,6 +1,7 @@
 #include "coe/mask/score/table.h"
 
 #include "coe/base/file.h"
+#include "coe/base/hash.h"
 #include "coe/base/result.h"
 #include "coe/model/gguf/reader.h"
 #include "coe/model/gguf/value.h"
@@ -81,6 +82,12 @@ TEST_F(Table, ReadsWhatItWrote) {
   EXPECT_EQ(value_of(read_text(path())), bytes);
 }
 
+// The bytes that the first writer gave, so that no later one gives others.
+TEST_F(Table, HasTheBytesThatItAlwaysHad) {
+  expect_ok(write_score_table(path(), worked_table(), Overwrite::kRefuse));
+  EXPECT_EQ(digest_of(value_of(read_text(path()))), "xxh3:23100e940042d3a078c89c91de50d7bd");
+}
+
 TEST_F(Table, RefusesToWriteNonsense) {
   auto table = worked_table();
   table.shape.layers[1] = LayerId{0};
@@ -101,7 +108,7 @@ TEST_F(Table, RefusesOtherFiles) {
   expect_error(read_with_key("general.type", gguf::Value::string("coe-routing-profile")),
                Code::kCorrupt, "t.gguf: holds a `coe-routing-profile`, not a score table");
   expect_error(read_with_key("general.type", gguf::Value::u32(1)), Code::kCorrupt,
-               "not a score table");
+               "t.gguf: no `general.type` that says it is a score table");
   expect_error(read_with_key("coe.scores.version", gguf::Value::u32(2)), Code::kUnsupported,
                "version 2");
   expect_error(read_with_key("coe.scores.version", gguf::Value::u32(0)), Code::kCorrupt,
@@ -122,8 +129,7 @@ TEST_F(Table, RefusesWrongKeysAndTensors) {
   expect_error(read_with([](auto& /*keys*/, auto& tensors) { tensors.pop_back(); }), Code::kCorrupt,
                "tensor `loss` is missing");
   expect_error(read_with([](auto& /*keys*/, auto& tensors) { tensors[1].info.ne = {2, 3, 1, 1}; }),
-               Code::kCorrupt,
-               "tensor `loss` has another type or shape (F64 [2, 3] vs F64 [3, 2])");
+               Code::kCorrupt, "tensor `loss` has another shape ([2, 3, 1, 1] vs [3, 2, 1, 1])");
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "coe/profile/routing/file.h"
 
 #include "coe/base/file.h"
+#include "coe/base/hash.h"
 #include "coe/base/result.h"
 #include "coe/model/gguf/reader.h"
 #include "coe/model/gguf/tensor_type.h"
@@ -83,6 +84,19 @@ TEST(ProfileFile, SameStatsGiveTheSameBytes) {
   expect_ok(write_profile(dir / "a", worked_stats(), Overwrite::kRefuse));
   expect_ok(write_profile(dir / "b", worked_stats(), Overwrite::kRefuse));
   EXPECT_EQ(value_of(read_text(dir / "a")), value_of(read_text(dir / "b")));
+}
+
+// The bytes that the first writer gave, so that no later one gives others.
+TEST(ProfileFile, HasTheBytesThatItAlwaysHad) {
+  const TempDir dir;
+  expect_ok(write_profile(dir / "first", worked_stats(), Overwrite::kRefuse));
+  EXPECT_EQ(digest_of(value_of(read_text(dir / "first"))), "xxh3:faad67a07806cb22acbad75d204a6fcd");
+  auto stats = random_stats(shape_of(2, 4, 2), {{"a", 1.0}, {"b", 0.5}}, 1, false, true);
+  stats.router_temperature = 0.5;
+  stats.mask_digest = "xxh3:1";
+  expect_ok(write_profile(dir / "second", stats, Overwrite::kRefuse));
+  EXPECT_EQ(digest_of(value_of(read_text(dir / "second"))),
+            "xxh3:0716482ed3dd4254c7f9bc77dc8afe4e");
 }
 
 std::uint64_t version_in(const Path& path) {
@@ -238,7 +252,7 @@ TEST_F(BrokenProfile, EachKeyMissingOrOfAnotherType) {
   expect_error(read_after([](Parts& p) {
                  p.key("coe.profile.weights") = gguf::Value::array_f64(std::vector{1.0});
                }),
-               Code::kCorrupt, "sub-domains and weights differ in number (2 vs 1)");
+               Code::kCorrupt, "key `coe.profile.weights` has another length (1 vs 2)");
 }
 
 TEST_F(BrokenProfile, EachTensorMissingOrOfAnotherTypeOrShape) {

@@ -6,8 +6,6 @@
 
 #include <fmt/format.h>
 
-#include <cstdint>
-#include <string>
 #include <string_view>
 
 namespace coe::gguf {
@@ -27,16 +25,6 @@ Result<const Value*> find_array(const Header& header, std::string_view key, Valu
     return fail(Code::kCorrupt, fmt::format("key `{}` has elements of another type ({} vs {})", key,
                                             type_name(value->array_type()), type_name(element)));
   return value;
-}
-
-Result<std::string> read_string(const Header& header, std::string_view key) {
-  COE_TRY(const Value* value, find_value(header, key, ValueType::kString));
-  return std::string(value->as_string().value());
-}
-
-Result<std::uint32_t> read_u32(const Header& header, std::string_view key) {
-  COE_TRY(const Value* value, find_value(header, key, ValueType::kU32));
-  return static_cast<std::uint32_t>(value->as_uint().value());
 }
 
 }  // namespace coe::gguf

@@ -5,16 +5,12 @@
 #include "coe/model/gguf/reader.h"
 #include "coe/model/gguf/value.h"
 
-#include <cstdint>
-#include <string>
 #include <string_view>
 
 namespace coe::gguf {
 
-// Errors of all: kCorrupt, naming the key, where it is missing or has another type.
+// Errors of both: kCorrupt, naming the key, where it is missing or has another type.
 Result<const Value*> find_value(const Header& header, std::string_view key, ValueType type);
 Result<const Value*> find_array(const Header& header, std::string_view key, ValueType element);
-Result<std::string> read_string(const Header& header, std::string_view key);
-Result<std::uint32_t> read_u32(const Header& header, std::string_view key);
 
 }  // namespace coe::gguf

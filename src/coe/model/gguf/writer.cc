@@ -14,7 +14,6 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <initializer_list>
 #include <span>
 #include <string>
 #include <string_view>
@@ -116,7 +115,7 @@ Result<std::vector<std::byte>> encode_header(Header& header) {
   return bytes;
 }
 
-TensorData tensor_data(std::string name, TensorType type, std::initializer_list<std::uint64_t> ne,
+TensorData tensor_data(std::string name, TensorType type, const Dims& ne,
                        std::span<const std::byte> bytes) {
   TensorData data;
   data.info.name = std::move(name);

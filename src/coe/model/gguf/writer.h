@@ -9,7 +9,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <initializer_list>
 #include <span>
 #include <string>
 #include <vector>
@@ -28,8 +27,11 @@ struct TensorData {
   std::vector<std::byte> bytes;
 };
 
-// ne[0] is contiguous; `bytes` are all of its values.
-TensorData tensor_data(std::string name, TensorType type, std::initializer_list<std::uint64_t> ne,
+// A shape of at most kMaxDims dimensions, ne[0] contiguous.
+using Dims = std::vector<std::uint64_t>;
+
+// `bytes` are all of its values.
+TensorData tensor_data(std::string name, TensorType type, const Dims& ne,
                        std::span<const std::byte> bytes);
 
 // Writes a whole file from memory. The same inputs give identical bytes. Errors: those of

@@ -4,13 +4,8 @@
 
 #include "coe/base/file.h"
 #include "coe/base/result.h"
-#include "coe/model/gguf/reader.h"
-#include "coe/model/gguf/value.h"
-#include "coe/model/gguf/writer.h"
+#include "coe/model/gguf/sidecar.h"
 #include "coe/profile/routing/stats.h"
-
-#include <string_view>
-#include <vector>
 
 namespace coe {
 
@@ -22,15 +17,10 @@ Status write_profile(const Path& path, const RoutingStats& stats, Overwrite over
 // kUnsupported for a newer format version.
 Result<RoutingStats> read_profile(const Path& path);
 
-// For files that hold a profile among other things, under a `general.type` of their own.
-struct ProfileContents {
-  std::vector<gguf::KeyValue> keys;  // without general.type
-  std::vector<gguf::TensorData> tensors;
-};
-// `stats` must keep the invariants.
-ProfileContents profile_contents(const RoutingStats& stats);
-// Errors: those of read_profile, but for general.type; tensors whose names begin with `others` are
-// the caller's.
-Result<RoutingStats> profile_from(const gguf::GgufFile& file, std::string_view others);
+// The keys and tensors of a profile, but for general.type, in files that hold one among other
+// things. `stats` must keep the invariants.
+void visit_profile(gguf::SidecarWriter& file, const RoutingStats& stats);
+// Errors: those of read_profile, but for strange tensors.
+void visit_profile(gguf::SidecarReader& file, RoutingStats& stats);
 
 }  // namespace coe
