@@ -266,11 +266,11 @@ class Trace : public LogitsObserver, public RoutingObserver {
   void on_logits(std::uint32_t /*position*/, std::span<const float> row) override {
     logits.insert(logits.end(), row.begin(), row.end());
   }
-  void on_routing(const RoutingView& view) override {
-    auto& layer = layers[view.layer];
-    layer.ids.insert(layer.ids.end(), view.ids.begin(), view.ids.end());
-    layer.weights.insert(layer.weights.end(), view.weights.begin(), view.weights.end());
-    layer.norms.insert(layer.norms.end(), view.moe_norms.begin(), view.moe_norms.end());
+  void on_routing(const LayerRouting& routing) override {
+    auto& layer = layers[routing.layer];
+    layer.ids.insert(layer.ids.end(), routing.ids.begin(), routing.ids.end());
+    layer.weights.insert(layer.weights.end(), routing.weights.begin(), routing.weights.end());
+    layer.norms.insert(layer.norms.end(), routing.moe_norms.begin(), routing.moe_norms.end());
   }
 
   std::vector<float> logits;

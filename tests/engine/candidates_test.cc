@@ -97,13 +97,13 @@ class Logits : public LogitsObserver {
 // Ids and weights of the chosen, by layer, as the model itself has them.
 class Routing : public RoutingObserver {
  public:
-  void on_routing(const RoutingView& view) override {
-    auto& layer = layers[view.layer];
-    layer.first.insert(layer.first.end(), view.ids.begin(), view.ids.end());
-    layer.second.insert(layer.second.end(), view.weights.begin(), view.weights.end());
-    auto& norm = norms[view.layer];
-    norm.first.insert(norm.first.end(), view.output_norms.begin(), view.output_norms.end());
-    norm.second.insert(norm.second.end(), view.moe_norms.begin(), view.moe_norms.end());
+  void on_routing(const LayerRouting& routing) override {
+    auto& layer = layers[routing.layer];
+    layer.first.insert(layer.first.end(), routing.ids.begin(), routing.ids.end());
+    layer.second.insert(layer.second.end(), routing.weights.begin(), routing.weights.end());
+    auto& norm = norms[routing.layer];
+    norm.first.insert(norm.first.end(), routing.output_norms.begin(), routing.output_norms.end());
+    norm.second.insert(norm.second.end(), routing.moe_norms.begin(), routing.moe_norms.end());
   }
   std::map<LayerId, std::pair<std::vector<std::int32_t>, std::vector<float>>> layers;
   std::map<LayerId, std::pair<std::vector<float>, std::vector<float>>> norms;

@@ -18,10 +18,10 @@ using ::testing::HasSubstr;
 
 struct Seen : RoutingObserver {
   std::map<LayerId, std::vector<std::int32_t>> ids;
-  void on_routing(const RoutingView& view) override {
-    auto& row = ids[view.layer];
-    EXPECT_EQ(row.size(), std::size_t{view.first_token} * view.n_used);
-    row.insert(row.end(), view.ids.begin(), view.ids.end());
+  void on_routing(const LayerRouting& routing) override {
+    auto& row = ids[routing.layer];
+    EXPECT_EQ(row.size(), std::size_t{routing.first_token} * routing.n_used);
+    row.insert(row.end(), routing.ids.begin(), routing.ids.end());
   }
 };
 

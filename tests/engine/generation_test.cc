@@ -72,13 +72,13 @@ std::vector<std::int32_t> prompt_of(Engine& engine, const std::string& question,
 struct Choices : RoutingObserver {
   std::map<LayerId, std::vector<std::int32_t>> ids;
   std::map<LayerId, std::vector<float>> weights;
-  void on_routing(const RoutingView& view) override {
-    auto& row = ids[view.layer];
-    EXPECT_EQ(row.size(), std::size_t{view.first_token} * view.n_used)
-        << "layer " << view.layer.value;
-    row.insert(row.end(), view.ids.begin(), view.ids.end());
-    auto& of_layer = weights[view.layer];
-    of_layer.insert(of_layer.end(), view.weights.begin(), view.weights.end());
+  void on_routing(const LayerRouting& routing) override {
+    auto& row = ids[routing.layer];
+    EXPECT_EQ(row.size(), std::size_t{routing.first_token} * routing.n_used)
+        << "layer " << routing.layer.value;
+    row.insert(row.end(), routing.ids.begin(), routing.ids.end());
+    auto& of_layer = weights[routing.layer];
+    of_layer.insert(of_layer.end(), routing.weights.begin(), routing.weights.end());
   }
 };
 

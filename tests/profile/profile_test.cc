@@ -45,18 +45,18 @@ class ScriptedEngine : public Engine {
     return std::vector<std::int32_t>{1, 2};
   }
   Status decode(const DecodeRequest& request) override {
-    RoutingView view;
-    view.layer = layer;
-    view.n_token = 2;
-    view.n_used = 2;
-    view.ids = ids;
-    view.weights = weights;
+    LayerRouting routing;
+    routing.layer = layer;
+    routing.n_token = 2;
+    routing.n_used = 2;
+    routing.ids = ids;
+    routing.weights = weights;
     if (request.outputs) {
-      view.output_norms = norms;
-      view.moe_norms = moe;
-      view.residual_norms = residual;
+      routing.output_norms = norms;
+      routing.moe_norms = moe;
+      routing.residual_norms = residual;
     }
-    request.routing->on_routing(view);
+    request.routing->on_routing(routing);
     return {};
   }
   LayerId layer{3};

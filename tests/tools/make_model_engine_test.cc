@@ -33,7 +33,9 @@ class CountsLogits : public LogitsObserver {
 
 class CountsRouting : public RoutingObserver {
  public:
-  void on_routing(const RoutingView& view) override { n_choice += view.n_token * view.n_used; }
+  void on_routing(const LayerRouting& routing) override {
+    n_choice += routing.n_token * routing.n_used;
+  }
   std::uint64_t n_choice = 0;
 };
 

@@ -58,7 +58,7 @@ struct GenerateRequest {
   std::uint32_t max_new_tokens = 0;
   Sampling sampling;
   RoutingObserver* routing = nullptr;    // sees each token of the prompt and of the result once
-  bool outputs = false;                  // also the norms of RoutingView
+  bool outputs = false;                  // also the norms of LayerRouting
   const ExpertFilter* filter = nullptr;  // null: the model as it is
   TokenObserver* written = nullptr;
   Observer* observer = nullptr;  // its cancelled() is polled between tokens

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
 
 namespace coe {
 
@@ -12,7 +14,30 @@ auto no_chat(const Engine& engine) {
   return fail(Code::kUnsupported, fmt::format("{}: has no chat template", engine.info().engine));
 }
 
+// Tokens [first, first + n) of values that are as many for each of `n_token`.
+template <class T>
+std::vector<T> cut(const std::vector<T>& values, std::size_t n_token, std::size_t first,
+                   std::size_t n) {
+  const std::size_t width = values.size() / n_token;
+  const auto begin = values.begin() + static_cast<std::ptrdiff_t>(first * width);
+  return {begin, begin + static_cast<std::ptrdiff_t>(n * width)};
+}
+
 }  // namespace
+
+LayerRouting LayerRouting::of_tokens(std::uint32_t first, std::uint32_t n) const {
+  return {.layer = layer,
+          .first_token = first_token + first,
+          .n_token = n,
+          .n_used = n_used,
+          .ids = cut(ids, n_token, first, n),
+          .weights = cut(weights, n_token, first, n),
+          .output_norms = cut(output_norms, n_token, first, n),
+          .moe_norms = cut(moe_norms, n_token, first, n),
+          .residual_norms = cut(residual_norms, n_token, first, n),
+          .scores = cut(scores, n_token, first, n),
+          .moe_outputs = cut(moe_outputs, n_token, first, n)};
+}
 
 Result<ChatMarkup> Engine::chat_markup() { return no_chat(*this); }
 

@@ -35,33 +35,35 @@ struct EngineInfo {
   std::vector<LayerId> moe_layers;  // blocks with a router, as the graph has them
 };
 
-// A view says what one MoE layer did for a run of consecutive tokens. Views are valid only during
-// the call. Shapes: ids, weights [n_token][n_used], rank 0 first (router weight order as the engine
-// selected them).
-struct RoutingView {
+// What one MoE layer did for a run of consecutive tokens. Shapes: ids, weights [n_token][n_used],
+// rank 0 first (router weight order as the engine selected them).
+struct LayerRouting {
   LayerId layer;
   std::uint32_t first_token = 0;  // position in the decoded sequence
   std::uint32_t n_token = 0;
   std::uint32_t n_used = 0;
-  std::span<const std::int32_t> ids;
-  std::span<const float> weights;
+  std::vector<std::int32_t> ids;
+  std::vector<float> weights;
   // With DecodeRequest::outputs, else empty: L2 norm of each chosen expert's output before gating
   // [n_token][n_used], and per token the norm of the layer's summed MoE output and of the residual
   // stream that enters its FFN.
-  std::span<const float> output_norms;
-  std::span<const float> moe_norms;
-  std::span<const float> residual_norms;  // empty where the graph does not name it
+  std::vector<float> output_norms;
+  std::vector<float> moe_norms;
+  std::vector<float> residual_norms;  // empty where the graph does not name it
   // With DecodeRequest::layer_values, else empty: the value by which the router ranks each expert
   // [n_token][n_expert], empty where a table of tokens chooses, -inf for what a filter removed; and
   // the vector that the layer's experts gave together [n_token][n_embd].
-  std::span<const float> scores;
-  std::span<const float> moe_outputs;
+  std::vector<float> scores;
+  std::vector<float> moe_outputs;
+
+  // Returns the same of tokens [first, first + n) alone.
+  LayerRouting of_tokens(std::uint32_t first, std::uint32_t n) const;
 };
 
 class RoutingObserver {
  public:
   virtual ~RoutingObserver() = default;
-  virtual void on_routing(const RoutingView& view) = 0;
+  virtual void on_routing(const LayerRouting& routing) = 0;
 };
 
 class LogitsObserver {
@@ -124,7 +126,7 @@ struct ExpertFilter {
 struct DecodeRequest {
   std::span<const std::int32_t> tokens;  // one sequence from position 0
   RoutingObserver* routing = nullptr;    // null: routing is not observed and costs nothing
-  bool outputs = false;                  // also the norms of RoutingView
+  bool outputs = false;                  // also the norms of LayerRouting
   bool layer_values = false;             // also its scores and moe_outputs
   // With `layer_values`: what a layer's experts gave is reported, and then gives way to this, so
   // that each layer sees the inputs of the run that these come from, whatever the layers before it

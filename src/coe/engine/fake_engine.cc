@@ -71,45 +71,34 @@ std::int32_t FakeEngine::own_id(LayerId layer, std::int32_t id) const {
 void FakeEngine::report(const DecodeRequest& request, std::uint32_t first,
                         std::uint32_t count) const {
   for (std::uint32_t layer = 0; layer < options_.n_layer; ++layer) {
-    std::vector<std::int32_t> ids;
-    std::vector<float> weights;
-    std::vector<float> norms;
-    std::vector<float> scores;
-    std::vector<float> moe_outputs;
+    LayerRouting routing;
+    routing.layer = LayerId{layer};
+    routing.first_token = first;
+    routing.n_token = count;
+    routing.n_used = options_.n_expert_used;
     for (std::uint32_t t = first; t < first + count; ++t) {
       const Choice choice = route(LayerId{layer}, request.tokens[t], request.filter);
-      for (const auto id : choice.ids) ids.push_back(own_id(LayerId{layer}, id));
-      weights.insert(weights.end(), choice.weights.begin(), choice.weights.end());
+      for (const auto id : choice.ids) routing.ids.push_back(own_id(LayerId{layer}, id));
+      routing.weights.insert(routing.weights.end(), choice.weights.begin(), choice.weights.end());
       // An expert's output norm is its id plus one: easy to work out by hand.
-      for (const auto id : choice.ids) norms.push_back(static_cast<float>(id + 1));
+      if (request.outputs)
+        for (const auto id : choice.ids) routing.output_norms.push_back(static_cast<float>(id + 1));
+      if (!request.layer_values) continue;
       for (std::int32_t e = 0; e < static_cast<std::int32_t>(options_.n_expert); ++e)
         if (own_id(LayerId{layer}, e) < static_cast<std::int32_t>(info_.n_expert))
-          scores.push_back(choice.scores[static_cast<std::size_t>(e)]);
+          routing.scores.push_back(choice.scores[static_cast<std::size_t>(e)]);
       // Together they give (sum of weighted norms, norm of the first).
       float sum = 0.0F;
       for (std::size_t k = 0; k < choice.ids.size(); ++k)
         sum += choice.weights[k] * static_cast<float>(choice.ids[k] + 1);
-      moe_outputs.insert(moe_outputs.end(), {sum, static_cast<float>(choice.ids[0] + 1)});
+      routing.moe_outputs.insert(routing.moe_outputs.end(),
+                                 {sum, static_cast<float>(choice.ids[0] + 1)});
     }
-    RoutingView view;
-    view.layer = LayerId{layer};
-    view.first_token = first;
-    view.n_token = count;
-    view.n_used = options_.n_expert_used;
-    view.ids = ids;
-    view.weights = weights;
-    const std::vector<float> moe(count, 2.0F);
-    const std::vector<float> residual(count, 4.0F);
     if (request.outputs) {
-      view.output_norms = norms;
-      view.moe_norms = moe;
-      view.residual_norms = residual;
+      routing.moe_norms.assign(count, 2.0F);
+      routing.residual_norms.assign(count, 4.0F);
     }
-    if (request.layer_values) {
-      view.scores = scores;
-      view.moe_outputs = moe_outputs;
-    }
-    request.routing->on_routing(view);
+    request.routing->on_routing(routing);
   }
 }
 

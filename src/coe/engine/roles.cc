@@ -206,14 +206,6 @@ class Segmenter {
   Segments out_;
 };
 
-// Tokens [first, first + count) of a view's values, `per_token` each.
-template <class T>
-std::span<const T> cut(std::span<const T> values, std::size_t first, std::size_t count,
-                       std::size_t per_token) {
-  if (values.empty()) return {};
-  return values.subspan(first * per_token, count * per_token);
-}
-
 }  // namespace
 
 std::string_view role_name(Role role) {
@@ -239,23 +231,16 @@ Segments segment_roles(std::span<const TokenText> tokens, const ChatMarkup& mark
   return Segmenter(tokens, markup, options).run();
 }
 
-void RoleFilter::on_routing(const RoutingView& view) {
-  COE_CHECK(std::size_t{view.first_token} + view.n_token <= roles_.size());
-  const auto roles = roles_.subspan(view.first_token, view.n_token);
+void RoleFilter::on_routing(const LayerRouting& routing) {
+  COE_CHECK(std::size_t{routing.first_token} + routing.n_token <= roles_.size());
+  const auto roles = roles_.subspan(routing.first_token, routing.n_token);
   for (std::size_t first = 0; first < roles.size(); ++first) {
     std::size_t end = first;
     while (end < roles.size() && roles[end] == role_) ++end;
     const std::size_t n = end - first;
     if (n == 0) continue;
-    RoutingView part = view;
-    part.first_token += static_cast<std::uint32_t>(first);
-    part.n_token = static_cast<std::uint32_t>(n);
-    part.ids = cut(view.ids, first, n, view.n_used);
-    part.weights = cut(view.weights, first, n, view.n_used);
-    part.output_norms = cut(view.output_norms, first, n, view.n_used);
-    part.moe_norms = cut(view.moe_norms, first, n, 1);
-    part.residual_norms = cut(view.residual_norms, first, n, 1);
-    to_.on_routing(part);
+    to_.on_routing(
+        routing.of_tokens(static_cast<std::uint32_t>(first), static_cast<std::uint32_t>(n)));
     first = end;
   }
 }

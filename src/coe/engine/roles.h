@@ -57,13 +57,13 @@ struct SegmentOptions {
 Segments segment_roles(std::span<const TokenText> tokens, const ChatMarkup& markup,
                        const SegmentOptions& options);
 
-// Passes on what it is told of the tokens of one role, in views of consecutive ones.
+// Passes on what it is told of the tokens of one role, in runs of consecutive ones.
 class RoleFilter : public RoutingObserver {
  public:
-  // `roles`: of all tokens, by RoutingView::first_token; must outlive it, as must `to`.
+  // `roles`: of all tokens, by LayerRouting::first_token; must outlive it, as must `to`.
   RoleFilter(std::span<const Role> roles, Role role, RoutingObserver& to)
       : roles_(roles), role_(role), to_(to) {}
-  void on_routing(const RoutingView& view) override;
+  void on_routing(const LayerRouting& routing) override;
 
  private:
   std::span<const Role> roles_;

@@ -47,48 +47,48 @@ void Collector::begin_sample() {
   problem_.clear();
 }
 
-void Collector::on_routing(const RoutingView& view) {
-  const std::size_t block = view.layer.value;
+void Collector::on_routing(const LayerRouting& routing) {
+  const std::size_t block = routing.layer.value;
   if (block >= row_of_block_.size() || row_of_block_[block] == kNoRow ||
-      view.n_used != shape_.n_expert_used) {
+      routing.n_used != shape_.n_expert_used) {
     note(fmt::format("layer {}: the engine routes to {} experts where the file says {}", block,
-                     view.n_used, shape_.n_expert_used));
+                     routing.n_used, shape_.n_expert_used));
     return;
   }
   const std::size_t row = row_of_block_[block];
-  for (std::size_t t = 0; t < view.n_token; ++t) add_token(view, row, t);
+  for (std::size_t t = 0; t < routing.n_token; ++t) add_token(routing, row, t);
 }
 
 void Collector::note(std::string problem) {
   if (problem_.empty()) problem_ = std::move(problem);
 }
 
-void Collector::add_token(const RoutingView& view, std::size_t row, std::size_t t) {
-  const std::size_t n_used = view.n_used;
-  const auto ids = view.ids.subspan(t * n_used, n_used);
-  auto weights = view.weights.subspan(t * n_used, n_used);
+void Collector::add_token(const LayerRouting& routing, std::size_t row, std::size_t t) {
+  const std::size_t n_used = routing.n_used;
+  const auto ids = std::span(routing.ids).subspan(t * n_used, n_used);
+  auto weights = std::span(routing.weights).subspan(t * n_used, n_used);
   for (const auto id : ids) {
     if (id >= 0 && static_cast<std::uint32_t>(id) < shape_.n_expert) continue;
-    note(fmt::format("layer {}: the engine chose expert {} of {}", view.layer.value, id,
+    note(fmt::format("layer {}: the engine chose expert {} of {}", routing.layer.value, id,
                      shape_.n_expert));
     return;
   }
   if (options_.router_temperature != 1.0) {
     std::copy(weights.begin(), weights.end(), tempered_.begin());
     if (const auto least = std::min_element(weights.begin(), weights.end()); *least < 0.0F) {
-      note(fmt::format("layer {}: a router weight of {} has no temperature", view.layer.value,
+      note(fmt::format("layer {}: a router weight of {} has no temperature", routing.layer.value,
                        *least));
       return;
     }
     temper(tempered_, options_.router_temperature);
     weights = tempered_;
   }
-  const bool outputs = options_.outputs && !view.output_norms.empty();
+  const bool outputs = options_.outputs && !routing.output_norms.empty();
   const double margin = static_cast<double>(weights.front()) - weights.back();
   double gated_total = 0.0;
   if (outputs) {
     for (std::size_t k = 0; k < n_used; ++k)
-      gated_total += static_cast<double>(weights[k]) * view.output_norms[t * n_used + k];
+      gated_total += static_cast<double>(weights[k]) * routing.output_norms[t * n_used + k];
   }
   for (std::size_t k = 0; k < n_used; ++k) {
     const auto expert = static_cast<std::size_t>(ids[k]);
@@ -100,14 +100,14 @@ void Collector::add_token(const RoutingView& view, std::size_t row, std::size_t 
     sample_.decisive[at] += margin * weight;
     if (options_.coactivation) chosen_.push_back(static_cast<std::uint32_t>(flat));
     if (!outputs) continue;
-    const double norm = view.output_norms[t * n_used + k];
+    const double norm = routing.output_norms[t * n_used + k];
     sample_.output_norm[flat] += norm;
     sample_.gated_norm[flat] += weight * norm;
     if (gated_total > 0) sample_.output_share[flat] += weight * norm / gated_total;
   }
-  if (outputs && !view.moe_norms.empty() && !view.residual_norms.empty() &&
-      view.residual_norms[t] > 0)
-    sample_.moe_ratio[row] += static_cast<double>(view.moe_norms[t]) / view.residual_norms[t];
+  if (outputs && !routing.moe_norms.empty() && !routing.residual_norms.empty() &&
+      routing.residual_norms[t] > 0)
+    sample_.moe_ratio[row] += static_cast<double>(routing.moe_norms[t]) / routing.residual_norms[t];
 }
 
 void Collector::add_pairs(DomainStats& domain) const {

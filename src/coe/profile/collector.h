@@ -32,7 +32,7 @@ class Collector : public RoutingObserver {
 
   // Forgets what was seen since the last end_sample.
   void begin_sample();
-  void on_routing(const RoutingView& view) override;
+  void on_routing(const LayerRouting& routing) override;
   // Adds the sample, which had `n_token` tokens over all its windows. Errors: kEngine when a report
   // since begin_sample cannot be true of the model; `domain` is then as it was.
   Status end_sample(std::size_t n_token, DomainStats& domain);
@@ -43,7 +43,7 @@ class Collector : public RoutingObserver {
   static constexpr std::size_t kNoRow = static_cast<std::size_t>(-1);
 
   void note(std::string problem);
-  void add_token(const RoutingView& view, std::size_t row, std::size_t t);
+  void add_token(const LayerRouting& routing, std::size_t row, std::size_t t);
   void add_pairs(DomainStats& domain) const;
 
   const ExpertGrid& shape_;

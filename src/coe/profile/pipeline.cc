@@ -136,29 +136,6 @@ class Pipeline {
 
 }  // namespace
 
-void RoutingTrace::on_routing(const RoutingView& view) {
-  const auto copy = [](const auto& values) { return std::vector(values.begin(), values.end()); };
-  reports_.push_back({view.layer, view.first_token, view.n_token, view.n_used, copy(view.ids),
-                      copy(view.weights), copy(view.output_norms), copy(view.moe_norms),
-                      copy(view.residual_norms)});
-}
-
-void RoutingTrace::replay(RoutingObserver& observer) const {
-  for (const Report& report : reports_) {
-    RoutingView view;
-    view.layer = report.layer;
-    view.first_token = report.first_token;
-    view.n_token = report.n_token;
-    view.n_used = report.n_used;
-    view.ids = report.ids;
-    view.weights = report.weights;
-    view.output_norms = report.output_norms;
-    view.moe_norms = report.moe_norms;
-    view.residual_norms = report.residual_norms;
-    observer.on_routing(view);
-  }
-}
-
 std::vector<std::size_t> plan_packs(std::span<const WorkItem> items, const EngineInfo& info) {
   std::vector<std::size_t> packs;
   std::size_t n_window = 0;

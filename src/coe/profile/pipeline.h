@@ -19,22 +19,13 @@ namespace coe {
 // The reports of one window, kept.
 class RoutingTrace : public RoutingObserver {
  public:
-  void on_routing(const RoutingView& view) override;
-  void replay(RoutingObserver& observer) const;
+  void on_routing(const LayerRouting& routing) override { reports_.push_back(routing); }
+  void replay(RoutingObserver& observer) const {
+    for (const auto& routing : reports_) observer.on_routing(routing);
+  }
 
  private:
-  struct Report {
-    LayerId layer;
-    std::uint32_t first_token = 0;
-    std::uint32_t n_token = 0;
-    std::uint32_t n_used = 0;
-    std::vector<std::int32_t> ids;
-    std::vector<float> weights;
-    std::vector<float> output_norms;
-    std::vector<float> moe_norms;
-    std::vector<float> residual_norms;
-  };
-  std::vector<Report> reports_;
+  std::vector<LayerRouting> reports_;
 };
 
 // Says where packs of consecutive items begin, ascending from 0: items of a pack share forward
@@ -42,7 +33,7 @@ class RoutingTrace : public RoutingObserver {
 std::vector<std::size_t> plan_packs(std::span<const WorkItem> items, const EngineInfo& info);
 
 struct PipelineOptions {
-  bool outputs = true;  // RoutingView's norms, too
+  bool outputs = true;  // LayerRouting's norms, too
   const ExpertFilter* filter = nullptr;
   std::size_t first_pack = 0;  // those before it are done
   // Engines at work: the one given and its forks. 0: as many as suit it.

@@ -40,8 +40,7 @@ Corpus text() {
 // Passes on what another engine says, changed.
 class Changed : public Engine, public RoutingObserver {
  public:
-  using Change = std::function<void(RoutingView&, std::vector<float>& scores,
-                                    std::vector<float>& weights, std::vector<float>& outputs)>;
+  using Change = std::function<void(LayerRouting&)>;
   Changed(const FakeEngineOptions& options, Change change)
       : engine_(options), change_(std::move(change)) {}
   const EngineInfo& info() const override { return engine_.info(); }
@@ -54,16 +53,10 @@ class Changed : public Engine, public RoutingObserver {
     passed.routing = this;
     return engine_.decode(passed);
   }
-  void on_routing(const RoutingView& view) override {
-    std::vector<float> scores(view.scores.begin(), view.scores.end());
-    std::vector<float> weights(view.weights.begin(), view.weights.end());
-    std::vector<float> outputs(view.moe_outputs.begin(), view.moe_outputs.end());
-    RoutingView out = view;
-    change_(out, scores, weights, outputs);
-    out.scores = scores;
-    out.weights = weights;
-    out.moe_outputs = outputs;
-    inner_->on_routing(out);
+  void on_routing(const LayerRouting& routing) override {
+    LayerRouting changed = routing;
+    change_(changed);
+    inner_->on_routing(changed);
   }
 
  private:
@@ -112,7 +105,7 @@ TEST_F(SliceCheckTest, FindsNoDifferenceInARightChild) {
 }
 
 TEST_F(SliceCheckTest, ReadsAZeroedChildInTheParentsNumbers) {
-  Changed child(kParent, [](auto&, auto&, auto&, auto&) {});
+  Changed child(kParent, [](LayerRouting&) {});
   // Nothing is removed from it, so it chooses what the mask removed.
   const auto found = check(child);
   EXPECT_THAT(found.finding, HasSubstr("choose other experts"));
@@ -126,27 +119,30 @@ TEST_F(SliceCheckTest, CatchesAFileOfAnotherMask) {
 }
 
 TEST_F(SliceCheckTest, CatchesARouterRowOfAnExpertThatNobodyChose) {
-  const auto found = check_changed([](RoutingView& view, auto& scores, auto&, auto&) {
-    for (std::size_t i = 3; view.layer.value == 0 && i < scores.size(); i += 4) scores[i] *= 0.9F;
+  const auto found = check_changed([](LayerRouting& routing) {
+    auto& scores = routing.scores;
+    for (std::size_t i = 3; routing.layer.value == 0 && i < scores.size(); i += 4)
+      scores[i] *= 0.9F;
   });
   EXPECT_THAT(found.finding, HasSubstr("layer 0: a router score differs by 0.1"));
 }
 
 TEST_F(SliceCheckTest, CatchesWeightsAndOutputsThatDiffer) {
-  auto found = check_changed([](RoutingView& view, auto&, auto& weights, auto&) {
-    if (view.layer.value == 1 && view.first_token == 0) weights[0] *= 1.2F;
+  auto found = check_changed([](LayerRouting& routing) {
+    if (routing.layer.value == 1 && routing.first_token == 0) routing.weights[0] *= 1.2F;
   });
   EXPECT_THAT(found.finding, HasSubstr("layer 1: a router weight differs by 0.2"));
-  found = check_changed([](RoutingView& view, auto&, auto&, auto& outputs) {
-    if (view.layer.value == 1) outputs[1] = -outputs[1];
+  found = check_changed([](LayerRouting& routing) {
+    auto& outputs = routing.moe_outputs;
+    if (routing.layer.value == 1) outputs[1] = -outputs[1];
   });
   EXPECT_THAT(found.finding, HasSubstr("layer 1: its experts' output differs by"));
 }
 
 // Rounding moves each score by some 1e-4 of itself and the other values with it.
 TEST_F(SliceCheckTest, AllowsWhatRoundingDoes) {
-  const auto found = check_changed([](auto&, auto& scores, auto& weights, auto& outputs) {
-    for (auto* values : {&scores, &weights, &outputs})
+  const auto found = check_changed([](LayerRouting& routing) {
+    for (auto* values : {&routing.scores, &routing.weights, &routing.moe_outputs})
       for (std::size_t i = 0; i < values->size(); ++i)
         (*values)[i] *= i % 2 == 0 ? 1.0001F : 0.9999F;
   });
@@ -156,11 +152,11 @@ TEST_F(SliceCheckTest, AllowsWhatRoundingDoes) {
 
 TEST_F(SliceCheckTest, CountsValuesThatAreNoNumbersAsDifferences) {
   const float nan = std::numeric_limits<float>::quiet_NaN();
-  auto found = check_changed([&](auto&, auto& scores, auto&, auto&) { scores[0] = nan; });
+  auto found = check_changed([&](LayerRouting& routing) { routing.scores[0] = nan; });
   EXPECT_FALSE(found.ok());
-  found = check_changed([&](auto&, auto&, auto& weights, auto&) { weights[0] = nan; });
+  found = check_changed([&](LayerRouting& routing) { routing.weights[0] = nan; });
   EXPECT_FALSE(found.ok());
-  found = check_changed([&](auto&, auto&, auto&, auto& outputs) { outputs[0] = nan; });
+  found = check_changed([&](LayerRouting& routing) { routing.moe_outputs[0] = nan; });
   EXPECT_FALSE(found.ok());
 }
 

@@ -286,33 +286,33 @@ void GraphObserver::stop(ggml_tensor* node, std::string_view base, std::uint32_t
     if (reading.node.empty() || !wants_role(role) || buffers.done[i] || base != stop_of(reading))
       continue;
     if (buffers.nodes[i] == nullptr) continue;  // reported as missing at the batch's end
-    read(role, buffers.nodes[i], layer, buffers);
+    read(role, buffers.nodes[i], layer, buffers.routing);
     if (!status_) return;
     buffers.done[i] = true;
     if (--buffers.n_missing == 0) return report(layer, buffers);
   }
 }
 
-void GraphObserver::read(Role role, ggml_tensor* node, std::uint32_t layer, LayerBuffers& buffers) {
+void GraphObserver::read(Role role, ggml_tensor* node, std::uint32_t layer, LayerRouting& routing) {
   switch (role) {
     case kIds:
-      return read_ids(node, layer, buffers);
+      return read_ids(node, layer, routing);
     case kWeights:
-      return read_weights(node, layer, buffers);
+      return read_weights(node, layer, routing);
     case kOutputs:
-      buffers.output_norms = norms_of(node);
+      routing.output_norms = norms_of(node);
       return;
     case kMoeOut:
-      buffers.moe_norms = norms_of(node);
+      routing.moe_norms = norms_of(node);
       return;
     case kResidual:
-      buffers.residual_norms = norms_of(node);
+      routing.residual_norms = norms_of(node);
       return;
     case kScores:
-      buffers.scores = rows_of(node);
+      routing.scores = rows_of(node);
       return;
     case kMerged:
-      buffers.merged = rows_of(node);
+      routing.moe_outputs = rows_of(node);
       if (request_->pinned != nullptr) pin(node, layer);
       return;
     case kNoRole:
@@ -354,28 +354,28 @@ std::vector<float> GraphObserver::norms_of(const ggml_tensor* node) {
   return {};
 }
 
-void GraphObserver::read_ids(ggml_tensor* node, std::uint32_t layer, LayerBuffers& buffers) {
-  buffers.n_used = static_cast<std::uint32_t>(node->ne[0]);
-  buffers.n_token = static_cast<std::uint32_t>(node->ne[1]);
+void GraphObserver::read_ids(ggml_tensor* node, std::uint32_t layer, LayerRouting& routing) {
+  routing.n_used = static_cast<std::uint32_t>(node->ne[0]);
+  routing.n_token = static_cast<std::uint32_t>(node->ne[1]);
   // The ids are a strided view of the full ranking: use nb[1].
   const auto* data = reinterpret_cast<const std::byte*>(floats(node));
-  buffers.ids.resize(std::size_t{buffers.n_used} * buffers.n_token);
-  for (std::size_t t = 0; t < buffers.n_token; ++t) {
+  routing.ids.resize(std::size_t{routing.n_used} * routing.n_token);
+  for (std::size_t t = 0; t < routing.n_token; ++t) {
     const auto* row = reinterpret_cast<const std::int32_t*>(data + t * node->nb[1]);
-    std::copy_n(row, buffers.n_used,
-                buffers.ids.begin() + static_cast<std::ptrdiff_t>(t * buffers.n_used));
+    std::copy_n(row, routing.n_used,
+                routing.ids.begin() + static_cast<std::ptrdiff_t>(t * routing.n_used));
   }
-  if (plans_.at(layer).by_table && request_->filter != nullptr) substitute(node, layer, buffers);
-  check_kept(layer, buffers.ids);
+  if (plans_.at(layer).by_table && request_->filter != nullptr) substitute(node, layer, routing);
+  check_kept(layer, routing.ids);
 }
 
 // [n_used, T] where the model renormalises, else [1, n_used, T]; the ids came before.
 void GraphObserver::read_weights(const ggml_tensor* node, std::uint32_t layer,
-                                 LayerBuffers& buffers) {
-  const std::size_t n_used = buffers.n_used;
-  const std::size_t n_token = buffers.n_token;
+                                 LayerRouting& routing) {
+  const std::size_t n_used = routing.n_used;
+  const std::size_t n_token = routing.n_token;
   const bool matrix =
-      node->ne[2] == 1 && node->ne[0] == buffers.n_used && node->ne[1] == buffers.n_token;
+      node->ne[2] == 1 && node->ne[0] == routing.n_used && node->ne[1] == routing.n_token;
   const std::size_t rank_stride = matrix ? node->nb[0] : node->nb[1];
   const std::size_t token_stride = matrix ? node->nb[1] : node->nb[2];
   if (static_cast<std::size_t>(ggml_nelements(node)) != n_used * n_token) {
@@ -384,28 +384,28 @@ void GraphObserver::read_weights(const ggml_tensor* node, std::uint32_t layer,
     return;
   }
   const auto* data = reinterpret_cast<const std::byte*>(floats(node));
-  buffers.weights.resize(n_used * n_token);
+  routing.weights.resize(n_used * n_token);
   for (std::size_t t = 0; t < n_token; ++t) {
     for (std::size_t k = 0; k < n_used; ++k)
-      buffers.weights[t * n_used + k] =
+      routing.weights[t * n_used + k] =
           *reinterpret_cast<const float*>(data + t * token_stride + k * rank_stride);
   }
 }
 
 // Hash-routed layers: the table's ids give way to those of the sliced file's table.
-void GraphObserver::substitute(ggml_tensor* node, std::uint32_t layer, LayerBuffers& buffers) {
+void GraphObserver::substitute(ggml_tensor* node, std::uint32_t layer, LayerRouting& routing) {
   const auto found = request_->filter->substitutes.find(LayerId{layer});
-  if (found == request_->filter->substitutes.end() || buffers.ids.empty()) return;
-  for (const auto id : buffers.ids)
+  if (found == request_->filter->substitutes.end() || routing.ids.empty()) return;
+  for (const auto id : routing.ids)
     if (id < 0 || static_cast<std::size_t>(id) >= found->second.size()) {
       status_ = fail(Code::kEngine, fmt::format("layer {}: its table names expert {} of {}", layer,
                                                 id, found->second.size()));
       return;
     }
-  for (std::size_t at = 0; at < buffers.ids.size(); at += buffers.n_used)
-    substitute_row(std::span(buffers.ids).subspan(at, buffers.n_used), found->second);
+  for (std::size_t at = 0; at < routing.ids.size(); at += routing.n_used)
+    substitute_row(std::span(routing.ids).subspan(at, routing.n_used), found->second);
   COE_CHECK(ggml_is_contiguous(node));  // rows of the table, not a view of a ranking
-  ggml_backend_tensor_set(node, buffers.ids.data(), 0, ggml_nbytes(node));
+  ggml_backend_tensor_set(node, routing.ids.data(), 0, ggml_nbytes(node));
 }
 
 void GraphObserver::check_kept(std::uint32_t layer, const std::vector<std::int32_t>& ids) {
@@ -424,32 +424,24 @@ void GraphObserver::check_kept(std::uint32_t layer, const std::vector<std::int32
 
 void GraphObserver::report(std::uint32_t layer, LayerBuffers& buffers) {
   if (request_->routing == nullptr || !status_) return;
-  if (buffers.n_token != n_token_ || buffers.weights.size() != buffers.ids.size()) {
+  auto& routing = buffers.routing;
+  if (routing.n_token != n_token_ || routing.weights.size() != routing.ids.size()) {
     status_ = fail(Code::kEngine, fmt::format("layer {}: the engine routed {} of {} tokens", layer,
-                                              buffers.n_token, n_token_));
+                                              routing.n_token, n_token_));
     return;
   }
-  std::size_t at = 0;
-  for (const BatchRun& run : runs_) {
-    const auto of_tokens = [&](const std::vector<float>& values, std::size_t width) {
-      return values.empty() ? std::span<const float>()
-                            : std::span(values).subspan(at * width, run.n_token * width);
-    };
-    const std::size_t n_used = buffers.n_used;
-    RoutingView view;
-    view.layer = LayerId{layer};
-    view.first_token = run.first_token;
-    view.n_token = run.n_token;
-    view.n_used = buffers.n_used;
-    view.ids = std::span(buffers.ids).subspan(at * n_used, run.n_token * n_used);
-    view.weights = of_tokens(buffers.weights, n_used);
-    view.output_norms = of_tokens(buffers.output_norms, n_used);
-    view.moe_norms = of_tokens(buffers.moe_norms, 1);
-    view.residual_norms = of_tokens(buffers.residual_norms, 1);
-    view.scores = of_tokens(buffers.scores, buffers.scores.size() / n_token_);
-    view.moe_outputs = of_tokens(buffers.merged, buffers.merged.size() / n_token_);
-    run.request->routing->on_routing(view);
-    at += run.n_token;
+  routing.layer = LayerId{layer};
+  if (runs_.size() == 1) {
+    routing.first_token = runs_.front().first_token;
+    request_->routing->on_routing(routing);
+  } else {
+    std::uint32_t at = 0;
+    for (const BatchRun& run : runs_) {
+      auto own = routing.of_tokens(at, run.n_token);
+      own.first_token = run.first_token;
+      run.request->routing->on_routing(own);
+      at += run.n_token;
+    }
   }
   buffers = {};  // a layer's buffers are not needed while the next ones run
 }

@@ -73,15 +73,7 @@ class GraphObserver {
   struct LayerBuffers {
     std::array<ggml_tensor*, kNoRole> nodes{};  // seen, and to be read at a later stop
     std::array<bool, kNoRole> done{};
-    std::vector<std::int32_t> ids;
-    std::vector<float> weights;
-    std::vector<float> output_norms;
-    std::vector<float> moe_norms;
-    std::vector<float> residual_norms;
-    std::vector<float> scores;
-    std::vector<float> merged;
-    std::uint32_t n_used = 0;
-    std::uint32_t n_token = 0;
+    LayerRouting routing;       // of all tokens of the batch
     std::size_t n_missing = 0;  // nodes still to come before the layer is reported
   };
 
@@ -93,9 +85,9 @@ class GraphObserver {
   void note_uses(const ggml_tensor* node);
   void note(const ggml_tensor* node, std::string_view base, std::uint32_t layer);
   void stop(ggml_tensor* node, std::string_view base, std::uint32_t layer);
-  void read(Role role, ggml_tensor* node, std::uint32_t layer, LayerBuffers& buffers);
-  void read_ids(ggml_tensor* node, std::uint32_t layer, LayerBuffers& buffers);
-  void read_weights(const ggml_tensor* node, std::uint32_t layer, LayerBuffers& buffers);
+  void read(Role role, ggml_tensor* node, std::uint32_t layer, LayerRouting& routing);
+  void read_ids(ggml_tensor* node, std::uint32_t layer, LayerRouting& routing);
+  void read_weights(const ggml_tensor* node, std::uint32_t layer, LayerRouting& routing);
   std::vector<float> norms_of(const ggml_tensor* node);
   std::vector<float> rows_of(const ggml_tensor* node);
   // Writes the request's vectors over a layer's experts' own.
@@ -106,7 +98,7 @@ class GraphObserver {
   Status replace_probs(ggml_tensor* node, const std::vector<bool>& kept, const LayerPlan& plan,
                        std::uint32_t layer);
   static void remove_experts(ggml_tensor* node, const std::vector<bool>& kept);
-  void substitute(ggml_tensor* node, std::uint32_t layer, LayerBuffers& buffers);
+  void substitute(ggml_tensor* node, std::uint32_t layer, LayerRouting& routing);
   void report(std::uint32_t layer, LayerBuffers& buffers);
   void check_kept(std::uint32_t layer, const std::vector<std::int32_t>& ids);
   const float* floats(const ggml_tensor* node);

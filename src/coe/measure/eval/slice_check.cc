@@ -9,6 +9,7 @@
 #include <limits>
 #include <optional>
 #include <span>
+#include <type_traits>
 #include <utility>
 
 namespace coe {
@@ -20,7 +21,7 @@ constexpr std::size_t kMostTokensOfRecord = 128;
 constexpr std::uint32_t kNowhere = std::numeric_limits<std::uint32_t>::max();
 
 template <class T>
-void append(std::vector<T>& to, std::span<const T> values) {
+void append(std::vector<T>& to, std::type_identity_t<std::span<const T>> values) {
   to.insert(to.end(), values.begin(), values.end());
 }
 
@@ -52,17 +53,17 @@ class Recorder : public RoutingObserver, public LogitsObserver {
            std::vector<float>& logits)
       : layers_(layers), outputs_(outputs), logits_(logits) {}
 
-  void on_routing(const RoutingView& view) override {
-    auto& layer = layers_[view.layer];
-    layer.n_used = view.n_used;
-    append(layer.ids, view.ids);
-    append(layer.weights, view.weights);
-    append(layer.scores, view.scores);
-    append(outputs_[view.layer], view.moe_outputs);
-    for (std::size_t t = 0; t < view.n_token; ++t) {
+  void on_routing(const LayerRouting& routing) override {
+    auto& layer = layers_[routing.layer];
+    layer.n_used = routing.n_used;
+    append(layer.ids, routing.ids);
+    append(layer.weights, routing.weights);
+    append(layer.scores, routing.scores);
+    append(outputs_[routing.layer], routing.moe_outputs);
+    for (std::size_t t = 0; t < routing.n_token; ++t) {
       double sum = 0.0;
-      for (std::size_t k = t * view.n_used; k < (t + 1) * view.n_used; ++k)
-        sum += static_cast<double>(view.weights[k]) * view.output_norms[k];
+      for (std::size_t k = t * routing.n_used; k < (t + 1) * routing.n_used; ++k)
+        sum += static_cast<double>(routing.weights[k]) * routing.output_norms[k];
       layer.lengths.push_back(static_cast<float>(sum));
     }
   }
@@ -130,14 +131,15 @@ class SliceReference::Comparison : public RoutingObserver, public LogitsObserver
   }
   const std::string& error() const { return error_; }
 
-  void on_routing(const RoutingView& view) override;
+  void on_routing(const LayerRouting& routing) override;
   void on_logits(std::uint32_t position, std::span<const float> logits) override;
   SliceCheck finish(const SliceLimits& limits) const;
 
  private:
-  void compare_token(const RoutingView& view, const Layer& own, std::size_t t, LayerSums& sums);
+  void compare_token(const LayerRouting& routing, const Layer& own, std::size_t t, LayerSums& sums);
   // The parent's scores of the kept experts of a token, and the child's, in the order of kept.
-  void compare_scores(const RoutingView& view, const Layer& own, std::size_t t, LayerSums& sums);
+  void compare_scores(const LayerRouting& routing, const Layer& own, std::size_t t,
+                      LayerSums& sums);
   // Whether one was preferred to the other no more than their scores moved.
   bool is_near_tie(const std::vector<std::uint32_t>& left,
                    const std::vector<std::uint32_t>& come) const;
@@ -155,29 +157,31 @@ class SliceReference::Comparison : public RoutingObserver, public LogitsObserver
   std::string error_;
 };
 
-void SliceReference::Comparison::on_routing(const RoutingView& view) {
-  const auto own = record_->layers.find(view.layer);
-  const auto sums = layers_.find(view.layer);
-  if (own == record_->layers.end() || sums == layers_.end() || view.n_used != own->second.n_used) {
-    error_ = fmt::format("layer {} routes otherwise than the parent's", view.layer.value);
+void SliceReference::Comparison::on_routing(const LayerRouting& routing) {
+  const auto own = record_->layers.find(routing.layer);
+  const auto sums = layers_.find(routing.layer);
+  if (own == record_->layers.end() || sums == layers_.end() ||
+      routing.n_used != own->second.n_used) {
+    error_ = fmt::format("layer {} routes otherwise than the parent's", routing.layer.value);
     return;
   }
-  n_reported_ += view.n_token;
-  for (std::size_t t = 0; t < view.n_token; ++t) compare_token(view, own->second, t, sums->second);
+  n_reported_ += routing.n_token;
+  for (std::size_t t = 0; t < routing.n_token; ++t)
+    compare_token(routing, own->second, t, sums->second);
 }
 
-void SliceReference::Comparison::compare_scores(const RoutingView& view, const Layer& own,
+void SliceReference::Comparison::compare_scores(const LayerRouting& routing, const Layer& own,
                                                 std::size_t t, LayerSums& sums) {
-  const auto& kept = reference_.kept_.at(view.layer);
-  const auto& places = places_.at(view.layer);
+  const auto& kept = reference_.kept_.at(routing.layer);
+  const auto& places = places_.at(routing.layer);
   const std::size_t n_parent = reference_.n_expert_;
-  const std::size_t n_child = view.scores.size() / view.n_token;
-  const std::size_t row = view.first_token + t;
+  const std::size_t n_child = routing.scores.size() / routing.n_token;
+  const std::size_t row = routing.first_token + t;
   own_.assign(kept.size(), 0.0F);
   other_.assign(kept.size(), 0.0F);
-  if (view.scores.empty() || own.scores.empty() || n_child != places.size()) return;
+  if (routing.scores.empty() || own.scores.empty() || n_child != places.size()) return;
   for (std::size_t i = 0; i < n_child; ++i)
-    if (places[i] != kNowhere) other_[places[i]] = view.scores[t * n_child + i];
+    if (places[i] != kNowhere) other_[places[i]] = routing.scores[t * n_child + i];
   for (std::size_t i = 0; i < kept.size(); ++i) {
     own_[i] = own.scores[row * n_parent + kept[i].value];
     const double a = own_[i];
@@ -202,15 +206,15 @@ bool SliceReference::Comparison::is_near_tie(const std::vector<std::uint32_t>& l
   return true;
 }
 
-void SliceReference::Comparison::compare_token(const RoutingView& view, const Layer& own,
+void SliceReference::Comparison::compare_token(const LayerRouting& routing, const Layer& own,
                                                std::size_t t, LayerSums& sums) {
   auto& difference = sums.difference;
-  const auto& kept = reference_.kept_.at(view.layer);
-  const auto& places = places_.at(view.layer);
-  const std::size_t n_used = view.n_used;
-  const std::size_t row = view.first_token + t;
+  const auto& kept = reference_.kept_.at(routing.layer);
+  const auto& places = places_.at(routing.layer);
+  const std::size_t n_used = routing.n_used;
+  const std::size_t row = routing.first_token + t;
   difference.n_token += 1;
-  compare_scores(view, own, t, sums);
+  compare_scores(routing, own, t, sums);
 
   std::map<std::uint32_t, float> expected;  // weights by place among the kept
   double largest = 0.0;
@@ -226,7 +230,7 @@ void SliceReference::Comparison::compare_token(const RoutingView& view, const La
   double weight = 0.0;
   auto left = expected;
   for (std::size_t k = 0; k < n_used; ++k) {
-    const auto id = static_cast<std::size_t>(view.ids[t * n_used + k]);
+    const auto id = static_cast<std::size_t>(routing.ids[t * n_used + k]);
     const auto place = id < places.size() ? places[id] : kNowhere;
     const auto found = expected.find(place);
     if (found == expected.end()) {
@@ -234,20 +238,20 @@ void SliceReference::Comparison::compare_token(const RoutingView& view, const La
       continue;
     }
     left.erase(place);
-    raise(weight, std::abs(static_cast<double>(view.weights[t * n_used + k]) - found->second));
+    raise(weight, std::abs(static_cast<double>(routing.weights[t * n_used + k]) - found->second));
   }
   if (!come.empty()) {
     std::vector<std::uint32_t> gone;
     gone.reserve(left.size());
     for (const auto& [place, w] : left) gone.push_back(place);
-    const bool known = std::ranges::find(come, kNowhere) == come.end() && !view.scores.empty();
+    const bool known = std::ranges::find(come, kNowhere) == come.end() && !routing.scores.empty();
     (known && is_near_tie(gone, come) ? difference.n_near_tie : difference.n_other_choice) += 1;
     return;
   }
   raise(difference.weight, ratio(weight, largest));
-  const auto& all = record_->outputs.at(view.layer);
-  const std::size_t n_embd = view.moe_outputs.size() / view.n_token;
-  const auto theirs = view.moe_outputs.subspan(t * n_embd, n_embd);
+  const auto& all = record_->outputs.at(routing.layer);
+  const std::size_t n_embd = routing.moe_outputs.size() / routing.n_token;
+  const auto theirs = std::span(routing.moe_outputs).subspan(t * n_embd, n_embd);
   const auto ours = std::span(all).subspan(row * n_embd, n_embd);
   raise(difference.output,
         ratio(length(ours, theirs), std::max<double>(length(ours), own.lengths[row])));
