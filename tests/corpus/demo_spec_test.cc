@@ -17,6 +17,7 @@
 #include <filesystem>
 #include <set>
 #include <string>
+#include <variant>
 #include <vector>
 
 namespace coe {
@@ -53,7 +54,8 @@ std::set<std::string> packages(const CorpusSpec& spec) {
   std::set<std::string> out;
   for (const auto& domain : spec.domains) {
     for (const auto& source : domain.sources) {
-      if (!source.folder.empty()) out.insert(source.folder.substr(0, source.folder.find('/')));
+      if (const auto* files = std::get_if<FilesSource>(&source.kind))
+        out.insert(files->folder.substr(0, files->folder.find('/')));
     }
   }
   return out;
@@ -73,8 +75,8 @@ TEST(DemoSpec, ProfileAndHeldoutShareNoPackageAndNoProblem) {
   const auto used = packages(profile);
   EXPECT_GE(used.size(), 10U);
   for (const auto& package : packages(heldout)) EXPECT_FALSE(used.contains(package)) << package;
-  const auto& a = profile.domains.back().sources.at(0).fold;
-  const auto& b = heldout.domains.back().sources.at(0).fold;
+  const auto& a = std::get<ReasoningSource>(profile.domains.back().sources.at(0).kind).fold;
+  const auto& b = std::get<ReasoningSource>(heldout.domains.back().sources.at(0).kind).fold;
   EXPECT_EQ(a.count, b.count);
   EXPECT_NE(a.index, b.index);
 }

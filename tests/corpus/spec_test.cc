@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <variant>
 
 namespace coe {
 namespace {
@@ -39,13 +40,13 @@ TEST(CorpusSpec, FillsInDefaults) {
   EXPECT_FALSE(domain.keep_thin);
   EXPECT_EQ(domain.where, "s.toml:1: domain `web`");
   const SourceSpec& source = domain.sources.at(0);
-  EXPECT_EQ(source.kind, SourceSpec::Kind::kFiles);
+  const auto& files = std::get<FilesSource>(source.kind);
   EXPECT_EQ(source.where, "s.toml:4: domain `web`, source 1");
   EXPECT_EQ(source.seed, 1U);
-  EXPECT_THAT(source.include, ElementsAre("**"));
-  EXPECT_TRUE(source.split);
-  EXPECT_TRUE(source.skip_minified);
-  EXPECT_EQ(source.wrap, 0U);
+  EXPECT_THAT(files.include, ElementsAre("**"));
+  EXPECT_TRUE(source.splitting.split);
+  EXPECT_TRUE(files.skip_minified);
+  EXPECT_EQ(files.wrap, 0U);
 }
 
 TEST(CorpusSpec, HandsDefaultsDownAndLetsThemBeOverridden) {
@@ -61,15 +62,16 @@ TEST(CorpusSpec, HandsDefaultsDownAndLetsThemBeOverridden) {
   EXPECT_EQ(first.sources.at(0).min_chars, 10U);
   EXPECT_EQ(first.sources.at(0).max_chars, 100U);
   EXPECT_EQ(first.sources.at(1).max_chars, 50U);
-  EXPECT_EQ(first.sources.at(1).n, 5U);
-  EXPECT_EQ(first.sources.at(1).fold.index, 1U);
-  EXPECT_EQ(first.sources.at(1).fold.count, 4U);
+  const auto& reasoning = std::get<ReasoningSource>(first.sources.at(1).kind);
+  EXPECT_EQ(reasoning.n, 5U);
+  EXPECT_EQ(reasoning.fold.index, 1U);
+  EXPECT_EQ(reasoning.fold.count, 4U);
   const auto& jsonl = spec.domains.at(1).sources.at(0);
   EXPECT_EQ(jsonl.seed, 5U);
-  EXPECT_FALSE(jsonl.split);
+  EXPECT_FALSE(jsonl.splitting.split);
   EXPECT_EQ(jsonl.format, "chat");
   EXPECT_THAT(jsonl.text.fields(), ElementsAre("q", "a"));
-  EXPECT_THAT(jsonl.paths, ElementsAre("a.jsonl"));
+  EXPECT_THAT(std::get<JsonlSource>(jsonl.kind).files.paths, ElementsAre("a.jsonl"));
 }
 
 TEST(CorpusSpec, UnknownKeysAreErrorsWithAProposal) {

@@ -25,6 +25,7 @@ namespace {
 
 // The records of one file; none when it is not wanted, no value when it is no text.
 Result<std::optional<std::vector<Draft>>> file_drafts(const SourceSpec& spec,
+                                                      const FilesSource& kind,
                                                       const BuildContext& context, const Path& path,
                                                       const std::string& name) {
   COE_TRY(const auto mapped, MappedFile::open(path));
@@ -34,9 +35,9 @@ Result<std::optional<std::vector<Draft>>> file_drafts(const SourceSpec& spec,
       find_invalid_utf8(bytes) != std::string_view::npos)
     return std::optional<std::vector<Draft>>();
   std::vector<Draft> out;
-  if (!spec.skip_minified || !is_minified(bytes)) {
+  if (!kind.skip_minified || !is_minified(bytes)) {
     std::string whole = tidy_text(bytes);
-    if (spec.wrap > 0) whole = wrap_text(whole, spec.wrap);
+    if (kind.wrap > 0) whole = wrap_text(whole, kind.wrap);
     for (auto& piece : pieces_of(spec, std::move(whole), name)) {
       if (piece.text.empty()) continue;
       COE_TRY(std::string text,
@@ -53,32 +54,32 @@ Result<std::optional<std::vector<Draft>>> file_drafts(const SourceSpec& spec,
 
 }  // namespace
 
-Result<SourceRecords> read_files(const SourceSpec& spec, const BuildContext& context,
-                                 Observer& observer) {
-  const Path folder = context.root / spec.folder;
-  COE_TRY(const auto found, list_files(folder, spec.include, spec.exclude));
+Result<SourceRecords> read_kind(const SourceSpec& spec, const FilesSource& kind,
+                                const BuildContext& context, Observer& observer) {
+  const Path folder = context.root / kind.folder;
+  COE_TRY(const auto found, list_files(folder, kind.include, kind.exclude));
   if (found.empty())
     return fail(Code::kNotFound, fmt::format("{}: no file matches", folder.string()),
                 "check include and exclude: `*` stays within a folder, `**` does not");
   std::vector<std::pair<std::uint64_t, std::string>> order;
   order.reserve(found.size());
   for (const auto& path : found) order.emplace_back(seeded_rank(spec.seed, path), path);
-  if (spec.max_files < found.size()) std::sort(order.begin(), order.end());
+  if (kind.max_files < found.size()) std::sort(order.begin(), order.end());
 
   std::vector<std::pair<std::string, std::vector<Draft>>> taken;
   SourceRecords out;
   std::uint64_t n_no_text = 0;
   for (const auto& [rank, path] : order) {
-    if (taken.size() == spec.max_files) break;
+    if (taken.size() == kind.max_files) break;
     if (observer.cancelled()) return cancelled(spec);
     COE_TRY_STATUS(refuse_output(spec, context, folder / path));
-    const std::string name = (Path(spec.folder) / path).lexically_normal().generic_string();
+    const std::string name = (Path(kind.folder) / path).lexically_normal().generic_string();
     COE_TRY(const bool pass, fields_pass(spec, {string_member("path", name)}));
     if (!pass) {
       ++out.n_filtered;
       continue;
     }
-    COE_TRY(auto drafts, file_drafts(spec, context, folder / path, name));
+    COE_TRY(auto drafts, file_drafts(spec, kind, context, folder / path, name));
     if (!drafts) ++n_no_text;
     if (drafts && !drafts->empty()) taken.emplace_back(path, *std::move(drafts));
   }

@@ -20,6 +20,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -107,12 +108,14 @@ Result<Draft> draft_of(const SourceSpec& spec, const BuildContext& context,
   return out;
 }
 
-// The fields of a question that specs may name, and those that its record keeps.
-struct Question {
-  std::vector<JsonMember> members;
-  Extra extra;
+// What a kind of source makes of a line.
+struct Fields {
+  std::vector<JsonMember> members;  // those that specs may name
+  Extra extra;                      // those that the record keeps
+  std::string source;
 };
-Result<Question> question_of(std::string_view json) {
+
+Result<Fields> fields_of_question(std::string_view json, const std::string& place) {
   COE_TRY(const MultipleChoice parsed, parse_mmlu_pro(json));
   const std::string letter(1, option_letter(parsed.answer));
   const std::string options = lettered_options(parsed);
@@ -122,7 +125,8 @@ Result<Question> question_of(std::string_view json) {
   std::string_view thinking = parsed.reasoning;
   if (thinking.ends_with(solution)) thinking.remove_suffix(solution.size());
   thinking = thinking.substr(0, thinking.find_last_not_of(" \n") + 1);
-  Question out;
+  Fields out;
+  out.source = place;
   out.members = {string_member("text", fmt::format("{}\n{}{}{}", problem, thinking,
                                                    thinking.empty() ? "" : "\n", solution)),
                  string_member("problem", problem),
@@ -140,22 +144,50 @@ Result<Question> question_of(std::string_view json) {
   return out;
 }
 
-Extra kept_fields(const SourceSpec& spec, const std::vector<JsonMember>& members) {
-  Extra out;
-  for (const auto& field : spec.keep) {
-    const JsonMember* member = find_member(members, field);
+Result<Fields> fields_of_line(const JsonlSource& kind, std::string_view json,
+                              const std::string& place) {
+  Fields out;
+  COE_TRY(out.members, parse_json_line(json));
+  out.source = string_or(out.members, "source", place);
+  for (const auto& field : kind.keep) {
+    const JsonMember* member = find_member(out.members, field);
     if (member != nullptr && member->kind == JsonMember::Kind::kString)
-      out.emplace_back(field, member->text);
+      out.extra.emplace_back(field, member->text);
   }
   return out;
 }
 
+using FieldsOf = std::function<Result<Fields>(std::string_view json, const std::string& place)>;
+
 // Reads the files of one source in order.
 class RecordSource {
  public:
-  RecordSource(const SourceSpec& spec, const BuildContext& context, Observer& observer)
-      : spec_(spec), context_(context), observer_(observer), split_(spec.off) {}
+  // `categories`: those to take; empty: all.
+  RecordSource(const SourceSpec& spec, const RecordFiles& files,
+               std::vector<std::string> categories, FieldsOf fields_of, const BuildContext& context,
+               Observer& observer)
+      : spec_(spec),
+        files_(files),
+        categories_(std::move(categories)),
+        fields_of_(std::move(fields_of)),
+        context_(context),
+        observer_(observer),
+        split_(files.off) {}
 
+  Result<SourceRecords> read() {
+    for (const auto& pattern : files_.paths) {
+      COE_TRY(const auto found, expand_glob(context_.root, pattern));
+      for (const auto& name : found) COE_TRY_STATUS(add_file(name));
+    }
+    for (const auto& category : categories_) {
+      if (seen_.contains(category)) continue;
+      return fail(Code::kNotFound, fmt::format("no question is of category `{}`", category),
+                  fmt::format("there are: {}", fmt::join(seen_, ", ")));
+    }
+    return std::move(out_);
+  }
+
+ private:
   Status add_file(const std::string& name) {
     const Path path = context_.root / name;
     COE_TRY_STATUS(refuse_output(spec_, context_, path));
@@ -179,49 +211,31 @@ class RecordSource {
     }
   }
 
-  Result<SourceRecords> finish() {
-    for (const auto& category : spec_.categories) {
-      if (seen_.contains(category)) continue;
-      return fail(Code::kNotFound, fmt::format("no question is of category `{}`", category),
-                  fmt::format("there are: {}", fmt::join(seen_, ", ")));
-    }
-    return std::move(out_);
-  }
-
- private:
   Status add_record(std::string_view json, const std::string& place) {
-    std::vector<JsonMember> members;
-    Extra extra;
-    std::string source = place;
-    if (spec_.kind == SourceSpec::Kind::kMmluPro) {
-      COE_TRY(auto question, question_of(json));
-      members = std::move(question.members);
-      extra = std::move(question.extra);
-    } else {
-      COE_TRY(members, parse_json_line(json));
-      extra = kept_fields(spec_, members);
-      source = string_or(members, "source", place);
+    COE_TRY(auto fields, fields_of_(json, place));
+    COE_TRY(const bool taken, split_.take(fields.members));
+    if (!categories_.empty()) {
+      const std::string category = string_or(fields.members, "category", "");
+      seen_.insert(category);
+      if (std::ranges::find(categories_, category) == categories_.end()) return {};
     }
-    COE_TRY(const bool taken, split_.take(members));
-    const std::string category = string_or(members, "category", "");
-    if (!spec_.categories.empty()) seen_.insert(category);
     if (!taken) return {};
-    if (!spec_.categories.empty() && std::find(spec_.categories.begin(), spec_.categories.end(),
-                                               category) == spec_.categories.end())
-      return {};
-    COE_TRY(const bool pass, fields_pass(spec_, members));
+    COE_TRY(const bool pass, fields_pass(spec_, fields.members));
     if (!pass) {
       ++out_.n_filtered;
       return {};
     }
-    COE_TRY(auto draft, draft_of(spec_, context_, members, json, std::move(extra)));
-    for (auto& piece : pieces_of(spec_, std::move(draft.text), source))
+    COE_TRY(auto draft, draft_of(spec_, context_, fields.members, json, std::move(fields.extra)));
+    for (auto& piece : pieces_of(spec_, std::move(draft.text), fields.source))
       out_.drafts.push_back(
           {std::move(piece.text), std::move(piece.name), draft.format, draft.extra, 0});
     return {};
   }
 
   const SourceSpec& spec_;
+  const RecordFiles& files_;
+  std::vector<std::string> categories_;
+  FieldsOf fields_of_;
   const BuildContext& context_;
   Observer& observer_;
   OffSplit split_;
@@ -231,24 +245,28 @@ class RecordSource {
 
 }  // namespace
 
-Result<SourceRecords> read_records(const SourceSpec& spec, const BuildContext& context,
-                                   Observer& observer) {
-  RecordSource source(spec, context, observer);
-  for (const auto& pattern : spec.paths) {
-    COE_TRY(const auto files, expand_glob(context.root, pattern));
-    for (const auto& name : files) COE_TRY_STATUS(source.add_file(name));
-  }
-  return source.finish();
+Result<SourceRecords> read_kind(const SourceSpec& spec, const JsonlSource& kind,
+                                const BuildContext& context, Observer& observer) {
+  const auto fields_of = [&](std::string_view json, const std::string& place) {
+    return fields_of_line(kind, json, place);
+  };
+  return RecordSource(spec, kind.files, {}, fields_of, context, observer).read();
 }
 
-Result<SourceRecords> read_reasoning(const SourceSpec& spec, const BuildContext& context,
-                                     Observer& /*observer*/) {
+Result<SourceRecords> read_kind(const SourceSpec& spec, const MmluProSource& kind,
+                                const BuildContext& context, Observer& observer) {
+  return RecordSource(spec, kind.files, kind.categories, fields_of_question, context, observer)
+      .read();
+}
+
+Result<SourceRecords> read_kind(const SourceSpec& spec, const ReasoningSource& kind,
+                                const BuildContext& context, Observer& /*observer*/) {
   SourceRecords out;
-  const auto problems = generate_reasoning(spec.seed, spec.n, spec.fold);
-  if (problems.size() < spec.n)
+  const auto problems = generate_reasoning(spec.seed, kind.n, kind.fold);
+  if (problems.size() < kind.n)
     return fail(Code::kCorrupt,
                 fmt::format("{}: key `n`: there are only {} such problems ({} asked for)",
-                            spec.where, problems.size(), spec.n),
+                            spec.where, problems.size(), kind.n),
                 "lower n, or take a larger fold");
   for (std::size_t i = 0; i < problems.size(); ++i) {
     const auto& made = problems[i];

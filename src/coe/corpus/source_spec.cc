@@ -22,6 +22,7 @@
 #include <string_view>
 #include <system_error>
 #include <utility>
+#include <variant>
 #include <vector>
 
 namespace coe {
@@ -70,23 +71,24 @@ Result<ReasoningFold> read_fold(TomlTable& table) {
 }
 
 Status read_splitting(TomlTable& table, SourceSpec& out, bool otherwise) {
-  COE_TRY(out.split, table.flag_or("split", otherwise));
-  COE_TRY(out.pieces, table.count_or("pieces", 0, 0, INT64_MAX));
-  if (table.has("pieces") && !out.split) return table.bad("pieces", "it needs split = true");
+  COE_TRY(out.splitting.split, table.flag_or("split", otherwise));
+  COE_TRY(out.splitting.pieces, table.count_or("pieces", 0, 0, INT64_MAX));
+  if (table.has("pieces") && !out.splitting.split)
+    return table.bad("pieces", "it needs split = true");
   return {};
 }
 
 // The keys of `off` splits; `category` is the field where records say theirs.
-Status read_off(TomlTable& table, SourceSpec& out, std::string_view category) {
-  COE_TRY(out.off.category, table.string_or("category", category));
-  COE_TRY(out.off.modulus, table.count_or("modulus", out.off.modulus, 2, INT64_MAX));
-  COE_TRY(out.off.off, table.counts_or_none("off"));
-  for (const std::uint64_t remainder : out.off.off) {
-    if (remainder >= out.off.modulus)
+Status read_off(TomlTable& table, OffSpec& out, std::string_view category) {
+  COE_TRY(out.category, table.string_or("category", category));
+  COE_TRY(out.modulus, table.count_or("modulus", out.modulus, 2, INT64_MAX));
+  COE_TRY(out.off, table.counts_or_none("off"));
+  for (const std::uint64_t remainder : out.off) {
+    if (remainder >= out.modulus)
       return table.bad("off",
-                       fmt::format("{} is not below the modulus {}", remainder, out.off.modulus));
+                       fmt::format("{} is not below the modulus {}", remainder, out.modulus));
   }
-  if (table.has("modulus") && out.off.off.empty()) return table.bad("modulus", "it needs off");
+  if (table.has("modulus") && out.off.empty()) return table.bad("modulus", "it needs off");
   return {};
 }
 
@@ -115,7 +117,7 @@ Status read_chat(TomlTable& table, SourceSpec& out, std::string_view text_key,
   COE_TRY(spec.thinking, read_turn(*chat, "thinking", allowed));
   COE_TRY_STATUS(chat->finish());
   const bool has_messages = !spec.messages.empty();
-  if (has_messages && out.kind != SourceSpec::Kind::kJsonl)
+  if (has_messages && !std::holds_alternative<JsonlSource>(out.kind))
     return chat->bad("messages", "only a source of kind jsonl has messages");
   if (has_messages && (spec.system || spec.user || spec.assistant || spec.thinking))
     return chat->bad("messages", "it stands instead of system, user, assistant and thinking");
@@ -152,26 +154,27 @@ Status read_filters(TomlTable& table, SourceSpec& out, const std::vector<std::st
   return {};
 }
 
-Status read_paths(TomlTable& table, SourceSpec& out) {
+Status read_paths(TomlTable& table, RecordFiles& out) {
   COE_TRY(out.paths, table.strings("path"));
   return check_patterns(table, "path", out.paths);
 }
 
 Status read_jsonl(TomlTable& table, SourceSpec& out) {
-  COE_TRY_STATUS(read_paths(table, out));
+  auto& own = out.kind.emplace<JsonlSource>();
+  COE_TRY_STATUS(read_paths(table, own.files));
   COE_TRY(out.text, read_text_spec(table, "text", "text", {}));
-  COE_TRY_STATUS(read_off(table, out, ""));
-  COE_TRY(out.keep, table.strings_or("keep", {}));
+  COE_TRY_STATUS(read_off(table, own.files.off, ""));
+  COE_TRY(own.keep, table.strings_or("keep", {}));
   constexpr std::array<std::string_view, 5> kWritten = {"text", "domain", "weight", "source",
                                                         "format"};
-  for (const auto& field : out.keep) {
+  for (const auto& field : own.keep) {
     if (std::find(kWritten.begin(), kWritten.end(), field) != kWritten.end())
       return table.bad("keep", fmt::format("`{}` is written in any case", field));
   }
   COE_TRY_STATUS(read_chat(table, out, "text", {}));
   COE_TRY_STATUS(read_filters(table, out, {}));
   COE_TRY_STATUS(read_splitting(table, out, false));
-  if (out.chat && out.split) return table.bad("split", "chats are not cut");
+  if (out.chat && out.splitting.split) return table.bad("split", "chats are not cut");
   return {};
 }
 
@@ -179,33 +182,37 @@ Status read_mmlu_pro(TomlTable& table, SourceSpec& out) {
   const std::vector<std::string> fields = {"text",     "problem",     "question", "options",
                                            "answer",   "answer_text", "thinking", "solution",
                                            "category", "src"};
-  COE_TRY_STATUS(read_paths(table, out));
+  auto& own = out.kind.emplace<MmluProSource>();
+  COE_TRY_STATUS(read_paths(table, own.files));
   COE_TRY(out.text, read_text_spec(table, "text", "text", fields));
-  COE_TRY(out.categories, table.strings_or("categories", {}));
-  COE_TRY_STATUS(read_off(table, out, "category"));
-  if (table.has("category") && out.off.category != "category" && out.off.category != "src")
+  COE_TRY(own.categories, table.strings_or("categories", {}));
+  COE_TRY_STATUS(read_off(table, own.files.off, "category"));
+  const std::string& category = own.files.off.category;
+  if (table.has("category") && category != "category" && category != "src")
     return table.bad("category", "questions are numbered by `category` or `src`");
   COE_TRY_STATUS(read_chat(table, out, "text", fields));
   return read_filters(table, out, fields);
 }
 
 Status read_files(TomlTable& table, SourceSpec& out) {
-  COE_TRY(out.folder, table.string("root"));
-  COE_TRY(out.include, table.strings_or("include", {"**"}));
-  COE_TRY(out.exclude, table.strings_or("exclude", {}));
-  COE_TRY_STATUS(check_patterns(table, "include", out.include));
-  COE_TRY_STATUS(check_patterns(table, "exclude", out.exclude));
+  auto& own = out.kind.emplace<FilesSource>();
+  COE_TRY(own.folder, table.string("root"));
+  COE_TRY(own.include, table.strings_or("include", {"**"}));
+  COE_TRY(own.exclude, table.strings_or("exclude", {}));
+  COE_TRY_STATUS(check_patterns(table, "include", own.include));
+  COE_TRY_STATUS(check_patterns(table, "exclude", own.exclude));
   COE_TRY(out.text, read_text_spec(table, "template", "{text}", {"text", "path"}));
-  COE_TRY(out.max_files, table.count_or("max_files", kUnlimited, 1, INT64_MAX));
-  COE_TRY(out.wrap, table.count_or("wrap", 0, 0, INT64_MAX));
-  COE_TRY(out.skip_minified, table.flag_or("skip_minified", true));
+  COE_TRY(own.max_files, table.count_or("max_files", kUnlimited, 1, INT64_MAX));
+  COE_TRY(own.wrap, table.count_or("wrap", 0, 0, INT64_MAX));
+  COE_TRY(own.skip_minified, table.flag_or("skip_minified", true));
   COE_TRY_STATUS(read_filters(table, out, {"path"}));
   return read_splitting(table, out, true);
 }
 
 Status read_reasoning(TomlTable& table, SourceSpec& out) {
-  COE_TRY(out.n, table.count("n", 1, kMostProblems));
-  COE_TRY(out.fold, read_fold(table));
+  auto& own = out.kind.emplace<ReasoningSource>();
+  COE_TRY(own.n, table.count("n", 1, kMostProblems));
+  COE_TRY(own.fold, read_fold(table));
   const std::vector<std::string> fields = {"problem", "thinking", "solution", "family"};
   COE_TRY(out.text, read_text_spec(table, "template", "{problem}\n{thinking}\n{solution}", fields));
   COE_TRY_STATUS(read_chat(table, out, "template", fields));
@@ -234,15 +241,10 @@ Result<SpecDefaults> read_defaults(TomlTable& table, const SpecDefaults& outer) 
 
 Result<SourceSpec> read_source_spec(TomlTable table, const SpecDefaults& outer) {
   using Reader = Status (*)(TomlTable&, SourceSpec&);
-  struct Entry {
-    SourceSpec::Kind kind;
-    Reader read;
-  };
-  static const std::map<std::string, Entry> kinds = {
-      {"jsonl", {SourceSpec::Kind::kJsonl, read_jsonl}},
-      {"files", {SourceSpec::Kind::kFiles, read_files}},
-      {"mmlu_pro", {SourceSpec::Kind::kMmluPro, read_mmlu_pro}},
-      {"reasoning", {SourceSpec::Kind::kReasoning, read_reasoning}}};
+  static const std::map<std::string, Reader> kinds = {{"jsonl", read_jsonl},
+                                                      {"files", read_files},
+                                                      {"mmlu_pro", read_mmlu_pro},
+                                                      {"reasoning", read_reasoning}};
   SourceSpec out;
   out.where = table.where();
   COE_TRY(const std::string kind, table.string("kind"));
@@ -250,7 +252,6 @@ Result<SourceSpec> read_source_spec(TomlTable table, const SpecDefaults& outer) 
   if (found == kinds.end())
     return table.bad("kind", fmt::format("there is no source kind `{}`", printable(kind)),
                      "kinds are files, jsonl, mmlu_pro and reasoning");
-  out.kind = found->second.kind;
   COE_TRY(const SpecDefaults own, read_defaults(table, outer));
   out.seed = own.seed;
   out.min_chars = own.min_chars;
@@ -260,7 +261,7 @@ Result<SourceSpec> read_source_spec(TomlTable table, const SpecDefaults& outer) 
   COE_TRY(out.format, table.string_or("format", ""));
   COE_TRY(out.max_records, table.count_or("max_records", kUnlimited, 1, INT64_MAX));
   COE_TRY(out.token_cap, table.count_or("max_tokens", kUnlimited, 1, INT64_MAX));
-  COE_TRY_STATUS(found->second.read(table, out));
+  COE_TRY_STATUS(found->second(table, out));
   COE_TRY_STATUS(table.finish());
   return out;
 }

@@ -55,15 +55,16 @@ std::vector<Piece> pieces_of(const SourceSpec& spec, std::string text, const std
     out.push_back({std::move(text), name});
     return out;
   }
-  if (!spec.split) return out;
+  if (!spec.splitting.split) return out;
   const auto views = split_text(text, spec.max_chars);
   for (std::size_t i = 0; i < views.size(); ++i) {
     std::string piece = tidy_text(views[i]);
     if (!piece.empty() && count_chars(piece) >= spec.min_chars)
       out.push_back({std::move(piece), fmt::format("{}#{}", name, i + 1)});
   }
-  if (spec.pieces > 0)
-    sample_by_rank(out, spec.pieces, spec.seed, [](const Piece& piece) { return piece.name; });
+  if (spec.splitting.pieces > 0)
+    sample_by_rank(out, spec.splitting.pieces, spec.seed,
+                   [](const Piece& piece) { return piece.name; });
   return out;
 }
 

@@ -30,12 +30,14 @@ std::vector<Piece> pieces_of(const SourceSpec& spec, std::string text, const std
 // string.
 Result<bool> fields_pass(const SourceSpec& spec, const std::vector<JsonMember>& members);
 
-// Each of these reads the files and records of one kind of source.
-Result<SourceRecords> read_files(const SourceSpec& spec, const BuildContext& context,
-                                 Observer& observer);
-Result<SourceRecords> read_records(const SourceSpec& spec, const BuildContext& context,
-                                   Observer& observer);
-Result<SourceRecords> read_reasoning(const SourceSpec& spec, const BuildContext& context,
-                                     Observer& observer);
+// Each of these reads the files and records of one kind of source: `kind` is `spec`'s own.
+Result<SourceRecords> read_kind(const SourceSpec& spec, const JsonlSource& kind,
+                                const BuildContext& context, Observer& observer);
+Result<SourceRecords> read_kind(const SourceSpec& spec, const MmluProSource& kind,
+                                const BuildContext& context, Observer& observer);
+Result<SourceRecords> read_kind(const SourceSpec& spec, const FilesSource& kind,
+                                const BuildContext& context, Observer& observer);
+Result<SourceRecords> read_kind(const SourceSpec& spec, const ReasoningSource& kind,
+                                const BuildContext& context, Observer& observer);
 
 }  // namespace coe

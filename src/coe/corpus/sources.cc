@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 namespace coe {
@@ -46,23 +47,10 @@ Status filter_texts(const SourceSpec& spec, const BuildContext& context, Observe
   return {};
 }
 
-Result<SourceRecords> read_kind(const SourceSpec& spec, const BuildContext& context,
-                                Observer& observer) {
-  switch (spec.kind) {
-    case SourceSpec::Kind::kJsonl:
-    case SourceSpec::Kind::kMmluPro:
-      return read_records(spec, context, observer);
-    case SourceSpec::Kind::kFiles:
-      return read_files(spec, context, observer);
-    case SourceSpec::Kind::kReasoning:
-      return read_reasoning(spec, context, observer);
-  }
-  return fail(Code::kInternal, "unknown kind of source");
-}
-
 Result<SourceRecords> read_filtered(const SourceSpec& spec, const BuildContext& context,
                                     Observer& observer) {
-  COE_TRY(auto out, read_kind(spec, context, observer));
+  const auto read = [&](const auto& kind) { return read_kind(spec, kind, context, observer); };
+  COE_TRY(auto out, std::visit(read, spec.kind));
   COE_TRY_STATUS(filter_texts(spec, context, observer, out));
   sample_by_rank(out.drafts, spec.max_records, spec.seed, draft_name);
   sample_by_budget(out.drafts, spec.token_cap, spec.seed, draft_name,

@@ -13,6 +13,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 namespace coe {
@@ -43,9 +44,43 @@ struct OffSpec {
   std::vector<std::uint64_t> off;  // remainders to take; empty: all records
 };
 
+// What becomes of a text that is longer than max_chars.
+struct SplitSpec {
+  bool split = false;        // it is cut; false: left out
+  std::uint64_t pieces = 0;  // at most so many pieces of one document; 0: all
+};
+
+// Files of records, one JSON object a line.
+struct RecordFiles {
+  std::vector<std::string> paths;  // patterns, relative to the root folder
+  OffSpec off;
+};
+
+struct JsonlSource {
+  RecordFiles files;
+  std::vector<std::string> keep;  // fields to carry over
+};
+
+struct MmluProSource {
+  RecordFiles files;
+  std::vector<std::string> categories;  // empty: all
+};
+
+struct FilesSource {
+  std::string folder;
+  std::vector<std::string> include;
+  std::vector<std::string> exclude;
+  std::uint64_t max_files = kUnlimited;
+  std::uint64_t wrap = 0;  // break longer lines at blanks; 0: leave them
+  bool skip_minified = true;
+};
+
+struct ReasoningSource {
+  std::uint64_t n = 0;
+  ReasoningFold fold;
+};
+
 struct SourceSpec {
-  enum class Kind : std::uint8_t { kJsonl, kFiles, kReasoning, kMmluPro };
-  Kind kind = Kind::kFiles;
   std::string where;  // "profile.toml:12: domain `web`, source 2", for messages
   std::uint64_t seed = 1;
   std::uint64_t min_chars = 0;
@@ -57,35 +92,11 @@ struct SourceSpec {
   // Samples of what is left.
   std::uint64_t max_records = kUnlimited;
   std::uint64_t token_cap = kUnlimited;
-
-  // kJsonl, kFiles
-  bool split = false;        // cut what is longer than max_chars; false: leave it out
-  std::uint64_t pieces = 0;  // at most so many pieces of one document; 0: all
-
-  // kJsonl, kMmluPro
-  std::vector<std::string> paths;  // patterns, relative to the root folder
-  OffSpec off;
-  std::vector<std::string> keep;        // kJsonl: fields to carry over
-  std::vector<std::string> categories;  // kMmluPro; empty: all
-
-  // kJsonl, kMmluPro, kReasoning: instead of `text`
-  std::optional<ChatSpec> chat;
-
-  // kJsonl: fields of the record. kFiles: {text}, {path}. kReasoning: {problem}, {thinking},
-  // {solution}, {family}. kMmluPro: docs/formats/corpus.md.
+  SplitSpec splitting;  // only jsonl and files may set it
+  // The fields that it may name depend on the kind: docs/formats/corpus.md.
   TextSpec text;
-
-  // kFiles
-  std::string folder;
-  std::vector<std::string> include;
-  std::vector<std::string> exclude;
-  std::uint64_t max_files = kUnlimited;
-  std::uint64_t wrap = 0;  // break longer lines at blanks; 0: leave them
-  bool skip_minified = true;
-
-  // kReasoning
-  std::uint64_t n = 0;
-  ReasoningFold fold;
+  std::optional<ChatSpec> chat;  // instead of `text`; files have none
+  std::variant<JsonlSource, MmluProSource, FilesSource, ReasoningSource> kind;
 };
 
 struct DomainSpec {
