@@ -63,8 +63,13 @@ Status check_candidates(const std::map<std::uint32_t, LayerPlan>& plans) {
   return {};
 }
 
-CandidateReader::CandidateReader(std::uint32_t n_used, std::uint32_t n_candidate, int n_threads)
-    : n_used_(n_used), n_candidate_(n_candidate), gram_(n_threads) {}
+CandidateReader::CandidateReader(std::uint32_t n_used, std::uint32_t n_candidate, int n_threads,
+                                 DeviceBackends& backends)
+    : n_used_(n_used),
+      n_candidate_(n_candidate),
+      math_(backends),
+      row_norms_(backends),
+      gram_(n_threads) {}
 
 void CandidateReader::begin_batch(std::span<const BatchRun> runs) {
   status_ = {};

@@ -29,7 +29,9 @@ Status check_candidates(const std::map<std::uint32_t, LayerPlan>& plans);
 class CandidateReader {
  public:
   // `n_used`: experts that count for a token; `n_candidate`: the best of them that are told of.
-  CandidateReader(std::uint32_t n_used, std::uint32_t n_candidate, int n_threads);
+  // `backends` must outlive it.
+  CandidateReader(std::uint32_t n_used, std::uint32_t n_candidate, int n_threads,
+                  DeviceBackends& backends);
 
   // Gives what the evaluation callback returns for a node of a planned layer.
   bool on_node(ggml_tensor* node, bool ask, const LayerPlan& plan, const NodeName& name);

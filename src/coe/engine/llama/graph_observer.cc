@@ -197,11 +197,27 @@ void GraphObserver::remember(ggml_tensor* node, const LayerPlan& plan, std::stri
     if (base == (plan.*kReadings[role]).node && !buffers.done[role]) buffers.nodes[role] = node;
 }
 
-const float* GraphObserver::floats(const ggml_tensor* node) {
-  if (ggml_backend_buffer_is_host(buffer_of(node))) return static_cast<const float*>(node->data);
+const std::byte* GraphObserver::bytes_of(const ggml_tensor* node) {
+  if (ggml_backend_buffer_is_host(buffer_of(node)))
+    return static_cast<const std::byte*>(node->data);
   scratch_.resize(ggml_nbytes(node));
   ggml_backend_tensor_get(node, scratch_.data(), 0, scratch_.size());
-  return reinterpret_cast<const float*>(scratch_.data());
+  return scratch_.data();
+}
+
+// Rows may be far apart: the chosen ids are a view of the full ranking.
+template <class Number>
+std::vector<Number> GraphObserver::rows_of(const ggml_tensor* node) {
+  const auto width = static_cast<std::size_t>(node->ne[0]);
+  const std::byte* data = bytes_of(node);
+  std::vector<Number> rows;
+  rows.reserve(width * static_cast<std::size_t>(node->ne[1]));
+  for (std::int64_t t = 0; t < node->ne[1]; ++t) {
+    const auto* row =
+        reinterpret_cast<const Number*>(data + static_cast<std::size_t>(t) * node->nb[1]);
+    rows.insert(rows.end(), row, row + width);
+  }
+  return rows;
 }
 
 void GraphObserver::remove_experts(ggml_tensor* node, const std::vector<bool>& kept) {
@@ -220,17 +236,12 @@ void GraphObserver::remove_experts(ggml_tensor* node, const std::vector<bool>& k
 
 void GraphObserver::keep_logits(const ggml_tensor* node, const std::vector<bool>& kept,
                                 std::uint32_t layer) {
-  const float* data = floats(node);
   kept_logits_.clear();
   kept_logits_layer_ = layer;
   in_chunks_ = false;
-  for (std::int64_t t = 0; t < node->ne[1]; ++t) {
-    const auto* column = reinterpret_cast<const float*>(reinterpret_cast<const std::byte*>(data) +
-                                                        static_cast<std::size_t>(t) * node->nb[1]);
-    for (std::size_t e = 0; e < kept.size(); ++e) {
-      if (kept[e]) kept_logits_.push_back(column[e]);
-    }
-  }
+  const auto logits = rows_of<float>(node);
+  for (std::size_t i = 0; i < logits.size(); ++i)
+    if (kept[i % kept.size()]) kept_logits_.push_back(logits[i]);
 }
 
 Status GraphObserver::replace_probs(ggml_tensor* node, const std::vector<bool>& kept,
@@ -309,28 +320,15 @@ void GraphObserver::read(Role role, ggml_tensor* node, std::uint32_t layer, Laye
       routing.residual_norms = norms_of(node);
       return;
     case kScores:
-      routing.scores = rows_of(node);
+      routing.scores = rows_of<float>(node);
       return;
     case kMerged:
-      routing.moe_outputs = rows_of(node);
+      routing.moe_outputs = rows_of<float>(node);
       if (request_->pinned != nullptr) pin(node, layer);
       return;
     case kNoRole:
       break;
   }
-}
-
-std::vector<float> GraphObserver::rows_of(const ggml_tensor* node) {
-  const auto width = static_cast<std::size_t>(node->ne[0]);
-  const auto* data = reinterpret_cast<const std::byte*>(floats(node));
-  std::vector<float> rows;
-  rows.reserve(width * static_cast<std::size_t>(node->ne[1]));
-  for (std::int64_t t = 0; t < node->ne[1]; ++t) {
-    const auto* row =
-        reinterpret_cast<const float*>(data + static_cast<std::size_t>(t) * node->nb[1]);
-    rows.insert(rows.end(), row, row + width);
-  }
-  return rows;
 }
 
 void GraphObserver::pin(ggml_tensor* node, std::uint32_t layer) {
@@ -357,14 +355,7 @@ std::vector<float> GraphObserver::norms_of(const ggml_tensor* node) {
 void GraphObserver::read_ids(ggml_tensor* node, std::uint32_t layer, LayerRouting& routing) {
   routing.n_used = static_cast<std::uint32_t>(node->ne[0]);
   routing.n_token = static_cast<std::uint32_t>(node->ne[1]);
-  // The ids are a strided view of the full ranking: use nb[1].
-  const auto* data = reinterpret_cast<const std::byte*>(floats(node));
-  routing.ids.resize(std::size_t{routing.n_used} * routing.n_token);
-  for (std::size_t t = 0; t < routing.n_token; ++t) {
-    const auto* row = reinterpret_cast<const std::int32_t*>(data + t * node->nb[1]);
-    std::copy_n(row, routing.n_used,
-                routing.ids.begin() + static_cast<std::ptrdiff_t>(t * routing.n_used));
-  }
+  routing.ids = rows_of<std::int32_t>(node);
   if (plans_.at(layer).by_table && request_->filter != nullptr) substitute(node, layer, routing);
   check_kept(layer, routing.ids);
 }
@@ -383,7 +374,7 @@ void GraphObserver::read_weights(const ggml_tensor* node, std::uint32_t layer,
         fail(Code::kEngine, fmt::format("layer {}: router weights have an unknown shape", layer));
     return;
   }
-  const auto* data = reinterpret_cast<const std::byte*>(floats(node));
+  const std::byte* data = bytes_of(node);
   routing.weights.resize(n_used * n_token);
   for (std::size_t t = 0; t < n_token; ++t) {
     for (std::size_t k = 0; k < n_used; ++k)

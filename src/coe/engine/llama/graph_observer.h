@@ -7,6 +7,7 @@
 #include "coe/engine/engine.h"
 #include "coe/engine/llama/batch_run.h"
 #include "coe/engine/llama/candidate_reader.h"
+#include "coe/engine/llama/device_backends.h"
 #include "coe/engine/llama/graph_plan.h"
 #include "coe/engine/llama/router_math.h"
 #include "coe/engine/llama/row_norms.h"
@@ -29,6 +30,10 @@ namespace coe {
 
 class GraphObserver {
  public:
+  GraphObserver() = default;
+  GraphObserver(const GraphObserver&) = delete;
+  GraphObserver& operator=(const GraphObserver&) = delete;
+
   // The trampoline for llama_context_params::cb_eval; `self` is a GraphObserver.
   static bool on_node(ggml_tensor* node, bool ask, void* self);
 
@@ -43,7 +48,7 @@ class GraphObserver {
 
   // From here on all experts run, not only the `n_used` that count; see CandidateReader.
   void watch_candidates(std::uint32_t n_used, std::uint32_t n_candidate, int n_threads) {
-    candidates_ = std::make_unique<CandidateReader>(n_used, n_candidate, n_threads);
+    candidates_ = std::make_unique<CandidateReader>(n_used, n_candidate, n_threads, backends_);
   }
 
   // Before each batch: what to watch. `runs`: the batch's tokens in their order, valid until
@@ -89,7 +94,8 @@ class GraphObserver {
   void read_ids(ggml_tensor* node, std::uint32_t layer, LayerRouting& routing);
   void read_weights(const ggml_tensor* node, std::uint32_t layer, LayerRouting& routing);
   std::vector<float> norms_of(const ggml_tensor* node);
-  std::vector<float> rows_of(const ggml_tensor* node);
+  template <class Number>
+  std::vector<Number> rows_of(const ggml_tensor* node);
   // Writes the request's vectors over a layer's experts' own.
   void pin(ggml_tensor* node, std::uint32_t layer);
   // Virtual surgery: what `node` means for it, if anything.
@@ -101,7 +107,8 @@ class GraphObserver {
   void substitute(ggml_tensor* node, std::uint32_t layer, LayerRouting& routing);
   void report(std::uint32_t layer, LayerBuffers& buffers);
   void check_kept(std::uint32_t layer, const std::vector<std::int32_t>& ids);
-  const float* floats(const ggml_tensor* node);
+  // The node's bytes, on the host until the next call.
+  const std::byte* bytes_of(const ggml_tensor* node);
 
   bool census_mode_ = false;
   Census census_;
@@ -118,10 +125,11 @@ class GraphObserver {
   std::vector<float> kept_logits_;                   // [T, n_kept] of `kept_logits_layer_`
   std::uint32_t kept_logits_layer_ = 0;
   bool in_chunks_ = false;  // that layer's probabilities have been replaced once
-  RouterMath math_;
+  DeviceBackends backends_;
+  RouterMath math_{backends_};
+  RowNorms row_norms_{backends_};
   std::unique_ptr<CandidateReader> candidates_;  // null: the model runs the chosen experts only
-  RowNorms row_norms_;
-  std::vector<std::byte> scratch_;  // host copy of a device node
+  std::vector<std::byte> scratch_;               // host copy of a device node
   Status status_;
 };
 

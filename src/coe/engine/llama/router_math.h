@@ -17,6 +17,9 @@ namespace coe {
 // One for each context; used from its decoding thread only.
 class RouterMath {
  public:
+  // `backends` must outlive it.
+  explicit RouterMath(DeviceBackends& backends) : backends_(backends) {}
+
   // Softmax of each row, by the device that holds buffers of type `where`. Shapes: x and result
   // [n_row, width]. Errors: kEngine.
   Result<std::vector<float>> softmax(std::span<const float> x, std::size_t width,
@@ -31,7 +34,7 @@ class RouterMath {
   Result<std::vector<float>> run(std::span<const float> x, std::size_t width,
                                  ggml_backend_buffer_type_t where, Build build);
 
-  DeviceBackends backends_;
+  DeviceBackends& backends_;
 };
 
 }  // namespace coe

@@ -14,12 +14,15 @@ namespace coe {
 // One for each context; used from its decoding thread only.
 class RowNorms {
  public:
+  // `backends` must outlive it.
+  explicit RowNorms(DeviceBackends& backends) : backends_(backends) {}
+
   // L2 norm of each row (ne[0] values, F32) in the order of dimensions 1, 2. The node must have
   // been computed and its backend be idle. Errors: kEngine.
   Result<std::vector<float>> of(const ggml_tensor* node);
 
  private:
-  DeviceBackends backends_;
+  DeviceBackends& backends_;
 };
 
 }  // namespace coe
