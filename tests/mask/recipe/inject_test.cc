@@ -20,22 +20,9 @@
 #include <limits>
 #include <vector>
 
-namespace coe {
+namespace coe::testing {
 namespace {
 
-using ::coe::testing::builder;
-using ::coe::testing::domain;
-using ::coe::testing::expect_error;
-using ::coe::testing::expect_ok;
-using ::coe::testing::Ids;
-using ::coe::testing::kept;
-using ::coe::testing::kRanks;
-using ::coe::testing::kReversed;
-using ::coe::testing::kScores;
-using ::coe::testing::one_layer;
-using ::coe::testing::Pairs;
-using ::coe::testing::pairs;
-using ::coe::testing::value_of;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
@@ -231,4 +218,4 @@ TEST(LayerExperts, AreReadFromPairs) {
 }
 
 }  // namespace
-}  // namespace coe
+}  // namespace coe::testing

@@ -16,21 +16,9 @@
 #include <cstdint>
 #include <vector>
 
-namespace coe {
+namespace coe::testing {
 namespace {
 
-using ::coe::testing::builder;
-using ::coe::testing::domain;
-using ::coe::testing::expect_error;
-using ::coe::testing::Ids;
-using ::coe::testing::kept;
-using ::coe::testing::kRanks;
-using ::coe::testing::kReversed;
-using ::coe::testing::kScores;
-using ::coe::testing::one_layer;
-using ::coe::testing::Pairs;
-using ::coe::testing::pairs;
-using ::coe::testing::value_of;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
@@ -272,4 +260,4 @@ TEST(TemperatureFilter, HoldsThePairToBothPlaces) {
 }
 
 }  // namespace
-}  // namespace coe
+}  // namespace coe::testing
