@@ -43,37 +43,34 @@ Error io_error(const Path& path, std::string_view doing) {
 
 Result<MappedFile> MappedFile::open(const Path& path) {
   MappedFile file;
-  file.fd_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (file.fd_ < 0) return tl::unexpected(io_error(path, "open"));
+  file.descriptor_ = Descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.fd() < 0) return tl::unexpected(io_error(path, "open"));
   struct stat info{};
-  if (::fstat(file.fd_, &info) != 0) return tl::unexpected(io_error(path, "stat"));
+  if (::fstat(file.fd(), &info) != 0) return tl::unexpected(io_error(path, "stat"));
   if (!S_ISREG(info.st_mode))
     return fail(Code::kUnsupported, fmt::format("{}: not a regular file", path.string()),
                 "give the path of a file");
   file.size_ = static_cast<std::size_t>(info.st_size);
   if (file.size_ == 0) return file;
-  void* address = ::mmap(nullptr, file.size_, PROT_READ, MAP_SHARED, file.fd_, 0);
+  void* address = ::mmap(nullptr, file.size_, PROT_READ, MAP_SHARED, file.fd(), 0);
   if (address == MAP_FAILED) return tl::unexpected(io_error(path, "map"));
   file.data_ = static_cast<const std::byte*>(address);
   return file;
 }
 
 MappedFile::MappedFile(MappedFile&& other) noexcept
-    : fd_(std::exchange(other.fd_, -1)),
+    : descriptor_(std::move(other.descriptor_)),
       data_(std::exchange(other.data_, nullptr)),
       size_(std::exchange(other.size_, 0)) {}
 
 MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
-  std::swap(fd_, other.fd_);
+  std::swap(descriptor_, other.descriptor_);
   std::swap(data_, other.data_);
   std::swap(size_, other.size_);
   return *this;
 }
 
-MappedFile::~MappedFile() {
-  release();
-  if (fd_ >= 0) ::close(fd_);
-}
+MappedFile::~MappedFile() { release(); }
 
 void MappedFile::release() {
   // munmap takes a non-const address; the mapping itself is read-only.
@@ -114,12 +111,13 @@ Result<AtomicFile> AtomicFile::create(const Path& path, Overwrite overwrite) {
   struct stat opened{};
   while (true) {
     // Not O_TRUNC: the bytes may belong to a run that is still writing; the lock tells.
-    file.fd_ = ::open(temporary.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
-    if (file.fd_ < 0) return tl::unexpected(io_error(path, "create"));
+    file.descriptor_ =
+        Descriptor(::open(temporary.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666));
+    if (file.fd() < 0) return tl::unexpected(io_error(path, "create"));
     struct stat named{};
     // Between our open and our lock the other run may have finished and given the file its final
     // name: then it is no longer the temporary, and not ours to touch.
-    if (::flock(file.fd_, LOCK_EX | LOCK_NB) != 0 || ::fstat(file.fd_, &opened) != 0 ||
+    if (::flock(file.fd(), LOCK_EX | LOCK_NB) != 0 || ::fstat(file.fd(), &opened) != 0 ||
         ::lstat(temporary.c_str(), &named) != 0 || opened.st_ino != named.st_ino)
       return fail(Code::kExists, fmt::format("{}: another process is writing it", path.string()),
                   "wait for it to end, or choose another name");
@@ -127,10 +125,10 @@ Result<AtomicFile> AtomicFile::create(const Path& path, Overwrite overwrite) {
     // A run was killed when its output already had both names. The bytes are the finished file's:
     // drop the second name and begin with a file of our own.
     if (::unlink(temporary.c_str()) != 0) return tl::unexpected(io_error(path, "replace"));
-    ::close(std::exchange(file.fd_, -1));
+    file.descriptor_.close();
   }
   file.temporary_ = std::move(temporary);  // from here on ours to remove
-  if (::ftruncate(file.fd_, 0) != 0) return tl::unexpected(io_error(path, "truncate"));
+  if (::ftruncate(file.fd(), 0) != 0) return tl::unexpected(io_error(path, "truncate"));
   return file;
 }
 
@@ -138,11 +136,10 @@ AtomicFile::AtomicFile(AtomicFile&& other) noexcept
     : path_(std::move(other.path_)),
       temporary_(std::exchange(other.temporary_, {})),
       overwrite_(other.overwrite_),
-      fd_(std::exchange(other.fd_, -1)) {}
+      descriptor_(std::move(other.descriptor_)) {}
 
 AtomicFile::~AtomicFile() {
   if (!temporary_.empty()) ::unlink(temporary_.c_str());
-  if (fd_ >= 0) ::close(fd_);
 }
 
 Status write_all(int fd, std::span<const std::byte> bytes, const Path& path) {
@@ -157,7 +154,7 @@ Status write_all(int fd, std::span<const std::byte> bytes, const Path& path) {
   return {};
 }
 
-Status AtomicFile::write(std::span<const std::byte> bytes) { return write_all(fd_, bytes, path_); }
+Status AtomicFile::write(std::span<const std::byte> bytes) { return write_all(fd(), bytes, path_); }
 
 Status AtomicFile::write(std::string_view text) { return write(std::as_bytes(std::span(text))); }
 
@@ -166,7 +163,7 @@ Result<std::string> AtomicFile::read_back(std::uint64_t offset, std::size_t size
   std::size_t done = 0;
   while (done < size) {
     const ssize_t n =
-        ::pread(fd_, out.data() + done, size - done, static_cast<off_t>(offset + done));
+        ::pread(fd(), out.data() + done, size - done, static_cast<off_t>(offset + done));
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return tl::unexpected(io_error(path_, "read back"));
     if (n == 0)
@@ -177,7 +174,7 @@ Result<std::string> AtomicFile::read_back(std::uint64_t offset, std::size_t size
 }
 
 Status AtomicFile::commit() {
-  if (::fsync(fd_) != 0) return tl::unexpected(io_error(path_, "flush"));
+  if (::fsync(fd()) != 0) return tl::unexpected(io_error(path_, "flush"));
   // link() fails where rename() would silently replace; then the file has two names for a moment. A
   // file system without hard links falls back on rename(): there the check at the start has to do.
   const bool linked =
@@ -194,10 +191,8 @@ Status AtomicFile::commit() {
   }
   temporary_.clear();
   const Path folder = path_.has_parent_path() ? path_.parent_path() : Path(".");
-  if (const int dir = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); dir >= 0) {
-    ::fsync(dir);  // best effort: the name itself survives a power cut
-    ::close(dir);
-  }
+  const Descriptor dir(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (dir.get() >= 0) ::fsync(dir.get());  // best effort: the name itself survives a power cut
   return {};
 }
 

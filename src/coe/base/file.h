@@ -2,6 +2,7 @@
 // appear under their final name only when complete (temporary in the same folder → fsync → rename).
 #pragma once
 
+#include "coe/base/descriptor.h"
 #include "coe/base/result.h"
 
 #include <cstddef>
@@ -28,13 +29,13 @@ class MappedFile {
 
   std::span<const std::byte> bytes() const { return {data_, size_}; }
   // The open descriptor, for reads and in-kernel copies that should not go through the mapping.
-  int fd() const { return fd_; }
+  int fd() const { return descriptor_.get(); }
   // Lets go of the mapping but keeps the descriptor: bytes() is empty from here on.
   void release();
 
  private:
   MappedFile() = default;
-  int fd_ = -1;
+  Descriptor descriptor_;
   const std::byte* data_ = nullptr;
   std::size_t size_ = 0;
 };
@@ -59,7 +60,7 @@ class AtomicFile {
   AtomicFile& operator=(const AtomicFile&) = delete;
   ~AtomicFile();
 
-  int fd() const { return fd_; }
+  int fd() const { return descriptor_.get(); }
   const Path& temporary() const { return temporary_; }
   // Appends. Errors: kIo, naming the final path; a full disk says how much room is missing.
   Status write(std::span<const std::byte> bytes);
@@ -75,7 +76,7 @@ class AtomicFile {
   Path path_;
   Path temporary_;
   Overwrite overwrite_ = Overwrite::kRefuse;
-  int fd_ = -1;
+  Descriptor descriptor_;
 };
 
 // write() + commit() in one call, for small files.
