@@ -46,8 +46,8 @@ constexpr std::int64_t kTokens = 20'000;
 // of 1/(1 + place/8).
 DomainStats random_domain(std::string name, const ExpertGrid& shape, Rng& rng) {
   auto domain = DomainStats::zero(std::move(name), 1.0, shape, true);
-  domain.n_tokens = kTokens;
-  domain.n_samples = 100;
+  domain.n_token = kTokens;
+  domain.n_sample = 100;
   std::vector<std::uint32_t> order(shape.n_expert);
   for (std::size_t l = 0; l < shape.n_layer(); ++l) {
     for (std::uint32_t e = 0; e < shape.n_expert; ++e) order[e] = e;

@@ -280,7 +280,7 @@ class Bench {
     profile.outputs = step == Step::kOutputs;
     Observer observer;
     COE_TRY(const auto stats, run_profile(*engine_, model_, slice.corpus, profile, observer));
-    return static_cast<std::uint64_t>(stats.n_tokens());
+    return static_cast<std::uint64_t>(stats.n_token());
   }
 
   Options options_;

@@ -44,7 +44,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     require(corpus.error().message.find('\n') == std::string::npos);
     return 0;
   }
-  require(corpus->n_records() > 0);
+  require(corpus->n_record() > 0);
   for (const auto& domain : corpus->domains) {
     require(domain.weight > 0.0 && !domain.name.empty() && !domain.records.empty());
     for (const auto& record : domain.records) {

@@ -76,8 +76,8 @@ class Cli : public coe::testing::CliTest {
         domain.weight_sum[stats.shape.at(l, neighbour, 1)] += 0.25 * static_cast<double>(n);
       }
     }
-    domain.n_tokens = 16 * 17 / 2;
-    domain.n_samples = 4;
+    domain.n_token = 16 * 17 / 2;
+    domain.n_sample = 4;
     stats.domains.push_back(domain);
     ASSERT_TRUE(write_profile(dir_ / "parent.profile.gguf", stats, Overwrite::kRefuse));
   }

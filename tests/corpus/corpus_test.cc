@@ -48,7 +48,7 @@ TEST(Corpus, TakesDomainFromTheFileName) {
   ASSERT_EQ(corpus.domains.size(), 1U);
   EXPECT_EQ(corpus.domains[0].name, "web");
   EXPECT_EQ(corpus.domains[0].weight, 1.0);
-  ASSERT_EQ(corpus.n_records(), 2U);
+  ASSERT_EQ(corpus.n_record(), 2U);
   EXPECT_EQ(corpus.domains[0].records[1].text, "two");
   EXPECT_EQ(corpus.domains[0].records[1].where, "data/web.jsonl:3");
 }
@@ -71,7 +71,7 @@ TEST(Corpus, GroupsByDomainFieldSortedByName) {
 TEST(Corpus, PassesOverMarksCarriageReturnsAndBlankLines) {
   const Corpus corpus =
       value_of(parse("\xef\xbb\xbf{\"text\":\"a\"}\r\n \t\r\r\n{\"text\":\"b\"}"));
-  ASSERT_EQ(corpus.n_records(), 2U);
+  ASSERT_EQ(corpus.n_record(), 2U);
   EXPECT_EQ(corpus.domains[0].records[0].text, "a");
   EXPECT_EQ(corpus.domains[0].records[1].where, "data/web.jsonl:3");
 }
@@ -189,7 +189,7 @@ TEST(Corpus, LoadingNamesTheFileThatIsWrong) {
 RC_GTEST_PROP(CorpusProperty, AnyBytesGiveACorpusOrAnErrorWithTheName, (const std::string& bytes)) {
   const auto result = parse(bytes);
   if (result)
-    RC_ASSERT(result->n_records() > 0U);
+    RC_ASSERT(result->n_record() > 0U);
   else
     RC_ASSERT(result.error().message.rfind("data/web.jsonl", 0) == 0U);
 }

@@ -414,7 +414,7 @@ TEST(Generation, RolesOfChatsAddUpToTheWhole) {
   ASSERT_EQ(roles->domains.size(), 4U);
   auto sum = DomainStats::zero("reasoning", 1.0, whole->shape, true);
   for (const auto& part : roles->domains) sum.add(part);
-  EXPECT_EQ(sum.n_tokens, whole->domains[0].n_tokens);
+  EXPECT_EQ(sum.n_token, whole->domains[0].n_token);
   EXPECT_EQ(sum.histograms, whole->domains[0].histograms);
   for (std::size_t i = 0; i < sum.gated_norm.size(); ++i)
     ASSERT_NEAR(sum.gated_norm[i], whole->domains[0].gated_norm[i],

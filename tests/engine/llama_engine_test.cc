@@ -109,7 +109,7 @@ TEST_F(LlamaEngineTest, RefusesWhatIsNoModel) {
 TEST_F(LlamaEngineTest, EveryTokenIsRoutedAtEveryLayer) {
   const auto engine = open_single_threaded(kModel, 512);
   const auto stats = profile(*engine, {});
-  ASSERT_GT(stats.n_tokens(), 1000);
+  ASSERT_GT(stats.n_token(), 1000);
   for (const auto& domain : stats.domains) {
     for (std::size_t layer = 0; layer < stats.shape.n_layer(); ++layer) {
       std::int64_t sum = 0;
@@ -120,10 +120,10 @@ TEST_F(LlamaEngineTest, EveryTokenIsRoutedAtEveryLayer) {
           weights += domain.weight_sum[stats.shape.at(layer, e, k)];
         }
       }
-      EXPECT_EQ(sum, domain.n_tokens * 8) << domain.name << " layer " << layer;
+      EXPECT_EQ(sum, domain.n_token * 8) << domain.name << " layer " << layer;
       // gemma4 renormalises: a token's eight weights sum to one, each in float.
-      EXPECT_NEAR(weights, static_cast<double>(domain.n_tokens),
-                  1e-6 * static_cast<double>(domain.n_tokens));
+      EXPECT_NEAR(weights, static_cast<double>(domain.n_token),
+                  1e-6 * static_cast<double>(domain.n_token));
       EXPECT_GT(domain.moe_ratio[layer], 0.0);
     }
   }
@@ -136,7 +136,7 @@ TEST_F(LlamaEngineTest, TwoShardsMergeToTheWhole) {
   ASSERT_TRUE(merge_into(merged, profile(*engine, {.shard = 1, .n_shard = 2})));
   ASSERT_EQ(merged.domains.size(), whole.domains.size());
   for (std::size_t d = 0; d < whole.domains.size(); ++d) {
-    EXPECT_EQ(merged.domains[d].n_tokens, whole.domains[d].n_tokens);
+    EXPECT_EQ(merged.domains[d].n_token, whole.domains[d].n_token);
     EXPECT_EQ(merged.domains[d].histograms, whole.domains[d].histograms);
     for (std::size_t i = 0; i < whole.domains[d].weight_sum.size(); ++i)
       ASSERT_NEAR(merged.domains[d].weight_sum[i], whole.domains[d].weight_sum[i],
@@ -151,13 +151,13 @@ TEST_F(LlamaEngineTest, BatchSizeChangesOnlyNearTies) {
   const auto b = profile(*small, {});
   std::int64_t moved = 0;
   for (std::size_t d = 0; d < a.domains.size(); ++d) {
-    EXPECT_EQ(a.domains[d].n_tokens, b.domains[d].n_tokens);
+    EXPECT_EQ(a.domains[d].n_token, b.domains[d].n_token);
     for (std::size_t i = 0; i < a.domains[d].histograms.size(); ++i)
       moved += std::abs(a.domains[d].histograms[i] - b.domains[d].histograms[i]);
   }
   // Each changed choice leaves one cell and enters another. Other kernels, other rounding: a few in
   // a thousand.
-  const auto choices = static_cast<double>(a.n_tokens()) * 8 * 8;
+  const auto choices = static_cast<double>(a.n_token()) * 8 * 8;
   EXPECT_LT(static_cast<double>(moved) / 2 / choices, 0.005) << moved << " cells of " << choices;
 }
 

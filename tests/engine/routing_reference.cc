@@ -273,8 +273,8 @@ void RoutingReference::add_sample(const std::string& name, std::span<const Windo
     if (first != window.tokens.size()) throw std::logic_error("tokens were lost on the way");
     n_token += static_cast<std::int64_t>(first);
   }
-  into.n_tokens += n_token;
-  into.n_samples += 1;
+  into.n_token += n_token;
+  into.n_sample += 1;
   for (std::size_t i = 0; i < sample.counts.size(); ++i) {
     const auto count = static_cast<double>(sample.counts[i]);
     const auto& [weight, error] = sample.weights[i];

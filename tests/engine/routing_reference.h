@@ -66,8 +66,8 @@ TokenRouting route_token(const RouterRule& rule, const RouterTensors& tensors,
 
 // The accumulators of one sub-domain. [L,E,R], [L,E], [L] as in docs/formats/routing-profile.md.
 struct ReferenceDomain {
-  std::int64_t n_tokens = 0;
-  std::int64_t n_samples = 0;
+  std::int64_t n_token = 0;
+  std::int64_t n_sample = 0;
   std::vector<std::int64_t> histograms;
   std::vector<std::int64_t> coactivation;  // [L,E,E]
   std::vector<Approx> weight_sum, freq_by_sample, weight_mean_by_sample, decisive;

@@ -79,8 +79,8 @@ void compare_sums(const std::string& name, std::span<const double> profile,
 // `has_residual`: whether the reference knows the residual stream.
 void compare_domain(const DomainStats& domain, const ReferenceDomain& reference, bool has_residual,
                     Deviations& deviations) {
-  EXPECT_EQ(domain.n_tokens, reference.n_tokens);
-  EXPECT_EQ(domain.n_samples, reference.n_samples);
+  EXPECT_EQ(domain.n_token, reference.n_token);
+  EXPECT_EQ(domain.n_sample, reference.n_sample);
   EXPECT_EQ(domain.histograms, reference.histograms);
   EXPECT_EQ(domain.coactivation, reference.coactivation);
   const auto compare = [&](const char* name, std::span<const double> profile,
@@ -110,7 +110,7 @@ void compare_all(const RoutingStats& stats, const RoutingReference& reference, b
   }
   const auto& tally = reference.tally();
   std::printf("  %lld tokens, %zu choices, %zu near ties; relative deviation (part of the bound):",
-              static_cast<long long>(stats.n_tokens()), tally.n_choice, tally.n_near_tie);
+              static_cast<long long>(stats.n_token()), tally.n_choice, tally.n_near_tie);
   for (const auto& [name, deviation] : deviations)
     std::printf(" %s %.0e (%.2f)", name.c_str(), deviation.relative, deviation.of_bound);
   std::printf("; %zu products (%.2f)\n", tally.n_product, tally.worst_product);
@@ -128,8 +128,8 @@ void compare_loosely(const RoutingStats& stats, const RoutingReference& referenc
   for (const auto& domain : stats.domains) {
     SCOPED_TRACE(domain.name);
     const auto& expected = reference.domains().at(domain.name);
-    EXPECT_EQ(domain.n_tokens, expected.n_tokens);
-    EXPECT_EQ(domain.n_samples, expected.n_samples);
+    EXPECT_EQ(domain.n_token, expected.n_token);
+    EXPECT_EQ(domain.n_sample, expected.n_sample);
     double n_choice = 0.0;
     double n_moved = 0.0;  // each differing choice is missing in one cell and too many in another
     for (std::size_t i = 0; i < expected.histograms.size(); ++i) {
@@ -271,7 +271,7 @@ TEST(RoutingReference, TheBundledModel) {
       router_tensors(model, RawWeights(path)));
   run_reference(
       graph, corpus, setting, 2, [&](const auto& text) { return graph.tokenize(text); }, reference);
-  EXPECT_GT(stats.n_tokens(), 2000);
+  EXPECT_GT(stats.n_token(), 2000);
   compare_all(stats, reference, true);
 }
 

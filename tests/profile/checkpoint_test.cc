@@ -87,7 +87,7 @@ TEST_F(CheckpointTest, StoppedAnywhereAndResumedGivesTheSameBytes) {
     const auto& points = resumed.stability->points;
     ASSERT_EQ(points.size(), whole.stability->points.size()) << at;
     for (std::size_t i = 0; i < points.size(); ++i) {
-      EXPECT_EQ(points[i].n_tokens, whole.stability->points[i].n_tokens);
+      EXPECT_EQ(points[i].n_token, whole.stability->points[i].n_token);
       EXPECT_EQ(points[i].jaccard, whole.stability->points[i].jaccard);
       EXPECT_EQ(points[i].lower, whole.stability->points[i].lower);
     }
@@ -262,22 +262,22 @@ TEST_F(CheckpointTest, RefusesAStateThatDoesNotFit) {
 TEST_F(CheckpointTest, HasTheBytesThatItAlwaysHad) {
   const CheckpointHead head{.n_done = 3, .n_item = 8, .settings = "n_keep=2"};
   StabilityState state;
-  state.n_tokens = 12;
-  state.n_samples = 2;
+  state.n_token = 12;
+  state.n_sample = 2;
   state.next = 13.5;
   state.sums = {0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0};
   state.replicates.assign(kReplicates * 8, 0.25F);
   state.replicates[9] = 0.5F;
-  state.snapshots = {{.n_tokens = 6, .mask = {1, 0, 0, 1, 1, 1, 0, 0}},
-                     {.n_tokens = 12, .mask = {1, 0, 1, 0, 0, 1, 1, 0}}};
-  state.points = {{.n_tokens = 8,
-                   .n_samples = 1,
+  state.snapshots = {{.n_token = 6, .mask = {1, 0, 0, 1, 1, 1, 0, 0}},
+                     {.n_token = 12, .mask = {1, 0, 1, 0, 0, 1, 1, 0}}};
+  state.points = {{.n_token = 8,
+                   .n_sample = 1,
                    .n_half = 4,
                    .layers = {0.25, 0.75},
                    .jaccard = 0.5,
                    .entropy = 0.875},
-                  {.n_tokens = 12,
-                   .n_samples = 2,
+                  {.n_token = 12,
+                   .n_sample = 2,
                    .n_half = 6,
                    .layers = {0.5, 1.0},
                    .jaccard = 0.75,

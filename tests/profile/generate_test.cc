@@ -42,7 +42,7 @@ ProfileOptions generating() {
 
 std::int64_t tokens_of(const RoutingStats& stats, const std::string& name) {
   const auto* domain = stats.find_domain(name);
-  return domain == nullptr ? 0 : domain->n_tokens;
+  return domain == nullptr ? 0 : domain->n_token;
 }
 
 TEST(Generate, RecordsEachRole) {
@@ -99,7 +99,7 @@ TEST(Generate, EqualsTheTeacherForcedProfileOfItsTexts) {
     EXPECT_EQ(f.histograms, g.histograms) << f.name;
   }
   // The end tokens are what differs.
-  EXPECT_EQ(forced->n_tokens(), generated->n_tokens() + 6);
+  EXPECT_EQ(forced->n_token(), generated->n_token() + 6);
 }
 
 TEST(Generate, GivesEachRecordASeedOfItsOwnWhateverTheShard) {
@@ -207,7 +207,7 @@ TEST(Generate, GoesOnWhereItStopped) {
     ASSERT_EQ(resumed->stats.domains.size(), whole->domains.size());
     for (std::size_t d = 0; d < whole->domains.size(); ++d) {
       EXPECT_EQ(resumed->stats.domains[d].name, whole->domains[d].name);
-      EXPECT_EQ(resumed->stats.domains[d].n_tokens, whole->domains[d].n_tokens);
+      EXPECT_EQ(resumed->stats.domains[d].n_token, whole->domains[d].n_token);
       EXPECT_EQ(resumed->stats.domains[d].histograms, whole->domains[d].histograms);
       EXPECT_EQ(resumed->stats.domains[d].gated_norm, whole->domains[d].gated_norm);
     }

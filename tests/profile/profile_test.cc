@@ -95,8 +95,8 @@ TEST(Profile, FillsEveryAccumulator) {
   ASSERT_EQ(stats->domains.size(), 1U);
   const auto& d = stats->domains[0];
   const auto at = [&](std::size_t e, std::size_t k) { return stats->shape.at(0, e, k); };
-  EXPECT_EQ(d.n_tokens, 2);
-  EXPECT_EQ(d.n_samples, 1);
+  EXPECT_EQ(d.n_token, 2);
+  EXPECT_EQ(d.n_sample, 1);
   EXPECT_EQ(d.weight, 0.5);
   EXPECT_EQ(stats->shape.layers, std::vector<LayerId>{LayerId{3}});
   EXPECT_EQ(d.histograms[at(2, 0)], 2);
@@ -246,7 +246,7 @@ TEST(Profile, ShardsMergeToTheWhole) {
   }
   for (std::size_t d = 0; d < whole->domains.size(); ++d) {
     EXPECT_EQ(merged->domains[d].histograms, whole->domains[d].histograms);
-    EXPECT_EQ(merged->domains[d].n_tokens, whole->domains[d].n_tokens);
+    EXPECT_EQ(merged->domains[d].n_token, whole->domains[d].n_token);
     for (std::size_t i = 0; i < whole->domains[d].freq_by_sample.size(); ++i)
       ASSERT_NEAR(merged->domains[d].freq_by_sample[i], whole->domains[d].freq_by_sample[i], 1e-12);
   }
@@ -259,8 +259,8 @@ TEST(Profile, WindowsLongRecordsWithoutLosingTokens) {
   const auto stats =
       run_profile(engine, fake_model(engine), corpus, {.max_tokens = 1024}, silent_observer());
   ASSERT_TRUE(stats);
-  EXPECT_EQ(stats->n_tokens(), 50);
-  EXPECT_EQ(stats->n_samples(), 1);
+  EXPECT_EQ(stats->n_token(), 50);
+  EXPECT_EQ(stats->n_sample(), 1);
   EXPECT_EQ(engine.n_decode(), 4U);  // 16 + 16 + 16 + 2
 }
 

@@ -237,10 +237,10 @@ TEST(Profile, RolesAddUpToTheWhole) {
         const auto* part = roles->find_domain(fmt::format("{}/{}", domain.name, role_name(role)));
         ASSERT_NE(part, nullptr);
         EXPECT_EQ(part->weight, 0.5);
-        EXPECT_EQ(part->n_samples, 5);
+        EXPECT_EQ(part->n_sample, 5);
         sum.add(*part);
       }
-      EXPECT_EQ(sum.n_tokens, domain.n_tokens);
+      EXPECT_EQ(sum.n_token, domain.n_token);
       EXPECT_EQ(sum.histograms, domain.histograms);
       // What is added up for each sample is another thing for each role of it.
       for (const auto& accumulator : kAccumulators) {
@@ -252,7 +252,7 @@ TEST(Profile, RolesAddUpToTheWhole) {
       }
     }
     // Each token of the closing window is one of 20.
-    EXPECT_EQ(roles->find_domain("web/closing")->n_tokens, 20);
+    EXPECT_EQ(roles->find_domain("web/closing")->n_token, 20);
   }
 }
 

@@ -46,7 +46,7 @@ TEST(Stability, ComparesTheMaskWithThatOfHalfTheText) {
   EXPECT_EQ(stability.last_point(), nullptr);  // no half yet
   stability.add_sample(1, 10, std::vector<double>{1, 1, 5, 3});
   ASSERT_NE(stability.last_point(), nullptr);
-  EXPECT_EQ(stability.last_point()->n_tokens, 20);
+  EXPECT_EQ(stability.last_point()->n_token, 20);
   EXPECT_EQ(stability.last_point()->n_half, 10);
   EXPECT_DOUBLE_EQ(stability.last_point()->jaccard, 1.0 / 3);  // {0,2} and {0,1}
   stability.add_sample(2, 10, std::vector<double>{0, 5, 1, 4});
@@ -130,7 +130,7 @@ TEST(Stability, BoundIsTheTenthLowestOfTheReplicates) {
   for (std::uint64_t i = 0; i < 64; ++i) stability.add_sample(i, 10, noisy(rng, shape, 40));
   const auto report = stability.report(false);
   ASSERT_FALSE(report.points.empty());
-  ASSERT_EQ(report.points.back().n_tokens, 640);
+  ASSERT_EQ(report.points.back().n_token, 640);
 
   const auto kept = [&](auto sums) {
     std::vector<std::set<std::uint32_t>> layers;
@@ -191,7 +191,7 @@ TEST(Stability, NeedsItsBoundToo) {
     stability.add_sample(i, 10, std::vector<double>{4, 3, 2, 1});
     EXPECT_FALSE(stability.is_stable()) << i;  // the index is 1 from the second on
   }
-  while (stability.last_point()->n_samples < 20)
+  while (stability.last_point()->n_sample < 20)
     stability.add_sample(20, 10, std::vector<double>{4, 3, 2, 1});
   EXPECT_TRUE(stability.is_stable());
 }
@@ -239,17 +239,17 @@ TEST(UntilStable, StopsEarlyAndSaysSo) {
       run_profile(engine, fake_model(engine), corpus, options, {}, "c", silent_observer()));
   ASSERT_TRUE(run.stability);
   EXPECT_TRUE(run.stability->stopped);
-  EXPECT_LT(run.stats.n_samples(), 600);
-  EXPECT_GE(run.stats.n_samples(), kMinSamples);
-  EXPECT_EQ(run.stability->points.back().n_tokens, run.stats.n_tokens());
+  EXPECT_LT(run.stats.n_sample(), 600);
+  EXPECT_GE(run.stats.n_sample(), kMinSamples);
+  EXPECT_EQ(run.stability->points.back().n_token, run.stats.n_token());
   EXPECT_GE(run.stability->points.back().jaccard, 0.9);
   EXPECT_GE(*run.stability->points.back().lower, 0.9);
   EXPECT_EQ(run.stats.settings,
             "max_tokens=1024 outputs=1 shard=1/1 until_stable=0.9 stability_keep=4");
   // Both sub-domains are in what was seen.
   EXPECT_EQ(run.stats.domains.size(), 2U);
-  EXPECT_NEAR(static_cast<double>(run.stats.domains[0].n_samples),
-              static_cast<double>(run.stats.domains[1].n_samples), 1.0);
+  EXPECT_NEAR(static_cast<double>(run.stats.domains[0].n_sample),
+              static_cast<double>(run.stats.domains[1].n_sample), 1.0);
 }
 
 // Watching changes nothing.
@@ -285,7 +285,7 @@ TEST(StabilityReport, JsonHoldsTheCurveAndTheMemberships) {
   const auto json = Json::parse(stability_json(report, run.stats));
   EXPECT_EQ(json.at("schema"), "coe.stability/1");
   EXPECT_EQ(json.at("n_keep"), 4);
-  EXPECT_EQ(json.at("n_token"), run.stats.n_tokens());
+  EXPECT_EQ(json.at("n_token"), run.stats.n_token());
   EXPECT_EQ(json.at("points").size(), report.points.size());
   EXPECT_EQ(json.at("points").back().at("jaccard"), report.points.back().jaccard);
   EXPECT_EQ(json.at("points").front().at("jaccard_lower"), nullptr);  // below 20 samples
@@ -302,9 +302,9 @@ TEST(StabilityReport, JsonHoldsTheCurveAndTheMemberships) {
 TEST(StabilityReport, TokensAtIsTheFirstPointThatPasses) {
   StabilityReport report;
   report.points.resize(3);
-  report.points[0] = {.n_tokens = 10, .jaccard = 0.5};
-  report.points[1] = {.n_tokens = 20, .jaccard = 0.96, .lower = 0.9};
-  report.points[2] = {.n_tokens = 30, .jaccard = 0.94, .lower = 0.95};
+  report.points[0] = {.n_token = 10, .jaccard = 0.5};
+  report.points[1] = {.n_token = 20, .jaccard = 0.96, .lower = 0.9};
+  report.points[2] = {.n_token = 30, .jaccard = 0.94, .lower = 0.95};
   EXPECT_EQ(tokens_at(report, 0.95, false), 20);
   EXPECT_EQ(tokens_at(report, 0.95, true), 30);
   EXPECT_EQ(tokens_at(report, 0.99, false), std::nullopt);

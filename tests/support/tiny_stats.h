@@ -72,8 +72,8 @@ inline void add_sample(DomainStats& domain, const ExpertGrid& shape,
     domain.freq_by_sample[i] += count / static_cast<double>(n_token);
     domain.weight_mean_by_sample[i] += weights[i] / std::max(count, 1.0);
   }
-  domain.n_tokens += static_cast<std::int64_t>(n_token);
-  domain.n_samples += 1;
+  domain.n_token += static_cast<std::int64_t>(n_token);
+  domain.n_sample += 1;
 }
 
 // Tokens that prefer some experts of a layer, with descending weights that sum to 1.

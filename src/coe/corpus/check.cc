@@ -31,7 +31,7 @@ Result<std::vector<DomainFacts>> describe_corpus(const Corpus& corpus,
     DomainFacts facts{domain.name, domain.weight, domain.records.size()};
     for (const auto& record : domain.records) {
       if (observer.cancelled()) return fail(Code::kCancelled, "corpus check: interrupted");
-      observer.progress("statistics", ++n_done, corpus.n_records(), "records");
+      observer.progress("statistics", ++n_done, corpus.n_record(), "records");
       facts.n_char += count_chars(record.text);
       if (model.count_tokens) {
         COE_TRY(const std::uint64_t n_token, model.count_tokens(record.text));

@@ -112,7 +112,7 @@ std::string_view as_text(std::span<const std::byte> bytes) {
 
 }  // namespace
 
-std::uint64_t Corpus::n_records() const {
+std::uint64_t Corpus::n_record() const {
   std::uint64_t n = 0;
   for (const auto& domain : domains) n += domain.records.size();
   return n;

@@ -29,7 +29,7 @@ struct SubDomain {
 struct Corpus {
   std::vector<SubDomain> domains;  // sorted by name
   std::string digest;              // over names, weights and texts in order
-  std::uint64_t n_records() const;
+  std::uint64_t n_record() const;
 };
 
 // A corpus that names no text spec has this one: the field `text`.

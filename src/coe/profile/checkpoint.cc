@@ -35,12 +35,12 @@ struct StabilityLists {
 StabilityLists lists_of(const StabilityState& state) {
   StabilityLists lists;
   for (const auto& snapshot : state.snapshots) {
-    lists.snapshot_tokens.push_back(snapshot.n_tokens);
+    lists.snapshot_tokens.push_back(snapshot.n_token);
     lists.snapshots.insert(lists.snapshots.end(), snapshot.mask.begin(), snapshot.mask.end());
   }
   for (const auto& point : state.points) {
     lists.points.insert(lists.points.end(),
-                        {static_cast<double>(point.n_tokens), static_cast<double>(point.n_samples),
+                        {static_cast<double>(point.n_token), static_cast<double>(point.n_sample),
                          static_cast<double>(point.n_half), point.jaccard,
                          point.lower.value_or(kNoBound), point.entropy});
     lists.point_layers.insert(lists.point_layers.end(), point.layers.begin(), point.layers.end());
@@ -62,8 +62,8 @@ Status put_lists(const StabilityLists& lists, const ExpertGrid& shape, Stability
   for (std::size_t i = 0; i < n_point; ++i) {
     const double* values = lists.points.data() + i * kPointValues;
     StabilityPoint point;
-    point.n_tokens = static_cast<std::int64_t>(values[0]);
-    point.n_samples = static_cast<std::int64_t>(values[1]);
+    point.n_token = static_cast<std::int64_t>(values[0]);
+    point.n_sample = static_cast<std::int64_t>(values[1]);
     point.n_half = static_cast<std::int64_t>(values[2]);
     point.jaccard = values[3];
     if (values[4] != kNoBound) point.lower = values[4];
@@ -87,8 +87,8 @@ bool visit(File& file, Head& head, Stats& stats, State* state, Lists& lists) {
   file.key("coe.checkpoint.settings", head.settings);
   const bool with_state = file.has("coe.checkpoint.stability.next", state != nullptr);
   if (with_state) {
-    file.key("coe.checkpoint.stability.n_tokens", state->n_tokens);
-    file.key("coe.checkpoint.stability.n_samples", state->n_samples);
+    file.key("coe.checkpoint.stability.n_tokens", state->n_token);
+    file.key("coe.checkpoint.stability.n_samples", state->n_sample);
     file.key("coe.checkpoint.stability.next", state->next);
   }
   visit_profile(file, stats);

@@ -142,8 +142,8 @@ Status Collector::end_sample(std::size_t n_token, DomainStats& domain) {
   for (std::size_t l = 0; l < sample_.moe_ratio.size(); ++l)
     domain.moe_ratio[l] += sample_.moe_ratio[l];
   if (options_.coactivation) add_pairs(domain);
-  domain.n_samples += 1;
-  domain.n_tokens += static_cast<std::int64_t>(n_token);
+  domain.n_sample += 1;
+  domain.n_token += static_cast<std::int64_t>(n_token);
   return {};
 }
 

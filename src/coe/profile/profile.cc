@@ -160,7 +160,7 @@ Status Recorder::take_over(Checkpoint found) {
     return fail(Code::kCorrupt, "does not have the form that its settings call for");
   stats_ = std::move(found.stats);
   n_done_ = n_before_ = found.head.n_done;
-  n_resumed_ = stats_.n_tokens();
+  n_resumed_ = stats_.n_token();
   // Or what is left would share forward passes with other samples than before.
   if (!between_packs())
     return fail(Code::kMismatch, "was begun with another size of batches",
@@ -322,7 +322,7 @@ Result<ProfileRun> Recorder::run(const MoeModel& parent, const std::string& comm
   saved_at_ = Clock::now();
   COE_TRY_STATUS(options_.generate ? generate_answers(collector) : record_items(collector));
   // A shard may hold no record of a sub-domain: an empty one would break the mean of nothing.
-  std::erase_if(stats_.domains, [](const DomainStats& d) { return d.n_tokens == 0; });
+  std::erase_if(stats_.domains, [](const DomainStats& d) { return d.n_token == 0; });
   COE_TRY_STATUS(check_invariants(stats_));
   ProfileRun out;
   if (stability_) out.stability = stability_->report(n_done_ < plan_.items.size());

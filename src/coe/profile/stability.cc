@@ -76,7 +76,7 @@ Result<Stability> Stability::create(const ExpertGrid& shape, const StabilityOpti
   return out;
 }
 
-void Stability::add_sample(std::uint64_t index, std::int64_t n_tokens,
+void Stability::add_sample(std::uint64_t index, std::int64_t n_token,
                            std::span<const double> utility) {
   const std::size_t n = utility.size();
   COE_CHECK(n == state_.sums.size());
@@ -91,10 +91,10 @@ void Stability::add_sample(std::uint64_t index, std::int64_t n_tokens,
     float* const sums = state_.replicates.data() + b * n;
     for (std::size_t i = 0; i < n; ++i) sums[i] += n_copy * scratch_[i];
   }
-  state_.n_tokens += n_tokens;
-  state_.n_samples += 1;
-  if (static_cast<double>(state_.n_tokens) < state_.next) return;
-  state_.next = static_cast<double>(state_.n_tokens) * kStep;
+  state_.n_token += n_token;
+  state_.n_sample += 1;
+  if (static_cast<double>(state_.n_token) < state_.next) return;
+  state_.next = static_cast<double>(state_.n_token) * kStep;
   take_point();
 }
 
@@ -143,20 +143,20 @@ std::vector<double> Stability::entropy() const {
 void Stability::take_point() {
   auto mask = mask_of(std::span<const double>(state_.sums));
   auto& snapshots = state_.snapshots;
-  const std::int64_t n_tokens = state_.n_tokens;
-  while (snapshots.size() > 1 && 2 * snapshots[1].n_tokens <= n_tokens) snapshots.pop_front();
-  if (!snapshots.empty() && 2 * snapshots.front().n_tokens <= n_tokens) {
+  const std::int64_t n_token = state_.n_token;
+  while (snapshots.size() > 1 && 2 * snapshots[1].n_token <= n_token) snapshots.pop_front();
+  if (!snapshots.empty() && 2 * snapshots.front().n_token <= n_token) {
     StabilityPoint point;
-    point.n_tokens = n_tokens;
-    point.n_samples = state_.n_samples;
-    point.n_half = snapshots.front().n_tokens;
+    point.n_token = n_token;
+    point.n_sample = state_.n_sample;
+    point.n_half = snapshots.front().n_token;
     point.layers = jaccard(mask, snapshots.front().mask);
     point.jaccard = mean(point.layers);
-    if (state_.n_samples >= kMinSamples) point.lower = lower_bound(mask);
+    if (state_.n_sample >= kMinSamples) point.lower = lower_bound(mask);
     point.entropy = mean(entropy());
     state_.points.push_back(std::move(point));
   }
-  snapshots.push_back({n_tokens, std::move(mask)});
+  snapshots.push_back({n_token, std::move(mask)});
 }
 
 const StabilityPoint* Stability::last_point() const {
@@ -170,8 +170,8 @@ bool Stability::is_stable() const {
 }
 
 StabilityReport Stability::report(bool stopped) {
-  if (state_.n_samples > 0 &&
-      (state_.snapshots.empty() || state_.snapshots.back().n_tokens < state_.n_tokens))
+  if (state_.n_sample > 0 &&
+      (state_.snapshots.empty() || state_.snapshots.back().n_token < state_.n_token))
     take_point();
   StabilityReport report;
   report.n_keep = rule_.n_keep;
@@ -180,7 +180,7 @@ StabilityReport Stability::report(bool stopped) {
   report.layers = shape_.layers;
   report.points = state_.points;
   report.entropy = entropy();
-  if (state_.n_samples < kMinSamples) return report;
+  if (state_.n_sample < kMinSamples) return report;
   report.membership = ExpertTable<double>(shape_.n_layer(), shape_.n_expert);
   const std::size_t n = state_.sums.size();
   for (std::size_t b = 0; b < kReplicates; ++b) {
@@ -193,8 +193,8 @@ StabilityReport Stability::report(bool stopped) {
 
 Status Stability::restore(StabilityState state) {
   bool fits = state.sums.size() == state_.sums.size() &&
-              state.replicates.size() == state_.replicates.size() && state.n_tokens >= 0 &&
-              state.n_samples >= 0 && !std::isnan(state.next);
+              state.replicates.size() == state_.replicates.size() && state.n_token >= 0 &&
+              state.n_sample >= 0 && !std::isnan(state.next);
   const auto is_finite = [](auto value) { return std::isfinite(value); };
   fits = fits && std::all_of(state.sums.begin(), state.sums.end(), is_finite) &&
          std::all_of(state.replicates.begin(), state.replicates.end(), is_finite);

@@ -46,8 +46,8 @@ struct StabilityOptions {
 };
 
 struct StabilityPoint {
-  std::int64_t n_tokens = 0;
-  std::int64_t n_samples = 0;
+  std::int64_t n_token = 0;
+  std::int64_t n_sample = 0;
   std::int64_t n_half = 0;                     // tokens of the mask compared with
   std::vector<double> layers = {};             // [L] Jaccard index
   double jaccard = 0.0;                        // their mean
@@ -68,13 +68,13 @@ struct StabilityReport {
 
 // All that a checkpoint needs.
 struct StabilityState {
-  std::int64_t n_tokens = 0;
-  std::int64_t n_samples = 0;
+  std::int64_t n_token = 0;
+  std::int64_t n_sample = 0;
   double next = 0.0;              // tokens at which the next point is due
   std::vector<double> sums;       // [L,E]
   std::vector<float> replicates;  // [kReplicates,L,E]
   struct Snapshot {
-    std::int64_t n_tokens = 0;
+    std::int64_t n_token = 0;
     std::vector<std::uint8_t> mask;  // [L,E], 1: kept
   };
   std::deque<Snapshot> snapshots;  // ascending; from the last one within half the tokens on
@@ -88,7 +88,7 @@ class Stability {
   static Result<Stability> create(const ExpertGrid& shape, const StabilityOptions& options);
 
   // One sample: its index over the whole corpus, and its weight sums over ranks, [L,E].
-  void add_sample(std::uint64_t index, std::int64_t n_tokens, std::span<const double> utility);
+  void add_sample(std::uint64_t index, std::int64_t n_token, std::span<const double> utility);
   // Says whether the last point passes stop_at.
   bool is_stable() const;
   const StabilityPoint* last_point() const;

@@ -31,8 +31,8 @@ Json optional_json(const auto& value) { return value ? Json(*value) : Json(nullp
 Json points_json(const StabilityReport& report) {
   Json points = Json::array();
   for (const auto& p : report.points)
-    points.push_back({{"n_token", p.n_tokens},
-                      {"n_sample", p.n_samples},
+    points.push_back({{"n_token", p.n_token},
+                      {"n_sample", p.n_sample},
                       {"n_token_half", p.n_half},
                       {"jaccard", p.jaccard},
                       {"jaccard_lower", optional_json(p.lower)},
@@ -85,7 +85,7 @@ class Picture {
 
  private:
   static double log_tokens(const StabilityPoint& p) {
-    return std::log2(static_cast<double>(p.n_tokens));
+    return std::log2(static_cast<double>(p.n_token));
   }
   Point at(const StabilityPoint& p, double index) const {
     return {across_(log_tokens(p)), up_(index)};
@@ -103,7 +103,7 @@ class Picture {
     std::vector<Tick> tokens;
     tokens.reserve(report_.points.size());
     for (const auto& p : report_.points)
-      tokens.push_back({log_tokens(p), fmt::format("{}", p.n_tokens)});
+      tokens.push_back({log_tokens(p), fmt::format("{}", p.n_token)});
     draw_rows(svg_, up_, kLeft, kRight,
               ticks_of(up_.least, 1.0, static_cast<int>(std::lround((1.0 - up_.least) * 10))));
     draw_columns(svg_, across_, kTop, kBottom, tokens, ColumnLines::kGrid, 72);
@@ -185,7 +185,7 @@ std::optional<std::int64_t> tokens_at(const StabilityReport& report, double thre
                                       bool of_bound) {
   for (const auto& p : report.points) {
     const auto value = of_bound ? p.lower : std::optional(p.jaccard);
-    if (value && *value >= threshold) return p.n_tokens;
+    if (value && *value >= threshold) return p.n_token;
   }
   return std::nullopt;
 }
@@ -199,7 +199,7 @@ std::string stability_text(const StabilityReport& report) {
   const bool stable = last.jaccard >= threshold && last.lower && *last.lower >= threshold;
   return fmt::format(
       "mask of {}: Jaccard {:.3f} with half the text, lower bound {} at {} tokens: {}",
-      report.n_keep, last.jaccard, bound, last.n_tokens,
+      report.n_keep, last.jaccard, bound, last.n_token,
       stable ? fmt::format("stable ({:g})", threshold)
              : fmt::format("not yet stable ({:g}): more text would change it", threshold));
 }
@@ -216,8 +216,8 @@ std::string stability_json(const StabilityReport& report, const RoutingStats& st
                          {"corpus", stats.corpus_digest},
                          {"settings", stats.settings},
                          {"command_line", stats.command_line},
-                         {"n_token", stats.n_tokens()},
-                         {"n_sample", stats.n_samples()},
+                         {"n_token", stats.n_token()},
+                         {"n_sample", stats.n_sample()},
                          {"n_keep", report.n_keep},
                          {"n_replicate", kReplicates},
                          {"until_stable", optional_json(report.stop_at)},

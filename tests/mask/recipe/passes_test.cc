@@ -420,7 +420,7 @@ TEST(ContentDigest, IsOfWhatAProfileSays) {
   EXPECT_TRUE(differs([](RoutingStats& s) { s.mask_digest = "xxh3:1"; }));
   EXPECT_TRUE(differs([](RoutingStats& s) { s.domains[0].name = "cs"; }));
   EXPECT_TRUE(differs([](RoutingStats& s) { s.domains[1].weight = 2.0; }));
-  EXPECT_TRUE(differs([](RoutingStats& s) { s.domains[1].n_samples += 1; }));
+  EXPECT_TRUE(differs([](RoutingStats& s) { s.domains[1].n_sample += 1; }));
   EXPECT_TRUE(differs([](RoutingStats& s) { s.domains[1].histograms.back() += 1; }));
   EXPECT_TRUE(differs([](RoutingStats& s) { s.domains[0].output_share[3] += 0.5; }));
   EXPECT_TRUE(differs([](RoutingStats& s) { s.domains.pop_back(); }));

@@ -25,8 +25,8 @@ RoutingStats worked_stats() {
   stats.domains.push_back(DomainStats::zero("web", 1.0, stats.shape, true));
   coe::testing::add_sample(stats.domains[0], stats.shape,
                            {{{{3, 0.75}, {1, 0.25}}, {{3, 0.5}, {2, 0.5}}}});
-  stats.domains[0].n_tokens = 2;
-  stats.domains[0].n_samples = 1;
+  stats.domains[0].n_token = 2;
+  stats.domains[0].n_sample = 1;
   return stats;
 }
 

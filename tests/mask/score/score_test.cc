@@ -488,8 +488,8 @@ TEST(Parts, LeaveOtherNamesWithSlashesApart) {
 TEST(Score, FreqOfEqualCountsIsEqual) {
   auto stats = empty_stats(shape_of(1, 4, 3));
   auto domain = DomainStats::zero("a", 1.0, stats.shape, false);
-  domain.n_tokens = 1500;
-  domain.n_samples = 1;
+  domain.n_token = 1500;
+  domain.n_sample = 1;
   domain.histograms = {1, 94, 46, 47, 47, 47, 46, 1, 94, 1406, 1358, 1313};
   stats.domains = {domain};
   const auto freq = value_of(compute_score(stats, options_of(Score::kFreq)));

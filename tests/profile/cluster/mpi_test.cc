@@ -48,8 +48,8 @@ void expect_same(const RoutingStats& found, const RoutingStats& expected) {
     const auto& b = expected.domains[d];
     EXPECT_EQ(a.name, b.name);
     EXPECT_EQ(a.weight, b.weight);
-    EXPECT_EQ(a.n_tokens, b.n_tokens);
-    EXPECT_EQ(a.n_samples, b.n_samples);
+    EXPECT_EQ(a.n_token, b.n_token);
+    EXPECT_EQ(a.n_sample, b.n_sample);
     EXPECT_EQ(a.histograms, b.histograms);
     for (const auto sums :
          {&DomainStats::weight_sum, &DomainStats::freq_by_sample,
@@ -59,7 +59,7 @@ void expect_same(const RoutingStats& found, const RoutingStats& expected) {
   }
   EXPECT_LE(worst, 1e-9);
   std::printf("  %lld tokens, sums differ by %.1e relatively at most\n",
-              static_cast<long long>(found.n_tokens()), worst);
+              static_cast<long long>(found.n_token()), worst);
 }
 
 class Mpi : public ::testing::Test {
@@ -189,7 +189,7 @@ TEST_F(Mpi, KilledRanksResume) {
   ASSERT_EQ(resumed.exit_code, 0) << resumed.err;
   const auto n_resumed = Json::parse(resumed.out).at("n_token_resumed").get<std::int64_t>();
   EXPECT_GT(n_resumed, 0);
-  EXPECT_LT(n_resumed, read("one.gguf").n_tokens());
+  EXPECT_LT(n_resumed, read("one.gguf").n_token());
   expect_same(read("p.gguf"), read("one.gguf"));
   EXPECT_FALSE(std::filesystem::exists(dir_ / "p.gguf.1-of-2.partial"));
   EXPECT_FALSE(std::filesystem::exists(dir_ / "p.gguf.2-of-2.partial"));

@@ -115,7 +115,7 @@ Corpus five_records() {
 
 Outcome profile_share(Ranks& ranks, Observer& console) {
   const auto corpus = five_records();
-  if (ranks.rank() >= corpus.n_records()) return std::nullopt;
+  if (ranks.rank() >= corpus.n_record()) return std::nullopt;
   FakeEngine engine({});
   ProfileOptions options;
   options.shard = ranks.rank();
@@ -137,8 +137,8 @@ TEST(Ranks, SharesAddUpToTheWholeHoweverManyThereAre) {
     ASSERT_EQ(sum->domains.size(), 2U);
     for (std::size_t d = 0; d < 2; ++d) {
       EXPECT_EQ(sum->domains[d].name, whole->domains[d].name);
-      EXPECT_EQ(sum->domains[d].n_tokens, whole->domains[d].n_tokens);
-      EXPECT_EQ(sum->domains[d].n_samples, whole->domains[d].n_samples);
+      EXPECT_EQ(sum->domains[d].n_token, whole->domains[d].n_token);
+      EXPECT_EQ(sum->domains[d].n_sample, whole->domains[d].n_sample);
       EXPECT_EQ(sum->domains[d].histograms, whole->domains[d].histograms);
       EXPECT_THAT(sum->domains[d].weight_sum,
                   ::testing::Pointwise(::testing::DoubleNear(1e-12), whole->domains[d].weight_sum));

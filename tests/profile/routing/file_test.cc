@@ -40,9 +40,9 @@ using ::coe::testing::value_of;
 using ::coe::testing::worked_stats;
 
 bool equal(const DomainStats& a, const DomainStats& b) {
-  return a.name == b.name && a.weight == b.weight && a.n_tokens == b.n_tokens &&
-         a.n_samples == b.n_samples && a.histograms == b.histograms &&
-         a.weight_sum == b.weight_sum && a.freq_by_sample == b.freq_by_sample &&
+  return a.name == b.name && a.weight == b.weight && a.n_token == b.n_token &&
+         a.n_sample == b.n_sample && a.histograms == b.histograms && a.weight_sum == b.weight_sum &&
+         a.freq_by_sample == b.freq_by_sample &&
          a.weight_mean_by_sample == b.weight_mean_by_sample && a.decisive == b.decisive &&
          a.output_norm == b.output_norm && a.gated_norm == b.gated_norm &&
          a.output_share == b.output_share && a.moe_ratio == b.moe_ratio &&

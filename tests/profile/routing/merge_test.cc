@@ -39,8 +39,8 @@ bool close(const std::vector<double>& a, const std::vector<double>& b) {
 }
 
 bool close(const DomainStats& a, const DomainStats& b) {
-  return a.name == b.name && a.weight == b.weight && a.n_tokens == b.n_tokens &&
-         a.n_samples == b.n_samples && a.histograms == b.histograms &&
+  return a.name == b.name && a.weight == b.weight && a.n_token == b.n_token &&
+         a.n_sample == b.n_sample && a.histograms == b.histograms &&
          close(a.weight_sum, b.weight_sum) && close(a.freq_by_sample, b.freq_by_sample) &&
          close(a.weight_mean_by_sample, b.weight_mean_by_sample) && close(a.decisive, b.decisive) &&
          close(a.output_norm, b.output_norm) && close(a.gated_norm, b.gated_norm) &&
@@ -96,8 +96,8 @@ RC_GTEST_PROP(MergeInto, KeepsTheInvariantsAndCounts, (bool with_outputs, bool w
   const auto b = arbitrary_stats(with_outputs, with_coactivation);
   const auto sum = merged(a, b);
   RC_ASSERT(check_invariants(sum).has_value());
-  RC_ASSERT(sum.n_tokens() == a.n_tokens() + b.n_tokens());
-  RC_ASSERT(sum.n_samples() == a.n_samples() + b.n_samples());
+  RC_ASSERT(sum.n_token() == a.n_token() + b.n_token());
+  RC_ASSERT(sum.n_sample() == a.n_sample() + b.n_sample());
 }
 
 // Records dealt to two shards in turn, as `--shard i/2` does.
@@ -129,7 +129,7 @@ TEST(MergeInto, InsertsNewDomainsInOrder) {
   for (const auto& domain : into.domains) names.push_back(domain.name);
   EXPECT_EQ(names, (std::vector<std::string>{"a", "css", "html", "js", "z"}));
   EXPECT_EQ(into.find_domain("html")->weight, 2.0);
-  EXPECT_EQ(into.find_domain("css")->n_tokens, 4);
+  EXPECT_EQ(into.find_domain("css")->n_token, 4);
 }
 
 TEST(MergeInto, KeepsOnlyCommonProvenance) {
@@ -166,7 +166,7 @@ TEST(MergeInto, AcceptsARenamedModel) {
   other.parent.name = "copy";
   expect_ok(merge_into(into, other));
   EXPECT_EQ(into.parent.name, "tiny");
-  EXPECT_EQ(into.n_tokens(), 12);
+  EXPECT_EQ(into.n_token(), 12);
 }
 
 TEST(MergeInto, RefusesAnotherShape) {
@@ -217,7 +217,7 @@ TEST(MergeInto, RefusesAnotherWeight) {
 TEST(MergeInto, RefusesCountsThatLeaveTheExactRange) {
   auto into = worked_stats();
   auto other = worked_stats();
-  into.domains[0].n_tokens = std::int64_t{1} << 53;
+  into.domains[0].n_token = std::int64_t{1} << 53;
   expect_error(merge_into(into, other), Code::kMismatch, "more than 2^53");
 }
 

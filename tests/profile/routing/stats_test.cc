@@ -49,8 +49,8 @@ TEST(DomainStats, ZeroHasTheShape) {
 TEST(DomainStats, AccumulatesAsWorkedByHand) {
   const auto stats = worked_stats();
   const auto& css = stats.domains.front();
-  EXPECT_EQ(css.n_tokens, 4);
-  EXPECT_EQ(css.n_samples, 2);
+  EXPECT_EQ(css.n_token, 4);
+  EXPECT_EQ(css.n_sample, 2);
   // Expert by expert, rank 0 then rank 1; layer 1 mirrors layer 0.
   EXPECT_THAT(css.histograms, ElementsAre(2, 1, 1, 2, 1, 1, 0, 0, 0, 0, 1, 1, 1, 2, 2, 1));
   EXPECT_THAT(css.weight_sum, ElementsAre(1.5, 0.5, 0.5, 0.625, 0.625, 0.25, 0, 0,  //
@@ -68,10 +68,10 @@ TEST(DomainStats, AccumulatesAsWorkedByHand) {
 
 TEST(RoutingStats, CountsAndFindsDomains) {
   const auto stats = worked_stats();
-  EXPECT_EQ(stats.n_tokens(), 6);
-  EXPECT_EQ(stats.n_samples(), 3);
+  EXPECT_EQ(stats.n_token(), 6);
+  EXPECT_EQ(stats.n_sample(), 3);
   ASSERT_NE(stats.find_domain("js"), nullptr);
-  EXPECT_EQ(stats.find_domain("js")->n_tokens, 2);
+  EXPECT_EQ(stats.find_domain("js")->n_token, 2);
   EXPECT_EQ(stats.find_domain("html"), nullptr);
 }
 
@@ -122,12 +122,12 @@ TEST(CheckInvariants, RefusesImpossibleCounts) {
   stats.domains[0].histograms[0] = std::numeric_limits<std::int64_t>::max();
   expect_error(check_invariants(stats), Code::kCorrupt, "expert 0 is chosen 9223372036854775807");
   stats = worked_stats();
-  stats.domains[0].n_tokens = -1;
+  stats.domains[0].n_token = -1;
   expect_error(check_invariants(stats), Code::kCorrupt, "sub-domain `css`: -1 tokens");
-  stats.domains[0].n_tokens = std::numeric_limits<std::int64_t>::max();
+  stats.domains[0].n_token = std::numeric_limits<std::int64_t>::max();
   expect_error(check_invariants(stats), Code::kCorrupt, "9223372036854775807 tokens");
   stats = worked_stats();
-  stats.domains[0].n_samples = 5;
+  stats.domains[0].n_sample = 5;
   expect_error(check_invariants(stats), Code::kCorrupt, "4 tokens in 5 samples");
 }
 

@@ -17,7 +17,7 @@ namespace {
 
 std::vector<GeneratedQuestion> questions_of(const Corpus& corpus) {
   std::vector<GeneratedQuestion> out;
-  out.reserve(corpus.n_records());
+  out.reserve(corpus.n_record());
   for (const auto& domain : corpus.domains) {
     for (const auto& record : domain.records) out.push_back({&domain, &record});
   }
@@ -34,7 +34,7 @@ Result<Journal> open_journal(const Corpus& questions, const GenerateCorpusOption
   if (!options.restart && !std::filesystem::exists(path))
     COE_TRY_STATUS(check_outputs(options.folder));
   return Journal::open(
-      path, {questions.digest, questions.n_records(), options.identity, settings_of(options.ask)},
+      path, {questions.digest, questions.n_record(), options.identity, settings_of(options.ask)},
       options.restart);
 }
 

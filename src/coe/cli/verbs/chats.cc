@@ -93,10 +93,10 @@ Status ChatLog::add(const ChatSample& sample) {
 Status ChatLog::commit() { return texts_ ? texts_->commit() : Status(); }
 
 std::int64_t ChatLog::n_sample(const RoutingStats& stats) const {
-  if (!is_on()) return stats.n_samples();
+  if (!is_on()) return stats.n_sample();
   std::int64_t n = 0;
   for (const auto& domain : stats.domains) {
-    if (domain.name.ends_with("/prompt")) n += domain.n_samples;
+    if (domain.name.ends_with("/prompt")) n += domain.n_sample;
   }
   return n;
 }

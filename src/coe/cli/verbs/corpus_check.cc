@@ -39,7 +39,7 @@ Result<int> check(const Options& options, Session& session) {
   std::uint64_t n_token = 0;
   for (const auto& domain : domains) n_token += domain.n_token;
   auto doc = document("corpus-check");
-  doc["n_record"] = corpus.n_records();
+  doc["n_record"] = corpus.n_record();
   doc["n_token"] = has_tokens ? Json(n_token) : Json(nullptr);
   doc["digest"] = corpus.digest;
   doc["domains"] = domain_rows(domains, has_tokens);

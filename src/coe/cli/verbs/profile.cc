@@ -70,18 +70,16 @@ Status parse_shard(const std::string& text, ProfileOptions& options) {
 Json domains_json(const RoutingStats& stats) {
   Json domains = Json::array();
   for (const auto& d : stats.domains)
-    domains.push_back({{"name", d.name},
-                       {"weight", d.weight},
-                       {"n_token", d.n_tokens},
-                       {"n_sample", d.n_samples}});
+    domains.push_back(
+        {{"name", d.name}, {"weight", d.weight}, {"n_token", d.n_token}, {"n_sample", d.n_sample}});
   return domains;
 }
 
 std::string domains_text(const RoutingStats& stats) {
   std::vector<std::vector<std::string>> rows = {{"sub-domain", "weight", "samples", "tokens"}};
   for (const auto& d : stats.domains)
-    rows.push_back({d.name, fmt::format("{:g}", d.weight), fmt::format("{}", d.n_samples),
-                    fmt::format("{}", d.n_tokens)});
+    rows.push_back({d.name, fmt::format("{:g}", d.weight), fmt::format("{}", d.n_sample),
+                    fmt::format("{}", d.n_token)});
   return format_table(rows);
 }
 
@@ -149,20 +147,20 @@ Status emit_profile(const ProfileRun& run, const Options& options, const ChatLog
   auto doc = document("profile");
   doc["output"] = options.output.string();
   doc["parent"] = {{"name", stats.parent.name}, {"digest", stats.parent.digest}};
-  doc["n_token"] = stats.n_tokens();
+  doc["n_token"] = stats.n_token();
   const auto n_sample = chats.n_sample(stats);
   doc["n_sample"] = n_sample;
   doc["n_token_resumed"] = run.n_resumed;
   std::string speed = "finished before";
   doc["tokens_per_s"] = nullptr;
   if (seconds) {
-    const double rate = static_cast<double>(stats.n_tokens() - run.n_resumed) / *seconds;
+    const double rate = static_cast<double>(stats.n_token() - run.n_resumed) / *seconds;
     doc["tokens_per_s"] = rate;
     speed = fmt::format("{:.0f} tokens/s", rate);
   }
   doc["domains"] = domains_json(stats);
   std::string text = fmt::format("{}: {} tokens in {} samples, {}\n{}", options.output.string(),
-                                 stats.n_tokens(), n_sample, speed, domains_text(stats));
+                                 stats.n_token(), n_sample, speed, domains_text(stats));
   // These are the chats that this process ran.
   if (seconds && session.ranks.size() == 1) {
     chats.add_to(doc);
@@ -222,7 +220,7 @@ Result<int> profile_on_ranks(Options options, const ChatLog& chats, Session& ses
   auto start = std::chrono::steady_clock::now();
   std::optional<RoutingStats> share;
   std::int64_t n_resumed = 0;
-  if (ranks.rank() < corpus.n_records()) {
+  if (ranks.rank() < corpus.n_record()) {
     COE_TRY(const auto model, open_model(options.engine.model, session.console));
     COE_TRY_STATUS(put_under_mask(options, model));
     COE_TRY(const auto engine, session.library.open(options.engine));
@@ -301,12 +299,12 @@ Result<int> merge(const MergeOptions& options, Session& session) {
   COE_TRY_STATUS(write_profile(options.output, stats, session.overwrite()));
   auto doc = document("merge");
   doc["output"] = options.output.string();
-  doc["n_token"] = stats.n_tokens();
-  doc["n_sample"] = stats.n_samples();
+  doc["n_token"] = stats.n_token();
+  doc["n_sample"] = stats.n_sample();
   doc["domains"] = domains_json(stats);
   COE_TRY_STATUS(
       session.emit(doc, fmt::format("{}: {} tokens in {} samples from {} profiles\n{}",
-                                    options.output.string(), stats.n_tokens(), stats.n_samples(),
+                                    options.output.string(), stats.n_token(), stats.n_sample(),
                                     options.profiles.size(), domains_text(stats))));
   return kExitDone;
 }

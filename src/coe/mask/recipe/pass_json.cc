@@ -39,7 +39,7 @@ PassJson profile_json(const NamedProfile& profile) {
   const auto& stats = *profile.stats;
   PassJson json = {{"digest", profile.digest},
                    {"corpus", stats.corpus_digest},
-                   {"n_token", stats.n_tokens()},
+                   {"n_token", stats.n_token()},
                    {"engine", stats.engine}};
   if (stats.router_temperature != 1.0) json["router_temperature"] = stats.router_temperature;
   if (!stats.mask_digest.empty()) json["mask"] = stats.mask_digest;

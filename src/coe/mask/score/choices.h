@@ -18,7 +18,7 @@ struct Choices {
   ExpertTable<std::int64_t> n_chosen;  // sum_k histograms
   ExpertTable<std::int64_t> n_first;   // histograms at rank 0
   // sum_k h and sum_k k*h of what the blend averages: h is `histograms` (kToken, kMax), or
-  // `freq_by_sample` (kSample), or the weighted mean over sub-domains of histograms/n_tokens
+  // `freq_by_sample` (kSample), or the weighted mean over sub-domains of histograms/n_token
   // (kSubdomain, kMaxMin). Whole numbers stay whole.
   ExpertTable<double> chosen;
   ExpertTable<double> ranks;

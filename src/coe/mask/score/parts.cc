@@ -103,13 +103,13 @@ std::vector<Part> own_parts(const RoutingStats& stats, Blend blend) {
 
 std::int64_t Part::n_token() const {
   std::int64_t n = 0;
-  for (const auto* domain : domains) n += domain->n_tokens;
+  for (const auto* domain : domains) n += domain->n_token;
   return n;
 }
 
 std::int64_t Part::n_sample() const {
   std::int64_t n = 0;
-  for (const auto* domain : domains) n += domain->n_samples;
+  for (const auto* domain : domains) n += domain->n_sample;
   return n;
 }
 
@@ -151,8 +151,8 @@ DomainStats pool(const Part& part, std::span<const Sums> sums) {
       into.resize((domain->*values).size());
       for (std::size_t i = 0; i < into.size(); ++i) into[i] += (domain->*values)[i];
     };
-    pooled.n_tokens += domain->n_tokens;
-    pooled.n_samples += domain->n_samples;
+    pooled.n_token += domain->n_token;
+    pooled.n_sample += domain->n_sample;
     add_all(&DomainStats::histograms);
     for (const Sums values : sums) add_all(values);
   }

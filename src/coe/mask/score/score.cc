@@ -75,7 +75,7 @@ Table sum_choices(const ExpertGrid& shape, double divisor, Function f) {
 }
 
 Table util(const DomainStats& d, const ExpertGrid& shape) {
-  const auto n = static_cast<double>(d.n_tokens);
+  const auto n = static_cast<double>(d.n_token);
   return sum_ranks(shape, [&](std::size_t i, std::size_t) {
     const auto count = static_cast<double>(d.histograms[i]);
     return count / n * (d.weight_sum[i] / std::max(count, 1.0));
@@ -83,7 +83,7 @@ Table util(const DomainStats& d, const ExpertGrid& shape) {
 }
 
 Table freq(const DomainStats& d, const ExpertGrid& shape) {
-  return sum_choices(shape, static_cast<double>(d.n_tokens),
+  return sum_choices(shape, static_cast<double>(d.n_token),
                      [&](std::size_t i, std::size_t) { return d.histograms[i]; });
 }
 
@@ -96,7 +96,7 @@ Table rank(const DomainStats& d, const ExpertGrid& shape) {
 }
 
 Table decisive(const DomainStats& d, const ExpertGrid& shape) {
-  const auto n = static_cast<double>(d.n_tokens);
+  const auto n = static_cast<double>(d.n_token);
   return sum_ranks(shape, [&](std::size_t i, std::size_t) { return d.decisive[i] / n; });
 }
 
@@ -117,19 +117,19 @@ Table mean_over_tokens(const DomainStats& d, const ExpertGrid& shape) {
   const auto& sums = d.*kSums;
   Table table(shape.n_layer(), shape.n_expert);
   for (std::size_t i = 0; i < sums.size(); ++i)
-    table.values()[i] = sums[i] / static_cast<double>(d.n_tokens);
+    table.values()[i] = sums[i] / static_cast<double>(d.n_token);
   return table;
 }
 
 Table util_of_samples(const DomainStats& d, const ExpertGrid& shape) {
-  const auto n = static_cast<double>(d.n_samples);
+  const auto n = static_cast<double>(d.n_sample);
   return sum_ranks(shape, [&](std::size_t i, std::size_t) {
     return d.freq_by_sample[i] / n * (d.weight_mean_by_sample[i] / n);
   });
 }
 
 Table freq_of_samples(const DomainStats& d, const ExpertGrid& shape) {
-  const auto n = static_cast<double>(d.n_samples);
+  const auto n = static_cast<double>(d.n_sample);
   return sum_ranks(shape, [&](std::size_t i, std::size_t) { return d.freq_by_sample[i] / n; });
 }
 

@@ -40,8 +40,8 @@ std::string content_digest(const RoutingStats& stats) {
   for (const auto& domain : stats.domains) {
     hasher.add_sized(domain.name);
     add_real(hasher, domain.weight);
-    hasher.add(static_cast<std::uint64_t>(domain.n_tokens));
-    hasher.add(static_cast<std::uint64_t>(domain.n_samples));
+    hasher.add(static_cast<std::uint64_t>(domain.n_token));
+    hasher.add(static_cast<std::uint64_t>(domain.n_sample));
     add_values(hasher, domain.histograms);
     for (const auto& accumulator : kAccumulators) add_values(hasher, domain.*accumulator.values);
     add_values(hasher, domain.coactivation);

@@ -66,8 +66,8 @@ template <class File, class Domain>
 void visit_domain(File& file, std::size_t index, const ExpertGrid& shape, bool with_outputs,
                   bool with_coactivation, Domain& domain) {
   const auto name = [&](std::string_view accumulator) { return tensor_name(index, accumulator); };
-  file.tensor(name("n_tokens"), domain.n_tokens);
-  file.tensor(name("n_samples"), domain.n_samples);
+  file.tensor(name("n_tokens"), domain.n_token);
+  file.tensor(name("n_samples"), domain.n_sample);
   file.tensor(name("histograms"), dims_of(Axes::kRanked, shape), domain.histograms);
   for (const auto& accumulator : kAccumulators)
     if (with_outputs || !accumulator.from_outputs)

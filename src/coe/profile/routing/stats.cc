@@ -80,8 +80,8 @@ Status check_mergeable(const RoutingStats& into, const RoutingStats& other) {
                   "profile with the same corpus weights");
   }
   // Each side is at most kMaxCount, so these sums do not overflow.
-  if (into.n_tokens() + other.n_tokens() > kMaxCount ||
-      into.n_samples() + other.n_samples() > kMaxCount)
+  if (into.n_token() + other.n_token() > kMaxCount ||
+      into.n_sample() + other.n_sample() > kMaxCount)
     return fail(Code::kMismatch, "the merged profile would have more than 2^53 tokens or samples");
   return {};
 }
@@ -108,18 +108,18 @@ Status check_histograms(const DomainStats& domain, const ExpertGrid& shape) {
       std::int64_t sum = 0;
       for (std::size_t e = 0; e < shape.n_expert; ++e) {
         const std::int64_t count = domain.histograms[shape.at(l, e, k)];
-        if (count < 0 || count > domain.n_tokens - sum)
+        if (count < 0 || count > domain.n_token - sum)
           return fail(Code::kCorrupt,
                       fmt::format("layer {}: expert {} is chosen {} times at rank {}, which {} "
                                   "tokens do not allow",
-                                  shape.layers[l].value, e, count, k, domain.n_tokens));
+                                  shape.layers[l].value, e, count, k, domain.n_token));
         sum += count;
       }
-      if (sum != domain.n_tokens)
+      if (sum != domain.n_token)
         return fail(Code::kCorrupt,
                     fmt::format("layer {}: histograms hold another number of choices than tokens "
                                 "at rank {} ({} vs {})",
-                                shape.layers[l].value, k, sum, domain.n_tokens));
+                                shape.layers[l].value, k, sum, domain.n_token));
     }
   }
   return {};
@@ -142,7 +142,7 @@ Status check_sums(const DomainStats& domain, const ExpertGrid& shape) {
 // Each choice of an expert goes with the R choices of its token, itself among them.
 Status check_coactivation(const DomainStats& domain, const ExpertGrid& shape) {
   const std::size_t n = shape.n_expert;
-  const auto n_choice = checked_mul(static_cast<std::uint64_t>(domain.n_tokens),
+  const auto n_choice = checked_mul(static_cast<std::uint64_t>(domain.n_token),
                                     std::uint64_t{shape.n_expert_used} * shape.n_expert_used);
   if (!n_choice || *n_choice > std::numeric_limits<std::int64_t>::max())
     return fail(Code::kCorrupt, "its pairs of choices are more than can be counted");
@@ -176,10 +176,10 @@ Status check_domain(const DomainStats& domain, const ExpertGrid& shape, bool wit
   if (!std::isfinite(domain.weight) || domain.weight < 0.0)
     return fail(Code::kCorrupt,
                 fmt::format("weight {} is not a finite positive number or 0", domain.weight));
-  if (domain.n_tokens < 0 || domain.n_tokens > kMaxCount || domain.n_samples < 0 ||
-      domain.n_samples > domain.n_tokens)
-    return fail(Code::kCorrupt, fmt::format("{} tokens in {} samples cannot be", domain.n_tokens,
-                                            domain.n_samples));
+  if (domain.n_token < 0 || domain.n_token > kMaxCount || domain.n_sample < 0 ||
+      domain.n_sample > domain.n_token)
+    return fail(Code::kCorrupt,
+                fmt::format("{} tokens in {} samples cannot be", domain.n_token, domain.n_sample));
   bool complete = domain.histograms.size() == shape.n_ranked();
   for (const auto& accumulator : kAccumulators) {
     const bool present = with_outputs || !accumulator.from_outputs;
@@ -220,23 +220,23 @@ DomainStats DomainStats::zero(std::string name, double weight, const ExpertGrid&
 }
 
 void DomainStats::add(const DomainStats& other) {
-  n_tokens += other.n_tokens;
-  n_samples += other.n_samples;
+  n_token += other.n_token;
+  n_sample += other.n_sample;
   add_to(histograms, other.histograms);
   add_to(coactivation, other.coactivation);
   for (const auto& accumulator : kAccumulators)
     add_to(this->*accumulator.values, other.*accumulator.values);
 }
 
-std::int64_t RoutingStats::n_tokens() const {
+std::int64_t RoutingStats::n_token() const {
   std::int64_t sum = 0;
-  for (const auto& domain : domains) sum += domain.n_tokens;
+  for (const auto& domain : domains) sum += domain.n_token;
   return sum;
 }
 
-std::int64_t RoutingStats::n_samples() const {
+std::int64_t RoutingStats::n_sample() const {
   std::int64_t sum = 0;
-  for (const auto& domain : domains) sum += domain.n_samples;
+  for (const auto& domain : domains) sum += domain.n_sample;
   return sum;
 }
 
@@ -272,7 +272,7 @@ Status check_invariants(const RoutingStats& stats) {
                                             stats.router_temperature));
   const bool with_outputs = stats.domains.front().has_outputs();
   const bool with_coactivation = stats.domains.front().has_coactivation();
-  std::int64_t n_tokens = 0;
+  std::int64_t n_token = 0;
   for (std::size_t i = 0; i < stats.domains.size(); ++i) {
     const auto& domain = stats.domains[i];
     if (i > 0 && stats.domains[i - 1].name >= domain.name)
@@ -281,9 +281,9 @@ Status check_invariants(const RoutingStats& stats) {
     if (auto status = check_domain(domain, stats.shape, with_outputs, with_coactivation); !status)
       return tl::unexpected<Error>(std::move(status).error().context(
           fmt::format("sub-domain `{}`", printable(domain.name))));
-    if (domain.n_tokens > kMaxCount - n_tokens)
+    if (domain.n_token > kMaxCount - n_token)
       return fail(Code::kCorrupt, "the profile has more than 2^53 tokens");
-    n_tokens += domain.n_tokens;
+    n_token += domain.n_token;
   }
   return {};
 }

@@ -15,13 +15,13 @@
 
 namespace coe {
 
-// Accumulators of one sub-domain. Source: docs/method.md, section 2.1. Names are the file's tensor
-// names.
+// Accumulators of one sub-domain. Source: docs/method.md, section 2.1. Names of the vectors are the
+// file's tensor names.
 struct DomainStats {
   std::string name;
   double weight = 1.0;  // of the sub-domain in a blend
-  std::int64_t n_tokens = 0;
-  std::int64_t n_samples = 0;
+  std::int64_t n_token = 0;
+  std::int64_t n_sample = 0;
   std::vector<std::int64_t> histograms;  // [L,E,R] times expert e was chosen at rank k
   std::vector<double> weight_sum;        // [L,E,R] sum of its final router weight there
   std::vector<double> freq_by_sample;    // [L,E,R] sum over samples of histogram / n_tok
@@ -63,8 +63,8 @@ struct RoutingStats {
   std::string settings;              // what else decides the numbers; likewise
   std::string command_line;          // that made it
 
-  std::int64_t n_tokens() const;
-  std::int64_t n_samples() const;
+  std::int64_t n_token() const;
+  std::int64_t n_sample() const;
   const DomainStats* find_domain(std::string_view name) const;
 };
 
@@ -87,8 +87,8 @@ Status check_same_routing(const RoutingStats& stats, const RoutingStats& other);
 Status merge_into(RoutingStats& into, const RoutingStats& other);
 
 // Layers ascend, sub-domains ascend by name, every accumulator has the profile's shape; at every
-// layer of every sub-domain the histograms of each rank sum to n_tokens (so over experts and ranks
-// to n_tokens * R); sums are finite and, but for `decisive`, not negative; coactivation is
+// layer of every sub-domain the histograms of each rank sum to n_token (so over experts and ranks
+// to n_token * R); sums are finite and, but for `decisive`, not negative; coactivation is
 // symmetric and the row of an expert sums to R times how often it was chosen. Errors: kCorrupt,
 // naming sub-domain and layer.
 Status check_invariants(const RoutingStats& stats);
