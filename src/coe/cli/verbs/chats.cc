@@ -3,8 +3,6 @@
 #include "coe/cli/options.h"
 #include "coe/corpus/chat_record.h"
 
-#include <fmt/format.h>
-
 #include <utility>
 
 namespace coe::cli {
@@ -59,6 +57,7 @@ void add_chat_options(CLI::App& verb, ChatOptions& options) {
 
 Result<ChatLog> ChatLog::create(const ChatOptions& options, Overwrite overwrite) {
   ChatLog log(options);
+  log.counts_.generated = options.generate;
   if (options.closing_window && !log.is_on())
     return fail(Code::kInvalidArgument, "--closing-window needs --roles or --generate");
   if (options.save_text.empty()) return log;
@@ -79,14 +78,14 @@ void ChatLog::attach(ProfileOptions& options) {
 }
 
 Status ChatLog::add(const ChatSample& sample) {
-  ++n_record_;
-  n_turn_ += sample.segments.n_turn;
-  n_thinking_ += sample.segments.n_thinking;
-  n_thinking_open_ += sample.segments.n_thinking_open;
-  n_answer_empty_ += sample.segments.n_answer_empty;
+  ++counts_.n_record;
+  counts_.n_turn += sample.segments.n_turn;
+  counts_.n_thinking += sample.segments.n_thinking;
+  counts_.n_thinking_open += sample.segments.n_thinking_open;
+  counts_.n_answer_empty += sample.segments.n_answer_empty;
   if (sample.generated == nullptr) return {};
-  n_new_ += sample.generated->n_new;
-  if (!sample.generated->ended) ++n_cut_;
+  counts_.n_new += sample.generated->n_new;
+  if (!sample.generated->ended) ++counts_.n_cut;
   return texts_ ? texts_->write(chat_record_line(record_of(sample))) : Status();
 }
 
@@ -101,26 +100,8 @@ std::int64_t ChatLog::n_sample(const RoutingStats& stats) const {
   return n;
 }
 
-void ChatLog::add_to(Json& document) const {
-  if (!is_on()) return;
-  auto& chats = document["chats"];
-  chats = {{"n_record", n_record_},
-           {"n_turn", n_turn_},
-           {"n_thinking", n_thinking_},
-           {"n_thinking_open", n_thinking_open_},
-           {"n_answer_empty", n_answer_empty_}};
-  if (options_.generate) chats.update({{"n_cut", n_cut_}, {"n_token_generated", n_new_}});
-}
-
-std::string ChatLog::text() const {
-  if (!is_on()) return {};
-  auto text =
-      fmt::format("turns of the model: {}, thinking blocks: {} ({} never end), empty answers: {}\n",
-                  n_turn_, n_thinking_, n_thinking_open_, n_answer_empty_);
-  if (options_.generate)
-    text +=
-        fmt::format("tokens generated: {}, answers cut off before their end: {}\n", n_new_, n_cut_);
-  return text;
+std::optional<ChatCounts> ChatLog::counts() const {
+  return is_on() ? std::optional(counts_) : std::nullopt;
 }
 
 }  // namespace coe::cli

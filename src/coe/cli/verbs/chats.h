@@ -1,10 +1,10 @@
-// `coe profile` adds this for chats: --roles, --generate and its options, what is said of the
-// records, and the file of --save-text.
+// `coe profile` adds this for chats: --roles, --generate and its options, the counts of what was in
+// the records, and the file of --save-text.
 #pragma once
 
 #include "coe/base/file.h"
 #include "coe/base/result.h"
-#include "coe/cli/session.h"
+#include "coe/cli/render/profile.h"
 #include "coe/profile/profile.h"
 
 #include <CLI/CLI.hpp>
@@ -38,8 +38,8 @@ class ChatLog {
   // Records of a profile: with roles a record is a sample of several sub-domains, of `…/prompt` in
   // any case.
   std::int64_t n_sample(const RoutingStats& stats) const;
-  void add_to(Json& document) const;
-  std::string text() const;
+  // None without roles.
+  std::optional<ChatCounts> counts() const;
 
  private:
   explicit ChatLog(const ChatOptions& options) : options_(options) {}
@@ -48,13 +48,7 @@ class ChatLog {
 
   ChatOptions options_;
   std::optional<AtomicFile> texts_;
-  std::uint64_t n_record_ = 0;
-  std::uint64_t n_turn_ = 0;
-  std::uint64_t n_thinking_ = 0;
-  std::uint64_t n_thinking_open_ = 0;
-  std::uint64_t n_answer_empty_ = 0;
-  std::uint64_t n_cut_ = 0;  // answers that were generated and did not end
-  std::uint64_t n_new_ = 0;  // tokens generated
+  ChatCounts counts_;
 };
 
 }  // namespace coe::cli

@@ -4,7 +4,7 @@
 #include "coe/base/text.h"
 #include "coe/cli/exit_code.h"
 #include "coe/cli/options.h"
-#include "coe/cli/render/table.h"
+#include "coe/cli/render/profile.h"
 #include "coe/cli/verbs/chats.h"
 #include "coe/cli/verbs/verbs.h"
 #include "coe/engine/run_settings.h"
@@ -67,26 +67,11 @@ Status parse_shard(const std::string& text, ProfileOptions& options) {
   return {};
 }
 
-Json domains_json(const RoutingStats& stats) {
-  Json domains = Json::array();
-  for (const auto& d : stats.domains)
-    domains.push_back(
-        {{"name", d.name}, {"weight", d.weight}, {"n_token", d.n_token}, {"n_sample", d.n_sample}});
-  return domains;
-}
-
-std::string domains_text(const RoutingStats& stats) {
-  std::vector<std::vector<std::string>> rows = {{"sub-domain", "weight", "samples", "tokens"}};
-  for (const auto& d : stats.domains)
-    rows.push_back({d.name, fmt::format("{:g}", d.weight), fmt::format("{}", d.n_sample),
-                    fmt::format("{}", d.n_token)});
-  return format_table(rows);
-}
-
-// Returns where the stability report goes: beside the profile.
-Path report_path(const Options& options, const char* extension) {
-  Path path = options.output;
-  return path.replace_extension(extension);
+StabilityFiles stability_files(const Options& options) {
+  StabilityFiles files{options.output, options.output};
+  files.report.replace_extension(".stability.json");
+  files.picture.replace_extension(".stability.svg");
+  return files;
 }
 
 // Without --resume, so that a profile does not tell how often its run was stopped.
@@ -114,63 +99,29 @@ ProfileStage stage_of(const Options& options, const Session& session) {
 Status check_outputs(const Options& options, const ProfileStage& stage) {
   COE_TRY_STATUS(check_profile_stage(stage));
   if (options.resume || !options.profile.stability) return {};
-  for (const char* extension : {".stability.json", ".stability.svg"})
-    COE_TRY_STATUS(check_output(report_path(options, extension), stage.overwrite));
-  return {};
-}
-
-Json stability_summary(const StabilityReport& report, const Options& options) {
-  const auto optional = [](const auto& value) { return value ? Json(*value) : Json(nullptr); };
-  Json json = {{"n_keep", report.n_keep}, {"stopped", report.stopped}};
-  const auto* last = report.points.empty() ? nullptr : &report.points.back();
-  json["jaccard"] = last != nullptr ? Json(last->jaccard) : Json(nullptr);
-  json["jaccard_lower"] = last != nullptr ? optional(last->lower) : Json(nullptr);
-  json["entropy"] = last != nullptr ? Json(last->entropy) : Json(nullptr);
-  json["n_token_at_0.95"] = optional(tokens_at(report, 0.95, false));
-  json["n_token_at_0.99"] = optional(tokens_at(report, 0.99, false));
-  json["report"] = report_path(options, ".stability.json").string();
-  json["picture"] = report_path(options, ".stability.svg").string();
-  return json;
+  const auto files = stability_files(options);
+  COE_TRY_STATUS(check_output(files.report, stage.overwrite));
+  return check_output(files.picture, stage.overwrite);
 }
 
 Status write_stability(const ProfileRun& run, const Options& options, const Session& session) {
   const auto overwrite = options.resume ? Overwrite::kAllow : session.overwrite();
-  COE_TRY_STATUS(write_file(report_path(options, ".stability.json"),
-                            stability_json(*run.stability, run.stats), overwrite));
-  return write_file(report_path(options, ".stability.svg"),
-                    stability_svg(*run.stability, run.stats), overwrite);
+  const auto files = stability_files(options);
+  COE_TRY_STATUS(write_file(files.report, stability_json(*run.stability, run.stats), overwrite));
+  return write_file(files.picture, stability_svg(*run.stability, run.stats), overwrite);
 }
 
 Status emit_profile(const ProfileRun& run, const Options& options, const ChatLog& chats,
-                    std::optional<double> seconds, Session& session) {
-  const auto& stats = run.stats;
-  auto doc = document("profile");
-  doc["output"] = options.output.string();
-  doc["parent"] = {{"name", stats.parent.name}, {"digest", stats.parent.digest}};
-  doc["n_token"] = stats.n_token();
-  const auto n_sample = chats.n_sample(stats);
-  doc["n_sample"] = n_sample;
-  doc["n_token_resumed"] = run.n_resumed;
-  std::string speed = "finished before";
-  doc["tokens_per_s"] = nullptr;
-  if (seconds) {
-    const double rate = static_cast<double>(stats.n_token() - run.n_resumed) / *seconds;
-    doc["tokens_per_s"] = rate;
-    speed = fmt::format("{:.0f} tokens/s", rate);
-  }
-  doc["domains"] = domains_json(stats);
-  std::string text = fmt::format("{}: {} tokens in {} samples, {}\n{}", options.output.string(),
-                                 stats.n_token(), n_sample, speed, domains_text(stats));
+                    std::optional<double> wall_s, Session& session) {
+  ProfileOutput output{.run = run,
+                       .file = options.output,
+                       .stability = stability_files(options),
+                       .n_sample = chats.n_sample(run.stats),
+                       .wall_s = wall_s,
+                       .chats = {}};
   // These are the chats that this process ran.
-  if (seconds && session.ranks.size() == 1) {
-    chats.add_to(doc);
-    text += chats.text();
-  }
-  if (run.stability) {
-    doc["stability"] = stability_summary(*run.stability, options);
-    text += fmt::format("{}\n", stability_text(*run.stability));
-  }
-  return session.emit(doc, text);
+  if (wall_s && session.ranks.size() == 1) output.chats = chats.counts();
+  return session.emit(profile_json(output), profile_text(output));
 }
 
 // The texts of records that another process ran, or ran before, are not here to be kept.
@@ -297,15 +248,8 @@ Result<int> merge(const MergeOptions& options, Session& session) {
   stats.command_line = session.command_line;
   stats.tool_version = tool_version();
   COE_TRY_STATUS(write_profile(options.output, stats, session.overwrite()));
-  auto doc = document("merge");
-  doc["output"] = options.output.string();
-  doc["n_token"] = stats.n_token();
-  doc["n_sample"] = stats.n_sample();
-  doc["domains"] = domains_json(stats);
-  COE_TRY_STATUS(
-      session.emit(doc, fmt::format("{}: {} tokens in {} samples from {} profiles\n{}",
-                                    options.output.string(), stats.n_token(), stats.n_sample(),
-                                    options.profiles.size(), domains_text(stats))));
+  const MergeOutput output{stats, options.output, options.profiles.size()};
+  COE_TRY_STATUS(session.emit(merge_json(output), merge_text(output)));
   return kExitDone;
 }
 

@@ -1,10 +1,9 @@
 // coe verify: prove a child from the files alone, and with text from what the engine makes of it.
 #include "coe/child/verify/verify.h"
 
-#include "coe/base/text.h"
 #include "coe/cli/exit_code.h"
 #include "coe/cli/options.h"
-#include "coe/cli/render/slice_check.h"
+#include "coe/cli/render/verify.h"
 #include "coe/cli/verbs/verbs.h"
 #include "coe/mask/masked/virtual_surgery.h"
 #include "coe/measure/eval/slice_check.h"
@@ -14,6 +13,8 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
+#include <string>
 
 namespace coe::cli {
 
@@ -64,53 +65,16 @@ Result<int> verify(const Options& options, Session& session) {
     COE_TRY(const auto text, read_text(options.mask));
     COE_TRY(mask, parse_mask(text, options.mask.string()));
   }
+  VerifyOutput output{.parent = options.parent, .child = options.child, .report = {}, .run = {}};
   const auto start = std::chrono::steady_clock::now();
-  COE_TRY(const auto report, verify_child(options.parent, options.child, mask,
-                                          session.library.dequantizer(), session.console));
-  std::optional<SliceCheck> run;
+  COE_TRY(output.report, verify_child(options.parent, options.child, mask,
+                                      session.library.dequantizer(), session.console));
   if (!options.corpus.files.empty()) {
-    COE_TRY(run, run_both(options, mask, session));
+    COE_TRY(output.run, run_both(options, mask, session));
   }
-  const double seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-
-  auto doc = document("verify");
-  doc["parent"] = options.parent.string();
-  doc["child"] = options.child.string();
-  doc["ok"] = report.ok() && (!run || run->ok());
-  doc["n_keep"] = report.n_keep;
-  doc["n_tensor"] = report.n_tensor;
-  doc["n_tensor_cut"] = report.n_tensor_cut;
-  doc["n_expert_checked"] = report.n_expert_checked;
-  doc["n_bytes_compared"] = report.n_bytes_compared;
-  doc["mask_recovered"] = report.mask_recovered;
-  doc["mode"] = report.zeroed ? "zero" : "slice";
-  doc["mtp_dropped"] = report.mtp_dropped;
-  doc["wall_s"] = seconds;
-  doc["norms"] = Json::object();
-  for (const auto& norm : report.norms) doc["norms"][norm.tensor] = norm.l2;
-  doc["bad"] = Json::array();
-  std::string text;
-  for (const auto& finding : report.bad) {
-    doc["bad"].push_back({{"where", finding.where}, {"message", finding.message}});
-    text += fmt::format("  {}: {}\n", finding.where, finding.message);
-  }
-  if (report.ok())
-    text = fmt::format("{}: ok, {} experts and {} tensors equal their source byte for byte ({})\n",
-                       options.child.string(), report.n_expert_checked,
-                       report.n_tensor - report.n_tensor_cut, human_bytes(report.n_bytes_compared));
-  else
-    text = fmt::format("{}: NOT a cut of {}, {} findings:\n", options.child.string(),
-                       options.parent.string(), report.bad.size()) +
-           text;
-  doc["slice_check"] = run ? slice_check_json(*run) : Json(nullptr);
-  if (run && run->ok())
-    text += fmt::format("run on the masked parent's inputs: ok, {}\n", slice_check_text(*run));
-  else if (run)
-    text += fmt::format("run on the masked parent's inputs: NOT what the parent computes: {}\n",
-                        run->finding);
-  COE_TRY_STATUS(session.emit(doc, text));
-  return report.ok() && (!run || run->ok()) ? kExitDone : kExitCheckFailed;
+  output.wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  COE_TRY_STATUS(session.emit(verify_json(output), verify_text(output)));
+  return output.ok() ? kExitDone : kExitCheckFailed;
 }
 
 }  // namespace

@@ -1,0 +1,56 @@
+#include "coe/cli/render/verify.h"
+
+#include "coe/base/text.h"
+#include "coe/cli/render/slice_check.h"
+
+#include <fmt/format.h>
+
+namespace coe::cli {
+
+Json verify_json(const VerifyOutput& output) {
+  const auto& report = output.report;
+  auto doc = document("verify");
+  doc["parent"] = output.parent.string();
+  doc["child"] = output.child.string();
+  doc["ok"] = output.ok();
+  doc["n_keep"] = report.n_keep;
+  doc["n_tensor"] = report.n_tensor;
+  doc["n_tensor_cut"] = report.n_tensor_cut;
+  doc["n_expert_checked"] = report.n_expert_checked;
+  doc["n_bytes_compared"] = report.n_bytes_compared;
+  doc["mask_recovered"] = report.mask_recovered;
+  doc["mode"] = report.zeroed ? "zero" : "slice";
+  doc["mtp_dropped"] = report.mtp_dropped;
+  doc["wall_s"] = output.wall_s;
+  doc["norms"] = Json::object();
+  for (const auto& norm : report.norms) doc["norms"][norm.tensor] = norm.l2;
+  doc["bad"] = Json::array();
+  for (const auto& finding : report.bad)
+    doc["bad"].push_back({{"where", finding.where}, {"message", finding.message}});
+  doc["slice_check"] = output.run ? slice_check_json(*output.run) : Json(nullptr);
+  return doc;
+}
+
+std::string verify_text(const VerifyOutput& output) {
+  const auto& report = output.report;
+  std::string text;
+  if (report.ok()) {
+    text = fmt::format("{}: ok, {} experts and {} tensors equal their source byte for byte ({})\n",
+                       output.child.string(), report.n_expert_checked,
+                       report.n_tensor - report.n_tensor_cut, human_bytes(report.n_bytes_compared));
+  } else {
+    text = fmt::format("{}: NOT a cut of {}, {} findings:\n", output.child.string(),
+                       output.parent.string(), report.bad.size());
+    for (const auto& finding : report.bad)
+      text += fmt::format("  {}: {}\n", finding.where, finding.message);
+  }
+  if (output.run && output.run->ok())
+    text +=
+        fmt::format("run on the masked parent's inputs: ok, {}\n", slice_check_text(*output.run));
+  else if (output.run)
+    text += fmt::format("run on the masked parent's inputs: NOT what the parent computes: {}\n",
+                        output.run->finding);
+  return text;
+}
+
+}  // namespace coe::cli
