@@ -4,6 +4,8 @@
 #include "coe/cli/session.h"
 #include "coe/measure/eval/eval.h"
 
+#include <CLI/CLI.hpp>
+
 namespace coe::cli {
 
 // --max-tokens, --window, --stride.

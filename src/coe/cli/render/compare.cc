@@ -1,12 +1,12 @@
 #include "coe/cli/render/compare.h"
 
+#include "coe/base/stats/summary.h"
 #include "coe/base/text.h"
 #include "coe/cli/render/table.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <numeric>
 
 namespace coe::cli {
 
@@ -24,9 +24,6 @@ std::string pair_name(const PairOverlap& pair) {
 }
 std::string at_layer(double value, LayerId layer) {
   return fmt::format("{:.3f} ({})", value, layer.value);
-}
-double mean(const std::vector<double>& values) {
-  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
 }
 
 std::string head_text(const Comparison& found) {

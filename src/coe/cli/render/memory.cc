@@ -46,7 +46,7 @@ void add_rows(const ModelMemory& model, ResultRows& rows) {
   }
 }
 
-std::string percent(double share) { return fmt::format("{:+.1f} %", 100 * share); }
+std::string signed_percent(double share) { return fmt::format("{:+.1f} %", 100 * share); }
 
 std::string devices_text(const ModelMemory& model) {
   std::vector<std::vector<std::string>> table = {
@@ -76,7 +76,7 @@ std::string totals_text(std::span<const ModelMemory> models, bool measures) {
       auto& row = table.emplace_back(std::vector{model.file.filename().string(),
                                                  fmt::format("{}", cell.n_ctx),
                                                  human_bytes(sum_of(cell.predicted))});
-      if (measures) row.insert(row.end(), {human_bytes(bytes), percent(cell.error())});
+      if (measures) row.insert(row.end(), {human_bytes(bytes), signed_percent(cell.error())});
       if (models.size() > 1)
         row.push_back(fmt::format(
             "{:.0f} %", 100.0 * static_cast<double>(bytes) / static_cast<double>(of_parent)));

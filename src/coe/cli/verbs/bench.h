@@ -3,6 +3,8 @@
 
 #include "coe/cli/session.h"
 
+#include <CLI/CLI.hpp>
+
 namespace coe::cli {
 
 void add_bench_choice(CLI::App& bench, Run& run);

@@ -16,7 +16,7 @@ namespace coe::cli {
 
 namespace {
 
-struct Options {
+struct BenchChoiceVerbOptions {
   std::vector<Path> files;
   ChoiceSetOptions set;
   AnswererOptions answerer;
@@ -31,7 +31,7 @@ Json rules_json(const ChoiceTally& tally) {
   return rules;
 }
 
-Result<int> bench(Options options, Session& session) {
+Result<int> bench_choice(BenchChoiceVerbOptions options, Session& session) {
   COE_TRY_STATUS(check_ask_options(options.run.ask, options.answerer));
   options.run.restart = session.force;
   COE_TRY(const auto set, load_choices(options.files, options.set));
@@ -83,7 +83,7 @@ Result<int> bench(Options options, Session& session) {
   return total.n_failed == 0 ? kExitDone : kExitCheckFailed;
 }
 
-void add_set_options(CLI::App& verb, Options& options) {
+void add_set_options(CLI::App& verb, BenchChoiceVerbOptions& options) {
   verb.add_option("questions", options.files,
                   "Questions: MMLU-Pro as published, or {question, options, answer} (JSONL or a "
                   "JSON array)")
@@ -105,7 +105,7 @@ void add_set_options(CLI::App& verb, Options& options) {
 }  // namespace
 
 void add_bench_choice(CLI::App& bench_verb, Run& run) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<BenchChoiceVerbOptions>();
   options->answerer.engine.n_ctx = 4096;
   options->run.instruction = kChoiceInstruction;
   auto* verb = bench_verb.add_subcommand(
@@ -122,8 +122,9 @@ void add_bench_choice(CLI::App& bench_verb, Run& run) {
                  "Do not ask again, with a fresh seed, what looped or came out empty");
   add_ask_options(*verb, options->run.ask);
   add_answerer_options(*verb, options->answerer);
-  verb->callback(
-      [options, &run] { run = [options](Session& session) { return bench(*options, session); }; });
+  verb->callback([options, &run] {
+    run = [options](Session& session) { return bench_choice(*options, session); };
+  });
 }
 
 }  // namespace coe::cli

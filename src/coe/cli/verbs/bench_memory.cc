@@ -10,14 +10,14 @@ namespace coe::cli {
 
 namespace {
 
-struct Options {
+struct BenchMemoryVerbOptions {
   MemoryOptions memory;
   Path model;
   std::vector<Path> children;
   Path rows;
 };
 
-Result<int> bench(const Options& options, Session& session) {
+Result<int> bench_memory(const BenchMemoryVerbOptions& options, Session& session) {
   if (!options.rows.empty()) COE_TRY_STATUS(check_output(options.rows, session.overwrite()));
   COE_TRY(const auto models,
           run_memory(session.library, parent_first(options.model, options.children), options.memory,
@@ -35,7 +35,7 @@ Result<int> bench(const Options& options, Session& session) {
 }  // namespace
 
 void add_bench_memory(CLI::App& bench_verb, Run& run) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<BenchMemoryVerbOptions>();
   options->memory.contexts = {16384, 65536};
   serve_defaults(options->memory.engine);
   auto* verb = bench_verb.add_subcommand(
@@ -52,8 +52,9 @@ void add_bench_memory(CLI::App& bench_verb, Run& run) {
   verb->add_flag("!--predict-only", options->memory.measures, "Load no weights");
   add_rows_option(*verb, options->rows);
   add_device_options(*verb, options->memory.engine);
-  verb->callback(
-      [options, &run] { run = [options](Session& session) { return bench(*options, session); }; });
+  verb->callback([options, &run] {
+    run = [options](Session& session) { return bench_memory(*options, session); };
+  });
 }
 
 }  // namespace coe::cli

@@ -10,7 +10,7 @@ namespace coe::cli {
 
 namespace {
 
-struct Options {
+struct BenchSpeedVerbOptions {
   SpeedOptions speed;
   Path model;
   std::vector<Path> children;
@@ -18,7 +18,7 @@ struct Options {
   Path rows;
 };
 
-Result<int> bench(const Options& options, Session& session) {
+Result<int> bench_speed(const BenchSpeedVerbOptions& options, Session& session) {
   if (!options.rows.empty()) COE_TRY_STATUS(check_output(options.rows, session.overwrite()));
   const bool has_text = !options.corpus.files.empty();
   Corpus text;
@@ -45,7 +45,7 @@ Result<int> bench(const Options& options, Session& session) {
 }  // namespace
 
 void add_bench_speed(CLI::App& bench_verb, Run& run) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<BenchSpeedVerbOptions>();
   auto& speed = options->speed;
   serve_defaults(speed.engine);
   auto* verb = bench_verb.add_subcommand(
@@ -69,8 +69,9 @@ void add_bench_speed(CLI::App& bench_verb, Run& run) {
                  "Keep no more than one model in memory: each turn loads its own");
   add_rows_option(*verb, options->rows);
   add_device_options(*verb, speed.engine);
-  verb->callback(
-      [options, &run] { run = [options](Session& session) { return bench(*options, session); }; });
+  verb->callback([options, &run] {
+    run = [options](Session& session) { return bench_speed(*options, session); };
+  });
 }
 
 }  // namespace coe::cli

@@ -13,7 +13,7 @@ namespace coe::cli {
 
 namespace {
 
-struct Options {
+struct BenchTransferVerbOptions {
   TransferOptions job;
   CorpusOptions corpus;
   std::vector<Path> evaluation;
@@ -26,7 +26,7 @@ struct Options {
   bool has_corpus() const { return !corpus.files.empty(); }
 };
 
-Status check_options(const Options& options) {
+Status check_options(const BenchTransferVerbOptions& options) {
   if (options.has_profile() && options.has_corpus())
     return fail(Code::kInvalidArgument, "-p and -f are both given",
                 "give profiles, or text to profile");
@@ -41,7 +41,7 @@ Status check_options(const Options& options) {
   return {};
 }
 
-Status load_text(Options& options) {
+Status load_text(BenchTransferVerbOptions& options) {
   auto& evaluation = options.job.evaluation;
   COE_TRY(evaluation, load_corpus({options.evaluation, options.corpus.text_spec, {}}));
   if (!options.has_corpus()) return {};
@@ -49,7 +49,7 @@ Status load_text(Options& options) {
   return {};
 }
 
-Result<TransferOptions> job_of(Options options, const Session& session) {
+Result<TransferOptions> job_of(BenchTransferVerbOptions options, const Session& session) {
   COE_TRY_STATUS(check_options(options));
   auto& job = options.job;
   if (!options.counts.empty()) {
@@ -66,7 +66,7 @@ Result<TransferOptions> job_of(Options options, const Session& session) {
   return std::move(job);
 }
 
-Result<int> bench(const Options& options, Session& session) {
+Result<int> bench_transfer(const BenchTransferVerbOptions& options, Session& session) {
   COE_TRY(const auto job, job_of(options, session));
   COE_TRY(const auto report, run_transfer(job, session.library, session.console));
   auto rows = session.result_rows("bench-transfer");
@@ -92,7 +92,7 @@ Result<int> bench(const Options& options, Session& session) {
 }  // namespace
 
 void add_bench_transfer(CLI::App& bench_verb, Run& run) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<BenchTransferVerbOptions>();
   auto& job = options->job;
   job.random_seeds = {1, 2, 3};
   auto* verb = bench_verb.add_subcommand(
@@ -121,8 +121,9 @@ void add_bench_transfer(CLI::App& bench_verb, Run& run) {
                    "command goes on from there")
       ->required();
   add_engine_options(*verb, job.engine);
-  verb->callback(
-      [options, &run] { run = [options](Session& session) { return bench(*options, session); }; });
+  verb->callback([options, &run] {
+    run = [options](Session& session) { return bench_transfer(*options, session); };
+  });
 }
 
 }  // namespace coe::cli

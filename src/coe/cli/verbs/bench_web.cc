@@ -20,7 +20,7 @@ namespace coe::cli {
 
 namespace {
 
-struct Options {
+struct BenchWebVerbOptions {
   AnswererOptions answerer;
   WebAskOptions questions;
   WebRunOptions run;
@@ -51,7 +51,8 @@ struct Replies {
   std::optional<ModelId> model;
 };
 
-Result<Replies> ask_model(const Options& options, const WebSuite& suite, Session& session) {
+Result<Replies> ask_model(const BenchWebVerbOptions& options, const WebSuite& suite,
+                          Session& session) {
   COE_TRY_STATUS(check_ask_options(options.questions.ask, options.answerer));
   COE_TRY(auto open, open_answerer(options.answerer, session.library, session.console));
   auto questions = options.questions;
@@ -66,7 +67,7 @@ Result<Replies> ask_model(const Options& options, const WebSuite& suite, Session
   return out;
 }
 
-WebRunOptions run_options(const Options& options, const Session& session) {
+WebRunOptions run_options(const BenchWebVerbOptions& options, const Session& session) {
   auto run = options.run;
   run.browser.memory_limit = options.memory_mb << 20U;
   run.restart = session.force;
@@ -77,7 +78,7 @@ WebRunOptions run_options(const Options& options, const Session& session) {
   return run;
 }
 
-Result<int> bench(const Options& options, Session& session) {
+Result<int> bench_web(const BenchWebVerbOptions& options, Session& session) {
   if (options.folder.empty())
     return fail(Code::kInvalidArgument, "-o: no folder for rows, pictures and gallery is given");
   COE_TRY(const auto suite, load_web_suite(options.suite, options.only));
@@ -123,7 +124,7 @@ Result<int> bench(const Options& options, Session& session) {
 }
 
 // The suite itself: references pass, mutants fail as they should.
-Result<int> check(const Options& options, Session& session) {
+Result<int> check_suite(const BenchWebVerbOptions& options, Session& session) {
   COE_TRY(const auto suite, load_web_suite(options.suite, options.only));
   if (!options.folder.empty()) COE_TRY_STATUS(make_folder(options.folder));
   const auto tried = suite_attempts(suite, options.n_repeat);
@@ -147,7 +148,7 @@ Result<int> check(const Options& options, Session& session) {
 }  // namespace
 
 void add_bench_web(CLI::App& bench_verb, Run& run) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<BenchWebVerbOptions>();
   options->answerer.engine.n_ctx = 16384;
   options->questions.ask.max_new_tokens = 12288;
   options->questions.ask.sampling.temperature = 0.6F;
@@ -191,7 +192,7 @@ void add_bench_web(CLI::App& bench_verb, Run& run) {
   verb->callback([options, &run] {
     run = [options](Session& session) {
       if (options->suite.empty()) options->suite = default_suite();
-      return options->check ? check(*options, session) : bench(*options, session);
+      return options->check ? check_suite(*options, session) : bench_web(*options, session);
     };
   });
 }

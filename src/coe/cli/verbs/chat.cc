@@ -17,7 +17,7 @@ namespace coe::cli {
 
 namespace {
 
-struct Options {
+struct ChatVerbOptions {
   EngineOptions engine;
   Path mask;
   std::string system;
@@ -29,7 +29,7 @@ struct Options {
 
 class Chat {
  public:
-  Chat(const Options& options, EngineAnswerer& answerer, Session& session)
+  Chat(const ChatVerbOptions& options, EngineAnswerer& answerer, Session& session)
       : options_(options), answerer_(answerer), session_(session) {
     if (!options.system.empty()) messages_.push_back({"system", options.system});
   }
@@ -50,13 +50,13 @@ class Chat {
   }
 
  private:
-  const Options& options_;
+  const ChatVerbOptions& options_;
   EngineAnswerer& answerer_;
   Session& session_;
   std::vector<ChatMessage> messages_;
 };
 
-Status emit_turn(const ChatAnswer& turn, const Options& options, Session& session) {
+Status emit_turn(const ChatAnswer& turn, const ChatVerbOptions& options, Session& session) {
   if (!session.json) return print("\n");
   auto doc = document("chat");
   doc["model"] = options.engine.model.string();
@@ -71,7 +71,7 @@ Status emit_turn(const ChatAnswer& turn, const Options& options, Session& sessio
 }
 
 // Until the input ends.
-Status converse(Chat& chat, const Options& options, Session& session) {
+Status converse(Chat& chat, const ChatVerbOptions& options, Session& session) {
   const bool terminal = isatty(STDIN_FILENO) != 0;
   std::string line;
   while (true) {
@@ -84,7 +84,7 @@ Status converse(Chat& chat, const Options& options, Session& session) {
   return terminal ? print("\n") : Status();
 }
 
-Result<int> chat(const Options& options, Session& session) {
+Result<int> chat(const ChatVerbOptions& options, Session& session) {
   if (session.json && options.prompt.empty())
     return fail(Code::kInvalidArgument, "--json: one document holds one answer",
                 "ask a single question with -p");
@@ -109,7 +109,7 @@ Result<int> chat(const Options& options, Session& session) {
 }  // namespace
 
 void add_chat(CLI::App& app, Run& run) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ChatVerbOptions>();
   auto* verb =
       app.add_subcommand("chat", "Talk to a model, or to what a mask would leave of it (--mask)");
   verb->add_option("-m,--model", options->engine.model, "Model to talk to")->required();

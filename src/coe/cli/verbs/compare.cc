@@ -14,7 +14,7 @@ namespace coe::cli {
 
 namespace {
 
-struct Options {
+struct CompareVerbOptions {
   std::vector<Path> masks;
   Path model;
   std::vector<Path> profiles;
@@ -32,7 +32,7 @@ Result<std::vector<NamedMask>> read_masks(const std::vector<Path>& paths) {
   return masks;
 }
 
-Status add_cosine(const Options& options, Session& session, Comparison& found) {
+Status add_cosine(const CompareVerbOptions& options, Session& session, Comparison& found) {
   COE_TRY(const auto parent, open_model(options.model, session.console));
   const auto start = std::chrono::steady_clock::now();
   COE_TRY(found.cosine, agg_cosine(parent.file, parent.moe, found.masks, found.overlap,
@@ -41,7 +41,7 @@ Status add_cosine(const Options& options, Session& session, Comparison& found) {
   return {};
 }
 
-Status add_profiles(const Options& options, Comparison& found) {
+Status add_profiles(const CompareVerbOptions& options, Comparison& found) {
   ScoreOptions score;
   COE_TRY(score.score, score_from_name(options.score));
   for (const auto& path : options.profiles) {
@@ -52,7 +52,7 @@ Status add_profiles(const Options& options, Comparison& found) {
   return {};
 }
 
-Result<int> compare(const Options& options, Session& session) {
+Result<int> compare(const CompareVerbOptions& options, Session& session) {
   if (!options.svg.empty()) COE_TRY_STATUS(check_output(options.svg, session.overwrite()));
   Comparison found;
   found.score = options.score;
@@ -76,7 +76,7 @@ Result<int> compare(const Options& options, Session& session) {
 }  // namespace
 
 void add_compare(CLI::App& app, Run& run) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<CompareVerbOptions>();
   auto* verb = app.add_subcommand("compare", "Show how alike masks are, layer by layer");
   verb->add_option("masks", options->masks, "Masks (JSON), native or plain; two or more")
       ->required();

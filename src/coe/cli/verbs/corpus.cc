@@ -16,12 +16,12 @@ namespace coe::cli {
 
 namespace {
 
-struct Options {
+struct CorpusBuildVerbOptions {
   CorpusBuildOptions build;
   Path model;
 };
 
-Result<int> build(Options options, Session& session) {
+Result<int> build(CorpusBuildVerbOptions options, Session& session) {
   options.build.overwrite = session.overwrite();
   COE_TRY_STATUS(check_output(options.build.output, options.build.overwrite));
   COE_TRY(options.build.model, open_hooks(options.model, session.library, session.console));
@@ -46,7 +46,7 @@ Result<int> build(Options options, Session& session) {
 void add_corpus(CLI::App& app, Run& run) {
   auto* corpus = app.add_subcommand("corpus", "Assemble text for profiling and evaluation");
   corpus->require_subcommand(1);
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<CorpusBuildVerbOptions>();
   auto* verb = corpus->add_subcommand("build", "Assemble weighted sub-domains from a TOML spec");
   verb->add_option("spec", options->build.spec, "TOML spec (docs/formats/corpus.md)")->required();
   verb->add_option("-o,--output", options->build.output, "JSONL file to write")->required();

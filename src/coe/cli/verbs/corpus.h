@@ -3,6 +3,8 @@
 
 #include "coe/cli/session.h"
 
+#include <CLI/CLI.hpp>
+
 namespace coe::cli {
 
 void add_corpus_check(CLI::App& corpus, Run& run);

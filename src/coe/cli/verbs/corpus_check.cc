@@ -16,7 +16,7 @@ namespace coe::cli {
 
 namespace {
 
-struct Options {
+struct CorpusCheckVerbOptions {
   std::vector<Path> corpus;
   std::vector<Path> against;
   std::string text_spec = "text";
@@ -25,7 +25,7 @@ struct Options {
   LeakOptions leaks;
 };
 
-Result<int> check(const Options& options, Session& session) {
+Result<int> check_corpus(const CorpusCheckVerbOptions& options, Session& session) {
   COE_TRY(const auto spec, TextSpec::parse(options.text_spec));
   COE_TRY(const Corpus corpus, coe::load_corpus(options.corpus, spec));
   Corpus evaluation;
@@ -67,7 +67,7 @@ Result<int> check(const Options& options, Session& session) {
 }  // namespace
 
 void add_corpus_check(CLI::App& corpus, Run& run) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<CorpusCheckVerbOptions>();
   auto* verb = corpus.add_subcommand(
       "check", "Say what is in a corpus; with --against, look for leaked evaluation text");
   verb->add_option("corpus", options->corpus, "JSONL text for profiling")->required();
@@ -97,8 +97,9 @@ void add_corpus_check(CLI::App& corpus, Run& run) {
                    "Leaks: n-grams in more than so many records of either text belong to none")
       ->capture_default_str()
       ->needs(against);
-  verb->callback(
-      [options, &run] { run = [options](Session& session) { return check(*options, session); }; });
+  verb->callback([options, &run] {
+    run = [options](Session& session) { return check_corpus(*options, session); };
+  });
 }
 
 }  // namespace coe::cli

@@ -14,7 +14,7 @@ namespace coe::cli {
 
 namespace {
 
-struct Options {
+struct CorpusGenerateVerbOptions {
   CorpusOptions questions;
   AnswererOptions answerer;
   GenerateCorpusOptions generate;
@@ -32,7 +32,7 @@ Status set_rendering(OpenAnswerer& open, GenerateCorpusOptions& options) {
   return {};
 }
 
-Result<int> generate(Options options, Session& session) {
+Result<int> generate(CorpusGenerateVerbOptions options, Session& session) {
   auto& generation = options.generate;
   generation.restart = session.force;
   for (const auto& kind : options.keep)
@@ -52,7 +52,7 @@ Result<int> generate(Options options, Session& session) {
 }  // namespace
 
 void add_corpus_generate(CLI::App& corpus, Run& run) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<CorpusGenerateVerbOptions>();
   options->answerer.engine.n_ctx = 4096;
   options->questions.text_spec = "question";
   auto* verb = corpus.add_subcommand(

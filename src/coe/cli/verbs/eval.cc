@@ -23,7 +23,7 @@ namespace coe::cli {
 
 namespace {
 
-struct Options {
+struct EvalVerbOptions {
   CorpusOptions corpus;
   EngineOptions engine;
   EvalOptions eval;
@@ -40,7 +40,7 @@ struct Subject {
   std::optional<OpenMask> opened;
 };
 
-Result<std::vector<Subject>> open_subjects(const Options& options, const OpenModel& model) {
+Result<std::vector<Subject>> open_subjects(const EvalVerbOptions& options, const OpenModel& model) {
   std::vector<Subject> subjects;
   for (const auto& path : options.masks) {
     COE_TRY(auto mask, open_mask(path, model));
@@ -53,7 +53,7 @@ Result<std::vector<Subject>> open_subjects(const Options& options, const OpenMod
 // A parent is what subjects are held to, if anything.
 class Parent {
  public:
-  static Result<Parent> open(const Options& options, const OpenModel& model, Engine& engine,
+  static Result<Parent> open(const EvalVerbOptions& options, const OpenModel& model, Engine& engine,
                              Session& session);
   ReferenceSource* source() const { return source_.get(); }
   const ParentCache* cache() const { return cache_; }
@@ -64,7 +64,7 @@ class Parent {
   const ParentCache* cache_ = nullptr;  // the source, when it is one
 };
 
-Result<Parent> Parent::open(const Options& options, const OpenModel& model, Engine& engine,
+Result<Parent> Parent::open(const EvalVerbOptions& options, const OpenModel& model, Engine& engine,
                             Session& session) {
   Parent out;
   std::string digest;
@@ -97,7 +97,7 @@ Result<Parent> Parent::open(const Options& options, const OpenModel& model, Engi
   return out;
 }
 
-Json cache_json(const Options& options, const ParentCache* cache) {
+Json cache_json(const EvalVerbOptions& options, const ParentCache* cache) {
   if (cache == nullptr) return nullptr;
   const auto& header = cache->header();
   return {{"file", options.cache.string()},
@@ -109,7 +109,7 @@ Json cache_json(const Options& options, const ParentCache* cache) {
            static_cast<double>(cache->n_byte()) / static_cast<double>(header.n_token)}};
 }
 
-Result<int> eval(const Options& options, Session& session) {
+Result<int> eval(const EvalVerbOptions& options, Session& session) {
   if (!options.rows.empty()) COE_TRY_STATUS(check_output(options.rows, session.overwrite()));
   COE_TRY(const auto corpus, load_corpus(options.corpus));
   COE_TRY(const auto model, open_model(options.engine.model, session.console));
@@ -164,7 +164,7 @@ Result<int> eval(const Options& options, Session& session) {
 }  // namespace
 
 void add_eval(CLI::App& app, Run& run) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<EvalVerbOptions>();
   auto* verb = app.add_subcommand("eval", "Perplexity, KL and top-1 agreement on held-out text");
   verb->add_option("-m,--model", options->engine.model, "Model to measure")->required();
   add_corpus_options(*verb, options->corpus);

@@ -12,13 +12,13 @@ namespace coe::cli {
 
 namespace {
 
-struct Options {
+struct InspectVerbOptions {
   EngineOptions engine;
   std::vector<std::uint32_t> contexts;
   std::vector<std::uint32_t> counts;
 };
 
-Result<int> inspect(const Options& options, Session& session) {
+Result<int> inspect(const InspectVerbOptions& options, Session& session) {
   COE_TRY(const auto model, open_model(options.engine.model, session.console));
   const auto parts = file_parts(model);
   auto doc = inspect_json(options.engine.model, model, parts);
@@ -37,7 +37,7 @@ Result<int> inspect(const Options& options, Session& session) {
 }  // namespace
 
 void add_inspect(CLI::App& app, Run& run) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<InspectVerbOptions>();
   auto* verb =
       app.add_subcommand("inspect", "Show what is in a MoE GGUF and what K experts would weigh");
   serve_defaults(options->engine);

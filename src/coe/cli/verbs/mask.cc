@@ -22,7 +22,7 @@ namespace {
 
 constexpr std::string_view kAuto = "auto";
 
-struct Options {
+struct MaskVerbOptions {
   std::vector<std::string> profiles;  // FILE or FILE:WEIGHT
   Path score_table;
   Path output;
@@ -37,7 +37,7 @@ struct Options {
   bool swaps = false;
 };
 
-Result<MaskRecipe> read_recipe(const Options& options, ProfileFiles& files) {
+Result<MaskRecipe> read_recipe(const MaskVerbOptions& options, ProfileFiles& files) {
   if (options.n_keep == 0 && options.tune.sweep.empty())
     return fail(Code::kInvalidArgument, "-k: how many experts to keep is not given",
                 "for example -k 64, or --recipe with a mask to rebuild");
@@ -62,7 +62,7 @@ Result<MaskRecipe> read_recipe(const Options& options, ProfileFiles& files) {
   return recipe;
 }
 
-Result<KeepMask> read_old_mask(const Options& options, ProfileFiles& files) {
+Result<KeepMask> read_old_mask(const MaskVerbOptions& options, ProfileFiles& files) {
   for (const auto& text : options.profiles) {
     COE_TRY_STATUS(files.load(text).map([](const auto&) {}));
   }
@@ -83,8 +83,8 @@ std::vector<LayerId> differing(const KeepMask& a, const KeepMask& b) {
 }
 
 // The recipe of the score that does best on the text, and how all did.
-Result<ScoreChoice> choose(const Options& options, const ProfileFiles& files, MaskRecipe recipe,
-                           Session& session) {
+Result<ScoreChoice> choose(const MaskVerbOptions& options, const ProfileFiles& files,
+                           MaskRecipe recipe, Session& session) {
   COE_TRY(const auto bench, open_tune_bench(options.tune, session));
   if (!bench)
     return fail(Code::kInvalidArgument, "--score auto: nothing to choose by is given",
@@ -94,7 +94,7 @@ Result<ScoreChoice> choose(const Options& options, const ProfileFiles& files, Ma
                       session.console);
 }
 
-Result<int> mask(const Options& options, Session& session) {
+Result<int> mask(const MaskVerbOptions& options, Session& session) {
   if (options.score.score == kAuto && !options.tune.sweep.empty())
     return fail(Code::kInvalidArgument, "--sweep: a score is chosen for one K, not for several",
                 "choose it with --score auto -k 64 first, then give --sweep that score");
@@ -141,7 +141,7 @@ Result<int> mask(const Options& options, Session& session) {
   return output.rebuilt && !output.rebuilt->differing.empty() ? kExitCheckFailed : kExitDone;
 }
 
-void add_recipe_options(CLI::App& verb, Options& options) {
+void add_recipe_options(CLI::App& verb, MaskVerbOptions& options) {
   verb.add_option("-k,--keep", options.n_keep, "Experts to keep in each layer");
   add_score_options(verb, options.score);
   auto* score = verb.get_option("--score");
@@ -158,7 +158,7 @@ void add_recipe_options(CLI::App& verb, Options& options) {
 }  // namespace
 
 void add_mask(CLI::App& app, Run& run) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<MaskVerbOptions>();
   auto* verb = app.add_subcommand("mask", "Choose the K experts a layer that a specialist keeps");
   add_recipe_options(*verb, *options);
   const auto decided = verb->get_options();  // by a recipe

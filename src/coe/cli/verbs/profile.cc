@@ -28,7 +28,7 @@ namespace coe::cli {
 
 namespace {
 
-struct Options {
+struct ProfileVerbOptions {
   CorpusOptions corpus;
   EngineOptions engine;
   ProfileOptions profile;
@@ -67,7 +67,7 @@ Status parse_shard(const std::string& text, ProfileOptions& options) {
   return {};
 }
 
-StabilityFiles stability_files(const Options& options) {
+StabilityFiles stability_files(const ProfileVerbOptions& options) {
   StabilityFiles files{options.output, options.output};
   files.report.replace_extension(".stability.json");
   files.picture.replace_extension(".stability.svg");
@@ -85,7 +85,7 @@ std::string recorded_command(const Session& session) {
   return command;
 }
 
-ProfileStage stage_of(const Options& options, const Session& session) {
+ProfileStage stage_of(const ProfileVerbOptions& options, const Session& session) {
   ProfileStage stage;
   stage.file = options.output;
   stage.seconds = options.checkpoint_seconds;
@@ -96,7 +96,7 @@ ProfileStage stage_of(const Options& options, const Session& session) {
 }
 
 // Refuses what is in the way, before the long work. An unfinished run is never thrown away unasked.
-Status check_outputs(const Options& options, const ProfileStage& stage) {
+Status check_outputs(const ProfileVerbOptions& options, const ProfileStage& stage) {
   COE_TRY_STATUS(check_profile_stage(stage));
   if (options.resume || !options.profile.stability) return {};
   const auto files = stability_files(options);
@@ -104,14 +104,15 @@ Status check_outputs(const Options& options, const ProfileStage& stage) {
   return check_output(files.picture, stage.overwrite);
 }
 
-Status write_stability(const ProfileRun& run, const Options& options, const Session& session) {
+Status write_stability(const ProfileRun& run, const ProfileVerbOptions& options,
+                       const Session& session) {
   const auto overwrite = options.resume ? Overwrite::kAllow : session.overwrite();
   const auto files = stability_files(options);
   COE_TRY_STATUS(write_file(files.report, stability_json(*run.stability, run.stats), overwrite));
   return write_file(files.picture, stability_svg(*run.stability, run.stats), overwrite);
 }
 
-Status emit_profile(const ProfileRun& run, const Options& options, const ChatLog& chats,
+Status emit_profile(const ProfileRun& run, const ProfileVerbOptions& options, const ChatLog& chats,
                     std::optional<double> wall_s, Session& session) {
   ProfileOutput output{.run = run,
                        .file = options.output,
@@ -125,7 +126,7 @@ Status emit_profile(const ProfileRun& run, const Options& options, const ChatLog
 }
 
 // The texts of records that another process ran, or ran before, are not here to be kept.
-Status check_save_text(const Options& options, const Session& session) {
+Status check_save_text(const ProfileVerbOptions& options, const Session& session) {
   if (options.chats.save_text.empty()) return {};
   if (options.resume)
     return fail(Code::kInvalidArgument, "--save-text: the texts of a stopped run are not kept",
@@ -137,7 +138,7 @@ Status check_save_text(const Options& options, const Session& session) {
 }
 
 // Each rank takes a shard, its part of the cores, and a state file of its own.
-Status take_rank(const Ranks& ranks, Options& options) {
+Status take_rank(const Ranks& ranks, ProfileVerbOptions& options) {
   if (!options.shard.empty())
     return fail(Code::kInvalidArgument, "--shard: MPI ranks share the records by themselves",
                 "leave --shard out, or start a single process");
@@ -152,7 +153,7 @@ Status take_rank(const Ranks& ranks, Options& options) {
 }
 
 // The profile's options point into `options` from here on: it stays where it is.
-Status put_under_mask(Options& options, const OpenModel& model) {
+Status put_under_mask(ProfileVerbOptions& options, const OpenModel& model) {
   if (options.mask.empty()) return {};
   COE_TRY(options.opened_mask, open_mask(options.mask, model));
   options.profile.filter = &options.opened_mask->filter;
@@ -161,7 +162,7 @@ Status put_under_mask(Options& options, const OpenModel& model) {
 }
 
 // Rank 0 has the sum, writes and reports it; the others are done when it has.
-Result<int> profile_on_ranks(Options options, const ChatLog& chats, Session& session) {
+Result<int> profile_on_ranks(ProfileVerbOptions options, const ChatLog& chats, Session& session) {
   auto& ranks = session.ranks;
   COE_TRY_STATUS(take_rank(ranks, options));
   auto stage = stage_of(options, session);
@@ -205,7 +206,7 @@ Result<int> profile_on_ranks(Options options, const ChatLog& chats, Session& ses
   return kExitDone;
 }
 
-Result<int> profile(Options options, Session& session) {
+Result<int> profile(ProfileVerbOptions options, Session& session) {
   if (!options.shard.empty()) COE_TRY_STATUS(parse_shard(options.shard, options.profile));
   options.profile.outputs = !options.no_outputs;
   options.profile.run_settings = run_settings(session.library, options.engine);
@@ -256,7 +257,7 @@ Result<int> merge(const MergeOptions& options, Session& session) {
 }  // namespace
 
 void add_profile(CLI::App& app, Run& run) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ProfileVerbOptions>();
   auto* verb = app.add_subcommand("profile", "Record which experts the routers choose on a corpus");
   verb->add_option("-m,--model", options->engine.model, "Parent GGUF")->required();
   add_corpus_options(*verb, options->corpus);

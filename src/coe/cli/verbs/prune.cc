@@ -19,7 +19,7 @@ namespace coe::cli {
 
 namespace {
 
-struct Options {
+struct PruneVerbOptions {
   Path model;
   Path mask;
   Path output;
@@ -48,7 +48,7 @@ Result<std::uint64_t> parse_size(const std::string& text) {
   return *bytes;
 }
 
-Result<int> prune(const Options& options, Session& session) {
+Result<int> prune(const PruneVerbOptions& options, Session& session) {
   if (!options.dry_run) {
     if (options.output.empty())
       return fail(Code::kInvalidArgument, "-o: no output given",
@@ -115,7 +115,7 @@ Result<int> prune(const Options& options, Session& session) {
 }  // namespace
 
 void add_prune(CLI::App& app, Run& run) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<PruneVerbOptions>();
   auto* verb =
       app.add_subcommand("prune", "Cut a parent by a mask into a smaller GGUF, byte for byte");
   verb->add_option("-m,--model", options->model, "Parent GGUF")->required();

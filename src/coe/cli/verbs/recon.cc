@@ -16,7 +16,7 @@ namespace coe::cli {
 
 namespace {
 
-struct Options {
+struct ReconVerbOptions {
   CorpusOptions corpus;
   EngineOptions engine;
   ReconOptions recon;
@@ -33,7 +33,7 @@ double mean_loss(const ScoreTable& table, std::size_t n_keep) {
   return sum / static_cast<double>(table.loss.n_layer());
 }
 
-Result<int> recon(const Options& options, Session& session) {
+Result<int> recon(const ReconVerbOptions& options, Session& session) {
   const auto start = std::chrono::steady_clock::now();
   COE_TRY_STATUS(check_output(options.output, session.overwrite()));
   COE_TRY(const auto corpus, load_corpus(options.corpus));
@@ -75,7 +75,7 @@ Result<int> recon(const Options& options, Session& session) {
 }  // namespace
 
 void add_recon(CLI::App& app, Run& run) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ReconVerbOptions>();
   options->engine.n_batch = 128;  // outputs of all experts for a batch are in memory
   auto* verb = app.add_subcommand(
       "recon", "Score experts by what removing them does to their layer's output");

@@ -15,7 +15,7 @@ namespace coe::cli {
 
 namespace {
 
-struct Options {
+struct SpecializeVerbOptions {
   CorpusOptions corpus;
   std::vector<Path> evaluation;
   SpecializeOptions job;
@@ -23,7 +23,7 @@ struct Options {
   PassOptions passes;
 };
 
-Result<int> run_specialize(Options options, Session& session) {
+Result<int> run_specialize(SpecializeVerbOptions options, Session& session) {
   auto& job = options.job;
   COE_TRY(job.recipe.score.score, score_from_name(options.score.score));
   COE_TRY(job.aggregate, read_aggregate(options.score));
@@ -45,7 +45,7 @@ Result<int> run_specialize(Options options, Session& session) {
 }  // namespace
 
 void add_specialize(CLI::App& app, Run& run) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<SpecializeVerbOptions>();
   auto* verb =
       app.add_subcommand("specialize", "The main job: profile, mask, prune, verify and evaluate");
   verb->add_option("-m,--model", options->job.engine.model, "Parent GGUF")->required();

@@ -20,7 +20,7 @@ namespace coe::cli {
 
 namespace {
 
-struct Options {
+struct VerifyVerbOptions {
   Path parent;
   Path child;
   Path mask;
@@ -40,7 +40,7 @@ Result<KeepMask> own_mask(const Path& child) {
   return parse_mask(*text, child.string());
 }
 
-Result<SliceCheck> run_both(const Options& options, const std::optional<KeepMask>& given,
+Result<SliceCheck> run_both(const VerifyVerbOptions& options, const std::optional<KeepMask>& given,
                             Session& session) {
   COE_TRY(const auto corpus, load_corpus(options.corpus));
   COE_TRY(const auto parent, open_model(options.parent, session.console));
@@ -59,7 +59,7 @@ Result<SliceCheck> run_both(const Options& options, const std::optional<KeepMask
   return reference->check(*child, SliceLimits(), session.console);
 }
 
-Result<int> verify(const Options& options, Session& session) {
+Result<int> verify(const VerifyVerbOptions& options, Session& session) {
   std::optional<KeepMask> mask;
   if (!options.mask.empty()) {
     COE_TRY(const auto text, read_text(options.mask));
@@ -80,7 +80,7 @@ Result<int> verify(const Options& options, Session& session) {
 }  // namespace
 
 void add_verify(CLI::App& app, Run& run) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<VerifyVerbOptions>();
   auto* verb =
       app.add_subcommand("verify", "Prove that a child is its parent cut by a mask; exit 1 if not");
   verb->add_option("parent", options->parent, "Parent GGUF")->required();
