@@ -15,7 +15,8 @@ using ::testing::HasSubstr;
 TEST(RunSettings, NameEverythingThatDecidesABit) {
   ::coe::testing::FakeLibrary library;
   library.space = {{.device = "GPU0", .description = "A Card", .total = 1, .free = 1}};
-  const EngineOptions base;
+  EngineOptions base;
+  base.n_gpu_layers = 0;
   const auto before = run_settings(library, base);
   EXPECT_THAT(before, HasSubstr("engine=fake_1 revision=tree"));
   EXPECT_THAT(before, HasSubstr("devices=- rpc=-"));  // no layer is on a GPU
@@ -33,17 +34,29 @@ TEST(RunSettings, NameEverythingThatDecidesABit) {
   EXPECT_EQ(differs([](auto& o) { o.repack = false; }), "repack (1 vs 0)");
   EXPECT_EQ(differs([](auto& o) { o.flash_attn = true; }), "flash_attn (0 vs 1)");
   EXPECT_EQ(differs([](auto& o) { o.swa_full = false; }), "swa_full (1 vs 0)");
+  EXPECT_EQ(differs([](auto& o) { o.cache_type_k = "q8_0"; }), "cache_type_k (missing vs q8_0)");
+  EXPECT_EQ(differs([](auto& o) { o.cache_type_v = "q4_0"; }), "cache_type_v (missing vs q4_0)");
   // These decide none.
   EXPECT_EQ(differs([](auto& o) { o.n_threads = 7; }), "nothing");
   EXPECT_EQ(differs([](auto& o) { o.mmap = false; }), "nothing");
 
-  EngineOptions gpu;
-  gpu.n_gpu_layers = -1;
+  const EngineOptions gpu;
   const auto on_card = run_settings(library, gpu);
   EXPECT_THAT(on_card, HasSubstr("devices=A_Card"));
   library.space.front().description = "Another";
   EXPECT_EQ(settings_difference(on_card, run_settings(library, gpu)),
             "devices (A_Card vs Another)");
+}
+
+// llama.cpp's default asks for all layers on a GPU; where there is none, nothing is different.
+TEST(RunSettings, CountLayersOnlyWhereThereIsADeviceForThem) {
+  const ::coe::testing::FakeLibrary library;
+  EngineOptions cpu;
+  cpu.n_gpu_layers = 0;
+  EXPECT_EQ(run_settings(library, EngineOptions()), run_settings(library, cpu));
+  EngineOptions remote;
+  remote.rpc_servers = {"a:1"};
+  EXPECT_THAT(run_settings(library, remote), HasSubstr("n_gpu_layers=-1"));
 }
 
 TEST(RunSettings, SayWhatIsMissing) {

@@ -3,6 +3,10 @@
 #include "coe/corpus/select.h"
 #include "coe/corpus/text_spec.h"
 
+#include <charconv>
+#include <cstdint>
+#include <system_error>
+
 namespace coe::cli {
 
 void serve_defaults(EngineOptions& options) {
@@ -12,8 +16,24 @@ void serve_defaults(EngineOptions& options) {
   options.all_logits = false;
 }
 
+CLI::Validator context_length() {
+  // What is no number stays as it is and fails as one.
+  return {[](std::string& text) {
+            if (!text.ends_with('k') && !text.ends_with('K')) return std::string();
+            std::uint64_t thousands = 0;
+            const char* end = text.data() + text.size() - 1;
+            const auto [stop, error] = std::from_chars(text.data(), end, thousands);
+            if (error == std::errc() && stop == end && thousands <= (1U << 20))
+              text = std::to_string(thousands * 1024);
+            return std::string();
+          },
+          "", "context length"};
+}
+
 void add_engine_options(CLI::App& verb, EngineOptions& options) {
-  verb.add_option("-c,--ctx-size", options.n_ctx, "Context in tokens")->capture_default_str();
+  verb.add_option("-c,--ctx-size", options.n_ctx, "Context in tokens; 16k is 16384")
+      ->transform(context_length())
+      ->capture_default_str();
   add_device_options(verb, options);
 }
 
@@ -24,8 +44,8 @@ void add_device_options(CLI::App& verb, EngineOptions& options) {
   verb.add_option("-t,--threads", options.n_threads, "CPU threads (0: all cores)")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
-  verb.add_option("--n-gpu-layers,--ngl", options.n_gpu_layers,
-                  "Layers to keep on the GPU (-1: all); also -ngl")
+  verb.add_option(std::string(kGpuLayers) + ",--ngl", options.n_gpu_layers,
+                  "Layers to keep on the GPU, where there is one (-1: all); also -ngl")
       ->capture_default_str();
   verb.add_option("--n-cpu-moe", options.n_cpu_moe,
                   "Keep the experts of the first N layers on the CPU");
@@ -33,6 +53,14 @@ void add_device_options(CLI::App& verb, EngineOptions& options) {
       ->delimiter(',');
   verb.add_flag("!--no-repack,!--nr", options.repack,
                 "Leave weights as the file has them instead of reordering them for this CPU");
+  verb.add_option("--cache-type-k,--ctk", options.cache_type_k,
+                  "Type of the cache of keys: f16, q8_0, …; also -ctk")
+      ->check(CLI::IsMember(cache_types()))
+      ->capture_default_str();
+  verb.add_option("--cache-type-v,--ctv", options.cache_type_v,
+                  "Type of the cache of values; also -ctv")
+      ->check(CLI::IsMember(cache_types()))
+      ->capture_default_str();
   verb.add_flag("--flash-attn,!--no-flash-attn", options.flash_attn,
                 "Use flash attention: faster on GPUs, logits move a little")
       ->default_str(options.flash_attn ? "on" : "off");

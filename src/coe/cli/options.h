@@ -9,15 +9,22 @@
 #include <CLI/CLI.hpp>
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace coe::cli {
 
+// The option of layers on GPUs, which a user may give where there is none.
+inline constexpr std::string_view kGpuLayers = "--n-gpu-layers";
+
 // Sets what a server would, rather than what observing needs: one sequence, flash attention, layers
 // with sliding windows caching no more than their window, room for one token's logits.
 void serve_defaults(EngineOptions& options);
-// Adds -b, -t, -ngl, --flash-attn, with llama.cpp's names.
+// Adds -b, -t, -ngl, -ctk, --flash-attn and what else decides how a model runs, with llama.cpp's
+// names.
 void add_device_options(CLI::App& verb, EngineOptions& options);
+// Reads "16k" as 16384 wherever a context is given.
+CLI::Validator context_length();
 // Adds those and -c.
 void add_engine_options(CLI::App& verb, EngineOptions& options);
 // Adds --temp, --top-k, --top-p, --seed, --repeat-penalty and --repeat-last-n, with llama.cpp's

@@ -1,14 +1,17 @@
 #include "coe/cli/run.h"
 
 #include "coe/base/json.h"
+#include "coe/base/process/isolated.h"
 #include "coe/base/text.h"
 #include "coe/cli/exit_code.h"
+#include "coe/cli/options.h"
 #include "coe/cli/session.h"
 #include "coe/cli/verbs/verbs.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -94,6 +97,38 @@ void report_usage(const CLI::App& app, const CLI::ParseError& problem,
     print_stderr(fmt::format("hint: run `{} --help`\n", verb));
 }
 
+// llama.cpp's users type -ngl; CLI11 knows one-letter and long names only.
+std::string long_name(const std::string& argument) {
+  static const std::map<std::string, std::string> names = {{"-ngl", "--n-gpu-layers"},
+                                                           {"-ncmoe", "--n-cpu-moe"},
+                                                           {"-ctk", "--cache-type-k"},
+                                                           {"-ctv", "--cache-type-v"}};
+  const auto at = names.find(argument);
+  return at == names.end() ? argument : at->second;
+}
+
+// Returns the verb that was called, `bench memory` as `memory`.
+const CLI::App& called_verb(const CLI::App& app) {
+  const auto called = app.get_subcommands();
+  return called.empty() ? app : called_verb(*called.front());
+}
+
+// Says so where layers are wanted on a GPU that is not there. The devices are asked for in a
+// process of their own, as an open GPU would not survive the forks of later work.
+void warn_of_missing_gpu(const CLI::App& app, const EngineLibrary& library, Observer& observer) {
+  const auto& verb = called_verb(app);
+  const auto* layers = verb.get_option_no_throw(std::string(kGpuLayers));
+  if (layers == nullptr || layers->count() == 0 || layers->as<int>() == 0) return;
+  if (verb.get_option("--rpc")->count() > 0) return;
+  const auto found = run_isolated([&]() -> Result<std::string> {
+    return std::string(library.devices().empty() ? "" : "some");
+  });
+  if (found && found->empty())
+    observer.warning(
+        "-ngl: there is no GPU that this coe can use, all layers are on the CPU (a build for CUDA "
+        "is configured with -DGGML_CUDA=ON)");
+}
+
 }  // namespace
 
 int run_cli(int argc, char** argv, const EngineLibrary& library, Ranks& ranks) {
@@ -116,12 +151,8 @@ int run_cli(int argc, char** argv, const EngineLibrary& library, Ranks& ranks) {
   add_verbs(app, run);
   for (auto* verb : app.get_subcommands({})) add_common_flags(*verb, session);
 
-  // llama.cpp's users type -ngl; CLI11 knows one-letter and long names only.
   std::vector<std::string> arguments;
-  for (int i = argc - 1; i > 0; --i) {
-    const std::string argument = argv[i];
-    arguments.push_back(argument == "-ngl" ? "--n-gpu-layers" : argument);
-  }
+  for (int i = argc - 1; i > 0; --i) arguments.push_back(long_name(argv[i]));
   const std::vector<std::string> words(arguments.rbegin(), arguments.rend());
   try {
     app.parse(arguments);  // empties them
@@ -138,6 +169,8 @@ int run_cli(int argc, char** argv, const EngineLibrary& library, Ranks& ranks) {
   session.console.configure(session.quiet || !ranks.is_first(), session.verbose);
   if (session.verbose)
     library.set_log([](std::string_view line) { print_stderr(fmt::format("engine: {}\n", line)); });
+  // Under MPI it is not safe to fork.
+  if (ranks.size() == 1) warn_of_missing_gpu(app, library, session.console);
   const auto result = run(session);
   session.console.clear();
   if (result) return *result;

@@ -52,6 +52,12 @@ Result<std::vector<TokenText>> Engine::spell(std::span<const std::int32_t> /*tok
   return no_chat(*this);
 }
 
+const std::vector<std::string>& cache_types() {
+  static const std::vector<std::string> types = {"f32",  "f16",    "bf16", "q8_0", "q4_0",
+                                                 "q4_1", "iq4_nl", "q5_0", "q5_1"};
+  return types;
+}
+
 DecodeRequest decode_of(const GenerateRequest& request, std::span<const std::int32_t> tokens) {
   DecodeRequest decoded;
   decoded.tokens = tokens;

@@ -188,8 +188,9 @@ struct EngineOptions {
   // Sequences that may share a forward pass. 0: many on a GPU, which short ones leave idle; one on
   // the CPU, where it gains nothing and costs the exact repeatability over shards.
   std::uint32_t n_seq = 0;
-  int n_threads = 0;            // 0: all cores
-  int n_gpu_layers = 0;         // layers on the GPU, negative: all
+  int n_threads = 0;  // 0: all cores
+  // Layers on GPUs, negative: all, as llama.cpp has it. Without any device they are on the CPU.
+  int n_gpu_layers = -1;
   std::uint32_t n_cpu_moe = 0;  // first layers whose experts stay on the CPU all the same
   // host:port of llama.cpp RPC servers, whose devices count as GPUs
   std::vector<std::string> rpc_servers{};
@@ -202,10 +203,16 @@ struct EngineOptions {
   bool all_logits = true;
   // Off: exact logits. On is faster on GPUs but moves logits (by up to 1.4 on the bundled model).
   bool flash_attn = false;
+  // Types of the KV cache, in ggml's spelling (cache_types()).
+  std::string cache_type_k = "f16";
+  std::string cache_type_v = "f16";
   // M > 0: every decode runs all experts for every token, and CandidateRequest tells of the M that
   // the router ranks best. The model computes what it always does.
   std::uint32_t n_candidate = 0;
 };
+
+// Lists the types that a KV cache can have, those of llama.cpp's -ctk.
+const std::vector<std::string>& cache_types();
 
 // Refuses a filter that no engine can honour: unknown layer, id out of range, fewer kept than used.
 Status check_filter(const EngineInfo& info, const ExpertFilter& filter);

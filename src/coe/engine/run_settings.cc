@@ -51,13 +51,21 @@ std::string run_settings(const EngineLibrary& library, const EngineOptions& opti
   std::vector<std::string> devices;
   if (options.n_gpu_layers != 0)
     for (const auto& device : library.devices()) devices.push_back(device.description);
-  return fmt::format(
+  // Layers meant for a GPU run on the CPU where there is none, and give the CPU's bits.
+  const bool offloads = !devices.empty() || !options.rpc_servers.empty();
+  auto settings = fmt::format(
       "coe={} engine={} revision={} n_ctx={} n_batch={} n_seq={} n_gpu_layers={} n_cpu_moe={} "
       "devices={} rpc={} repack={} flash_attn={} swa_full={}",
       word(std::string(tool_version())), word(library.version()), word(library.revision()),
-      options.n_ctx, options.n_batch, options.n_seq, options.n_gpu_layers, options.n_cpu_moe,
-      joined(devices), joined(options.rpc_servers), options.repack ? 1 : 0,
+      options.n_ctx, options.n_batch, options.n_seq, offloads ? options.n_gpu_layers : 0,
+      options.n_cpu_moe, joined(devices), joined(options.rpc_servers), options.repack ? 1 : 0,
       options.flash_attn ? 1 : 0, options.swa_full ? 1 : 0);
+  const EngineOptions usual;
+  if (options.cache_type_k != usual.cache_type_k)
+    settings += " cache_type_k=" + word(options.cache_type_k);
+  if (options.cache_type_v != usual.cache_type_v)
+    settings += " cache_type_v=" + word(options.cache_type_v);
+  return settings;
 }
 
 std::optional<std::string> settings_difference(std::string_view found, std::string_view wanted) {

@@ -13,7 +13,8 @@ namespace coe {
 
 // Returns the settings of coe, the engine and its options. The number of threads is none of them,
 // for each of ggml's sums is one thread's, nor is how weights are read, nor what buffers have room
-// for.
+// for. Layers are counted where there is a device to put them on, and cache types are named where
+// they are not the usual ones: fingerprints of earlier versions stay what they were.
 std::string run_settings(const EngineLibrary& library, const EngineOptions& options);
 
 // The first setting, in the order of `wanted`, in which two such texts differ: "n_batch (256 vs

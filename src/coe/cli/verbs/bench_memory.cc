@@ -42,8 +42,9 @@ void add_bench_memory(CLI::App& bench_verb, Run& run) {
       "memory", "Weights, KV cache and compute buffers on each device, predicted and measured");
   verb->add_option("-m,--model", options->model, "Parent GGUF")->required();
   verb->add_option("children", options->children, "Specialists to set beside it");
-  verb->add_option("-c,--ctx-size", options->memory.contexts, "Contexts in tokens: 16384,65536")
+  verb->add_option("-c,--ctx-size", options->memory.contexts, "Contexts in tokens: 16k,64k")
       ->delimiter(',')
+      ->transform(context_length())
       ->check(CLI::Range(16U, 1U << 30))
       ->capture_default_str();
   verb->add_option("--fill", options->memory.n_fill,

@@ -60,6 +60,14 @@ Status add_rpc_servers(const std::vector<std::string>& servers) {
   return {};
 }
 
+// `name` must be one of cache_types().
+ggml_type cache_type(std::string_view name) {
+  for (int type = 0; type < GGML_TYPE_COUNT; ++type)
+    if (name == ggml_type_name(static_cast<ggml_type>(type))) return static_cast<ggml_type>(type);
+  COE_CHECK(!"a cache type that ggml does not know");
+  return GGML_TYPE_COUNT;
+}
+
 }  // namespace
 
 void start_backend() {
@@ -112,7 +120,9 @@ Result<std::shared_ptr<llama_model>> load_model(const EngineOptions& options, Lo
     return fail(
         Code::kEngine,
         fmt::format("{}: llama.cpp cannot load it: {}", options.model.string(), take_last_error()),
-        "run again with -v to see the engine's log");
+        runs_on_gpu(options)
+            ? "-v shows the engine's log; -ngl and --n-cpu-moe decide what the GPU must hold"
+            : "run again with -v to see the engine's log");
   return model;
 }
 
@@ -136,6 +146,8 @@ llama_context_params context_parameters(const EngineOptions& options, const llam
                          ? options.n_threads
                          : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   params.n_threads_batch = params.n_threads;
+  params.type_k = cache_type(options.cache_type_k);
+  params.type_v = cache_type(options.cache_type_v);
   params.flash_attn_type =
       options.flash_attn ? LLAMA_FLASH_ATTN_TYPE_ENABLED : LLAMA_FLASH_ATTN_TYPE_DISABLED;
   params.no_perf = true;
@@ -144,6 +156,11 @@ llama_context_params context_parameters(const EngineOptions& options, const llam
 
 Result<LlamaContextPtr> make_context(llama_model* model, const llama_context_params& params,
                                      const Path& file) {
+  if (ggml_is_quantized(params.type_v) && params.flash_attn_type == LLAMA_FLASH_ATTN_TYPE_DISABLED)
+    return fail(Code::kInvalidArgument,
+                fmt::format("-ctv {}: values are cached quantised only with flash attention",
+                            ggml_type_name(params.type_v)),
+                "add --flash-attn");
   take_last_error();
   LlamaContextPtr context(llama_init_from_model(model, params));
   if (!context)
@@ -174,8 +191,16 @@ Result<std::vector<std::int32_t>> tokenize(const llama_model* model, std::string
   return tokens;
 }
 
+bool takes_layers(ggml_backend_dev_t device) {
+  const auto type = ggml_backend_dev_type(device);
+  return type == GGML_BACKEND_DEVICE_TYPE_GPU || type == GGML_BACKEND_DEVICE_TYPE_IGPU;
+}
+
 bool runs_on_gpu(const EngineOptions& options) {
-  return options.n_gpu_layers != 0 && llama_supports_gpu_offload();
+  if (options.n_gpu_layers == 0) return false;
+  for (std::size_t i = 0; i < ggml_backend_dev_count(); ++i)
+    if (takes_layers(ggml_backend_dev_get(i))) return true;
+  return false;
 }
 
 std::string engine_name(const EngineOptions& options) {
@@ -183,7 +208,7 @@ std::string engine_name(const EngineOptions& options) {
   if (options.n_gpu_layers != 0) {
     for (std::size_t i = 0; i < ggml_backend_dev_count(); ++i) {
       const auto device = ggml_backend_dev_get(i);
-      if (ggml_backend_dev_type(device) == GGML_BACKEND_DEVICE_TYPE_GPU)
+      if (takes_layers(device))
         devices += fmt::format(", {}", ggml_backend_dev_description(device));
     }
   }

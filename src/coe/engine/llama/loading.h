@@ -5,6 +5,7 @@
 #include "coe/base/result.h"
 #include "coe/engine/engine.h"
 
+#include <ggml-backend.h>
 #include <llama.h>
 
 #include <cstdint>
@@ -35,7 +36,8 @@ Result<std::shared_ptr<llama_model>> load_model(const EngineOptions& options, Lo
 
 llama_context_params context_parameters(const EngineOptions& options, const llama_model* model);
 
-// Errors: kEngine, naming `file` and the length asked for.
+// Errors: kEngine, naming `file` and the length asked for; kInvalidArgument for a quantised cache
+// of values without flash attention.
 Result<LlamaContextPtr> make_context(llama_model* model, const llama_context_params& params,
                                      const Path& file);
 
@@ -43,6 +45,8 @@ Result<LlamaContextPtr> make_context(llama_model* model, const llama_context_par
 // Errors: kEngine for a text that is too long.
 Result<std::vector<std::int32_t>> tokenize(const llama_model* model, std::string_view text);
 
+// Says whether layers can be put on the device: a GPU, here or behind an RPC server.
+bool takes_layers(ggml_backend_dev_t device);
 bool runs_on_gpu(const EngineOptions& options);
 // "llama.cpp v0.5.0 (CPU, NVIDIA H100)".
 std::string engine_name(const EngineOptions& options);

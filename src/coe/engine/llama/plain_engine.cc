@@ -124,7 +124,7 @@ std::vector<DeviceSpace> llama_device_space() {
   std::vector<DeviceSpace> out;
   for (std::size_t i = 0; i < ggml_backend_dev_count(); ++i) {
     const auto device = ggml_backend_dev_get(i);
-    if (ggml_backend_dev_type(device) == GGML_BACKEND_DEVICE_TYPE_CPU) continue;
+    if (!takes_layers(device)) continue;
     std::size_t free = 0;
     std::size_t total = 0;
     ggml_backend_dev_memory(device, &free, &total);
