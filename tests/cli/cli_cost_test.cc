@@ -100,6 +100,69 @@ TEST_F(CliCost, AContextIsCappedAtWhatTheModelWasTrainedFor) {
   EXPECT_FALSE(context.contains("measured"));
 }
 
+// What --fit says of a K is what -k predicts of it, and the file that is cut so is no larger.
+TEST_F(CliCost, TheLargestKThatFitsIsFound) {
+  const auto fit = run_json("coe inspect " + kModel + " --fit 30MB -c 1k").at("fit").at(0);
+  EXPECT_EQ(fit.at("budget"), 30'000'000);
+  EXPECT_EQ(fit.at("n_ctx"), 1024);
+  const auto n_keep = fit.at("n_keep").get<int>();
+  const auto k = std::to_string(n_keep);
+  const auto cut = run_json("coe inspect " + kModel + " -c 1024 -k " + k).at("memory").at(1);
+  bool was_found = false;
+  for (const auto& point : fit.at("points")) {
+    EXPECT_EQ(point.at("fits"), point.at("n_keep") <= n_keep) << point;
+    EXPECT_EQ(point.at("fits"), point.at("sum") <= 30'000'000) << point;
+    if (point.at("n_keep") != n_keep) continue;
+    was_found = true;
+    for (const auto* part : {"weights", "kv_cache", "compute"})
+      EXPECT_EQ(point.at(part), host(cut).at(part)) << part;
+  }
+  EXPECT_TRUE(was_found);
+  const auto run_fit = [&](const std::string& options) {
+    return run_json("coe inspect " + kModel + " -c 1k --fit " + options).at("fit").at(0);
+  };
+  EXPECT_GT(run_fit("30MiB").at("n_keep"), n_keep);
+  EXPECT_GT(run_fit("30MB -ctk q8_0 -ctv q8_0").at("n_keep"), n_keep);
+  EXPECT_GT(run_fit("30MB --n-cpu-moe 2").at("n_keep"), n_keep);
+  EXPECT_EQ(run_fit("100MB").at("n_keep"), 128);
+  EXPECT_EQ(run("coe inspect " + kModel + " --fit 5MB").exit_code, 1);
+  EXPECT_EQ(run("coe inspect " + kModel + " --fit 5XB").exit_code, 2);
+}
+
+TEST_F(CliCost, CutsNeedNoContextAndMayBeShares) {
+  const auto memory = run_json("coe inspect " + kModel + " -k half,25%").at("memory");
+  ASSERT_EQ(memory.size(), 3U);
+  EXPECT_EQ(memory.at(0).at("n_keep"), 128);
+  EXPECT_EQ(memory.at(1).at("n_keep"), 64);
+  EXPECT_EQ(memory.at(2).at("n_keep"), 32);
+  EXPECT_EQ(memory.at(2).at("n_ctx"), 2048);  // 16k is more than it was trained for
+  EXPECT_EQ(run("coe inspect " + kModel + " -k 1%").exit_code, 2);
+  EXPECT_EQ(run("coe inspect " + kModel + " -c 1kk").exit_code, 2);
+}
+
+TEST_F(CliCost, LayersForAGpuThatIsNotThereAreSaidOnce) {
+  const auto asked = run("coe inspect " + kModel + " -c 512 -k 64 -ngl 4");
+  if (run("coe inspect " + kModel + " -c 512 -k 64").out.find("CUDA") != std::string::npos)
+    GTEST_SKIP() << "this machine has a GPU";
+  EXPECT_EQ(asked.exit_code, 0);
+  EXPECT_THAT(asked.err, HasSubstr("-ngl: there is no GPU"));
+  EXPECT_EQ(asked.err.find("-ngl:"), asked.err.rfind("-ngl:"));
+  EXPECT_EQ(run("coe inspect " + kModel + " -c 512 -k 64").err, "");
+  EXPECT_EQ(run("coe inspect " + kModel + " -c 512 -k 64 -ngl 0").err, "");
+}
+
+// A quantised cache of values is refused in our words where it cannot be.
+TEST_F(CliCost, CacheTypesAreLlamaCppsOwn) {
+  write("text.jsonl", "{\"text\": \"A short text.\"}\n");
+  const auto plain = run_json("coe eval -m " + kModel + " -f text.jsonl -t 1");
+  const auto coarse = run_json("coe eval -m " + kModel + " -f text.jsonl -t 1 -ctk q4_0");
+  EXPECT_NE(plain.at("results"), coarse.at("results"));
+  const auto refused = run("coe eval -m " + kModel + " -f text.jsonl -ctv q8_0");
+  EXPECT_EQ(refused.exit_code, 2);
+  EXPECT_THAT(refused.err, HasSubstr("--flash-attn"));
+  EXPECT_EQ(run("coe eval -m " + kModel + " -f text.jsonl -ctk q9").exit_code, 2);
+}
+
 TEST_F(CliCost, SpeedOfParentAndChildInTurns) {
   make_child();
   write("text.jsonl", "{\"text\": \"A short text that is read over and over again.\"}\n");

@@ -4,8 +4,11 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <cmath>
 #include <cstddef>
 #include <numeric>
+#include <system_error>
 #include <vector>
 
 namespace coe {
@@ -21,6 +24,29 @@ std::string human_bytes(std::uint64_t bytes) {
   }
   const int decimals = value < 9.995 ? 2 : value < 99.95 ? 1 : 0;
   return fmt::format("{:.{}f} {}", value, decimals, kUnits[unit]);
+}
+
+Result<std::uint64_t> parse_bytes(std::string_view text) {
+  double value = 0.0;
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  auto unit = lower_ascii({stop, static_cast<std::size_t>(end - stop)});
+  unit.erase(0, unit.find_first_not_of(' '));
+  constexpr std::string_view kLetters = "kmgt";
+  const auto power = unit.empty() ? std::string_view::npos : kLetters.find(unit.front());
+  const bool is_binary = unit.size() == 3 && unit.ends_with("ib");
+  const bool is_unit =
+      unit == "b" || unit.empty() ||
+      (power != std::string_view::npos &&
+       (unit.size() == 1 || is_binary || (unit.size() == 2 && unit.back() == 'b')));
+  const double step = is_binary ? 1024.0 : 1000.0;
+  const double bytes = power == std::string_view::npos
+                           ? value
+                           : value * std::pow(step, static_cast<double>(power + 1));
+  if (error != std::errc() || !is_unit || !(bytes >= 1.0 && bytes < 1e18))
+    return fail(Code::kInvalidArgument, fmt::format("`{}` is no amount of memory", text),
+                "for example 12GB (12,000,000,000 bytes) or 12GiB (12,884,901,888)");
+  return static_cast<std::uint64_t>(std::llround(bytes));
 }
 
 std::string_view tool_version() { return COE_VERSION; }

@@ -50,8 +50,11 @@ TEST(SuggestedCounts, AreSharesThatTheModelAllows) {
   EXPECT_THAT(suggested_counts(model), ElementsAre(96, 64, 48, 32, 16));
   model.n_expert_used = 40;
   EXPECT_THAT(suggested_counts(model), ElementsAre(96, 64, 48));
+  model.n_expert_group = 32;
+  EXPECT_THAT(suggested_counts(model), ElementsAre(96, 64));
+  // One expert of each group would be too few for its rank.
   model.n_expert_group = 64;
-  EXPECT_THAT(suggested_counts(model), ElementsAre(64));
+  EXPECT_THAT(suggested_counts(model), ElementsAre());
   model.n_expert = 2;
   model.n_expert_used = 2;
   EXPECT_THAT(suggested_counts(model), IsEmpty());

@@ -1,6 +1,7 @@
 #include "coe/measure/footprint/parts.h"
 
 #include "coe/model/gguf/tensor_type.h"
+#include "coe/model/moe/keep_count.h"
 
 #include <algorithm>
 #include <cstddef>
@@ -43,11 +44,10 @@ std::uint64_t bytes_at(const OpenModel& model, std::uint32_t n_keep) {
 
 std::vector<std::uint32_t> suggested_counts(const MoeModel& model) {
   std::vector<std::uint32_t> counts;
+  const auto possible = possible_counts(grid_of(model));
   for (const double share : {0.75, 0.5, 0.375, 0.25, 0.125}) {
     const auto k = static_cast<std::uint32_t>(model.n_expert * share);
-    if (k < model.n_expert_used || k == 0 || k >= model.n_expert) continue;
-    if (k % (std::max(model.n_expert_group, 1U) * model.n_chunk_expert) != 0) continue;
-    counts.push_back(k);
+    if (std::ranges::binary_search(possible, k)) counts.push_back(k);
   }
   return counts;
 }
