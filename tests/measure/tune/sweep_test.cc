@@ -23,20 +23,23 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
+const ExpertGrid kGrid{{}, 128, 8, 0, 1};
+
 TEST(ParseCounts, ListsAndRanges) {
-  EXPECT_THAT(value_of(parse_counts("64")), ElementsAre(64));
-  EXPECT_THAT(value_of(parse_counts("64,32,64,8")), ElementsAre(8, 32, 64));
-  EXPECT_THAT(value_of(parse_counts("16-96/32")), ElementsAre(16, 48, 80));
-  EXPECT_THAT(value_of(parse_counts("3-5,96")), ElementsAre(3, 4, 5, 96));
-  EXPECT_THAT(value_of(parse_counts("7-7/9")), ElementsAre(7));
+  EXPECT_THAT(value_of(parse_counts("64", kGrid)), ElementsAre(64));
+  EXPECT_THAT(value_of(parse_counts("64,32,64,8", kGrid)), ElementsAre(8, 32, 64));
+  EXPECT_THAT(value_of(parse_counts("16-96/32", kGrid)), ElementsAre(16, 48, 80));
+  EXPECT_THAT(value_of(parse_counts("3-5,96", kGrid)), ElementsAre(3, 4, 5, 96));
+  EXPECT_THAT(value_of(parse_counts("7-7/9", kGrid)), ElementsAre(7));
+  EXPECT_THAT(value_of(parse_counts("half,8,25%", kGrid)), ElementsAre(8, 32, 64));
   // The last count does not wrap around.
-  EXPECT_THAT(value_of(parse_counts("4294967295-4294967295")), ElementsAre(4294967295U));
+  EXPECT_THAT(value_of(parse_counts("4294967295-4294967295", kGrid)), ElementsAre(4294967295U));
 }
 
 TEST(ParseCounts, RefusesWhatIsNoList) {
   for (const auto* text : {"", "0", "x", "8,", ",8", "8-", "8-4", "8-16/", "8-16/0", "8-16/x", "-8",
-                           "8 16", "4294967296", "1-5000000"})
-    expect_error(parse_counts(text), Code::kInvalidArgument, "is no list of expert counts");
+                           "8 16", "half,", "halves", "4294967296", "1-5000000"})
+    expect_error(parse_counts(text, kGrid), Code::kInvalidArgument, "is no list of expert counts");
 }
 
 TEST(Sweep, EachPointIsTheMaskOfItsCount) {

@@ -6,6 +6,8 @@
 #include "coe/cli/render/transfer.h"
 #include "coe/cli/verbs/bench.h"
 #include "coe/measure/tune/sweep.h"
+#include "coe/model/moe/expert_grid.h"
+#include "coe/model/moe/open_model.h"
 
 #include <memory>
 
@@ -49,11 +51,12 @@ Status load_text(BenchTransferVerbOptions& options) {
   return {};
 }
 
-Result<TransferOptions> job_of(BenchTransferVerbOptions options, const Session& session) {
+Result<TransferOptions> job_of(BenchTransferVerbOptions options, Session& session) {
   COE_TRY_STATUS(check_options(options));
   auto& job = options.job;
   if (!options.counts.empty()) {
-    COE_TRY(job.counts, parse_counts(options.counts));
+    COE_TRY(const auto model, open_model(job.engine.model, session.console));
+    COE_TRY(job.counts, parse_counts(options.counts, grid_of(model.moe)));
   }
   COE_TRY(job.score, score_from_name(options.score));
   for (const auto& text : options.masks) {
@@ -102,7 +105,8 @@ void add_bench_transfer(CLI::App& bench_verb, Run& run) {
                    "Routing profiles of the parent: a specialist for each of their sub-domains");
   add_corpus_options(*verb, options->corpus, false);
   verb->add_option("--eval", options->evaluation, "Held-out JSONL text (repeatable)")->required();
-  verb->add_option("-k,--keep", options->counts, "Experts to keep in each layer: 64,32,96");
+  verb->add_option("-k,--keep", options->counts,
+                   "Experts to keep in each layer: 64,32,96, half,25%");
   verb->add_option("--score", options->score, "How experts are scored (see `coe mask --help`)")
       ->capture_default_str();
   verb->add_option("--masks", options->masks,

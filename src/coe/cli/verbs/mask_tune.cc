@@ -9,9 +9,10 @@
 namespace coe::cli {
 
 void add_tune_options(CLI::App& verb, TuneOptions& options) {
-  verb.add_option("--sweep", options.sweep,
-                  "Try several K instead of writing a mask: 32,48,64 or 16-96/16; with -m and -f "
-                  "each is measured");
+  verb.add_option(
+      "--sweep", options.sweep,
+      "Try several K instead of writing a mask: 32,48,64, 16-96/16 or half,25%; with -m and -f "
+      "each is measured");
   verb.add_option("--svg", options.svg, "Draw the sweep")->needs("--sweep");
   verb.add_option("-m,--model", options.engine.model,
                   "Parent to measure masks with, for --sweep and --score auto");
@@ -38,7 +39,7 @@ Result<std::unique_ptr<TuneBench>> open_tune_bench(const TuneOptions& options, S
 
 Status run_sweep(const ProfileSet& profiles, const MaskRecipe& recipe, const TuneOptions& options,
                  Session& session) {
-  COE_TRY(const auto counts, parse_counts(options.sweep));
+  COE_TRY(const auto counts, parse_counts(options.sweep, profiles.all().front().stats->shape));
   if (!options.svg.empty()) COE_TRY_STATUS(check_output(options.svg, session.overwrite()));
   COE_TRY(const auto bench, open_tune_bench(options, session));
   COE_TRY(const auto points, sweep_masks(profiles, recipe, counts,

@@ -1,6 +1,7 @@
 #include "coe/measure/tune/sweep.h"
 
 #include "coe/model/moe/arch_table.h"
+#include "coe/model/moe/keep_count.h"
 
 #include <fmt/format.h>
 
@@ -18,7 +19,7 @@ constexpr std::size_t kMostCounts = 1024;
 
 tl::unexpected<Error> bad_counts(std::string_view text) {
   return fail(Code::kInvalidArgument, fmt::format("`{}` is no list of expert counts", text),
-              "for example 32,48,64 or 16-96/16");
+              "for example 32,48,64 or 16-96/16, or shares: half,25%");
 }
 
 // Takes the digits at the front of `text` away; nullopt where there are none.
@@ -38,10 +39,17 @@ bool take(std::string_view& text, char c) {
 
 }  // namespace
 
-Result<std::vector<std::uint32_t>> parse_counts(std::string_view text) {
+Result<std::vector<std::uint32_t>> parse_counts(std::string_view text, const ExpertGrid& grid) {
   std::vector<std::uint32_t> counts;
   auto rest = text;
   do {
+    const auto item = rest.substr(0, rest.find(','));
+    if (item == "half" || item.ends_with('%')) {
+      COE_TRY(const auto keep, parse_keep(item));
+      COE_TRY(counts.emplace_back(), keep_count(keep, grid));
+      rest.remove_prefix(item.size());
+      continue;
+    }
     const auto first = take_count(rest);
     if (!first) return bad_counts(text);
     auto last = first;

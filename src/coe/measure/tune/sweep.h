@@ -6,6 +6,7 @@
 #include "coe/mask/recipe/recipe.h"
 #include "coe/measure/eval/eval.h"
 #include "coe/measure/tune/measure.h"
+#include "coe/model/moe/expert_grid.h"
 
 #include <cstdint>
 #include <optional>
@@ -21,9 +22,9 @@ struct SweepPoint {
   std::optional<DomainEval> eval;  // against the parent, where there is one to run
 };
 
-// "32,48,64" and "16-96/16" (both ends included), together, ascending and each once. Errors:
-// kInvalidArgument.
-Result<std::vector<std::uint32_t>> parse_counts(std::string_view text);
+// "32,48,64", "16-96/16" (both ends included) and shares as parse_keep reads them, together,
+// ascending and each once. Errors: kInvalidArgument.
+Result<std::vector<std::uint32_t>> parse_counts(std::string_view text, const ExpertGrid& grid);
 
 // The count to start from: the smallest with a fused kernel whose mask covers 90 % of the score on
 // the mean over layers; where none does, the largest with one; nullopt without any.
