@@ -9,6 +9,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <string>
 #include <utility>
 #include <vector>
@@ -62,21 +63,69 @@ TEST(Sweep, EachPointIsTheMaskOfItsCount) {
       Code::kInvalidArgument, "K = 8: K = 8 leaves nothing to cut");
 }
 
-// Of 128 experts 16 cover .6, 32 cover .85, 48 cover .92, 64 cover .95.
-TEST(SuggestedCount, IsTheSmallestWithAKernelThatCoversEnough) {
-  const auto points_of = [](std::vector<std::pair<std::uint32_t, double>> covered) {
-    std::vector<SweepPoint> points;
-    for (const auto& [count, mean] : covered) {
-      points.push_back({count, {}, std::nullopt});
-      points.back().built.coverage.mean = mean;
-    }
-    return points;
+std::vector<SweepPoint> covering(
+    const std::vector<std::pair<std::uint32_t, double>>& counts_and_means) {
+  std::vector<SweepPoint> points;
+  for (const auto& [count, mean] : counts_and_means) {
+    points.push_back({count, {}, std::nullopt});
+    points.back().built.coverage.mean = mean;
+  }
+  return points;
+}
+
+TEST(SweepAdvice, WithoutAMeasurementGoesByCoverage) {
+  const auto advised = [](const std::vector<SweepPoint>& points) {
+    const auto advice = advise_count(points, {});
+    EXPECT_FALSE(advice.is_measured);
+    return advice.n_keep;
   };
-  EXPECT_EQ(suggested_count(points_of({{16, .6}, {32, .85}, {48, .92}, {64, .95}, {128, 1.0}})),
-            64U);
-  EXPECT_EQ(suggested_count(points_of({{16, .6}, {32, .90}, {64, .95}})), 32U);
-  EXPECT_EQ(suggested_count(points_of({{16, .6}, {32, .85}, {48, .92}})), 32U);
-  EXPECT_EQ(suggested_count(points_of({{48, .92}, {96, .95}})), std::nullopt);
+  EXPECT_EQ(advised(covering({{16, .6}, {32, .85}, {48, .92}, {64, .95}, {128, 1.0}})), 64U);
+  EXPECT_EQ(advised(covering({{16, .6}, {32, .90}, {64, .95}})), 32U);
+  // A kernel is no reason to keep too little.
+  EXPECT_EQ(advised(covering({{16, .6}, {32, .85}, {48, .92}})), 48U);
+  EXPECT_EQ(advised(covering({{16, .6}, {32, .85}})), std::nullopt);
+  EXPECT_EQ(advised({}), std::nullopt);
+}
+
+// 16 of 128 covered 95 % of the score, at four times the parent's perplexity.
+TEST(SweepAdvice, WhatWasMeasuredOverrulesCoverage) {
+  auto points = covering({{16, .95}, {32, .97}, {48, .98}, {64, .99}});
+  const auto measure = [&](std::vector<double> ratios) {
+    for (std::size_t i = 0; i < points.size(); ++i) {
+      points[i].eval = DomainEval();
+      RecordEval record;
+      record.n_token = 100;
+      record.reference_nll = 270.0;
+      record.nll = record.reference_nll + 100.0 * std::log(ratios[i]);
+      points[i].eval->add(record);
+      points[i].eval->add(record);
+    }
+  };
+  measure({4.0, 1.5, 1.2, 1.11});
+  EXPECT_TRUE(advise_count(points, {}).is_measured);
+  EXPECT_EQ(advise_count(points, {}).n_keep, std::nullopt);
+  EXPECT_EQ(advise_count(points, {.max_loss = 0.15}).n_keep, 64U);
+  measure({4.0, 1.5, 1.09, 1.05});
+  EXPECT_EQ(advise_count(points, {}).n_keep, 64U);  // fused, where 48 is not
+  measure({4.0, 1.5, 1.09, 1.2});
+  EXPECT_EQ(advise_count(points, {}).n_keep, 48U);
+  measure({1.0, 1.0, 1.0, 1.0});
+  EXPECT_EQ(advise_count(points, {}).n_keep, 16U);
+}
+
+// Two records that disagree leave doubt: the mean loss is 9 %, its upper bound is not.
+TEST(SweepAdvice, TheUpperBoundDecides) {
+  auto points = covering({{64, .99}});
+  points[0].eval = DomainEval();
+  for (const double ratio : {1.02, 1.165}) {
+    RecordEval record;
+    record.n_token = 100;
+    record.reference_nll = 270.0;
+    record.nll = record.reference_nll + 100.0 * std::log(ratio);
+    points[0].eval->add(record);
+  }
+  ASSERT_LT(perplexity_ratio(*points[0].eval).value, 1.10);
+  EXPECT_EQ(advise_count(points, {}).n_keep, std::nullopt);
 }
 
 TEST(Sweep, MeasuresOnTheSameTokens) {

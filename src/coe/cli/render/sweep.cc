@@ -13,6 +13,37 @@
 
 namespace coe::cli {
 
+namespace {
+
+std::string advice_text(const std::vector<SweepPoint>& points, const SweepRule& rule) {
+  const auto advice = advise_count(points, rule);
+  if (!advice.is_measured)
+    return advice.n_keep
+               ? fmt::format(
+                     "  to start from: K = {}, by coverage alone (at least {:.0f} %); -m and -f "
+                     "measure what it costs\n",
+                     *advice.n_keep, 100 * rule.min_coverage)
+               : fmt::format("  none of these K covers {:.0f} % of the score: try larger ones\n",
+                             100 * rule.min_coverage);
+  const auto loss = fmt::format(
+      "perplexity at most {:g} % above the parent's, at the upper end of its 95 % interval",
+      100 * rule.max_loss);
+  return advice.n_keep
+             ? fmt::format("  to start from: K = {} ({})\n", *advice.n_keep, loss)
+             : fmt::format(
+                   "  none of these K keeps the text ({}): try larger ones, or --max-loss\n", loss);
+}
+
+}  // namespace
+
+Json advice_json(const std::vector<SweepPoint>& points, const SweepRule& rule) {
+  const auto advice = advise_count(points, rule);
+  return {{"n_keep", advice.n_keep ? Json(*advice.n_keep) : Json(nullptr)},
+          {"by", advice.is_measured ? "perplexity" : "coverage"},
+          {"max_loss", rule.max_loss},
+          {"min_coverage", rule.min_coverage}};
+}
+
 Json point_json(const SweepPoint& point, const OpenModel* model) {
   const auto lowest = std::ranges::min_element(point.built.coverage.layers);
   Json json = {
@@ -33,7 +64,8 @@ Json point_json(const SweepPoint& point, const OpenModel* model) {
   return json;
 }
 
-std::string sweep_text(const std::vector<SweepPoint>& points, const OpenModel* model) {
+std::string sweep_text(const std::vector<SweepPoint>& points, const OpenModel* model,
+                       const SweepRule& rule) {
   std::vector<std::vector<std::string>> rows = {{"K", "covered", "worst layer", "fused top-k"}};
   if (model != nullptr)
     for (const auto* title : {"file", "KL [95 %]", "perplexity", "parent's", "top-1 same"})
@@ -55,9 +87,7 @@ std::string sweep_text(const std::vector<SweepPoint>& points, const OpenModel* m
   text +=
       "  fused top-k: llama.cpp's CUDA routing kernel takes this count (powers of two up to 512, "
       "288, 576)\n";
-  if (const auto count = suggested_count(points))
-    text += fmt::format("  to start from: K = {}\n", *count);
-  return text;
+  return text + advice_text(points, rule);
 }
 
 Json choice_json(const ScoreChoice& choice) {

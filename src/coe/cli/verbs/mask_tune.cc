@@ -13,6 +13,11 @@ void add_tune_options(CLI::App& verb, TuneOptions& options) {
       "--sweep", options.sweep,
       "Try several K instead of writing a mask: 32,48,64, 16-96/16 or half,25%; with -m and -f "
       "each is measured");
+  verb.add_option("--max-loss", options.max_loss,
+                  "--sweep advises a K whose perplexity is at most so many % above the parent's")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str()
+      ->needs("--sweep");
   verb.add_option("--svg", options.svg, "Draw the sweep")->needs("--sweep");
   verb.add_option("-m,--model", options.engine.model,
                   "Parent to measure masks with, for --sweep and --score auto");
@@ -49,11 +54,12 @@ Status run_sweep(const ProfileSet& profiles, const MaskRecipe& recipe, const Tun
     COE_TRY_STATUS(write_file(options.svg, sweep_svg(points), session.overwrite()));
   auto doc = document("sweep");
   doc["score"] = pass_1_score(profiles, recipe);
-  const auto suggested = suggested_count(points);
-  doc["suggested"] = suggested ? Json(*suggested) : Json(nullptr);
+  const SweepRule rule{.max_loss = options.max_loss / 100.0};
+  doc["advice"] = advice_json(points, rule);
+  doc["suggested"] = doc["advice"]["n_keep"];
   doc["points"] = Json::array();
   for (const auto& point : points) doc["points"].push_back(point_json(point, model));
-  return session.emit(doc, sweep_text(points, model));
+  return session.emit(doc, sweep_text(points, model, rule));
 }
 
 }  // namespace coe::cli

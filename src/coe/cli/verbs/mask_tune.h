@@ -13,7 +13,8 @@
 namespace coe::cli {
 
 struct TuneOptions {
-  std::string sweep;  // counts; empty: no sweep
+  std::string sweep;       // counts; empty: no sweep
+  double max_loss = 10.0;  // per cent
   Path svg;
   EngineOptions engine;  // engine.model empty: nothing is measured
   CorpusOptions text;

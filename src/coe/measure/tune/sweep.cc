@@ -69,15 +69,20 @@ Result<std::vector<std::uint32_t>> parse_counts(std::string_view text, const Exp
   return counts;
 }
 
-std::optional<std::uint32_t> suggested_count(std::span<const SweepPoint> points) {
-  constexpr double kEnough = 0.9;
-  std::optional<std::uint32_t> largest;
+SweepAdvice advise_count(std::span<const SweepPoint> points, const SweepRule& rule) {
+  SweepAdvice advice;
+  advice.is_measured = !points.empty() && points.front().eval.has_value();
   for (const auto& point : points) {
+    const bool is_enough = advice.is_measured
+                               ? perplexity_ratio(*point.eval).upper <= 1.0 + rule.max_loss
+                               : point.built.coverage.mean >= rule.min_coverage;
+    if (!is_enough) continue;
+    if (!advice.n_keep) advice.n_keep = point.n_keep;
     if (!has_fused_top_k(point.n_keep)) continue;
-    largest = point.n_keep;
-    if (point.built.coverage.mean >= kEnough) break;
+    advice.n_keep = point.n_keep;
+    break;
   }
-  return largest;
+  return advice;
 }
 
 Result<std::vector<SweepPoint>> sweep_masks(const ProfileSet& profiles, const MaskRecipe& recipe,

@@ -26,9 +26,21 @@ struct SweepPoint {
 // ascending and each once. Errors: kInvalidArgument.
 Result<std::vector<std::uint32_t>> parse_counts(std::string_view text, const ExpertGrid& grid);
 
-// The count to start from: the smallest with a fused kernel whose mask covers 90 % of the score on
-// the mean over layers; where none does, the largest with one; nullopt without any.
-std::optional<std::uint32_t> suggested_count(std::span<const SweepPoint> points);
+// A K is advised where it is known to keep enough: by the text that was measured, or where none
+// was, by what the masks cover of the score.
+struct SweepRule {
+  double max_loss = 0.10;      // perplexity above the parent's, upper bound of its interval
+  double min_coverage = 0.90;  // mean over layers
+};
+
+struct SweepAdvice {
+  std::optional<std::uint32_t> n_keep;  // nullopt: none of the tried K keeps enough
+  bool is_measured = false;             // by perplexity, else by coverage
+};
+
+// Of the points that keep enough the smallest with a fused kernel; without any the smallest. Either
+// all points were measured or none.
+SweepAdvice advise_count(std::span<const SweepPoint> points, const SweepRule& rule);
 
 // One mask for each count; with `bench` all are measured on the same tokens. Errors: those of
 // build_mask, naming K, and of measure_masks.
