@@ -14,18 +14,16 @@ namespace {
 Json domains_json(const RoutingStats& stats) {
   Json domains = Json::array();
   for (const auto& d : stats.domains)
-    domains.push_back({{"name", d.name},
-                       {"weight", d.weight},
-                       {"n_token", d.n_tokens},
-                       {"n_sample", d.n_samples}});
+    domains.push_back(
+        {{"name", d.name}, {"weight", d.weight}, {"n_token", d.n_token}, {"n_sample", d.n_sample}});
   return domains;
 }
 
 std::string domains_text(const RoutingStats& stats) {
   std::vector<std::vector<std::string>> rows = {{"sub-domain", "weight", "samples", "tokens"}};
   for (const auto& d : stats.domains)
-    rows.push_back({d.name, fmt::format("{:g}", d.weight), fmt::format("{}", d.n_samples),
-                    fmt::format("{}", d.n_tokens)});
+    rows.push_back({d.name, fmt::format("{:g}", d.weight), fmt::format("{}", d.n_sample),
+                    fmt::format("{}", d.n_token)});
   return format_table(rows);
 }
 
@@ -66,7 +64,7 @@ Json stability_summary(const StabilityReport& report, const StabilityFiles& file
 // Tokens a second that this run read, not those that it found done; none when it read nothing.
 std::optional<double> tokens_per_s(const ProfileOutput& output) {
   if (!output.wall_s) return std::nullopt;
-  return static_cast<double>(output.run.stats.n_tokens() - output.run.n_resumed) / *output.wall_s;
+  return static_cast<double>(output.run.stats.n_token() - output.run.n_resumed) / *output.wall_s;
 }
 
 }  // namespace
@@ -77,7 +75,7 @@ Json profile_json(const ProfileOutput& output) {
   auto doc = document("profile");
   doc["output"] = output.file.string();
   doc["parent"] = {{"name", stats.parent.name}, {"digest", stats.parent.digest}};
-  doc["n_token"] = stats.n_tokens();
+  doc["n_token"] = stats.n_token();
   doc["n_sample"] = output.n_sample;
   doc["n_token_resumed"] = output.run.n_resumed;
   doc["tokens_per_s"] = speed ? Json(*speed) : Json(nullptr);
@@ -91,10 +89,9 @@ Json profile_json(const ProfileOutput& output) {
 std::string profile_text(const ProfileOutput& output) {
   const auto& stats = output.run.stats;
   const auto speed = tokens_per_s(output);
-  auto text = fmt::format("{}: {} tokens in {} samples, {}\n{}", output.file.string(),
-                          stats.n_tokens(), output.n_sample,
-                          speed ? fmt::format("{:.0f} tokens/s", *speed) : "finished before",
-                          domains_text(stats));
+  auto text = fmt::format(
+      "{}: {} tokens in {} samples, {}\n{}", output.file.string(), stats.n_token(), output.n_sample,
+      speed ? fmt::format("{:.0f} tokens/s", *speed) : "finished before", domains_text(stats));
   if (output.chats) text += chats_text(*output.chats);
   if (output.run.stability) text += fmt::format("{}\n", stability_text(*output.run.stability));
   return text;
@@ -103,15 +100,15 @@ std::string profile_text(const ProfileOutput& output) {
 Json merge_json(const MergeOutput& output) {
   auto doc = document("merge");
   doc["output"] = output.file.string();
-  doc["n_token"] = output.sum.n_tokens();
-  doc["n_sample"] = output.sum.n_samples();
+  doc["n_token"] = output.sum.n_token();
+  doc["n_sample"] = output.sum.n_sample();
   doc["domains"] = domains_json(output.sum);
   return doc;
 }
 
 std::string merge_text(const MergeOutput& output) {
   return fmt::format("{}: {} tokens in {} samples from {} profiles\n{}", output.file.string(),
-                     output.sum.n_tokens(), output.sum.n_samples(), output.n_profile,
+                     output.sum.n_token(), output.sum.n_sample(), output.n_profile,
                      domains_text(output.sum));
 }
 
