@@ -159,10 +159,11 @@ TEST_F(CliChats, GeneratedCorporaCanBeProfiled) {
 
 TEST_F(CliChats, ChatAnswersAQuestionAndALine) {
   const auto chat = [&](const std::string& options) {
-    return coe::testing::run_command(dir_.path().string(),
-                                     "coe chat -t 1 --temp 0 -m " COE_SOURCE_DIR
-                                     "/models/gemma4-tiny-moe-q4_k_m.gguf " +
-                                         options);
+    return coe::testing::run_command(
+        dir_.path().string(),
+        "coe chat -t 1 --temp 0 --think on --repeat-penalty 1 -m " COE_SOURCE_DIR
+        "/models/gemma4-tiny-moe-q4_k_m.gguf " +
+            options);
   };
   const auto asked = chat("-p \"Solve for x: 7x + 12 = 61\" --json");
   ASSERT_EQ(asked.exit_code, 0) << asked.err;

@@ -101,6 +101,34 @@ TEST_F(CliChoice, FindsTheLetterByEveryRule) {
   EXPECT_THAT(server.requests().at(0).question, HasSubstr("\\boxed{X}"));
 }
 
+TEST_F(CliChoice, AsksAsTheCardSaysAndSaysSo) {
+  make_questions(2);
+  write("judge.txt", "You are a judge.\n");
+  const MockEndpoint server([](const MockRequest&) { return MockReply{.content = "\\boxed{B}"}; });
+  const auto result = bench(server, "-o out --system \"Be brief.\" --system odd=judge.txt --json");
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("the server is sent, in place of its own settings: "
+                                    "temperature 0.6"));
+  for (const auto& request : server.requests()) {
+    const auto body = Json::parse(request.body);
+    EXPECT_EQ(body.at("max_tokens"), 16384);
+    EXPECT_EQ(body.at("repeat_penalty"), 1.05);
+    EXPECT_EQ(body.at("repeat_last_n"), 1024);
+    const auto& system = body.at("messages").at(0);
+    EXPECT_EQ(system.at("role"), "system");
+    EXPECT_EQ(system.at("content"),
+              question_of(request) == "q1" ? "You are a judge." : "Be brief.");
+  }
+  const auto sampling = read_lines("out/rows.jsonl").at(0).at("run").at("sampling");
+  EXPECT_EQ(sampling.at("temperature"), 0.6);
+  EXPECT_EQ(sampling.at("repeat_penalty"), 1.05);
+  EXPECT_EQ(sampling.at("max_new_tokens"), 16384);
+  EXPECT_EQ(sampling.at("thinking"), false);
+  EXPECT_EQ(sampling.at("system"), "Be brief.");
+  EXPECT_EQ(sampling.at("systems").at("odd"), "You are a judge.");
+  EXPECT_EQ(bench(server, "-o other --system a --system b").exit_code, 2);
+}
+
 TEST_F(CliChoice, CountsLoopsEmptyCutFailedAndSlowAnswers) {
   make_questions(6);
   const MockEndpoint server([](const MockRequest& request) {

@@ -28,6 +28,8 @@ class ScriptedAnswerer : public Answerer {
       const std::scoped_lock lock(mutex_);
       asked_.push_back(question);
       seeds_[question] = request.sampling.seed;
+      const auto& first = request.messages.front();
+      systems_[question] = first.role == "system" ? first.content : "";
     }
     if (observer.cancelled()) return fail(Code::kCancelled, "interrupted");
     return script_(question);
@@ -37,6 +39,8 @@ class ScriptedAnswerer : public Answerer {
     return static_cast<std::size_t>(std::ranges::count(asked_, question));
   }
   std::uint64_t seed_of(const std::string& question) const { return seeds_.at(question); }
+  // The system message that came with it; empty: none.
+  std::string system_of(const std::string& question) const { return systems_.at(question); }
 
  private:
   Script script_;
@@ -44,6 +48,7 @@ class ScriptedAnswerer : public Answerer {
   std::mutex mutex_;
   std::vector<std::string> asked_;
   std::map<std::string, std::uint64_t> seeds_;
+  std::map<std::string, std::string> systems_;
 };
 
 }  // namespace coe::testing

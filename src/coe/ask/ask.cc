@@ -1,5 +1,6 @@
 #include "coe/ask/ask.h"
 
+#include "coe/base/hash.h"
 #include "coe/base/jobs.h"
 #include "coe/base/rng.h"
 
@@ -43,10 +44,13 @@ class Crew : public Observer {
   }
 
   // Any thread calls this. Returns the number of questions that it has done with.
-  Result<std::uint64_t> ask(std::uint64_t index, const std::string& question) {
-    const ChatMessage message = {"user", question};
+  Result<std::uint64_t> ask(std::uint64_t index, const AskedQuestion& question) {
+    std::vector<ChatMessage> messages;
+    const auto& system = question.system.empty() ? options_.system : question.system;
+    if (!system.empty()) messages.push_back({"system", system});
+    messages.push_back({"user", question.text});
     AnswerRequest request;
-    request.messages = {&message, 1};
+    request.messages = messages;
     request.thinking = options_.thinking;
     request.max_new_tokens = options_.max_new_tokens;
     request.sampling = options_.sampling;
@@ -129,6 +133,16 @@ class Crew : public Observer {
 
 }  // namespace
 
+AskOptions specialist_defaults() {
+  AskOptions options;
+  options.thinking = false;
+  options.max_new_tokens = 16384;
+  options.sampling.temperature = 0.6F;
+  options.sampling.repeat_penalty = 1.05F;
+  options.sampling.repeat_last_n = 1024;
+  return options;
+}
+
 std::string settings_of(const AskOptions& options) {
   const auto& sampling = options.sampling;
   auto text = fmt::format("think={} max_new_tokens={} temperature={} top_k={} top_p={} seed={}",
@@ -140,20 +154,21 @@ std::string settings_of(const AskOptions& options) {
   if (options.guard_loops)
     text += fmt::format(" loop={}/{}/{}/{}", options.loop.min_chars, options.loop.tail_chars,
                         options.loop.window_chars, options.loop.hold_chars);
+  if (!options.system.empty()) text += " system=" + digest_of(options.system);
   return text;
 }
 
 Result<AskReport> ask_all(Answerer& answerer, std::span<const std::uint64_t> questions,
-                          const std::function<std::string(std::uint64_t)>& text,
+                          const std::function<AskedQuestion(std::uint64_t)>& question,
                           const AskOptions& options, Journal& journal, std::string_view stage,
                           Observer& observer) {
   const auto start = std::chrono::steady_clock::now();
   std::vector<std::uint64_t> to_ask;
-  for (const auto question : questions) {
-    const auto found = journal.entries().find(question);
+  for (const auto index : questions) {
+    const auto found = journal.entries().find(index);
     if (found == journal.entries().end() ||
         (options.retry_failed && found->second.outcome == Outcome::kFailed))
-      to_ask.push_back(question);
+      to_ask.push_back(index);
   }
   Crew crew(answerer, options, journal, observer);
   JobPlan plan;
@@ -164,7 +179,7 @@ Result<AskReport> ask_all(Answerer& answerer, std::span<const std::uint64_t> que
   plan.n_thread = options.n_parallel;
   auto status = run_jobs(
       plan,
-      [&] { return [&](std::size_t job) { return crew.ask(to_ask[job], text(to_ask[job])); }; },
+      [&] { return [&](std::size_t job) { return crew.ask(to_ask[job], question(to_ask[job])); }; },
       crew);
   if (status) status = crew.finish();
   if (!status && status.error().code == Code::kCancelled)

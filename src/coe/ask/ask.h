@@ -24,6 +24,17 @@ struct AskOptions {
   LoopOptions loop{};
   unsigned n_parallel = 1;    // questions at a time; above 1 only for answerers that may be shared
   bool retry_failed = false;  // ask again what failed in an earlier run
+  std::string system{};       // what the system message says; empty: there is none
+};
+
+// Specialists are asked so, unless the user says otherwise: thinking off, at most 16,384 new
+// tokens, temperature 0.6, repeat penalty 1.05 over the last 1,024. The web specialist's card was
+// measured with it.
+AskOptions specialist_defaults();
+
+struct AskedQuestion {
+  std::string text;
+  std::string system{};  // empty: AskOptions::system
 };
 
 // Returns what decides an answer, for JournalHeader::settings.
@@ -35,13 +46,13 @@ struct AskReport {
   double seconds = 0.0;
 };
 
-// Asks those of `questions` (their numbers) that the journal has no answer to. `text` gives what to
-// ask; several threads call it at once with n_parallel above 1. A question that gets no answer is a
-// failure of its own. When five in a row get none, the run ends with the last one's error, and none
-// of them counts as asked. Errors, after which what has been answered is kept: kCancelled, kEngine,
-// kIo.
+// Asks those of `questions` (their numbers) that the journal has no answer to. `question` gives
+// what to ask; several threads call it at once with n_parallel above 1. A question that gets no
+// answer is a failure of its own. When five in a row get none, the run ends with the last one's
+// error, and none of them counts as asked. Errors, after which what has been answered is kept:
+// kCancelled, kEngine, kIo.
 Result<AskReport> ask_all(Answerer& answerer, std::span<const std::uint64_t> questions,
-                          const std::function<std::string(std::uint64_t)>& text,
+                          const std::function<AskedQuestion(std::uint64_t)>& question,
                           const AskOptions& options, Journal& journal, std::string_view stage,
                           Observer& observer);
 

@@ -1,13 +1,23 @@
 #include "coe/cli/answerer_options.h"
 
+#include "coe/base/file.h"
+#include "coe/cli/console.h"
 #include "coe/cli/options.h"
 
+#include <fmt/format.h>
+
+#include <cmath>
+#include <filesystem>
 #include <map>
 #include <string>
+#include <system_error>
 
 namespace coe::cli {
 
 namespace {
+
+// 0.6F as 0.6, not as 0.6000000238418579.
+double rounded(float value) { return std::round(static_cast<double>(value) * 1e6) / 1e6; }
 
 void add_endpoint_options(CLI::App& verb, AnswererOptions& options) {
   auto& endpoint = options.endpoint;
@@ -72,6 +82,42 @@ void add_ask_options(CLI::App& verb, AskOptions& options) {
   verb.add_option("-j,--jobs", options.n_parallel, "Questions at a time (--endpoint)")
       ->check(CLI::Range(1U, 256U))
       ->capture_default_str();
+}
+
+void add_system_option(CLI::App& verb, std::vector<std::string>& systems, std::string_view help) {
+  verb.add_option("--system", systems,
+                  fmt::format("System message, or a file that holds it{}", help));
+}
+
+Result<std::string> system_text(const std::string& text_or_file) {
+  std::error_code ec;
+  if (!std::filesystem::is_regular_file(text_or_file, ec)) return text_or_file;
+  COE_TRY(auto text, read_text(text_or_file));
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
+  return text;
+}
+
+void say_what_is_sent(const AskOptions& ask, const AnswererOptions& answerer, Session& session) {
+  if (!answerer.on_server() || session.quiet) return;
+  const auto& sampling = ask.sampling;
+  print_stderr(fmt::format(
+      "the server is sent, in place of its own settings: temperature {}, top_k {}, top_p {}, "
+      "min_p 0, repeat_penalty {} over {} tokens, at most {} new tokens, thinking {}{}\n",
+      sampling.temperature, sampling.top_k, sampling.top_p, sampling.repeat_penalty,
+      sampling.repeat_last_n, ask.max_new_tokens, ask.thinking ? "on" : "off",
+      ask.system.empty() ? "" : ", a system message"));
+}
+
+Json sampling_json(const AskOptions& ask) {
+  const auto& sampling = ask.sampling;
+  return {{"temperature", rounded(sampling.temperature)},
+          {"top_k", sampling.top_k},
+          {"top_p", rounded(sampling.top_p)},
+          {"repeat_penalty", rounded(sampling.repeat_penalty)},
+          {"repeat_last_n", sampling.repeat_last_n},
+          {"thinking", ask.thinking},
+          {"max_new_tokens", ask.max_new_tokens},
+          {"system", ask.system.empty() ? Json(nullptr) : Json(ask.system)}};
 }
 
 }  // namespace coe::cli

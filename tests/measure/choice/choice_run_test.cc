@@ -229,5 +229,34 @@ TEST_F(ChoiceRunTest, AnUnfinishedParentIsRefused) {
                "2 of 4 questions are answered");
 }
 
+TEST_F(ChoiceRunTest, ASystemMessageGoesToAllOrToACategory) {
+  auto set = questions(2);
+  set.questions[1].choice.category = "law";
+  ScriptedAnswerer answerer([](const std::string&) { return says("\\boxed{B}"); });
+  options_.ask.system = "Be brief.";
+  options_.systems["law"] = "You are a judge.";
+  value_of(run_choice(answerer, set, options_, silent_observer()));
+  ASSERT_EQ(answerer.asked().size(), 2U);
+  for (const auto& question : answerer.asked())
+    EXPECT_EQ(answerer.system_of(question),
+              question.starts_with("0?") ? "Be brief." : "You are a judge.");
+  // Answers of another message are not these.
+  options_.systems["law"] = "You are a lawyer.";
+  expect_error(run_choice(answerer, set, options_, silent_observer()), Code::kMismatch, "");
+  options_.systems["law"] = "You are a judge.";
+  options_.ask.system.clear();
+  expect_error(run_choice(answerer, set, options_, silent_observer()), Code::kMismatch, "");
+}
+
+// Source: the sampling that the web specialist's card states.
+TEST(SpecialistDefaults, AreTheCards) {
+  const auto ask = specialist_defaults();
+  EXPECT_FALSE(ask.thinking);
+  EXPECT_EQ(ask.max_new_tokens, 16384U);
+  EXPECT_EQ(ask.sampling.temperature, 0.6F);
+  EXPECT_EQ(ask.sampling.repeat_penalty, 1.05F);
+  EXPECT_EQ(ask.sampling.repeat_last_n, 1024);
+}
+
 }  // namespace
 }  // namespace coe

@@ -70,10 +70,11 @@ Result<GenerateCorpusReport> generate_corpus(Answerer& answerer, const Corpus& q
   COE_TRY(auto journal, open_journal(questions, options));
   std::vector<std::uint64_t> numbers(list.size());
   std::iota(numbers.begin(), numbers.end(), 0);
-  COE_TRY(const auto asked,
-          ask_all(
-              answerer, numbers, [&](std::uint64_t i) { return list[i].record->text; }, options.ask,
-              journal, "generate", observer));
+  COE_TRY(
+      const auto asked,
+      ask_all(
+          answerer, numbers, [&](std::uint64_t i) { return AskedQuestion{list[i].record->text}; },
+          options.ask, journal, "generate", observer));
 
   GenerateCorpusReport report;
   report.n_question = list.size();

@@ -35,6 +35,8 @@ void ResultRows::set_model(const Path& file, const ModelId& id) {
                    {"digest", id.digest}};
 }
 
+void ResultRows::set_sampling(Json sampling) { run_["sampling"] = std::move(sampling); }
+
 void ResultRows::set_engine(std::string_view name) { run_["engine"] = name; }
 
 void ResultRows::add(Json row) {

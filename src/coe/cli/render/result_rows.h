@@ -24,6 +24,8 @@ class ResultRows {
   void set_seed(std::uint64_t seed);
   // The model measured; of specialists, and of masks on the running parent, the parent.
   void set_model(const Path& file, const ModelId& id);
+  // How answers were drawn: sampling_json().
+  void set_sampling(Json sampling);
   // EngineInfo::engine: replaces the linked engine's.
   void set_engine(std::string_view name);
 

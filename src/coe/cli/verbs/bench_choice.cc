@@ -10,7 +10,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
+#include <string>
+#include <utility>
+#include <vector>
 
 namespace coe::cli {
 
@@ -21,9 +25,30 @@ struct BenchChoiceVerbOptions {
   ChoiceSetOptions set;
   AnswererOptions answerer;
   ChoiceRunOptions run;
+  std::vector<std::string> systems;
   Path parent;
   std::string name;
 };
+
+// What stands before `=` is a category where a question has it.
+Status read_systems(const BenchChoiceVerbOptions& options, const ChoiceSet& set,
+                    ChoiceRunOptions& run) {
+  for (const auto& text : options.systems) {
+    const auto category = text.substr(0, text.find('='));
+    const bool is_of_category =
+        category.size() < text.size() &&
+        std::ranges::any_of(
+            set.questions,
+            [&](const ChoiceQuestion& question) { return question.choice.category == category; });
+    auto& system = is_of_category ? run.systems[category] : run.ask.system;
+    if (!system.empty())
+      return fail(Code::kInvalidArgument,
+                  fmt::format("--system: two are given for {}",
+                              is_of_category ? category : "all categories"));
+    COE_TRY(system, system_text(is_of_category ? text.substr(category.size() + 1) : text));
+  }
+  return {};
+}
 
 Json rules_json(const ChoiceTally& tally) {
   Json rules = Json::object();
@@ -35,6 +60,7 @@ Result<int> bench_choice(BenchChoiceVerbOptions options, Session& session) {
   COE_TRY_STATUS(check_ask_options(options.run.ask, options.answerer));
   options.run.restart = session.force;
   COE_TRY(const auto set, load_choices(options.files, options.set));
+  COE_TRY_STATUS(read_systems(options, set, options.run));
   if (set.n_unusable > 0)
     session.console.warning(fmt::format(
         "{} records make no question: no options, and no number in the solution", set.n_unusable));
@@ -45,6 +71,7 @@ Result<int> bench_choice(BenchChoiceVerbOptions options, Session& session) {
   }
   COE_TRY(auto open, open_answerer(options.answerer, session.library, session.console));
   options.run.identity = open.identity;
+  say_what_is_sent(options.run.ask, options.answerer, session);
   COE_TRY(const auto run, run_choice(*open.answerer, set, options.run, session.console));
 
   const auto& info = open.answerer->info();
@@ -52,6 +79,9 @@ Result<int> bench_choice(BenchChoiceVerbOptions options, Session& session) {
                                     options.name.empty() ? info.model : options.name);
   auto rows = session.result_rows("bench-choice");
   rows.set_seed(options.run.ask.sampling.seed);
+  auto sampling = sampling_json(options.run.ask);
+  if (!options.run.systems.empty()) sampling["systems"] = options.run.systems;
+  rows.set_sampling(std::move(sampling));
   rows.set_engine(info.server);
   if (open.model && !options.answerer.on_server())
     rows.set_model(options.answerer.engine.model, open.model->moe.id);
@@ -106,7 +136,8 @@ void add_set_options(CLI::App& verb, BenchChoiceVerbOptions& options) {
 
 void add_bench_choice(CLI::App& bench_verb, Run& run) {
   auto options = std::make_shared<BenchChoiceVerbOptions>();
-  options->answerer.engine.n_ctx = 4096;
+  options->answerer.engine.n_ctx = kSpecialistContext;
+  options->run.ask = specialist_defaults();
   options->run.instruction = kChoiceInstruction;
   auto* verb = bench_verb.add_subcommand(
       "choice", "Multiple-choice questions: share of right answers, loops, tokens");
@@ -121,6 +152,8 @@ void add_bench_choice(CLI::App& bench_verb, Run& run) {
   verb->add_flag("!--no-retry", options->run.retry,
                  "Do not ask again, with a fresh seed, what looped or came out empty");
   add_ask_options(*verb, options->run.ask);
+  add_system_option(*verb, options->systems,
+                    "; CATEGORY=TEXT or CATEGORY=FILE for one category (repeatable)");
   add_answerer_options(*verb, options->answerer);
   verb->callback([options, &run] {
     run = [options](Session& session) { return bench_choice(*options, session); };

@@ -32,6 +32,7 @@ struct BenchWebVerbOptions {
   std::string name;
   std::uint64_t memory_mb = 1536;
   Path folder;
+  std::vector<std::string> systems;
 };
 
 // Where an installation keeps it, or where a build tree has it, both seen from the binary.
@@ -55,6 +56,7 @@ Result<Replies> ask_model(const BenchWebVerbOptions& options, const WebSuite& su
                           Session& session) {
   COE_TRY_STATUS(check_ask_options(options.questions.ask, options.answerer));
   COE_TRY(auto open, open_answerer(options.answerer, session.library, session.console));
+  say_what_is_sent(options.questions.ask, options.answerer, session);
   auto questions = options.questions;
   questions.identity = open.identity;
   questions.journal = options.folder / run_files::kJournal;
@@ -78,9 +80,12 @@ WebRunOptions run_options(const BenchWebVerbOptions& options, const Session& ses
   return run;
 }
 
-Result<int> bench_web(const BenchWebVerbOptions& options, Session& session) {
+Result<int> bench_web(BenchWebVerbOptions options, Session& session) {
   if (options.folder.empty())
     return fail(Code::kInvalidArgument, "-o: no folder for rows, pictures and gallery is given");
+  if (!options.systems.empty()) {
+    COE_TRY(options.questions.ask.system, system_text(options.systems.front()));
+  }
   COE_TRY(const auto suite, load_web_suite(options.suite, options.only));
   COE_TRY_STATUS(make_folder(options.folder));
   Replies replies;
@@ -98,7 +103,10 @@ Result<int> bench_web(const BenchWebVerbOptions& options, Session& session) {
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
 
   auto rows = session.result_rows("bench-web");
-  if (options.answers.empty()) rows.set_seed(options.questions.ask.sampling.seed);
+  if (options.answers.empty()) {
+    rows.set_seed(options.questions.ask.sampling.seed);
+    rows.set_sampling(sampling_json(options.questions.ask));
+  }
   if (!replies.server.empty()) rows.set_engine(replies.server);
   if (replies.model) rows.set_model(options.answerer.engine.model, *replies.model);
   add_web_rows(suite, replies.name, outcomes, rows);
@@ -149,9 +157,8 @@ Result<int> check_suite(const BenchWebVerbOptions& options, Session& session) {
 
 void add_bench_web(CLI::App& bench_verb, Run& run) {
   auto options = std::make_shared<BenchWebVerbOptions>();
-  options->answerer.engine.n_ctx = 16384;
-  options->questions.ask.max_new_tokens = 12288;
-  options->questions.ask.sampling.temperature = 0.6F;
+  options->answerer.engine.n_ctx = kSpecialistContext;
+  options->questions.ask = specialist_defaults();
   auto* verb = bench_verb.add_subcommand(
       "web", "40 web pages asked of a model and tried in a browser: what passes, and a gallery");
   verb->add_option(
@@ -188,6 +195,8 @@ void add_bench_web(CLI::App& bench_verb, Run& run) {
   verb->add_flag("!--no-sandbox", options->run.browser.sandbox,
                  "Try answers without bubblewrap around the browser: they can reach the network");
   add_ask_options(*verb, options->questions.ask);
+  add_system_option(*verb, options->systems, "");
+  verb->get_option("--system")->expected(1);
   add_answerer_options(*verb, options->answerer);
   verb->callback([options, &run] {
     run = [options](Session& session) {

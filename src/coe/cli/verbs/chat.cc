@@ -2,6 +2,7 @@
 #include "coe/engine/chat.h"
 
 #include "coe/ask/answer/engine_answerer.h"
+#include "coe/cli/answerer_options.h"
 #include "coe/cli/exit_code.h"
 #include "coe/cli/options.h"
 #include "coe/cli/verbs/verbs.h"
@@ -11,7 +12,9 @@
 #include <iostream>
 #include <memory>
 #include <optional>
+#include <string>
 #include <unistd.h>
+#include <vector>
 
 namespace coe::cli {
 
@@ -20,27 +23,26 @@ namespace {
 struct ChatVerbOptions {
   EngineOptions engine;
   Path mask;
-  std::string system;
   std::string prompt;  // empty: a conversation, one line of stdin a turn
-  std::string think = "on";
-  Sampling sampling;
-  std::uint32_t max_new_tokens = 1024;
+  std::vector<std::string> systems;
+  std::string think;  // empty: as ask has it
+  AskOptions ask = specialist_defaults();
 };
 
 class Chat {
  public:
   Chat(const ChatVerbOptions& options, EngineAnswerer& answerer, Session& session)
       : options_(options), answerer_(answerer), session_(session) {
-    if (!options.system.empty()) messages_.push_back({"system", options.system});
+    if (!options.ask.system.empty()) messages_.push_back({"system", options.ask.system});
   }
 
   Result<ChatAnswer> answer(const std::string& text) {
     messages_.push_back({"user", text});
     AnswerRequest request;
     request.messages = messages_;
-    request.thinking = options_.think == "on";
-    request.max_new_tokens = options_.max_new_tokens;
-    request.sampling = options_.sampling;
+    request.thinking = options_.ask.thinking;
+    request.max_new_tokens = options_.ask.max_new_tokens;
+    request.sampling = options_.ask.sampling;
     request.guard_loops = false;  // whoever reads along sees it
     if (!session_.json) request.on_text = [](std::string_view piece) { return print(piece); };
     COE_TRY(auto answer, answerer_.answer(request, session_.console));
@@ -61,6 +63,7 @@ Status emit_turn(const ChatAnswer& turn, const ChatVerbOptions& options, Session
   auto doc = document("chat");
   doc["model"] = options.engine.model.string();
   doc["mask"] = options.mask.empty() ? Json(nullptr) : Json(options.mask.string());
+  doc["sampling"] = sampling_json(options.ask);
   doc["thinking"] = turn.thinking;
   doc["answer"] = turn.content;
   doc["ended"] = turn.end == AnswerEnd::kTurn;
@@ -84,7 +87,11 @@ Status converse(Chat& chat, const ChatVerbOptions& options, Session& session) {
   return terminal ? print("\n") : Status();
 }
 
-Result<int> chat(const ChatVerbOptions& options, Session& session) {
+Result<int> chat(ChatVerbOptions options, Session& session) {
+  if (!options.think.empty()) options.ask.thinking = options.think == "on";
+  if (!options.systems.empty()) {
+    COE_TRY(options.ask.system, system_text(options.systems.front()));
+  }
   if (session.json && options.prompt.empty())
     return fail(Code::kInvalidArgument, "--json: one document holds one answer",
                 "ask a single question with -p");
@@ -110,6 +117,7 @@ Result<int> chat(const ChatVerbOptions& options, Session& session) {
 
 void add_chat(CLI::App& app, Run& run) {
   auto options = std::make_shared<ChatVerbOptions>();
+  options->engine.n_ctx = kSpecialistContext;
   auto* verb =
       app.add_subcommand("chat", "Talk to a model, or to what a mask would leave of it (--mask)");
   verb->add_option("-m,--model", options->engine.model, "Model to talk to")->required();
@@ -117,14 +125,15 @@ void add_chat(CLI::App& app, Run& run) {
                    "Virtual surgery: the model with only the mask's experts");
   verb->add_option("-p,--prompt", options->prompt,
                    "Ask this and end; without it each line of the input is a turn");
-  verb->add_option("--system", options->system, "System message");
+  add_system_option(*verb, options->systems, "");
+  verb->get_option("--system")->expected(1);
   verb->add_option("--think", options->think, "Thinking, as the template switches it")
       ->check(CLI::IsMember({"on", "off"}))
-      ->capture_default_str();
-  verb->add_option("--max-new-tokens", options->max_new_tokens, "Longest answer")
+      ->default_str("off");
+  verb->add_option("--max-new-tokens", options->ask.max_new_tokens, "Longest answer")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  add_sampling_options(*verb, options->sampling);
+  add_sampling_options(*verb, options->ask.sampling);
   add_engine_options(*verb, options->engine);
   verb->callback(
       [options, &run] { run = [options](Session& session) { return chat(*options, session); }; });

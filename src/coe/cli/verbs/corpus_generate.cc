@@ -41,6 +41,7 @@ Result<int> generate(CorpusGenerateVerbOptions options, Session& session) {
   COE_TRY(const auto questions, load_corpus(options.questions));
   COE_TRY(auto open, open_answerer(options.answerer, session.library, session.console));
   generation.identity = open.identity;
+  say_what_is_sent(generation.ask, options.answerer, session);
   COE_TRY_STATUS(set_rendering(open, generation));
   COE_TRY(const auto report,
           generate_corpus(*open.answerer, questions, generation, session.console));

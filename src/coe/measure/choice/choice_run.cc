@@ -17,12 +17,20 @@ namespace {
 
 constexpr std::uint64_t kRetrySeed = 0x72657472;  // makes another run's seed of this one's
 
+// Empty: ask.system.
+std::string system_of(const MultipleChoice& question, const ChoiceRunOptions& options) {
+  const auto own = options.systems.find(question.category);
+  return own == options.systems.end() ? std::string() : own->second;
+}
+
 JournalHeader header_of(const ChoiceSet& set, const ChoiceRunOptions& options,
                         const AskOptions& ask) {
   std::string texts;
   for (const auto& question : set.questions) {
     texts += choice_prompt(question.choice, options.instruction);
     texts += fmt::format("\n{}\n", option_letter(question.choice.answer));
+    if (const auto system = system_of(question.choice, options); !system.empty())
+      texts += fmt::format("system: {}\n", system);
   }
   return {digest_of(texts), set.questions.size(), options.identity, settings_of(ask)};
 }
@@ -77,7 +85,9 @@ Result<ChoiceRun> run_choice(Answerer& answerer, const ChoiceSet& set,
   COE_TRY(auto journal, Journal::open(options.folder / run_files::kJournal,
                                       header_of(set, options, options.ask), options.restart));
   const auto ask = [&](std::uint64_t i) {
-    return choice_prompt(set.questions[i].choice, options.instruction);
+    const auto& question = set.questions[i].choice;
+    return AskedQuestion{choice_prompt(question, options.instruction),
+                         system_of(question, options)};
   };
   std::vector<std::uint64_t> numbers(set.questions.size());
   std::iota(numbers.begin(), numbers.end(), 0);

@@ -9,6 +9,7 @@
 #include "coe/measure/choice/questions.h"
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -21,8 +22,11 @@ struct ChoiceRunOptions {
   std::string identity;
   AskOptions ask;
   std::string instruction;  // below question and options
-  bool retry = true;        // ask again, with a fresh seed, what looped or gave no text
-  bool restart = false;     // forget what the folder's journals hold
+  // System messages of categories, in place of ask.system. Of a category that no question has none
+  // is used.
+  std::map<std::string, std::string> systems{};
+  bool retry = true;     // ask again, with a fresh seed, what looped or gave no text
+  bool restart = false;  // forget what the folder's journals hold
 };
 
 // This follows the options unless told otherwise. It wants the letter to stand in \boxed{}.

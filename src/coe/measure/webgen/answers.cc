@@ -27,7 +27,9 @@ Result<WebAnswers> ask_web_suite(Answerer& answerer, const WebSuite& suite,
   std::iota(numbers.begin(), numbers.end(), 0);
   COE_TRY_STATUS(ask_all(
                      answerer, numbers,
-                     [&](std::uint64_t i) { return web_prompt(suite.tasks[i / options.n_sample]); },
+                     [&](std::uint64_t i) {
+                       return AskedQuestion{web_prompt(suite.tasks[i / options.n_sample])};
+                     },
                      options.ask, journal, "answers", observer)
                      .map([](const auto&) {}));
   WebAnswers out;
