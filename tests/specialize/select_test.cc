@@ -55,10 +55,39 @@ TEST(SplitOff, TakesEveryTenthOfEachDomain) {
   EXPECT_TRUE(check_disjoint(split->rest, split->held_out));
 }
 
-TEST(SplitOff, RefusesADomainTooSmallToSplit) {
+// Of few texts the last is held out, and that is told; of one nothing can be.
+TEST(SplitOff, HoldsOutTheLastOfFewTexts) {
   const auto split = split_off(corpus_of(9), 10, 9);
-  ASSERT_FALSE(split);
-  EXPECT_THAT(split.error().message, HasSubstr("css: 9 records"));
+  ASSERT_TRUE(split);
+  ASSERT_EQ(split->few.size(), 2U);
+  EXPECT_EQ(split->few[0], (std::pair<std::string, std::size_t>("css", 9)));
+  ASSERT_EQ(split->held_out.domains[0].records.size(), 1U);
+  EXPECT_EQ(split->held_out.domains[0].records[0].text, "css 8");
+  const auto one = split_off(corpus_of(1), 10, 9);
+  ASSERT_FALSE(one);
+  EXPECT_THAT(one.error().message, HasSubstr("css: has a single text"));
+}
+
+// Pieces of a file are on one side.
+TEST(SplitOff, LeavesNoPieceOfWhatIsHeldOut) {
+  std::string lines;
+  for (int file = 0; file < 12; ++file)
+    for (int piece = 1; piece <= 3; ++piece)
+      lines += R"({"text": "t)" + std::to_string(file * 3 + piece) + R"(", "source": "f)" +
+               std::to_string(file) + ".js#" + std::to_string(piece) + "\"}\n";
+  const auto corpus = parse_corpus(lines, "c.jsonl", default_text_spec());
+  ASSERT_TRUE(corpus);
+  const auto split = split_off(*corpus, 10, 9);
+  ASSERT_TRUE(split);
+  EXPECT_TRUE(split->few.empty());
+  ASSERT_EQ(split->held_out.domains[0].records.size(), 3U);
+  for (const auto& record : split->held_out.domains[0].records) EXPECT_EQ(record.piece_of, "f9.js");
+  EXPECT_EQ(split->rest.domains[0].records.size(), 33U);
+  // A source that is no piece is the name of a data set: its records are texts of their own.
+  const auto plain =
+      parse_corpus("{\"text\": \"a\", \"source\": \"set#x\"}\n", "c.jsonl", default_text_spec());
+  ASSERT_TRUE(plain);
+  EXPECT_EQ(plain->domains[0].records[0].piece_of, "");
 }
 
 TEST(CheckDisjoint, NamesBothPlacesOfALeak) {

@@ -81,8 +81,19 @@ class CorpusBuilder {
     Domain& domain = domains_[name];
     if (const auto* member = find_member(members, "weight"))
       COE_TRY_STATUS(set_weight(domain, name, *member, where));
-    domain.records.push_back({*std::move(text), where});
+    domain.records.push_back({*std::move(text), where, piece_of(members)});
     return {};
+  }
+
+  // What stands before "#3" in the field `source`.
+  static std::string piece_of(const std::vector<JsonMember>& members) {
+    const auto* member = find_member(members, "source");
+    if (member == nullptr || member->kind != JsonMember::Kind::kString) return {};
+    const std::string& source = member->text;
+    const auto hash = source.rfind('#');
+    const bool is_piece = hash != std::string::npos && hash + 1 < source.size() &&
+                          source.find_first_not_of("0123456789", hash + 1) == std::string::npos;
+    return is_piece ? source.substr(0, hash) : std::string();
   }
 
   static Status set_weight(Domain& domain, const std::string& name, const JsonMember& member,

@@ -18,6 +18,9 @@ namespace coe {
 struct Record {
   std::string text;
   std::string where;  // "web.jsonl:12", for messages
+  // The text that this is a piece of, as `coe corpus build` names it ("src/app.js" of the field
+  // `source` "src/app.js#3"); empty: it is whole.
+  std::string piece_of = {};
 };
 
 struct SubDomain {

@@ -50,18 +50,44 @@ Status select_domains(Corpus& corpus, std::span<const std::string> names) {
   return {};
 }
 
+namespace {
+
+// For each record, which text of the sub-domain it is of; numbered by first appearance.
+std::vector<std::size_t> texts_of(const SubDomain& domain, std::size_t& n_text) {
+  std::vector<std::size_t> texts;
+  std::unordered_map<std::string, std::size_t> known;
+  n_text = 0;
+  for (const auto& record : domain.records) {
+    if (record.piece_of.empty()) {
+      texts.push_back(n_text++);
+      continue;
+    }
+    const auto [found, is_new] = known.emplace(record.piece_of, n_text);
+    if (is_new) ++n_text;
+    texts.push_back(found->second);
+  }
+  return texts;
+}
+
+}  // namespace
+
 Result<Split> split_off(const Corpus& corpus, std::size_t modulus, std::size_t remainder) {
   Split split;
   for (const auto& domain : corpus.domains) {
-    if (domain.records.size() < modulus)
+    std::size_t n_text = 0;
+    const auto texts = texts_of(domain, n_text);
+    if (n_text < 2)
       return fail(Code::kCorrupt,
-                  fmt::format("{}: {} records are too few to hold one of {} out for evaluation",
-                              domain.name, domain.records.size(), modulus),
-                  "give held-out text with --eval");
+                  fmt::format("{}: has a single text, so nothing can be held out for evaluation",
+                              domain.name),
+                  "give held-out text with --eval, or more text");
+    if (n_text < modulus) split.few.emplace_back(domain.name, n_text);
     SubDomain rest{domain.name, domain.weight, {}};
     SubDomain held_out{domain.name, domain.weight, {}};
-    for (std::size_t i = 0; i < domain.records.size(); ++i)
-      (i % modulus == remainder ? held_out : rest).records.push_back(domain.records[i]);
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+      const bool out = n_text < modulus ? texts[i] + 1 == n_text : texts[i] % modulus == remainder;
+      (out ? held_out : rest).records.push_back(domain.records[i]);
+    }
     split.rest.domains.push_back(std::move(rest));
     split.held_out.domains.push_back(std::move(held_out));
   }

@@ -8,6 +8,8 @@
 #include <cstddef>
 #include <span>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace coe {
 
@@ -19,13 +21,16 @@ std::string corpus_digest(const Corpus& corpus);
 // those it has.
 Status select_domains(Corpus& corpus, std::span<const std::string> names);
 
-// A split holds out, of each sub-domain, the records whose index modulo `modulus` is `remainder`,
-// and keeps the rest apart: the off-k split of docs/method.md, section 1.
+// A split holds out, of each sub-domain, the texts whose index modulo `modulus` is `remainder`, and
+// keeps the rest apart: the off-k split of docs/method.md, section 1. A text is a record, or all
+// pieces of one (Record::piece_of): no piece of what is held out is left in the rest. Of fewer
+// texts than `modulus` the last is held out.
 struct Split {
   Corpus rest;
   Corpus held_out;
+  std::vector<std::pair<std::string, std::size_t>> few;  // such sub-domains, and their texts
 };
-// Errors: kCorrupt when a sub-domain has fewer than `modulus` records.
+// Errors: kCorrupt when a sub-domain has a single text.
 Result<Split> split_off(const Corpus& corpus, std::size_t modulus, std::size_t remainder);
 
 // Does the cheap part of find_leaks(): it compares whole records, up to letter case and white
