@@ -49,17 +49,20 @@ TEST(RenderTable, PadsToTheWidestCell) {
             "  x\n");
 }
 
-DomainResult result_of(std::string name, bool own, double perplexity, double parent,
-                       std::uint64_t n_same, std::vector<double> random) {
-  DomainResult row;
-  row.name = name;
-  row.own = own;
-  row.specialist.n_token = 10;
-  row.specialist.nll = 10 * std::log(perplexity);
-  row.specialist.reference_nll = 10 * std::log(parent);
-  row.specialist.n_top1_same = n_same;
-  row.random_perplexity = std::move(random);
-  return row;
+// Records of 300 tokens, all alike, so that intervals are points.
+DomainEval even_eval(std::string name, std::uint64_t n_record, double perplexity_ratio, double kl) {
+  DomainEval eval;
+  eval.name = std::move(name);
+  for (std::uint64_t i = 0; i < n_record; ++i) {
+    RecordEval record;
+    record.n_token = 300;
+    record.reference_nll = 300 * std::log(2.0);
+    record.nll = 300 * std::log(2.0 * perplexity_ratio);
+    record.kl = 300 * kl;
+    record.n_top1_same = 270;
+    eval.add(record);
+  }
+  return eval;
 }
 
 SpecializeReport small_report() {
@@ -68,27 +71,50 @@ SpecializeReport small_report() {
   report.n_expert = 16;
   report.bytes_parent = 2000;
   report.bytes_child = 1000;
-  report.coverage = 0.75;
+  report.aggregate = "subdomain";
+  report.built.domain = "css";
+  report.built.coverage.mean = 0.75;
+  report.built.domain_coverage.mean = 0.75;
   report.n_expert_checked = 48;
   return report;
 }
 
 TEST(RenderSpecialize, SaysWhatWasMade) {
   auto report = small_report();
-  report.domains = {result_of("css", true, 4.4, 4, 9, {8, 6}),
-                    result_of("js", false, 10, 8, 5, {12, 20})};
+  report.scores = {{"util", 0.25, false}, {"share", 0.125, true}};
+  report.domains = {{.name = "css",
+                     .own = true,
+                     .specialist = even_eval("css", 5, 1.25, 0.125),
+                     .random = {even_eval("css", 5, 3, 1.5), even_eval("css", 5, 3, 1.75)},
+                     .verdict = Verdict::kKeeps},
+                    {.name = "js",
+                     .own = false,
+                     .specialist = even_eval("js", 1, 4, 0.75),
+                     .random = {even_eval("js", 1, 3, 1), even_eval("js", 1, 3, 1)},
+                     .verdict = Verdict::kTooLittle}};
   EXPECT_EQ(
       specialize_text({report, "p.gguf", "s.gguf"}),
       "\ns.gguf: 8 of 16 experts kept in each layer\n"
       "\n"
       "  size   2.00 kB → 1.00 kB (50 % of the parent)\n"
       "  proof  48 experts equal their source byte for byte\n"
+      "  score  KL on validation text: util 0.250, share 0.125 (taken)\n"
       "\n"
-      "Perplexity on held-out text (lower is better), and how often the specialist's first choice "
-      "is the parent's:\n"
-      "  text               parent      specialist   same first choice   random 8 (mean of 2)\n"
-      "  css (its domain)     4.00    4.40 (+10 %)                90 %           7.00 (+75 %)\n"
-      "  js                   8.00   10.00 (+25 %)                50 %         16.00 (+100 %)\n");
+      "Mask, by subdomain (75.0 % of the score covered):\n"
+      "  pass          swaps   dropped   left out   coverage before     after\n"
+      "  domain: css                                                  75.00 %\n"
+      "\n"
+      "On held-out text (95 % intervals over records; KL in nats a token, 0 is the parent):\n"
+      "  text               records   tokens   perplexity × parent's   KL to parent   same first "
+      "choice   KL of random 8\n"
+      "  css (its domain)         5     1500                    1.25          0.125                "
+      "90 %   1.500 to 1.750\n"
+      "  js                       1      300                    4.00          0.750                "
+      "90 %            1.000\n"
+      "\n"
+      "  css: kept\n"
+      "  js: too little text (1 record of 300 tokens) to say anything\n"
+      "  (a verdict needs 5 records and 1000 tokens at least: give more text, or --eval)\n");
 }
 
 TEST(RenderSpecialize, SaysWhatWasChecked) {
@@ -105,7 +131,7 @@ TEST(RenderSpecialize, SaysWhatWasChecked) {
                 "  noise  on this GPU the parent differs from itself by KL 0.5 (first choice the "
                 "same for 100.0 %) when it is run as a masked one\n"
                 "\n"
-                "Perplexity"));
+                "Mask"));
 }
 
 TEST(RenderSpecialize, DocumentHasStagesAndDomains) {
@@ -115,18 +141,22 @@ TEST(RenderSpecialize, DocumentHasStagesAndDomains) {
   report.domains.push_back({.name = "css",
                             .own = true,
                             .specialist = eval_of("css"),
-                            .random_perplexity = {2.0},
-                            .random_kl = {1.5}});
-  EXPECT_EQ(without_version(specialize_json({report, "p.gguf", "s.gguf"})),
-            R"({"schema":"coe.specialize/1","parent":"p.gguf","child":"s.gguf","stages":[)"
-            R"({"name":"profile","file":"s.profile.gguf","reused":true,"wall_s":1.5},)"
-            R"({"name":"verify","file":null,"reused":false,"wall_s":0.25}],)"
-            R"("n_keep":8,"n_expert":16,"bytes_parent":2000,"bytes_child":1000,"coverage":0.75,)"
-            R"("n_expert_checked":48,"slice_check":null,)"
-            R"("noise":{"n_token":7,"kl_mean":0.5,"top1_agreement":1.0},"eval":{"domains":[)"
-            R"({"name":"css","own":true,"n_record":2,"n_token":4,"parent_perplexity":1.0,)"
-            R"("perplexity":1.0,"kl_mean":0.5,"top1_agreement":0.75,"random_perplexity":[2.0],)"
-            R"("random_kl_mean":[1.5]}]}})");
+                            .random = {},
+                            .verdict = Verdict::kTooLittle});
+  const auto doc = specialize_json({report, "p.gguf", "s.gguf"});
+  EXPECT_EQ(doc["stages"].dump(),
+            R"([{"name":"profile","file":"s.profile.gguf","reused":true,"wall_s":1.5},)"
+            R"({"name":"verify","file":null,"reused":false,"wall_s":0.25}])");
+  EXPECT_EQ(doc["coverage"], 0.75);
+  EXPECT_EQ(doc["aggregate"], "subdomain");
+  EXPECT_EQ(doc["noise"].dump(), R"({"n_token":7,"kl_mean":0.5,"top1_agreement":1.0})");
+  EXPECT_FALSE(doc.contains("scores"));
+  const auto& row = doc["eval"]["domains"][0];
+  EXPECT_EQ(row["verdict"], "too_little_text");
+  EXPECT_EQ(row["perplexity"], 1.0);
+  EXPECT_EQ(row["kl_mean"], 0.5);
+  EXPECT_EQ(row["top1_agreement"], 0.75);
+  EXPECT_TRUE(row["perplexity_ratio"].contains("ci_low"));
 }
 
 SliceCheck two_layers() {

@@ -7,6 +7,7 @@
 #include "coe/mask/keep_mask.h"
 #include "coe/profile/routing/file.h"
 
+#include "support/expect.h"
 #include "support/fake_library.h"
 #include "support/temp_dir.h"
 #include "support/tiny_gguf.h"
@@ -14,13 +15,18 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include <filesystem>
 
 namespace coe {
 namespace {
 
+using ::coe::testing::expect_error;
+using ::coe::testing::expect_ok;
 using ::coe::testing::FakeLibrary;
+using ::coe::testing::value_of;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 Corpus text(const std::string& domain, std::size_t n, const std::string& tail) {
@@ -41,7 +47,7 @@ class SpecializeTest : public ::testing::Test {
     options_.corpus = text("own", 20, "for profiling");
     options_.evaluation = text("own", 4, "held out");
     options_.evaluation.domains.push_back(text("far", 4, "held out").domains[0]);
-    options_.recipe.n_keep = 4;
+    options_.n_keep = 4;
     options_.n_random = 2;
     options_.output = dir_ / "child.gguf";
   }
@@ -50,10 +56,29 @@ class SpecializeTest : public ::testing::Test {
   Result<std::unique_ptr<Engine>> open(const EngineOptions& options) {
     FakeEngineOptions fake = fake_;
     if (options.model == options_.output && child_is_right_) {
-      const auto mask = parse_mask(*read_text(dir_ / "child.mask.json"), "mask");
+      const auto mask = parse_mask(*read_text(child_mask()), "mask");
       fake.kept.kept = mask->layers();
     }
     return std::make_unique<FakeEngine>(fake);
+  }
+  void write_text(const std::string& name, const std::string& tail) {
+    std::string lines;
+    const auto corpus = text(name == "leak.jsonl" ? "own" : "cot", 4, tail);
+    for (const auto& record : corpus.domains[0].records)
+      lines += fmt::format(R"({{"text": "{}"}})", record.text) + "\n";
+    expect_ok(write_file(dir_ / name, lines, Overwrite::kAllow));
+  }
+  static std::vector<std::string> pass_names(const KeepMask& mask) {
+    std::vector<std::string> names;
+    for (const auto& pass : mask.passes)
+      names.push_back(nlohmann::json::parse(pass.json).at("pass").get<std::string>());
+    return names;
+  }
+  Result<SpecializeReport> run_without_passes() {
+    auto plain = options_;
+    plain.passes = {};
+    plain.other_temperature = false;
+    return specialize(plain, library_, silent_observer());
   }
   Result<SpecializeReport> run() { return specialize(options_, library_, silent_observer()); }
   static std::vector<bool> reused(const SpecializeReport& report) {
@@ -61,6 +86,8 @@ class SpecializeTest : public ::testing::Test {
     for (const auto& stage : report.stages) flags.push_back(stage.reused);
     return flags;
   }
+
+  Path child_mask() const { return dir_ / (options_.output.stem().string() + ".mask.json"); }
 
   coe::testing::TempDir dir_;
   Path parent_;
@@ -83,7 +110,7 @@ TEST_F(SpecializeTest, RunsAllStagesAndProvesTheChild) {
   EXPECT_EQ(report->domains[0].name, "own");
   EXPECT_TRUE(report->domains[0].own);
   EXPECT_FALSE(report->domains[1].own);
-  EXPECT_EQ(report->domains[0].random_perplexity.size(), 2U);
+  EXPECT_EQ(report->domains[0].random.size(), 2U);
   ASSERT_TRUE(report->slice_check);
   EXPECT_EQ(report->slice_check->logit_diff_max, 0.0);
   EXPECT_EQ(report->slice_check->worst().output, 0.0);
@@ -104,7 +131,8 @@ TEST_F(SpecializeTest, SecondRunReusesEverythingAndOpensNoEngine) {
             (std::vector<bool>{true, true, true, false, true}));  // the proof runs always
   EXPECT_EQ(library_.n_opened, 0);
   EXPECT_EQ(second->domains[0].specialist.nll, first->domains[0].specialist.nll);
-  EXPECT_EQ(second->domains[1].random_kl, first->domains[1].random_kl);
+  ASSERT_EQ(second->domains[1].random.size(), 2U);
+  EXPECT_EQ(second->domains[1].random[0].records, first->domains[1].random[0].records);
 }
 
 TEST_F(SpecializeTest, ResumesAfterALostChild) {
@@ -117,7 +145,7 @@ TEST_F(SpecializeTest, ResumesAfterALostChild) {
 
 TEST_F(SpecializeTest, RefusesStaleStagesWithoutForceAndReplacesThemWithIt) {
   ASSERT_TRUE(run());
-  options_.recipe.n_keep = 5;
+  options_.n_keep = 5;
   const auto stale = run();
   ASSERT_FALSE(stale);
   EXPECT_EQ(stale.error().code, Code::kExists);
@@ -139,7 +167,7 @@ TEST_F(SpecializeTest, RefusesAForeignFileAtTheOutputBeforeAnyWork) {
 
 TEST_F(SpecializeTest, RefusesImpossibleKBeforeAnyWork) {
   for (const auto k : {1U, 8U, 9U}) {
-    options_.recipe.n_keep = k;
+    options_.n_keep = k;
     const auto refused = run();
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().code, Code::kInvalidArgument);
@@ -163,32 +191,118 @@ TEST_F(SpecializeTest, RefusesTextThatProfilingHasSeen) {
   EXPECT_EQ(refused.error().code, Code::kMismatch);
 }
 
-// The mask has the passes of the recipe, over the profile that was taken; profiles of another model
-// are refused before any work.
-TEST_F(SpecializeTest, MakesThePassesOfTheRecipe) {
-  ASSERT_TRUE(run());
-  const auto cot = read_profile(dir_ / "child.profile.gguf");
-  ASSERT_TRUE(cot);
-  options_.recipe.passes = {CotPass{{{}, options_.profiles.add("cot.gguf", *cot), {}, {}, {}}}};
-  options_.overwrite = Overwrite::kAllow;
+// Passes take a profile or text alike; text is a stage of its own, which a second run takes again.
+TEST_F(SpecializeTest, MakesThePassesOfProfilesAndOfText) {
+  write_text("cot.jsonl", "reasoning");
+  options_.passes.cot = dir_ / "cot.jsonl";
+  options_.passes.whitelist_rule = {0.4, 1, false};
+  options_.other_temperature = true;
   const auto report = run();
   ASSERT_TRUE(report) << report.error().message;
-  const auto mask = parse_mask(*read_text(dir_ / "child.mask.json"), "mask");
-  ASSERT_EQ(mask->passes.size(), 2U);
-  EXPECT_THAT(mask->passes[1].json, HasSubstr("\"pass\":\"cot\""));
-  const auto recipe = recipe_of(*mask);
-  ASSERT_TRUE(recipe);
-  EXPECT_EQ(recipe->profiles.front().digest, content_digest(*cot));
+  std::vector<std::string> stages;
+  for (const auto& stage : report->stages) stages.push_back(stage.name);
+  EXPECT_THAT(stages, ElementsAre("profile", "cot", "cot-t06", "mask", "prune", "verify", "eval"));
+  const auto mask = value_of(parse_mask(*read_text(dir_ / "child.mask.json"), "mask"));
+  EXPECT_THAT(pass_names(mask), ElementsAre("domain", "whitelist", "cot"));
+  EXPECT_EQ(value_of(read_profile(dir_ / "child.cot-t06.profile.gguf")).router_temperature, 0.6);
+  EXPECT_EQ(value_of(recipe_of(mask)).profiles.front().digest,
+            content_digest(value_of(read_profile(dir_ / "child.profile.gguf"))));
 
-  auto foreign = *cot;
-  foreign.parent.digest = "xxh3:other";
-  options_.profiles.add("foreign.gguf", foreign);
   library_.n_opened = 0;
-  const auto refused = run();
-  ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().code, Code::kMismatch);
-  EXPECT_THAT(refused.error().message, HasSubstr("foreign.gguf"));
+  const auto again = run();
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ(reused(*again), (std::vector<bool>{true, true, true, true, true, false, true}));
   EXPECT_EQ(library_.n_opened, 0);
+
+  // The same from profiles: the same mask.
+  options_.passes.cot = dir_ / "child.cot.profile.gguf";
+  options_.passes.cot_t06 = dir_ / "child.cot-t06.profile.gguf";
+  options_.other_temperature = false;
+  options_.output = dir_ / "other.gguf";
+  options_.profile = dir_ / "child.profile.gguf";
+  ASSERT_TRUE(run());
+  EXPECT_EQ(*read_text(dir_ / "other.mask.json"), *read_text(dir_ / "child.mask.json"));
+}
+
+TEST_F(SpecializeTest, RefusesWhatPassesCannotUseBeforeAnyWork) {
+  write_text("cot.jsonl", "reasoning");
+  options_.other_temperature = true;
+  expect_error(run(), Code::kInvalidArgument, "--t06: there is no CoT text");
+  ASSERT_TRUE(run_without_passes());
+  auto foreign = value_of(read_profile(dir_ / "child.profile.gguf"));
+  foreign.parent.digest = "xxh3:other";
+  expect_ok(write_profile(dir_ / "foreign.gguf", foreign, Overwrite::kRefuse));
+  library_.n_opened = 0;
+  options_.passes.cot = dir_ / "child.profile.gguf";
+  expect_error(run(), Code::kInvalidArgument, "which has one router temperature");
+  options_.other_temperature = false;
+  options_.passes.cot = dir_ / "foreign.gguf";
+  expect_error(run(), Code::kMismatch, "foreign.gguf");
+  options_.passes.cot = dir_ / "none.jsonl";
+  expect_error(run(), Code::kNotFound, "none.jsonl");
+  write_text("leak.jsonl", "held out");
+  options_.passes.cot = dir_ / "leak.jsonl";
+  expect_error(run(), Code::kMismatch, "same text");
+  options_.passes.cot.clear();
+  options_.aggregate.weights = {{"owm", 1.0}};
+  expect_error(run(), Code::kInvalidArgument, "owm: the profile has no such sub-domain");
+  options_.aggregate = {Blend::kSample, {}, {}};
+  options_.score = Score::kReap;
+  expect_error(run(), Code::kInvalidArgument, "cannot be aggregated by sample");
+  EXPECT_EQ(library_.n_opened, 0);
+}
+
+// Weights of the text decide the aggregate; the whitelist of the own profile can be left out.
+TEST_F(SpecializeTest, WeightsOfTheTextDecide) {
+  auto& corpus = options_.corpus;
+  corpus.domains[0].weight = 0.9;
+  corpus.domains.push_back(text("part", 20, "for profiling").domains[0]);
+  corpus.domains[1].weight = 0.1;
+  corpus.digest = corpus_digest(corpus);
+  options_.own_whitelist = false;
+  const auto report = run();
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_EQ(report->aggregate, "subdomain");
+  EXPECT_THAT(pass_names(report->built.mask), ElementsAre("domain"));
+}
+
+TEST_F(SpecializeTest, ASecondRunOfOneOutputSaysSoAtOnce) {
+  const auto lock = AtomicFile::create(dir_ / "child.run", Overwrite::kAllow);
+  ASSERT_TRUE(lock);
+  expect_error(run(), Code::kExists, "child.gguf: another run is making it");
+  EXPECT_EQ(library_.n_opened, 0);
+}
+
+// Another K from the same profile, under another name and without --force.
+TEST_F(SpecializeTest, TriesAnotherKFromAFinishedProfile) {
+  ASSERT_TRUE(run());
+  options_.profile = dir_ / "child.profile.gguf";
+  options_.output = dir_ / "smaller.gguf";
+  options_.n_keep = 3;
+  options_.corpus = {};
+  const auto report = run();
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_TRUE(report->stages.front().reused);
+  EXPECT_EQ(report->n_keep, 3U);
+  EXPECT_FALSE(std::filesystem::exists(dir_ / "smaller.profile.gguf"));
+  options_.evaluation = {};
+  options_.output = dir_ / "none.gguf";
+  expect_error(run(), Code::kInvalidArgument, "no text to evaluate with");
+}
+
+TEST_F(SpecializeTest, ChoosesTheScoreByOtherText) {
+  options_.choose_score = true;
+  const auto report = run();
+  ASSERT_TRUE(report) << report.error().message;
+  ASSERT_EQ(report->scores.size(), 3U);  // util, reap_sum, share
+  library_.n_opened = 0;
+  const auto again = run();
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ(library_.n_opened, 0);
+  for (std::size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(again->scores[i].name, report->scores[i].name);
+    EXPECT_EQ(again->scores[i].chosen, report->scores[i].chosen);
+  }
 }
 
 TEST_F(SpecializeTest, HoldsOutATenth_WhenNoEvaluationTextIsGiven) {

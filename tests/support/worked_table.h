@@ -23,7 +23,7 @@ inline ScoreTable worked_table() {
     table.scores.values()[i] = static_cast<double>(i % 3);
     table.loss.values()[i] = 0.25 * static_cast<double>(i);
   }
-  table.n_tokens = 4000;
+  table.n_token = 4000;
   table.corpus_digest = "xxh3:2";
   table.settings = "tokens=4000";
   table.engine = "engine";

@@ -25,51 +25,6 @@ std::pair<std::string_view, std::string_view> split_last(std::string_view text) 
   return {text.substr(0, colon), text.substr(colon + 1)};
 }
 
-// The passes after the first look at other text, of which a random score says nothing.
-Score score_of_passes(const MaskRecipe& recipe) {
-  return recipe.score.score == Score::kRandom ? Score::kUtil : recipe.score.score;
-}
-
-Result<CotPass> read_cot(const PassOptions& options, ProfileFiles& files,
-                         const MaskRecipe& recipe) {
-  CotPass pass;
-  pass.rule = options.cot_rule;
-  pass.domains = options.cot_domains;
-  pass.score = score_of_passes(recipe);
-  if (!options.cot_score.empty()) {
-    COE_TRY(pass.score, score_from_name(options.cot_score));
-  }
-  COE_TRY(pass.profile, files.load(options.cot));
-  if (!options.cot_t06.empty()) {
-    COE_TRY(pass.t06, files.load(options.cot_t06));
-  }
-  return pass;
-}
-
-// FILE:CAP or FILE:CAP:SCORE; a file's name may hold colons.
-Result<ProtectPass> read_protected(std::string_view text, ProfileFiles& files,
-                                   const MaskRecipe& recipe) {
-  ProtectPass pass;
-  pass.score = score_of_passes(recipe);
-  auto [file, cap] = split_last(text);
-  if (!parse_number(cap, pass.rule.cap)) {
-    const auto score = cap;
-    std::tie(file, cap) = split_last(file);
-    if (!parse_number(cap, pass.rule.cap))
-      return fail(Code::kInvalidArgument,
-                  fmt::format("--protect: `{}` is not of the form PROFILE:CAP", text),
-                  "for example --protect safety.profile.gguf:2");
-    COE_TRY(pass.score, score_from_name(score));
-  }
-  COE_TRY(pass.profile, files.load(Path(file)));
-  return pass;
-}
-
-Result<std::vector<LayerExpert>> read_experts(const Path& path) {
-  COE_TRY(const auto text, read_text(path));
-  return parse_layer_experts(text, path.string());
-}
-
 }  // namespace
 
 Result<std::vector<std::pair<std::string, double>>> parse_weights(std::string_view text) {
@@ -121,7 +76,18 @@ Result<AggregateChoice> read_aggregate(const ScoreOptionsText& options) {
   return choice;
 }
 
-void add_pass_options(CLI::App& verb, PassOptions& options) {
+Result<PassOptions> read_pass_options(const PassFlags& flags) {
+  PassOptions options = flags;
+  if (!flags.cot_score_name.empty()) {
+    COE_TRY(options.cot_score, score_from_name(flags.cot_score_name));
+  }
+  for (const auto& text : flags.protect_texts) {
+    COE_TRY(options.protect.emplace_back(), parse_protected(text));
+  }
+  return options;
+}
+
+void add_pass_options(CLI::App& verb, PassFlags& options) {
   verb.add_option("--whitelist", options.whitelist,
                   "Profiles whose leading experts are guaranteed a place whatever they score");
   verb.add_option("--whitelist-rank", options.whitelist_rule.max_avg_rank,
@@ -154,7 +120,7 @@ void add_pass_options(CLI::App& verb, PassOptions& options) {
                   "Sub-domains of the CoT profile to look at, `*/thinking` for a role (default: "
                   "all)")
       ->needs("--cot");
-  verb.add_option("--cot-score", options.cot_score, "Its score (default: that of the domain)")
+  verb.add_option("--cot-score", options.cot_score_name, "Its score (default: that of the domain)")
       ->needs("--cot");
   verb.add_option("--closure", options.closure,
                   "Two profiles with roles, of different text: experts that fire where thinking "
@@ -175,44 +141,10 @@ void add_pass_options(CLI::App& verb, PassOptions& options) {
   verb.add_option("--structural-cap", options.structural_cap, "At most so many swaps in a layer")
       ->needs("--structural")
       ->capture_default_str();
-  verb.add_option("--protect", options.protect,
+  verb.add_option("--protect", options.protect_texts,
                   "PROFILE:CAP[:SCORE]: as --cot, for text whose experts must survive; any number");
   verb.add_option("--exempt", options.exempt,
                   "File of experts that no pass may remove: [[layer, expert], …]");
-}
-
-Status read_passes(const PassOptions& options, ProfileFiles& files, MaskRecipe& recipe) {
-  auto& passes = recipe.passes;
-  if (!options.whitelist.empty()) {
-    WhitelistPass pass{options.whitelist_rule, {}};
-    for (const auto& path : options.whitelist) {
-      COE_TRY(pass.profiles.emplace_back(), files.load(path));
-    }
-    passes.emplace_back(std::move(pass));
-  }
-  if (!options.cot.empty()) {
-    COE_TRY(passes.emplace_back(), read_cot(options, files, recipe));
-  }
-  if (!options.closure.empty()) {
-    ClosurePass pass{options.closure_rule, {}, {}};
-    COE_TRY(pass.one, files.load(options.closure.front()));
-    COE_TRY(pass.two, files.load(options.closure.back()));
-    passes.emplace_back(std::move(pass));
-  }
-  if (!options.structural.empty()) {
-    StructuralPass pass{options.structural_cap, {}};
-    COE_TRY(pass.experts, read_experts(options.structural));
-    passes.emplace_back(std::move(pass));
-  }
-  for (const auto& text : options.protect) {
-    COE_TRY(passes.emplace_back(), read_protected(text, files, recipe));
-  }
-  if (!options.exempt.empty()) {
-    ExemptPass pass;
-    COE_TRY(pass.experts, read_experts(options.exempt));
-    if (!pass.experts.empty()) passes.emplace_back(std::move(pass));
-  }
-  return {};
 }
 
 }  // namespace coe::cli

@@ -69,6 +69,28 @@ Result<ChatWork> plan_chat(Engine& engine, const ChatMarkup& markup, const Recor
   return work;
 }
 
+Result<bool> are_chats(Engine& engine, const Corpus& text) {
+  const auto markup = engine.chat_markup();
+  if (!markup && markup.error().code == Code::kUnsupported) return false;
+  if (!markup) return tl::unexpected(markup.error());
+  const Record* chat = nullptr;
+  const Record* other = nullptr;
+  for (const auto& domain : text.domains) {
+    for (const auto& record : domain.records) {
+      COE_TRY(const auto tokens, engine.tokenize(record.text));
+      COE_TRY(const auto texts, engine.spell(tokens));
+      const auto segments = segment_roles(texts, *markup, {});
+      (segments.n_turn > 0 ? chat : other) = &record;
+    }
+  }
+  if (chat != nullptr && other != nullptr)
+    return fail(Code::kCorrupt,
+                fmt::format("{}: is a chat of the model's template, and {} is none", chat->where,
+                            other->where),
+                "chats are profiled by role, other text is not: put them into files of their own");
+  return chat != nullptr;
+}
+
 Result<Answer> answer_question(Engine& engine, const ChatMarkup& markup, const Question& question,
                                const ProfileOptions& options, RoutingObserver& routing,
                                Observer& observer) {

@@ -29,6 +29,10 @@ struct ChatWork {
 Result<ChatWork> plan_chat(Engine& engine, const ChatMarkup& markup, const Record& record,
                            const ProfileOptions& options);
 
+// Whether the records are chats in the markup of the model's template. Models without a template
+// have none. Errors: kCorrupt, naming one of each, where only some are; those of the engine.
+Result<bool> are_chats(Engine& engine, const Corpus& text);
+
 struct Question {
   std::span<const std::int32_t> tokens;
   const std::string& text;

@@ -1,7 +1,10 @@
 #include "coe/specialize/specialize.h"
 
+#include "coe/ask/answer/engine_answerer.h"
+#include "coe/ask/generate/generate.h"
 #include "coe/base/hash.h"
 #include "coe/base/json.h"
+#include "coe/base/run_files.h"
 #include "coe/base/text.h"
 #include "coe/child/surgery/apply.h"
 #include "coe/child/surgery/plan.h"
@@ -10,9 +13,16 @@
 #include "coe/engine/run_settings.h"
 #include "coe/mask/keep_mask.h"
 #include "coe/mask/masked/virtual_surgery.h"
+#include "coe/mask/recipe/random_mask.h"
+#include "coe/mask/score/parts.h"
+#include "coe/mask/score/table.h"
+#include "coe/measure/tune/choose.h"
 #include "coe/model/gguf/reader.h"
 #include "coe/model/moe/model.h"
+#include "coe/profile/routing/file.h"
 #include "coe/profile/stage.h"
+#include "coe/specialize/eval_json.h"
+#include "coe/specialize/pass_texts.h"
 
 #include <fmt/format.h>
 
@@ -27,69 +37,31 @@ namespace coe {
 
 namespace {
 
+// Outputs of all experts for a batch are in memory while recon looks at them.
+constexpr std::uint32_t kReconBatch = 128;
+
 using Json = nlohmann::ordered_json;
 
-Json to_json(const DomainEval& d) {
-  return {{"name", d.name},
-          {"n_record", d.n_record},
-          {"n_token", d.n_token},
-          {"nll", d.nll},
-          {"reference_nll", d.reference_nll},
-          {"kl", d.kl},
-          {"kl_max", d.kl_max},
-          {"n_top1_same", d.n_top1_same},
-          {"logit_diff_max", d.logit_diff_max},
-          {"top1_gap_max", d.top1_gap_max}};
-}
+// Opens the engine when it is first asked.
+class LazyAnswerer : public Answerer {
+ public:
+  LazyAnswerer(LazyEngine& engine, std::string model) : engine_(engine) {
+    info_.model = std::move(model);
+  }
+  const AnswererInfo& info() const override { return answerer_ ? answerer_->info() : info_; }
+  Result<ChatAnswer> answer(const AnswerRequest& request, Observer& observer) override {
+    if (!answerer_) {
+      COE_TRY(auto* const engine, engine_.get());
+      COE_TRY(answerer_, EngineAnswerer::create(*engine, info_.model));
+    }
+    return answerer_->answer(request, observer);
+  }
 
-DomainEval eval_from_json(const Json& j) {
-  DomainEval d;
-  d.name = j.at("name");
-  d.n_record = j.at("n_record");
-  d.n_token = j.at("n_token");
-  d.nll = j.at("nll");
-  d.reference_nll = j.at("reference_nll");
-  d.kl = j.at("kl");
-  d.kl_max = j.at("kl_max");
-  d.n_top1_same = j.at("n_top1_same");
-  d.logit_diff_max = j.at("logit_diff_max");
-  d.top1_gap_max = j.at("top1_gap_max");
-  return d;
-}
-
-Json to_json(const SliceCheck& check) {
-  Json layers = Json::array();
-  for (const auto& d : check.layers)
-    layers.push_back({{"layer", d.layer.value},
-                      {"n_token", d.n_token},
-                      {"score", d.score},
-                      {"n_near_tie", d.n_near_tie},
-                      {"n_other_choice", d.n_other_choice},
-                      {"weight", d.weight},
-                      {"output", d.output}});
-  return {{"n_record", check.n_record},
-          {"n_token", check.n_token},
-          {"n_expert_kept", check.n_expert_kept},
-          {"n_expert_ran", check.n_expert_ran},
-          {"kl", check.kl_mean},
-          {"logit_diff_max", check.logit_diff_max},
-          {"layers", std::move(layers)}};
-}
-
-SliceCheck check_from_json(const Json& j) {
-  SliceCheck check;
-  check.n_record = j.at("n_record");
-  check.n_token = j.at("n_token");
-  check.n_expert_kept = j.at("n_expert_kept");
-  check.n_expert_ran = j.at("n_expert_ran");
-  check.kl_mean = j.at("kl");
-  check.logit_diff_max = j.at("logit_diff_max");
-  for (const auto& d : j.at("layers"))
-    check.layers.push_back({LayerId{d.at("layer")}, d.at("n_token"), d.at("score"),
-                            d.at("n_near_tie"), d.at("n_other_choice"), d.at("weight"),
-                            d.at("output")});
-  return check;
-}
+ private:
+  LazyEngine& engine_;
+  AnswererInfo info_;
+  std::optional<EngineAnswerer> answerer_;
+};
 
 class Pipeline {
  public:
@@ -115,13 +87,34 @@ class Pipeline {
     return {Code::kExists, fmt::format("{}: is of another run: {}", file.string(), difference),
             "add --force to replace it, or choose another output name"};
   }
+  ProfileOptions profiling() const {
+    auto options = options_.profiling;
+    options.run_settings = settings_;
+    return options;
+  }
+  ProfileStage stage_of(std::string_view suffix) const {
+    return {beside(suffix), options_.checkpoint_seconds, true, options_.overwrite,
+            options_.command_line};
+  }
   void finish(std::string name, Path file, bool reused, Clock::time_point start) {
     report_.stages.push_back({std::move(name), std::move(file), reused,
                               std::chrono::duration<double>(Clock::now() - start).count()});
   }
 
+  Status take_lock();
+  Status prepare(const MoeModel& model);
   Status prepare_text();
+  Status check_room(const gguf::GgufFile& parent, const MoeModel& model);
+  Status check_aggregate() const;
   Status stage_profile(const MoeModel& model);
+  Status stage_cot(const MoeModel& model);
+  Status stage_passes(const MoeModel& model);
+  Status add_whitelist(const std::string& digest);
+  Status stage_recon(const gguf::GgufFile& parent, const MoeModel& model);
+  Status stage_choice(const gguf::GgufFile& parent, const MoeModel& model);
+  void take_choice(const Json& document, const std::vector<MaskRecipe>& candidates);
+  std::optional<std::string> read_choice(const Path& file, const std::string& settings,
+                                         const std::vector<MaskRecipe>& candidates);
   Status stage_mask();
   Status stage_prune(const gguf::GgufFile& parent, const MoeModel& model);
   Status stage_eval(const gguf::GgufFile& parent, const MoeModel& model);
@@ -136,49 +129,304 @@ class Pipeline {
   const std::string settings_;  // of the run
   LazyEngine engine_;           // the parent's
   Observer& observer_;
+  std::optional<AtomicFile> lock_;  // held as long as the run lasts, never committed
+  PassOptions passes_;
   Corpus corpus_;
+  Corpus validation_;  // with choose_score
   Corpus evaluation_;
   RoutingStats stats_;
+  PassTexts texts_;
+  MaskRecipe recipe_;
+  std::string table_;  // digest of recon's
   KeepMask mask_;
   std::string mask_text_;
   SpecializeReport report_;
 };
 
+Status Pipeline::take_lock() {
+  auto lock = AtomicFile::create(beside("run"), Overwrite::kAllow);
+  if (!lock && lock.error().code == Code::kExists)
+    return fail(Code::kExists,
+                fmt::format("{}: another run is making it", options_.output.string()),
+                "wait for it to end, or choose another output name");
+  if (!lock) return tl::unexpected(std::move(lock).error());
+  lock_.emplace(*std::move(lock));
+  return {};
+}
+
 Status Pipeline::prepare_text() {
   if (options_.evaluation.domains.empty()) {
+    if (options_.corpus.domains.empty())
+      return fail(Code::kInvalidArgument, "there is no text to evaluate with",
+                  "give the text of the profile with -f, or held-out text with --eval");
     COE_TRY(auto split, split_off(options_.corpus, 10, 9));
+    for (const auto& [name, n_text] : split.few)
+      observer_.warning(
+          fmt::format("{}: has {} texts, of which the last is held out; what is "
+                      "measured on one text says little: give {}, or --eval",
+                      name, n_text, 10 * kMinVerdictRecords));
     corpus_ = std::move(split.rest);
     evaluation_ = std::move(split.held_out);
-    return {};
+  } else {
+    COE_TRY_STATUS(check_disjoint(options_.corpus, options_.evaluation));
+    corpus_ = options_.corpus;
+    evaluation_ = options_.evaluation;
   }
-  COE_TRY_STATUS(check_disjoint(options_.corpus, options_.evaluation));
-  corpus_ = options_.corpus;
-  evaluation_ = options_.evaluation;
+  if (options_.choose_score) {
+    if (corpus_.domains.empty())
+      return fail(Code::kInvalidArgument, "--score auto: there is no text to choose by",
+                  "give the text of the profile with -f");
+    COE_TRY(auto split, split_off(corpus_, 10, 9));
+    corpus_ = std::move(split.rest);
+    validation_ = std::move(split.held_out);
+  }
   return {};
+}
+
+// What would end the run after long work ends it here.
+Status Pipeline::prepare(const MoeModel& model) {
+  passes_ = options_.passes;
+  if (!options_.cot_questions.domains.empty()) {
+    if (!passes_.cot.empty())
+      return fail(Code::kInvalidArgument, "CoT text is given, and to be generated, too",
+                  "leave out one of --cot and --cot-generate");
+    passes_.cot = beside("cot") / run_files::kThinking;
+  }
+  std::vector<Path> files = passes_.whitelist;
+  files.insert(files.end(), passes_.closure.begin(), passes_.closure.end());
+  for (const auto& item : passes_.protect) files.push_back(item.file);
+  if (!passes_.cot.empty() && options_.cot_questions.domains.empty()) files.push_back(passes_.cot);
+  if (!passes_.cot_t06.empty()) files.push_back(passes_.cot_t06);
+  for (const auto& file : files)
+    COE_TRY_STATUS(texts_.add(file, options_.text_spec, model.id, evaluation_));
+  if (!options_.other_temperature) return check_aggregate();
+  if (passes_.cot.empty())
+    return fail(Code::kInvalidArgument, "--t06: there is no CoT text to filter by",
+                "give it with --cot, or let the parent write it with --cot-generate");
+  if (options_.cot_questions.domains.empty() && !texts_.is_text(passes_.cot))
+    return fail(Code::kInvalidArgument,
+                fmt::format("--t06: {} is a profile, which has one router temperature",
+                            passes_.cot.string()),
+                "give the text, or its profile at the other temperature with --cot-t06");
+  passes_.cot_t06 = passes_.cot;
+  return check_aggregate();
+}
+
+// Names of sub-domains, and whether the score goes with the aggregate, on a profile of nothing.
+Status Pipeline::check_aggregate() const {
+  if (corpus_.domains.empty()) return {};
+  RoutingStats stats;
+  for (const auto& domain : corpus_.domains)
+    stats.domains.push_back(DomainStats::zero(domain.name, domain.weight, stats.shape, false));
+  ScoreOptions score;
+  score.blend = options_.aggregate.blend.value_or(Blend::kSubdomain);
+  score.weights = options_.aggregate.weights;
+  COE_TRY_STATUS(parts_of(stats, score).map([](const auto&) {}));
+  return check_score_of(options_.score, score.blend);
+}
+
+Status Pipeline::check_room(const gguf::GgufFile& parent, const MoeModel& model) {
+  std::error_code ec;
+  if (std::filesystem::exists(options_.output, ec)) return {};
+  COE_TRY(const auto any, random_mask(model, options_.n_keep, 1));
+  COE_TRY(const auto plan, plan_surgery(parent, model, any, {}));
+  return check_space(options_.output, plan.file_bytes);
 }
 
 Status Pipeline::stage_profile(const MoeModel& model) {
   const auto start = Clock::now();
-  ProfileOptions options = options_.profile;
-  options.run_settings = settings_;
-  const ProfileStage stage{beside("profile.gguf"), options_.checkpoint_seconds, true,
-                           options_.overwrite, options_.command_line};
-  COE_TRY(auto done, profile_stage(engine_, model, corpus_, options, stage, observer_));
+  if (!options_.profile.empty()) {
+    COE_TRY(stats_, read_profile(options_.profile));
+    COE_TRY_STATUS(check_same_model(model.id, stats_.parent, options_.profile.string()));
+    if (!corpus_.domains.empty() && stats_.corpus_digest != corpus_.digest)
+      observer_.warning(
+          fmt::format("{}: was made of other text than -f without its held-out part: what is "
+                      "measured on that may flatter the specialist",
+                      options_.profile.string()));
+    finish("profile", options_.profile, true, start);
+    return {};
+  }
+  COE_TRY(auto done,
+          profile_stage(engine_, model, corpus_, profiling(), stage_of("profile.gguf"), observer_));
   stats_ = std::move(done.run.stats);
-  finish("profile", stage.file, done.reused, start);
+  finish("profile", beside("profile.gguf"), done.reused, start);
   return {};
+}
+
+// The parent answers questions; its thinking becomes the CoT text.
+Status Pipeline::stage_cot(const MoeModel& model) {
+  if (options_.cot_questions.domains.empty()) return {};
+  const auto start = Clock::now();
+  GenerateCorpusOptions generate;
+  generate.folder = beside("cot");
+  generate.identity = fmt::format("model={} {}", model.id.digest, settings_);
+  generate.ask = options_.cot_ask;
+  generate.restart = false;
+  LazyAnswerer answerer(engine_, options_.engine.model.string());
+  COE_TRY(const auto report,
+          generate_corpus(answerer, options_.cot_questions, generate, observer_));
+  if (report.n_thinking == 0)
+    return fail(Code::kCheckFailed,
+                fmt::format("{}: {} of {} questions were answered, none with thinking",
+                            generate.folder.string(), report.n_done, report.n_question),
+                "give text of reasoning with --cot");
+  finish("cot", generate.folder, report.n_asked == 0, start);
+  return texts_.add(passes_.cot, default_text_spec(), model.id, evaluation_);
+}
+
+Status Pipeline::stage_passes(const MoeModel& model) {
+  const auto digest = texts_.add(beside("profile.gguf").string(), stats_);
+  recipe_.n_keep = options_.n_keep;
+  recipe_.score.score = options_.score;
+  recipe_.profiles = {{digest, 0.0}};
+  COE_TRY_STATUS(choose_aggregate(texts_.set(), options_.aggregate, recipe_));
+  auto clock = Clock::now();
+  const PassTexts::Making making{
+      engine_,
+      model,
+      profiling(),
+      stage_of("profile.gguf"),
+      [this](std::string_view use) { return beside(fmt::format("{}.profile.gguf", use)); },
+      [&](std::string name, const Path& file, const StagedProfile& done) {
+        finish(std::move(name), file, done.reused, clock);
+        clock = Clock::now();
+      }};
+  COE_TRY_STATUS(read_passes(
+      passes_,
+      [&](const Path& file, const ProfileUse& use) {
+        return texts_.profile_of(file, use, making, observer_);
+      },
+      recipe_));
+  return add_whitelist(digest);
+}
+
+// Leading experts of the domain are guaranteed a place by default. Where they are more than the
+// places, which small K and models that use few experts a token lead to, there is no such pass;
+// one that was asked for is an error then.
+Status Pipeline::add_whitelist(const std::string& digest) {
+  if (!options_.own_whitelist) return {};
+  for (auto& pass : recipe_.passes) {
+    if (auto* whitelist = std::get_if<WhitelistPass>(&pass)) {
+      whitelist->profiles.push_back(digest);
+      return {};
+    }
+  }
+  auto with = recipe_;
+  with.passes.emplace_back(WhitelistPass{passes_.whitelist_rule, {digest}});
+  const auto built = build_mask(texts_.set(), with);
+  if (!built && build_mask(texts_.set(), recipe_)) {
+    observer_.warning(fmt::format("no whitelist: {}", built.error().message));
+    return {};
+  }
+  recipe_ = std::move(with);
+  return {};
+}
+
+Status Pipeline::stage_recon(const gguf::GgufFile& parent, const MoeModel& model) {
+  if (!options_.recon) return {};
+  const auto start = Clock::now();
+  const Path file = beside("recon.gguf");
+  auto options = options_.recon_options;
+  options.run_settings = settings_;
+  auto engine_options = options_.engine;
+  engine_options.n_batch = kReconBatch;
+  COE_TRY(engine_options.n_candidate, candidate_depth(model, 0));
+  std::error_code ec;
+  bool reused = false;
+  if (std::filesystem::exists(file, ec)) {
+    const auto found = read_score_table(file);
+    reused = found && found->parent.digest == model.id.digest &&
+             found->corpus_digest == corpus_.digest &&
+             found->settings == recon_settings(options, engine_options.n_candidate);
+    if (!reused && !may_replace())
+      return tl::unexpected(
+          stale(file, found ? "it is of another text or other settings" : found.error().message));
+  }
+  if (!reused) {
+    engine_.close();  // one model in memory at a time
+    COE_TRY(const auto engine, library_.open(engine_options));
+    COE_TRY(auto table, run_recon(*engine, parent, model, corpus_, options, observer_));
+    table.command_line = options_.command_line;
+    COE_TRY_STATUS(write_score_table(file, table, options_.overwrite));
+  }
+  COE_TRY(table_, texts_.add_table(file));
+  finish("recon", file, reused, start);
+  return {};
+}
+
+// The chosen recipe; what the file of an earlier run says is taken where it is of the same masks
+// and text.
+Status Pipeline::stage_choice(const gguf::GgufFile& parent, const MoeModel& model) {
+  if (!options_.choose_score) {
+    recipe_.table = table_;
+    return {};
+  }
+  const auto start = Clock::now();
+  const Path file = beside("choice.json");
+  const auto candidates = candidate_recipes(texts_.set(), recipe_, table_);
+  std::string masks;
+  for (const auto& candidate : candidates) {
+    COE_TRY(const auto built, build_mask(texts_.set(), candidate));
+    masks += built.mask.digest();
+  }
+  const auto settings = fmt::format("text={} max_tokens={} masks={} {}", validation_.digest,
+                                    options_.eval.max_tokens, digest_of(masks), settings_);
+  std::error_code ec;
+  if (std::filesystem::exists(file, ec)) {
+    const auto difference = read_choice(file, settings, candidates);
+    if (!difference) {
+      finish("choice", file, true, start);
+      return {};
+    }
+    if (!may_replace()) return tl::unexpected(stale(file, *difference));
+  }
+  COE_TRY(auto* const engine, engine_.get());
+  const Bench bench{*engine, parent, model, validation_, options_.eval};
+  COE_TRY(const auto choice, choose_score(texts_.set(), candidates, bench, observer_));
+  Json document = {{"schema", "coe.specialize-choice/1"},
+                   {"version", tool_version()},
+                   {"settings", settings},
+                   {"scores", Json::array()},
+                   {"chosen", choice.chosen}};
+  for (const auto& trial : choice.trials)
+    document["scores"].push_back({{"score", trial.score}, {"kl_mean", trial.eval.kl_mean()}});
+  COE_TRY_STATUS(write_file(file, json_text(document, 2) + "\n", options_.overwrite));
+  take_choice(document, candidates);
+  finish("choice", file, false, start);
+  return {};
+}
+
+void Pipeline::take_choice(const Json& document, const std::vector<MaskRecipe>& candidates) {
+  const auto chosen = document.at("chosen").get<std::size_t>();
+  recipe_ = candidates.at(chosen);
+  report_.scores.clear();
+  for (const auto& score : document.at("scores"))
+    report_.scores.push_back(
+        {score.at("score"), score.at("kl_mean"), report_.scores.size() == chosen});
+}
+
+std::optional<std::string> Pipeline::read_choice(const Path& file, const std::string& settings,
+                                                 const std::vector<MaskRecipe>& candidates) {
+  const auto text = read_text(file);
+  if (!text) return text.error().message;
+  try {
+    const Json found = parse_json_or_throw<Json>(*text);
+    if (auto difference = settings_difference(found.at("settings").get<std::string>(), settings))
+      return difference;
+    if (found.at("chosen").get<std::size_t>() >= candidates.size()) return "it has another form";
+    take_choice(found, candidates);
+    return std::nullopt;
+  } catch (const Json::exception&) {
+    return "it has another form";
+  }
 }
 
 Status Pipeline::stage_mask() {
   const auto start = Clock::now();
   const Path file = beside("mask.json");
-  ProfileSet profiles = options_.profiles;
-  MaskRecipe recipe = options_.recipe;
-  recipe.profiles = {{profiles.add(beside("profile.gguf").string(), stats_), 0.0}};
-  COE_TRY_STATUS(choose_aggregate(profiles, options_.aggregate, recipe));
-  COE_TRY(auto built, build_mask(profiles, recipe));
-  mask_ = std::move(built.mask);
-  report_.coverage = built.coverage.mean;
+  COE_TRY(report_.built, build_mask(texts_.set(), recipe_));
+  mask_ = report_.built.mask;
+  report_.aggregate = blend_name(recipe_.score.blend);
   mask_text_ = mask_to_json(mask_, false);
   std::error_code ec;
   if (std::filesystem::exists(file, ec)) {
@@ -249,12 +497,8 @@ Result<Json> Pipeline::measure(const gguf::GgufFile& file, const MoeModel& model
     const EvalSubject parent{engine, nullptr};
     std::vector<ExpertFilter> filters = {filter};
     for (std::uint32_t seed = 1; seed <= options_.n_random; ++seed) {
-      MaskRecipe recipe;
-      recipe.n_keep = options_.recipe.n_keep;
-      recipe.score.score = Score::kRandom;
-      recipe.score.seed = seed;
-      COE_TRY(const auto random, build_mask(stats_, recipe));
-      COE_TRY(filters.emplace_back(), virtual_surgery(random.mask, file, model));
+      COE_TRY(const auto random, random_mask(model, options_.n_keep, seed));
+      COE_TRY(filters.emplace_back(), virtual_surgery(random, file, model));
     }
     std::vector<EvalSubject> subjects;
     subjects.reserve(filters.size());
@@ -264,7 +508,7 @@ Result<Json> Pipeline::measure(const gguf::GgufFile& file, const MoeModel& model
     measured["random"] = Json::array();
     for (std::size_t i = 0; i < reports.size(); ++i) {
       Json rows = Json::array();
-      for (const auto& d : reports[i].domains) rows.push_back(to_json(d));
+      for (const auto& d : reports[i].domains) rows.push_back(domain_eval_json(d));
       if (i == 0)
         measured["specialist"] = std::move(rows);
       else
@@ -296,13 +540,31 @@ Result<Json> Pipeline::measure(const gguf::GgufFile& file, const MoeModel& model
                 fmt::format("{}: does not compute what its parent does under the mask: {}",
                             options_.output.string(), check.finding),
                 "please report this model: its architecture routes in a way coe does not know");
-  measured["slice_check"] = to_json(check);
+  measured["slice_check"] = slice_check_json(check);
   return measured;
+}
+
+// Where the domain has several parts, the first row is all of them together.
+void add_whole_domain(std::vector<DomainResult>& rows) {
+  DomainResult whole;
+  whole.name = kWholeDomain;
+  whole.own = true;
+  std::size_t n_part = 0;
+  for (const auto& row : rows) {
+    if (!row.own) continue;
+    ++n_part;
+    whole.specialist.add(row.specialist);
+    whole.random.resize(row.random.size());
+    for (std::size_t i = 0; i < row.random.size(); ++i) whole.random[i].add(row.random[i]);
+  }
+  if (n_part < 2) return;
+  whole.verdict = verdict_of(whole.specialist, whole.random);
+  rows.insert(rows.begin(), std::move(whole));
 }
 
 void Pipeline::fill_domains(const Json& measured) {
   if (measured.contains("slice_check"))
-    report_.slice_check = check_from_json(measured.at("slice_check"));
+    report_.slice_check = read_slice_check(measured.at("slice_check"));
   if (measured.contains("noise")) {
     const auto& noise = measured.at("noise");
     report_.noise =
@@ -311,16 +573,15 @@ void Pipeline::fill_domains(const Json& measured) {
   std::vector<DomainResult> rows;
   for (std::size_t i = 0; i < measured.at("specialist").size(); ++i) {
     DomainResult row;
-    row.specialist = eval_from_json(measured.at("specialist").at(i));
+    row.specialist = read_domain_eval(measured.at("specialist").at(i));
     row.name = row.specialist.name;
     row.own = stats_.find_domain(row.name) != nullptr;
-    for (const auto& random : measured.at("random")) {
-      const auto d = eval_from_json(random.at("domains").at(i));
-      row.random_perplexity.push_back(d.perplexity());
-      row.random_kl.push_back(d.kl_mean());
-    }
+    for (const auto& random : measured.at("random"))
+      row.random.push_back(read_domain_eval(random.at("domains").at(i)));
+    row.verdict = verdict_of(row.specialist, row.random);
     rows.push_back(std::move(row));
   }
+  add_whole_domain(rows);
   std::stable_partition(rows.begin(), rows.end(), [](const DomainResult& r) { return r.own; });
   report_.domains = std::move(rows);
 }
@@ -354,7 +615,7 @@ Status Pipeline::stage_eval(const gguf::GgufFile& parent, const MoeModel& model)
     if (!may_replace()) return tl::unexpected(stale(file, *difference));
   }
   COE_TRY(auto measured, measure(parent, model));
-  Json document = {{"schema", "coe.specialize-eval/1"},
+  Json document = {{"schema", "coe.specialize-eval/2"},
                    {"version", tool_version()},
                    {"command_line", options_.command_line},
                    {"settings", settings},
@@ -370,9 +631,7 @@ Status Pipeline::stage_eval(const gguf::GgufFile& parent, const MoeModel& model)
 Result<SpecializeReport> Pipeline::run() {
   COE_TRY(const auto parent, gguf::GgufFile::open(options_.engine.model));
   COE_TRY(const auto model, describe_moe(parent));
-  COE_TRY_STATUS(check_keep_count(options_.recipe.n_keep, model.n_expert, model.n_expert_used));
-  for (const auto& profile : options_.profiles.all())
-    COE_TRY_STATUS(check_same_model(model.id, profile.stats->parent, profile.name));
+  COE_TRY_STATUS(check_keep_count(options_.n_keep, model.n_expert, model.n_expert_used));
   // Whatever stands at the output that no earlier run of ours explains is refused before the long
   // work.
   std::error_code ec;
@@ -380,12 +639,19 @@ Result<SpecializeReport> Pipeline::run() {
       !std::filesystem::exists(beside("mask.json"), ec))
     COE_TRY_STATUS(check_output(options_.output, options_.overwrite));
   COE_TRY_STATUS(check_output(options_.output, Overwrite::kAllow));  // a folder to write into
+  COE_TRY_STATUS(take_lock());
   COE_TRY_STATUS(prepare_text());
+  COE_TRY_STATUS(prepare(model));
+  COE_TRY_STATUS(check_room(parent, model));
   for (const auto& warning : model.warnings) observer_.warning(warning);
-  report_.n_keep = options_.recipe.n_keep;
+  report_.n_keep = options_.n_keep;
   report_.n_expert = model.n_expert;
   report_.bytes_parent = parent.header().file_bytes;
   COE_TRY_STATUS(stage_profile(model));
+  COE_TRY_STATUS(stage_cot(model));
+  COE_TRY_STATUS(stage_passes(model));
+  COE_TRY_STATUS(stage_recon(parent, model));
+  COE_TRY_STATUS(stage_choice(parent, model));
   COE_TRY_STATUS(stage_mask());
   COE_TRY_STATUS(stage_prune(parent, model));
   COE_TRY_STATUS(stage_eval(parent, model));

@@ -1,19 +1,23 @@
-// The main job in one call: profile, mask, prune, verify, evaluate. Each stage's file is kept
-// beside the output and used again when it still fits, so an interrupted run resumes and a second
-// run is quick.
+// The main job in one call: profile, mask in all its passes, prune, verify, evaluate. Each stage's
+// file is kept beside the output and used again when it still fits, so an interrupted run resumes
+// and a second run is quick.
 #pragma once
 
+#include "coe/ask/ask.h"
 #include "coe/base/file.h"
 #include "coe/base/observer.h"
 #include "coe/base/result.h"
 #include "coe/corpus/corpus.h"
 #include "coe/engine/engine_library.h"
 #include "coe/mask/recipe/aggregate.h"
+#include "coe/mask/recipe/pass_options.h"
 #include "coe/mask/recipe/recipe.h"
+#include "coe/mask/recon/recon.h"
 #include "coe/measure/eval/eval.h"
 #include "coe/measure/eval/noise_floor.h"
 #include "coe/measure/eval/slice_check.h"
 #include "coe/profile/profile.h"
+#include "coe/specialize/verdict.h"
 
 #include <cstdint>
 #include <optional>
@@ -24,16 +28,29 @@ namespace coe {
 
 struct SpecializeOptions {
   EngineOptions engine;  // engine.model is the parent
-  Corpus corpus;         // its sub-domains are the specialist's own
+  Corpus corpus;         // its sub-domains are the specialist's own; empty with `profile` and
+                         // `evaluation`
   Corpus evaluation;     // held-out text; empty: every tenth record of the corpus is held out
-  // Pass 1 is that of the profile to be taken; `profiles` holds those that other passes name.
-  MaskRecipe recipe;
-  AggregateChoice aggregate;  // of pass 1
-  ProfileSet profiles;
-  ProfileOptions profile;
+  // A finished profile of the domain, to try another K or other passes by; empty: one is made.
+  Path profile;
+
+  std::uint32_t n_keep = 0;  // K
+  Score score = Score::kUtil;
+  bool choose_score = false;  // by validation text: another tenth of the corpus; see choose_score()
+  bool recon = false;         // choose_score: try a table of recon, too; else: go by one
+  ReconOptions recon_options;
+  AggregateChoice aggregate;                 // of pass 1
+  PassOptions passes;                        // their files are profiles, or text
+  TextSpec text_spec = default_text_spec();  // of these texts
+  bool own_whitelist = true;                 // the domain's profile is in the whitelist
+  bool other_temperature = false;  // CoT text is profiled at router temperature 0.6, too, to filter
+  Corpus cot_questions;            // the parent answers them first; its thinking is the CoT text
+  AskOptions cot_ask{.thinking = true};
+
+  ProfileOptions profiling;
   EvalOptions eval;
   std::uint32_t n_random = 3;      // random masks of the same size to compare with; seeds 1, 2, …
-  double checkpoint_seconds = 60;  // between two states of the profile; 0: none is kept
+  double checkpoint_seconds = 60;  // between two states of a profile; 0: none is kept
   Path output;
   Overwrite overwrite = Overwrite::kRefuse;
   std::string command_line;
@@ -46,13 +63,23 @@ struct StageReport {
   double wall_s = 0.0;
 };
 
+// The row for all of the domain's parts together has this name.
+inline constexpr const char* kWholeDomain = "its domain";
+
 // One row of the final table.
 struct DomainResult {
   std::string name;
   bool own = false;  // the specialist was profiled on it
   DomainEval specialist;
-  std::vector<double> random_perplexity;
-  std::vector<double> random_kl;
+  std::vector<DomainEval> random;  // by seed
+  Verdict verdict = Verdict::kTooLittle;
+};
+
+// One score that was tried.
+struct TriedScore {
+  std::string name;
+  double kl_mean = 0.0;  // on the validation text
+  bool chosen = false;
 };
 
 struct SpecializeReport {
@@ -61,18 +88,22 @@ struct SpecializeReport {
   std::uint32_t n_expert = 0;
   std::uint64_t bytes_parent = 0;
   std::uint64_t bytes_child = 0;
-  double coverage = 0.0;
+  BuiltMask built;
+  std::string aggregate;  // blend_name of pass 1
+  std::vector<TriedScore> scores;         // with choose_score
   std::uint64_t n_expert_checked = 0;     // by verify
   std::vector<DomainResult> domains;      // own ones first
   std::optional<SliceCheck> slice_check;  // none where the engine cannot say what layers give
   std::optional<NoiseFloor> noise;        // on a GPU
 };
 
-// Stage files of output DIR/NAME.gguf: DIR/NAME.{profile.gguf,mask.json,gguf,eval.json}. Errors:
-// those of the stages; kMismatch for profiles of another model; kExists when a stage's file is
-// there but belongs to another run (named by what differs) and `overwrite` is kRefuse; kCheckFailed
-// when the child fails its proof (the child is removed) or its layers do not compute what the
-// masked parent's do.
+// Stage files of output DIR/NAME.gguf: DIR/NAME.{profile.gguf,mask.json,gguf,eval.json}, and where
+// they are asked for NAME.cot/ (traces), NAME.USE.profile.gguf (of text that passes name; USE as in
+// ProfileUse), NAME.recon.gguf and NAME.choice.json. Errors: those of the stages; kMismatch for
+// profiles of another model; kExists when a stage's file is there but belongs to another run (named
+// by what differs) and `overwrite` is kRefuse, and when another process makes the same output;
+// kIo when there is no room for the child; kCheckFailed when the child fails its proof (the child
+// is removed) or its layers do not compute what the masked parent's do.
 Result<SpecializeReport> specialize(const SpecializeOptions& options, const EngineLibrary& library,
                                     Observer& observer);
 

@@ -214,9 +214,9 @@ TEST_F(Recipe, AggregateRefusesSubdomainsChosenTwice) {
 // By the card an expert that is chosen often enough and always second is guaranteed.
 TEST_F(Recipe, WhitelistByTheCardCountsEveryChoice) {
   auto recipe = plain();
-  recipe.passes = {WhitelistPass{{1.4, 4, false}, {digest("cot")}}};
+  recipe.passes = {WhitelistPass{{1.6, 10, false}, {digest("cot")}}};
   const auto by_code = value_of(build_mask(profiles(), recipe));
-  recipe.passes = {WhitelistPass{{1.4, 4, true}, {digest("cot")}}};
+  recipe.passes = {WhitelistPass{{1.6, 10, true}, {digest("cot")}}};
   const auto by_card = value_of(build_mask(profiles(), recipe));
   EXPECT_GT(by_card.passes[0].log.n_listed, by_code.passes[0].log.n_listed);
   EXPECT_EQ(Json::parse(by_card.mask.passes[1].json).at("rule"), "card");

@@ -36,7 +36,7 @@ class TableRecipe : public ::testing::Test {
       table_.scores.at(0, e) = e;
       table_.scores.at(1, e) = 8.0 - e;
     }
-    table_.n_tokens = 9;
+    table_.n_token = 9;
     table_.corpus_digest = "xxh3:2";
     recipe_.n_keep = 3;
     recipe_.profiles.push_back({profiles_.add("p.gguf", stats_), 0.0});

@@ -145,7 +145,7 @@ TEST_F(Recon, RanksEveryExpertOfEveryLayer) {
   const auto table = value_of(run(engine, {}));
   EXPECT_EQ(table.score, "recon");
   EXPECT_THAT(table.shape.layers, ElementsAre(LayerId{0}, LayerId{2}, LayerId{3}));
-  EXPECT_EQ(table.n_tokens, 30);  // the texts' 26 and what begins each
+  EXPECT_EQ(table.n_token, 30);  // the texts' 26 and what begins each
   for (std::size_t l = 0; l < 3; ++l) {
     std::vector<double> ranks(table.scores.row(l).begin(), table.scores.row(l).end());
     std::ranges::sort(ranks);
@@ -212,7 +212,7 @@ TEST(Stretches, TakeTheFirstOfEachRecordBeforeASecondOfAny) {
   const auto corpus = corpus_of({"aaaaaaa", "bbbbbbb", "ccccccc"});
   ReconOptions options;
   options.record_tokens = 4;
-  options.n_tokens = 21;
+  options.n_token = 21;
   // Eight tokens a record: 4 and, with another 1 before them, the other 4 in 3 and 1.
   const auto stretches = value_of(plan_stretches(engine, corpus, options, silent_observer()));
   EXPECT_THAT(lengths(stretches), ElementsAre(4, 4, 4, 4, 4, 1));
@@ -239,10 +239,10 @@ TEST(Stretches, RefuseWhatCannotBe) {
   expect_error(plan_stretches(engine, corpus_of({"a"}), options, silent_observer()),
                Code::kInvalidArgument, "stretches of 2 at least");
   options.record_tokens = 8;
-  options.n_tokens = 0;
+  options.n_token = 0;
   expect_error(plan_stretches(engine, corpus_of({"a"}), options, silent_observer()),
                Code::kInvalidArgument, "needs tokens");
-  options.n_tokens = 10;
+  options.n_token = 10;
   expect_error(plan_stretches(engine, corpus_of({"bad"}), options, silent_observer()),
                Code::kEngine, "d.jsonl:bad");
   expect_error(plan_stretches(engine, corpus_of({}), options, silent_observer()), Code::kCorrupt,

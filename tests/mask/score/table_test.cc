@@ -72,7 +72,7 @@ TEST_F(Table, ReadsWhatItWrote) {
   EXPECT_EQ(found.shape.n_chunk_expert, 1U);
   EXPECT_EQ(found.scores, table.scores);
   EXPECT_EQ(found.loss, table.loss);
-  EXPECT_EQ(found.n_tokens, 4000);
+  EXPECT_EQ(found.n_token, 4000);
   EXPECT_EQ(found.corpus_digest, table.corpus_digest);
   EXPECT_EQ(found.settings, table.settings);
   EXPECT_EQ(found.engine, table.engine);

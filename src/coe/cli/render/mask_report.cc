@@ -49,20 +49,6 @@ std::string out_words(const BuiltMask& built, const MaskSwap& swap) {
   return fmt::format("({} {}, tier {})", built.domain, ordinal(swap.out_ordinal), swap.out_tier);
 }
 
-std::string pass_table(const BuiltMask& built) {
-  const auto percent = [](double share) { return fmt::format("{:.2f} %", 100 * share); };
-  std::vector<std::vector<std::string>> rows = {
-      {"pass", "swaps", "dropped", "left out", "coverage before", "after"},
-      {"domain: " + built.domain, "", "", "", "", percent(built.domain_coverage.mean)}};
-  for (const auto& report : built.passes) {
-    const auto& log = report.log;
-    const auto shown = [](std::size_t n) { return n > 0 ? std::to_string(n) : std::string(); };
-    rows.push_back({title(report), std::to_string(log.swaps.size()), shown(log.dropped.size()),
-                    shown(log.left_out.size()), percent(log.before.mean), percent(log.after.mean)});
-  }
-  return format_table(rows);
-}
-
 std::string swap_lines(const BuiltMask& built) {
   std::string text;
   for (const auto& report : built.passes) {
@@ -82,18 +68,6 @@ std::string swap_lines(const BuiltMask& built) {
                           item.layer.value, item.expert.value);
   }
   return text;
-}
-
-// Returns the passes that the mask records, without their swaps.
-Json passes_json(const BuiltMask& built) {
-  Json passes = Json::array();
-  for (const auto& pass : built.mask.passes) {
-    auto json = parse_json_or_throw<Json>(pass.json);
-    if (json.contains("swaps")) json["n_swap"] = json.at("swaps").size();
-    json.erase("swaps");
-    passes.push_back(std::move(json));
-  }
-  return passes;
 }
 
 // Returns the swaps of all passes, each with its pass.
@@ -119,6 +93,32 @@ std::string rebuilt_text(const RebuiltMask& rebuilt) {
 }
 
 }  // namespace
+
+std::string pass_table(const BuiltMask& built) {
+  const auto percent = [](double share) { return fmt::format("{:.2f} %", 100 * share); };
+  std::vector<std::vector<std::string>> rows = {
+      {"pass", "swaps", "dropped", "left out", "coverage before", "after"},
+      {"domain: " + built.domain, "", "", "", "", percent(built.domain_coverage.mean)}};
+  for (const auto& report : built.passes) {
+    const auto& log = report.log;
+    const auto shown = [](std::size_t n) { return n > 0 ? std::to_string(n) : std::string(); };
+    rows.push_back({title(report), std::to_string(log.swaps.size()), shown(log.dropped.size()),
+                    shown(log.left_out.size()), percent(log.before.mean), percent(log.after.mean)});
+  }
+  return format_table(rows);
+}
+
+// Returns the passes that the mask records, without their swaps.
+Json passes_json(const BuiltMask& built) {
+  Json passes = Json::array();
+  for (const auto& pass : built.mask.passes) {
+    auto json = parse_json_or_throw<Json>(pass.json);
+    if (json.contains("swaps")) json["n_swap"] = json.at("swaps").size();
+    json.erase("swaps");
+    passes.push_back(std::move(json));
+  }
+  return passes;
+}
 
 Json mask_json(const MaskOutput& output) {
   const auto& built = output.built;

@@ -33,4 +33,9 @@ Json mask_json(const MaskOutput& output);
 // A line a pass: swaps, and coverage before and after. `with_swaps`: also a line a swap, in words.
 std::string mask_text(const MaskOutput& output, bool with_swaps);
 
+// A line a pass, the first one too: swaps, and coverage before and after.
+std::string pass_table(const BuiltMask& built);
+// The passes as the mask's file tells them, with `n_swap` for their swaps.
+Json passes_json(const BuiltMask& built);
+
 }  // namespace coe::cli

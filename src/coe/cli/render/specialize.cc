@@ -1,22 +1,23 @@
 #include "coe/cli/render/specialize.h"
 
-#include "coe/base/stats/summary.h"
+#include "coe/base/stats/bootstrap.h"
 #include "coe/base/text.h"
 #include "coe/cli/render/eval.h"
+#include "coe/cli/render/mask_report.h"
 #include "coe/cli/render/slice_check.h"
 #include "coe/cli/render/table.h"
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cstddef>
+#include <string>
+#include <utility>
 #include <vector>
 
 namespace coe::cli {
 
 namespace {
-
-std::string change(double value, double from) {
-  return fmt::format("{:.2f} ({:+.0f} %)", value, 100.0 * (value / from - 1.0));
-}
 
 Json stage_json(const StageReport& stage) {
   return {{"name", stage.name},
@@ -25,36 +26,116 @@ Json stage_json(const StageReport& stage) {
           {"wall_s", stage.wall_s}};
 }
 
+Json bounds_json(const Interval& interval) {
+  return {{"value", interval.value}, {"ci_low", interval.lower}, {"ci_high", interval.upper}};
+}
+
 Json specialist_json(const DomainResult& row) {
   const auto& s = row.specialist;
-  return {{"name", row.name},
-          {"own", row.own},
-          {"n_record", s.n_record},
-          {"n_token", s.n_token},
-          {"parent_perplexity", s.reference_perplexity()},
-          {"perplexity", s.perplexity()},
-          {"kl_mean", s.kl_mean()},
-          {"top1_agreement", s.top1_agreement()},
-          {"random_perplexity", row.random_perplexity},
-          {"random_kl_mean", row.random_kl}};
+  Json json = {{"name", row.name},
+               {"own", row.own},
+               {"verdict", verdict_name(row.verdict)},
+               {"n_record", s.n_record},
+               {"n_token", s.n_token},
+               {"parent_perplexity", s.reference_perplexity()},
+               {"perplexity", s.perplexity()},
+               {"perplexity_ratio", bounds_json(perplexity_ratio(s))},
+               {"kl_mean", s.kl_mean()},
+               {"kl_interval", bounds_json(kl_interval(s))},
+               {"top1_agreement", s.top1_agreement()},
+               {"top1_interval", bounds_json(top1_interval(s))},
+               {"random_perplexity", Json::array()},
+               {"random_kl_mean", Json::array()}};
+  for (const auto& random : row.random) {
+    json["random_perplexity"].push_back(random.perplexity());
+    json["random_kl_mean"].push_back(random.kl_mean());
+  }
+  return json;
+}
+
+// Of the seeds: "3.10", or "2.90 to 3.30".
+std::string range_of(std::vector<double> values, int digits) {
+  const auto [low, high] = std::ranges::minmax(values);
+  const auto text = [&](double value) { return fmt::format("{:.{}f}", value, digits); };
+  return text(low) == text(high) ? text(low) : text(low) + " to " + text(high);
+}
+
+std::string interval(const Interval& of, int digits) {
+  if (of.lower == of.upper) return fmt::format("{:.{}f}", of.value, digits);
+  return fmt::format("{:.{}f} [{:.{}f}, {:.{}f}]", of.value, digits, of.lower, digits, of.upper,
+                     digits);
+}
+
+std::string verdict_text(const DomainResult& row) {
+  switch (row.verdict) {
+    case Verdict::kTooLittle:
+      return fmt::format("too little text ({} record{} of {} tokens) to say anything",
+                         row.specialist.n_record, row.specialist.n_record == 1 ? "" : "s",
+                         row.specialist.n_token);
+    case Verdict::kWorseThanRandom:
+      return row.own ? "worse than random experts: do not use" : "worse than random experts";
+    case Verdict::kNoBetterThanRandom:
+      return row.own ? "no better than random experts: do not use"
+                     : "no better than random experts";
+    case Verdict::kKeeps:
+      return "kept";
+    case Verdict::kKeepsInPart:
+      return "kept in part";
+    case Verdict::kLoses:
+      break;
+  }
+  return row.own ? "lost: choose a larger K" : "lost";
+}
+
+// Verdicts, each with the texts that it is of.
+std::string verdicts_text(const SpecializeReport& report) {
+  std::vector<std::pair<std::string, std::string>> lines;
+  bool too_little = false;
+  for (const auto& row : report.domains) {
+    too_little = too_little || row.verdict == Verdict::kTooLittle;
+    auto verdict = verdict_text(row);
+    const auto same =
+        std::ranges::find(lines, verdict, &std::pair<std::string, std::string>::first);
+    if (same != lines.end())
+      same->second += ", " + row.name;
+    else
+      lines.emplace_back(std::move(verdict), row.name);
+  }
+  std::string text;
+  for (const auto& [verdict, names] : lines) text += fmt::format("  {}: {}\n", names, verdict);
+  if (too_little)
+    text += fmt::format(
+        "  (a verdict needs {} records and {} tokens at least: give more text, or --eval)\n",
+        kMinVerdictRecords, kMinVerdictTokens);
+  return text;
 }
 
 std::string specialist_table(const SpecializeReport& report) {
-  const auto n_random =
-      report.domains.empty() ? 0 : report.domains.front().random_perplexity.size();
+  const std::size_t n_random = report.domains.empty() ? 0 : report.domains.front().random.size();
   std::vector<std::vector<std::string>> rows = {
-      {"text", "parent", "specialist", "same first choice"}};
-  if (n_random > 0)
-    rows.front().push_back(fmt::format("random {} (mean of {})", report.n_keep, n_random));
+      {"text", "records", "tokens", "perplexity × parent's", "KL to parent", "same first choice"}};
+  if (n_random > 0) rows.front().push_back(fmt::format("KL of random {}", report.n_keep));
   for (const auto& row : report.domains) {
     const auto& s = row.specialist;
-    const double parent = s.reference_perplexity();
-    rows.push_back({row.name + (row.own ? " (its domain)" : ""), fmt::format("{:.2f}", parent),
-                    change(s.perplexity(), parent),
+    const bool part = row.own && row.name != kWholeDomain;
+    rows.push_back({row.name + (part ? " (its domain)" : ""), fmt::format("{}", s.n_record),
+                    fmt::format("{}", s.n_token), interval(perplexity_ratio(s), 2),
+                    interval(kl_interval(s), 3),
                     fmt::format("{:.0f} %", 100 * s.top1_agreement())});
-    if (n_random > 0) rows.back().push_back(change(mean(row.random_perplexity), parent));
+    if (n_random == 0) continue;
+    std::vector<double> kls;
+    for (const auto& random : row.random) kls.push_back(random.kl_mean());
+    rows.back().push_back(range_of(std::move(kls), 3));
   }
-  return format_table(rows);
+  return format_table(rows) + "\n" + verdicts_text(report);
+}
+
+std::string scores_text(const SpecializeReport& report) {
+  std::string text;
+  for (const auto& score : report.scores)
+    text += fmt::format("{}{} {:.3f}{}", text.empty() ? "" : ", ", score.name, score.kl_mean,
+                        score.chosen ? " (taken)" : "");
+  return text;
 }
 
 }  // namespace
@@ -70,7 +151,15 @@ Json specialize_json(const SpecializeOutput& output) {
   doc["n_expert"] = report.n_expert;
   doc["bytes_parent"] = report.bytes_parent;
   doc["bytes_child"] = report.bytes_child;
-  doc["coverage"] = report.coverage;
+  doc["coverage"] = report.built.coverage.mean;
+  doc["aggregate"] = report.aggregate;
+  doc["passes"] = passes_json(report.built);
+  if (!report.scores.empty()) {
+    doc["scores"] = Json::array();
+    for (const auto& score : report.scores)
+      doc["scores"].push_back(
+          {{"score", score.name}, {"kl_mean", score.kl_mean}, {"chosen", score.chosen}});
+  }
   doc["n_expert_checked"] = report.n_expert_checked;
   doc["slice_check"] = report.slice_check ? slice_check_json(*report.slice_check) : Json(nullptr);
   doc["noise"] = report.noise ? noise_json(*report.noise) : Json(nullptr);
@@ -94,10 +183,14 @@ std::string specialize_text(const SpecializeOutput& output) {
         "         {}\n",
         slice_check_text(*report.slice_check));
   if (report.noise) text += fmt::format("  noise  {}\n", noise_text(*report.noise));
+  if (!report.scores.empty())
+    text += fmt::format("  score  KL on validation text: {}\n", scores_text(report));
+  text += fmt::format("\nMask, by {} ({} % of the score covered):\n{}", report.aggregate,
+                      fmt::format("{:.1f}", 100 * report.built.coverage.mean),
+                      pass_table(report.built));
   return text +
          "\n"
-         "Perplexity on held-out text (lower is better), and how often the specialist's first "
-         "choice is the parent's:\n" +
+         "On held-out text (95 % intervals over records; KL in nats a token, 0 is the parent):\n" +
          specialist_table(report);
 }
 

@@ -30,7 +30,8 @@ struct InspectVerbOptions {
 // A context that a conversation with thinking has room in.
 constexpr std::uint32_t kUsualContext = 16384;
 
-Result<std::vector<std::uint32_t>> counts_of(const InspectVerbOptions& options, const MoeModel& model) {
+Result<std::vector<std::uint32_t>> counts_of(const InspectVerbOptions& options,
+                                             const MoeModel& model) {
   std::vector<std::uint32_t> counts;
   for (const auto& text : options.counts) {
     COE_TRY(const auto keep, parse_keep(text));

@@ -5,8 +5,10 @@
 #include "coe/cli/verbs/mask_tune.h"
 #include "coe/cli/verbs/verbs.h"
 #include "coe/mask/keep_mask.h"
+#include "coe/mask/recipe/profile_files.h"
 #include "coe/mask/recipe/recipe.h"
 #include "coe/mask/score/score.h"
+#include "coe/model/moe/keep_count.h"
 
 #include <cstdint>
 #include <memory>
@@ -20,30 +22,27 @@ namespace coe::cli {
 
 namespace {
 
-constexpr std::string_view kAuto = "auto";
-
 struct MaskVerbOptions {
   std::vector<std::string> profiles;  // FILE or FILE:WEIGHT
   Path score_table;
   Path output;
-  Path recipe;  // a mask to rebuild
-  std::uint32_t n_keep = 0;
+  Path recipe;       // a mask to rebuild
+  std::string keep;  // a count or a share
   ScoreOptionsText score;
   std::vector<std::string> domains;  // of the profiles; empty: all
   std::uint64_t seed = 0;
-  PassOptions passes;
+  PassFlags passes;
   TuneOptions tune;
   bool plain = false;
   bool swaps = false;
 };
 
 Result<MaskRecipe> read_recipe(const MaskVerbOptions& options, ProfileFiles& files) {
-  if (options.n_keep == 0 && options.tune.sweep.empty())
+  if (options.keep.empty() && options.tune.sweep.empty())
     return fail(Code::kInvalidArgument, "-k: how many experts to keep is not given",
                 "for example -k 64, or --recipe with a mask to rebuild");
   MaskRecipe recipe;
-  recipe.n_keep = options.n_keep;
-  if (options.score.score != kAuto) {
+  if (options.score.score != kAutoScore) {
     COE_TRY(recipe.score.score, score_from_name(options.score.score));
   }
   recipe.score.seed = options.seed;
@@ -52,13 +51,20 @@ Result<MaskRecipe> read_recipe(const MaskVerbOptions& options, ProfileFiles& fil
     COE_TRY(auto digest, files.load(path));
     recipe.profiles.push_back({std::move(digest), weight});
   }
+  if (!options.keep.empty()) {
+    COE_TRY(const auto keep, parse_keep(options.keep));
+    COE_TRY(recipe.n_keep,
+            keep_count(keep, files.set().find(recipe.profiles.front().digest)->stats->shape));
+  }
   COE_TRY(auto aggregate, read_aggregate(options.score));
   aggregate.domains = options.domains;
   COE_TRY_STATUS(choose_aggregate(files.set(), aggregate, recipe));
   if (!options.score_table.empty()) {
     COE_TRY(recipe.table, files.load_table(options.score_table));
   }
-  COE_TRY_STATUS(read_passes(options.passes, files, recipe));
+  COE_TRY(const auto passes, read_pass_options(options.passes));
+  const auto load = [&](const Path& file, const ProfileUse&) { return files.load(file); };
+  COE_TRY_STATUS(read_passes(passes, load, recipe));
   return recipe;
 }
 
@@ -95,7 +101,7 @@ Result<ScoreChoice> choose(const MaskVerbOptions& options, const ProfileFiles& f
 }
 
 Result<int> mask(const MaskVerbOptions& options, Session& session) {
-  if (options.score.score == kAuto && !options.tune.sweep.empty())
+  if (options.score.score == kAutoScore && !options.tune.sweep.empty())
     return fail(Code::kInvalidArgument, "--sweep: a score is chosen for one K, not for several",
                 "choose it with --score auto -k 64 first, then give --sweep that score");
   if (options.output.empty() && options.tune.sweep.empty())
@@ -117,7 +123,7 @@ Result<int> mask(const MaskVerbOptions& options, Session& session) {
     return kExitDone;
   }
   std::optional<ScoreChoice> choice;
-  if (options.score.score == kAuto && !old) {
+  if (options.score.score == kAutoScore && !old) {
     COE_TRY(choice, choose(options, files, recipe, session));
     recipe = choice->trials[choice->chosen].recipe;
   }
@@ -142,7 +148,7 @@ Result<int> mask(const MaskVerbOptions& options, Session& session) {
 }
 
 void add_recipe_options(CLI::App& verb, MaskVerbOptions& options) {
-  verb.add_option("-k,--keep", options.n_keep, "Experts to keep in each layer");
+  verb.add_option("-k,--keep", options.keep, "Experts to keep in each layer: 64, 50%, half");
   add_score_options(verb, options.score);
   auto* score = verb.get_option("--score");
   score->description(score->get_description() +

@@ -4,6 +4,7 @@
 #include "coe/cli/exit_code.h"
 #include "coe/cli/options.h"
 #include "coe/cli/verbs/verbs.h"
+#include "coe/engine/run_settings.h"
 #include "coe/mask/score/table.h"
 #include "coe/model/moe/open_model.h"
 
@@ -43,6 +44,7 @@ Result<int> recon(const ReconVerbOptions& options, Session& session) {
   COE_TRY(const auto engine, session.library.open(engine_options));
   auto recon_options = options.recon;
   recon_options.memory_bytes = options.memory_mb << 20;
+  recon_options.run_settings = run_settings(session.library, engine_options);
   COE_TRY(auto table,
           run_recon(*engine, model.file, model.moe, corpus, recon_options, session.console));
   table.command_line = session.command_line;
@@ -52,14 +54,14 @@ Result<int> recon(const ReconVerbOptions& options, Session& session) {
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   auto doc = document("recon");
   doc["output"] = options.output.string();
-  doc["n_token"] = table.n_tokens;
+  doc["n_token"] = table.n_token;
   doc["n_candidate"] = engine_options.n_candidate;
   doc["seconds"] = seconds;
   doc["loss"] = Json::array();
   std::string text = fmt::format(
       "{}: {} layers of {} experts, from {} tokens and {} candidates each "
       "in {:.1f} s\n",
-      options.output.string(), table.shape.n_layer(), table.shape.n_expert, table.n_tokens,
+      options.output.string(), table.shape.n_layer(), table.shape.n_expert, table.n_token,
       engine_options.n_candidate, seconds);
   for (const std::size_t part : {4U, 2U, 1U}) {
     const std::size_t n_keep = table.scores.n_expert() * part / 8;
@@ -83,7 +85,7 @@ void add_recon(CLI::App& app, Run& run) {
   add_corpus_options(*verb, options->corpus);
   verb->add_option("-o,--output", options->output, "Score table to write, for coe mask")
       ->required();
-  verb->add_option("--tokens", options->recon.n_tokens, "Tokens to look at")
+  verb->add_option("--tokens", options->recon.n_token, "Tokens to look at")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   verb->add_option("--record-tokens", options->recon.record_tokens,

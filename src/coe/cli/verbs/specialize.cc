@@ -4,8 +4,14 @@
 #include "coe/cli/exit_code.h"
 #include "coe/cli/mask_options.h"
 #include "coe/cli/options.h"
+#include "coe/cli/render/fit.h"
 #include "coe/cli/render/specialize.h"
 #include "coe/cli/verbs/verbs.h"
+#include "coe/measure/footprint/fit.h"
+#include "coe/model/moe/keep_count.h"
+#include "coe/model/moe/open_model.h"
+
+#include <fmt/format.h>
 
 #include <memory>
 #include <string>
@@ -20,19 +26,61 @@ struct SpecializeVerbOptions {
   std::vector<Path> evaluation;
   SpecializeOptions job;
   ScoreOptionsText score;
-  PassOptions passes;
+  PassFlags passes;
+  std::string keep = "half";
+  std::string budget;  // of memory; empty: `keep` says K
+  bool no_whitelist = false;
+  CorpusOptions questions{{}, "question", {}};
 };
+
+Status read_score(const ScoreOptionsText& options, SpecializeOptions& job) {
+  job.choose_score = options.score == kAutoScore;
+  if (!job.choose_score) {
+    COE_TRY(job.score, score_from_name(options.score));
+  }
+  COE_TRY(job.aggregate, read_aggregate(options));
+  return {};
+}
+
+// K from what is given: a count, a share, or the memory that the specialist is to fit into.
+Result<std::uint32_t> read_keep(const SpecializeVerbOptions& options, Session& session) {
+  COE_TRY(const auto model, open_model(options.job.engine.model, session.console));
+  if (options.budget.empty()) {
+    COE_TRY(const auto keep, parse_keep(options.keep));
+    return keep_count(keep, grid_of(model.moe));
+  }
+  FitOptions fit{options.job.engine, options.job.engine.n_ctx, 0};
+  serve_defaults(fit.engine);
+  COE_TRY(fit.budget, parse_bytes(options.budget));
+  COE_TRY(const auto found, fit_keep(session.library, model, fit, session.console));
+  session.console.clear();
+  if (!session.quiet) print_stderr(fit_text(found, model.moe, session.library.version()));
+  if (!found.n_keep)
+    return fail(Code::kInvalidArgument, fmt::format("--fit: no K fits into {}", options.budget),
+                "give more memory, a shorter context (-c), or keep experts on the host with "
+                "--n-cpu-moe");
+  if (*found.n_keep == model.moe.n_expert)
+    return fail(Code::kInvalidArgument,
+                fmt::format("--fit: the whole model fits into {}", options.budget),
+                "nothing need be cut; to cut all the same, give -k");
+  return *found.n_keep;
+}
 
 Result<int> run_specialize(SpecializeVerbOptions options, Session& session) {
   auto& job = options.job;
-  COE_TRY(job.recipe.score.score, score_from_name(options.score.score));
-  COE_TRY(job.aggregate, read_aggregate(options.score));
-  ProfileFiles files;
-  COE_TRY_STATUS(read_passes(options.passes, files, job.recipe));
-  job.profiles = files.set();
-  COE_TRY(job.corpus, load_corpus(options.corpus));
+  COE_TRY(job.n_keep, read_keep(options, session));
+  COE_TRY_STATUS(read_score(options.score, job));
+  COE_TRY(job.passes, read_pass_options(options.passes));
+  job.own_whitelist = !options.no_whitelist;
+  COE_TRY(job.text_spec, TextSpec::parse(options.corpus.text_spec));
+  if (!options.corpus.files.empty()) {
+    COE_TRY(job.corpus, load_corpus(options.corpus));
+  }
   if (!options.evaluation.empty()) {
     COE_TRY(job.evaluation, load_corpus({options.evaluation, options.corpus.text_spec, {}}));
+  }
+  if (!options.questions.files.empty()) {
+    COE_TRY(job.cot_questions, load_corpus(options.questions));
   }
   job.overwrite = session.overwrite();
   job.command_line = session.command_line;
@@ -42,6 +90,38 @@ Result<int> run_specialize(SpecializeVerbOptions options, Session& session) {
   return kExitDone;
 }
 
+// Passes take text as well as profiles here, and the whitelist needs no list of its own.
+void add_passes(CLI::App& verb, SpecializeVerbOptions& options) {
+  add_pass_options(verb, options.passes);
+  auto* whitelist = verb.get_option("--whitelist");
+  for (const auto* name : {"--whitelist-rank", "--whitelist-first", "--whitelist-card"})
+    verb.get_option(name)->remove_needs(whitelist);
+  for (const auto* name : {"--whitelist", "--cot", "--closure", "--protect"}) {
+    auto* option = verb.get_option(name);
+    option->description(option->get_description() + "; a profile, or text that is profiled first");
+  }
+  verb.add_flag("--no-whitelist", options.no_whitelist,
+                "Guarantee no place to the leading experts of the domain's own profile");
+  verb.add_flag("--t06", options.job.other_temperature,
+                "Profile the CoT text at router temperature 0.6, too: keep only swaps that hold "
+                "there");
+  auto* generate = verb.add_option(
+      "--cot-generate", options.questions.files,
+      "JSONL questions (field `question`): the parent answers them first, and its thinking is the "
+      "CoT text");
+  verb.add_option("--cot-question", options.questions.text_spec,
+                  "How a record of --cot-generate becomes a question, as --text")
+      ->needs(generate)
+      ->capture_default_str();
+  verb.add_option("--cot-tokens", options.job.cot_ask.max_new_tokens,
+                  "At most so many tokens an answer of --cot-generate")
+      ->needs(generate)
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  for (const auto* name : {"--cot-cap", "--cot-skip", "--cot-domain", "--cot-score"})
+    verb.get_option(name)->remove_needs(verb.get_option("--cot"));
+}
+
 }  // namespace
 
 void add_specialize(CLI::App& app, Run& run) {
@@ -49,16 +129,29 @@ void add_specialize(CLI::App& app, Run& run) {
   auto* verb =
       app.add_subcommand("specialize", "The main job: profile, mask, prune, verify and evaluate");
   verb->add_option("-m,--model", options->job.engine.model, "Parent GGUF")->required();
-  add_corpus_options(*verb, options->corpus);
-  verb->add_option("-k,--keep", options->job.recipe.n_keep, "Experts to keep in each layer")
-      ->required();
+  add_corpus_options(*verb, options->corpus, false);
+  verb->add_option("-p,--profile", options->job.profile,
+                   "A finished profile of the domain, to try another K or other passes by");
+  auto* keep =
+      verb->add_option("-k,--keep", options->keep, "Experts to keep in each layer: 64, 50%, half")
+          ->capture_default_str();
+  verb->add_option("--fit", options->budget,
+                   "Keep the most experts that fit into so much memory, 12GB (10^9) or 12GiB "
+                   "(2^30), with the context of -c")
+      ->excludes(keep);
   verb->add_option("-o,--output", options->job.output,
                    "Child GGUF; profile, mask and evaluation are kept beside it")
       ->required();
   verb->add_option("--eval", options->evaluation,
                    "Held-out JSONL text (default: every tenth record of the corpus)");
   add_score_options(*verb, options->score);
-  add_pass_options(*verb, options->passes);
+  auto* score = verb->get_option("--score");
+  score->description(score->get_description() +
+                     "; auto: of util, reap_sum, share (and recon) the one whose mask does best on "
+                     "another tenth of the text");
+  verb->add_flag("--recon", options->job.recon,
+                 "Score by what removing an expert does to its layer's output (`coe recon`)");
+  add_passes(*verb, *options);
   verb->add_option("--random", options->job.n_random, "Random masks to compare with")
       ->check(CLI::Range(0U, 100U))
       ->capture_default_str();

@@ -10,6 +10,7 @@
 #include <deque>
 #include <map>
 #include <string>
+#include <utility>
 
 namespace coe {
 
@@ -19,6 +20,10 @@ class ProfileFiles {
   Result<std::string> load(const Path& path);
   // Does the same for a score table.
   Result<std::string> load_table(const Path& path);
+  // Adds one that was made just now; it must outlive the object. Returns its digest.
+  std::string add(std::string name, const RoutingStats& stats) {
+    return set_.add(std::move(name), stats);
+  }
   const ProfileSet& set() const { return set_; }
 
  private:

@@ -126,10 +126,9 @@ Result<ScoreTable> Run::run(const Corpus& corpus, const ReconOptions& options) {
   table_.shape = grid_of(model_);
   table_.scores = ExpertTable<double>(n_layer, model_.n_expert);
   table_.loss = ExpertTable<double>(n_layer, model_.n_expert);
-  table_.n_tokens = static_cast<std::int64_t>(n_token_);
+  table_.n_token = static_cast<std::int64_t>(n_token_);
   table_.corpus_digest = corpus.digest;
-  table_.settings = fmt::format("tokens={} record_tokens={} candidates={}", options.n_tokens,
-                                options.record_tokens, engine_.info().n_candidate);
+  table_.settings = recon_settings(options, engine_.info().n_candidate);
   table_.engine = engine_.info().engine;
   table_.tool_version = tool_version();
   for (std::size_t first = 0; first < n_layer; first += step)
@@ -204,6 +203,12 @@ Status Run::score(std::size_t row, const LayerCandidates& layer) {
 }
 
 }  // namespace
+
+std::string recon_settings(const ReconOptions& options, std::uint32_t n_candidate) {
+  return fmt::format("tokens={} record_tokens={} candidates={}{}{}", options.n_token,
+                     options.record_tokens, n_candidate, options.run_settings.empty() ? "" : " ",
+                     options.run_settings);
+}
 
 Result<std::uint32_t> candidate_depth(const MoeModel& model, std::uint32_t asked) {
   constexpr std::uint32_t kDepth = 8;  // times those used

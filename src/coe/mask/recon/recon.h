@@ -14,17 +14,23 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 namespace coe {
 
 struct ReconOptions {
-  std::uint64_t n_tokens = 4000;
+  std::uint64_t n_token = 4000;
   // Many short stretches of text tell more than few long ones.
   std::uint32_t record_tokens = 128;
   // This holds the candidates of as many layers as fit. Where not all do, the text is run several
   // times.
   std::size_t memory_bytes = std::size_t{2} << 30;
+  // run_settings() of the engine: goes into the table's settings.
+  std::string run_settings = {};
 };
+
+// All of the options that decides a table, as text: ScoreTable::settings. `n_candidate`: M.
+std::string recon_settings(const ReconOptions& options, std::uint32_t n_candidate);
 
 // Returns M, how many experts of each token to look at: the `asked`, or with 0 eight times those it
 // uses, and at most those that its router can choose from. Errors: kInvalidArgument when fewer are
@@ -34,7 +40,7 @@ Result<std::uint32_t> candidate_depth(const MoeModel& model, std::uint32_t asked
 
 // `engine` runs `file`, which `model` describes, with n_candidate from candidate_depth. Text is
 // taken in the profiler's order, cut into stretches of record_tokens: the first of each record,
-// then the second of each, … until there are n_tokens. Command line: the caller's. Errors:
+// then the second of each, … until there are n_token. Command line: the caller's. Errors:
 // kMismatch when engine and model disagree; kInvalidArgument when not even one layer fits into
 // memory_bytes; kCorrupt when the corpus has no token or a norm's weights are missing; those of
 // eliminate() and the engine; kCancelled.

@@ -36,10 +36,10 @@ class Taker {
 
 Result<Stretches> plan_stretches(Engine& engine, const Corpus& corpus, const ReconOptions& options,
                                  Observer& observer) {
-  if (options.record_tokens < 2 || options.n_tokens == 0)
+  if (options.record_tokens < 2 || options.n_token == 0)
     return fail(Code::kInvalidArgument, "recon needs tokens, in stretches of 2 at least");
   const std::size_t length = std::min(options.record_tokens, engine.info().n_ctx);
-  Taker taker(options.n_tokens);
+  Taker taker(options.n_token);
   std::vector<Stretches> records;  // what is left of those that have been seen
   for (const auto& item : visiting_order(corpus)) {
     if (taker.is_full()) break;

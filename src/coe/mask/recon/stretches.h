@@ -12,7 +12,7 @@
 
 namespace coe {
 
-// Returns token sequences of at most options.record_tokens, options.n_tokens in all or as many as
+// Returns token sequences of at most options.record_tokens, options.n_token in all or as many as
 // the corpus has. See run_recon for their order. Errors: kInvalidArgument for lengths below 2;
 // kCorrupt when there is no token; kCancelled; those of Engine::tokenize, naming the record.
 Result<std::vector<std::vector<std::int32_t>>> plan_stretches(Engine& engine, const Corpus& corpus,

@@ -238,19 +238,10 @@ Result<Table> by_token(Score score, const Part& part, const ExpertGrid& shape) {
 }
 
 Result<Table> by_sample(Score score, const Part& part, const ExpertGrid& shape) {
-  const auto& row = score_row(score);
-  if (row.of_samples == nullptr) {
-    const auto others = names_where([](const ScoreRow& r) { return r.of_samples != nullptr; });
-    return fail(
-        Code::kInvalidArgument,
-        fmt::format("score {} cannot be aggregated by sample: profiles keep by-sample sums "
-                    "of choices and weights only",
-                    row.name),
-        fmt::format("use the `token` or `subdomain` aggregate, or score {}", alternatives(others)));
-  }
+  COE_TRY_STATUS(check_score_of(score, Blend::kSample));
   COE_TRY_STATUS(check_has_tokens(part.n_sample(), part.name));
   constexpr std::array kSums = {&DomainStats::freq_by_sample, &DomainStats::weight_mean_by_sample};
-  return row.of_samples(pool(part, kSums), shape);
+  return score_row(score).of_samples(pool(part, kSums), shape);
 }
 
 Status normalise_rows(Table& table, std::string_view name, std::span<const LayerId> layers) {
@@ -379,6 +370,21 @@ std::string_view blend_name(Blend blend) { return kBlendNames[static_cast<std::s
 Result<Blend> blend_from_name(std::string_view name) {
   COE_TRY(const auto at, find_name("aggregate", name, {kBlendNames.begin(), kBlendNames.end()}));
   return static_cast<Blend>(at);
+}
+
+Status check_score_of(Score score, Blend blend) {
+  if (blend != Blend::kSample || score == Score::kRandom) return {};
+  const auto& row = score_row(score);
+  if (row.of_samples == nullptr) {
+    const auto others = names_where([](const ScoreRow& r) { return r.of_samples != nullptr; });
+    return fail(
+        Code::kInvalidArgument,
+        fmt::format("score {} cannot be aggregated by sample: profiles keep by-sample sums "
+                    "of choices and weights only",
+                    row.name),
+        fmt::format("use the `token` or `subdomain` aggregate, or score {}", alternatives(others)));
+  }
+  return {};
 }
 
 ExpertTable<double> random_scores(std::size_t n_layer, std::size_t n_expert, std::uint64_t seed) {

@@ -88,6 +88,9 @@ struct ScoreOptions {
   std::uint64_t seed = 0;    // kRandom only
 };
 
+// Whether profiles keep the sums that the score needs under a blend. Errors: kInvalidArgument.
+Status check_score_of(Score score, Blend blend);
+
 // Shapes: result [n_layer, n_expert], higher keeps. Deterministic: sums run over sub-domains in the
 // profile's order, then over ranks. `stats` must satisfy check_invariants. Errors:
 // kInvalidArgument when the profile lacks what the score needs (expert outputs, tokens), for a

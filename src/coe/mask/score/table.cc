@@ -38,7 +38,7 @@ void visit(File& file, Table& table) {
   file.key("coe.scores.settings", table.settings);
   visit_origin(file, table);
   visit_grid(file, prefix, table.shape);
-  file.key("coe.scores.n_tokens", table.n_tokens);
+  file.key("coe.scores.n_tokens", table.n_token);
   const gguf::Dims ne = {table.shape.n_expert, table.shape.n_layer()};
   file.table("scores", ne, table.scores);
   file.table("loss", ne, table.loss);

@@ -22,7 +22,7 @@ struct ScoreTable {
   // [L,E]: in column i what removing the i + 1 experts of lowest score costs the layer, in units of
   // the score's own (recon: mean error, see mask/recon/eliminate.h).
   ExpertTable<double> loss;
-  std::int64_t n_tokens = 0;
+  std::int64_t n_token = 0;
   std::string corpus_digest;
   std::string settings;
   std::string engine;

@@ -28,7 +28,7 @@ namespace {
 PassJson table_json(const NamedTable& named) {
   const auto& table = *named.table;
   return {{"digest", named.digest},        {"score", table.score},
-          {"corpus", table.corpus_digest}, {"n_token", table.n_tokens},
+          {"corpus", table.corpus_digest}, {"n_token", table.n_token},
           {"settings", table.settings},    {"engine", table.engine}};
 }
 
