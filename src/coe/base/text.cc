@@ -28,9 +28,8 @@ std::string human_bytes(std::uint64_t bytes) {
 
 Result<std::uint64_t> parse_bytes(std::string_view text) {
   double value = 0.0;
-  const char* end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value);
-  auto unit = lower_ascii({stop, static_cast<std::size_t>(end - stop)});
+  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  auto unit = lower_ascii(text.substr(static_cast<std::size_t>(stop - text.data())));
   unit.erase(0, unit.find_first_not_of(' '));
   constexpr std::string_view kLetters = "kmgt";
   const auto power = unit.empty() ? std::string_view::npos : kLetters.find(unit.front());

@@ -77,7 +77,7 @@ Result<AggregateChoice> read_aggregate(const ScoreOptionsText& options) {
 }
 
 Result<PassOptions> read_pass_options(const PassFlags& flags) {
-  PassOptions options = flags;
+  PassOptions options = flags.passes;
   if (!flags.cot_score_name.empty()) {
     COE_TRY(options.cot_score, score_from_name(flags.cot_score_name));
   }
@@ -87,7 +87,8 @@ Result<PassOptions> read_pass_options(const PassFlags& flags) {
   return options;
 }
 
-void add_pass_options(CLI::App& verb, PassFlags& options) {
+void add_pass_options(CLI::App& verb, PassFlags& flags) {
+  auto& options = flags.passes;
   verb.add_option("--whitelist", options.whitelist,
                   "Profiles whose leading experts are guaranteed a place whatever they score");
   verb.add_option("--whitelist-rank", options.whitelist_rule.max_avg_rank,
@@ -120,7 +121,7 @@ void add_pass_options(CLI::App& verb, PassFlags& options) {
                   "Sub-domains of the CoT profile to look at, `*/thinking` for a role (default: "
                   "all)")
       ->needs("--cot");
-  verb.add_option("--cot-score", options.cot_score_name, "Its score (default: that of the domain)")
+  verb.add_option("--cot-score", flags.cot_score_name, "Its score (default: that of the domain)")
       ->needs("--cot");
   verb.add_option("--closure", options.closure,
                   "Two profiles with roles, of different text: experts that fire where thinking "
@@ -141,7 +142,7 @@ void add_pass_options(CLI::App& verb, PassFlags& options) {
   verb.add_option("--structural-cap", options.structural_cap, "At most so many swaps in a layer")
       ->needs("--structural")
       ->capture_default_str();
-  verb.add_option("--protect", options.protect_texts,
+  verb.add_option("--protect", flags.protect_texts,
                   "PROFILE:CAP[:SCORE]: as --cot, for text whose experts must survive; any number");
   verb.add_option("--exempt", options.exempt,
                   "File of experts that no pass may remove: [[layer, expert], …]");

@@ -29,13 +29,16 @@ void add_score_options(CLI::App& verb, ScoreOptionsText& options);
 // Errors: kInvalidArgument.
 Result<AggregateChoice> read_aggregate(const ScoreOptionsText& options);
 
-struct PassFlags : PassOptions {
+// Passes, and what of them is read once all flags are known.
+struct PassFlags {
+  PassOptions passes;
   std::string cot_score_name;
   std::vector<std::string> protect_texts;  // FILE:CAP[:SCORE]
 };
 void add_pass_options(CLI::App& verb, PassFlags& options);
 // Errors: kInvalidArgument.
 Result<PassOptions> read_pass_options(const PassFlags& flags);
+
 // "web=0.7,css=0.3". Errors: kInvalidArgument.
 Result<std::vector<std::pair<std::string, double>>> parse_weights(std::string_view text);
 // "p.gguf:0.7", or "p.gguf" with weight 0. A file of the whole name goes first.

@@ -14,10 +14,8 @@ namespace {
 Json domains_json(const RoutingStats& stats) {
   Json domains = Json::array();
   for (const auto& d : stats.domains)
-    domains.push_back({{"name", d.name},
-                       {"weight", d.weight},
-                       {"n_token", d.n_token},
-                       {"n_sample", d.n_sample}});
+    domains.push_back(
+        {{"name", d.name}, {"weight", d.weight}, {"n_token", d.n_token}, {"n_sample", d.n_sample}});
   return domains;
 }
 
@@ -91,10 +89,9 @@ Json profile_json(const ProfileOutput& output) {
 std::string profile_text(const ProfileOutput& output) {
   const auto& stats = output.run.stats;
   const auto speed = tokens_per_s(output);
-  auto text = fmt::format("{}: {} tokens in {} samples, {}\n{}", output.file.string(),
-                          stats.n_token(), output.n_sample,
-                          speed ? fmt::format("{:.0f} tokens/s", *speed) : "finished before",
-                          domains_text(stats));
+  auto text = fmt::format(
+      "{}: {} tokens in {} samples, {}\n{}", output.file.string(), stats.n_token(), output.n_sample,
+      speed ? fmt::format("{:.0f} tokens/s", *speed) : "finished before", domains_text(stats));
   if (output.chats) text += chats_text(*output.chats);
   if (output.run.stability) text += fmt::format("{}\n", stability_text(*output.run.stability));
   return text;

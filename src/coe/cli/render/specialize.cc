@@ -124,6 +124,7 @@ std::string specialist_table(const SpecializeReport& report) {
                     fmt::format("{:.0f} %", 100 * s.top1_agreement())});
     if (n_random == 0) continue;
     std::vector<double> kls;
+    kls.reserve(row.random.size());
     for (const auto& random : row.random) kls.push_back(random.kl_mean());
     rows.back().push_back(range_of(std::move(kls), 3));
   }

@@ -1,6 +1,7 @@
 // coe specialize: the main job in one command.
 #include "coe/specialize/specialize.h"
 
+#include "coe/base/text.h"
 #include "coe/cli/exit_code.h"
 #include "coe/cli/mask_options.h"
 #include "coe/cli/options.h"

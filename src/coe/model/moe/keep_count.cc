@@ -16,17 +16,19 @@ Result<KeepCount> parse_keep(std::string_view text) {
                 "for example 64, 50% or half");
   };
   const bool is_share = text.ends_with('%');
-  const char* end = text.data() + text.size() - (is_share ? 1 : 0);
+  const auto number = is_share ? text.substr(0, text.size() - 1) : text;
+  const auto whole = [&](auto& value) {
+    const auto [stop, error] = std::from_chars(number.data(), number.data() + number.size(), value);
+    return error == std::errc() && stop == number.data() + number.size();
+  };
   KeepCount keep;
   if (is_share) {
     double percent = 0.0;
-    const auto [stop, error] = std::from_chars(text.data(), end, percent);
-    if (error != std::errc() || stop != end || !(percent > 0.0 && percent < 100.0)) return bad();
+    if (!whole(percent) || !(percent > 0.0 && percent < 100.0)) return bad();
     keep.share = percent / 100.0;
     return keep;
   }
-  const auto [stop, error] = std::from_chars(text.data(), end, keep.n_keep);
-  if (error != std::errc() || stop != end || keep.n_keep == 0) return bad();
+  if (!whole(keep.n_keep) || keep.n_keep == 0) return bad();
   return keep;
 }
 
