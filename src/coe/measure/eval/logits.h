@@ -1,12 +1,16 @@
-// Evaluation spends its time in these two passes over a vocabulary. They stand apart so that they
+// Evaluation spends its time in these passes over a vocabulary. They stand apart so that they
 // are compiled for speed.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
 
 namespace coe {
+
+// The index of the largest, the first of equals. Shape: not empty.
+std::size_t first_choice(std::span<const float> logits);
 
 // log of the sum of exponentials; `logits` is not empty and finite. The same input gives the same
 // bits.

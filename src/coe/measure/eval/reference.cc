@@ -7,10 +7,6 @@
 
 namespace coe {
 
-std::size_t first_choice(std::span<const float> logits) {
-  return static_cast<std::size_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
-}
-
 RowIndex::RowIndex(const ScoredSequence& sequence) : rows_(sequence.tokens.size(), kNone) {
   for (std::size_t i = 1; i < sequence.tokens.size(); ++i)
     if (sequence.scored[i]) rows_[i - 1] = n_row_++;

@@ -17,9 +17,6 @@
 
 namespace coe {
 
-// The index of the largest, the first of equals. Shape: not empty.
-std::size_t first_choice(std::span<const float> logits);
-
 struct Divergence {
   double kl = 0.0;                       // nats; with a slack, the lower bound
   double kl_slack = 0.0;                 // the true KL is at most kl + kl_slack
