@@ -33,9 +33,11 @@ using Seconds = std::chrono::duration<double>;
 
 class ProfileKillTest : public ::testing::Test {
  protected:
-  ProfileKillTest() {
-    std::ofstream out(text());
-    for (const auto& problem : generate_reasoning(1, 24))
+  ProfileKillTest() { write(text(), 1, 24); }
+
+  static void write(const Path& path, std::uint64_t seed, std::uint64_t n_problem) {
+    std::ofstream out(path);
+    for (const auto& problem : generate_reasoning(seed, n_problem))
       out << nlohmann::json{{"domain", "reasoning"},
                             {"text", problem.problem + problem.thinking + problem.solution}}
                  .dump()
@@ -118,8 +120,10 @@ TEST_F(ProfileKillTest, KilledAnywhereAndResumedGivesTheSameBytes) {
   EXPECT_GT(n_halfway, 0U) << "no kill fell into the work";
 }
 
-// The main job over all its stages: the same command again goes on from where it was killed.
+// The main job over all its stages, with text for a pass, another router temperature and a choice
+// of the score: the same command again goes on from where it was killed or interrupted.
 TEST_F(ProfileKillTest, SpecializeKilledAnywhereAndRunAgainGivesTheSameBytes) {
+  write(dir_ / "cot.jsonl", 2, 12);
   const std::vector<std::string> job = {COE_BINARY,
                                         "specialize",
                                         "-q",
@@ -131,6 +135,13 @@ TEST_F(ProfileKillTest, SpecializeKilledAnywhereAndRunAgainGivesTheSameBytes) {
                                         text(),
                                         "-k",
                                         "64",
+                                        "--cot",
+                                        dir_ / "cot.jsonl",
+                                        "--cot-skip",
+                                        "3",
+                                        "--t06",
+                                        "--score",
+                                        "auto",
                                         "--random",
                                         "1",
                                         "--checkpoint",
@@ -139,11 +150,13 @@ TEST_F(ProfileKillTest, SpecializeKilledAnywhereAndRunAgainGivesTheSameBytes) {
                                         dir_ / "s.gguf"};
   const auto take = [&] {
     std::string all;
-    for (const char* name : {"s.profile.gguf", "s.mask.json", "s.gguf", "s.eval.json"}) {
+    for (const char* name : {"s.profile.gguf", "s.cot.profile.gguf", "s.cot-t06.profile.gguf",
+                             "s.choice.json", "s.mask.json", "s.gguf", "s.eval.json"}) {
       all += value_of(read_text(dir_ / name));
       std::filesystem::remove(dir_ / name);
     }
-    EXPECT_FALSE(std::filesystem::exists(dir_ / "s.profile.gguf.partial"));
+    for (const char* name : {"s", "s.cot", "s.cot-t06"})
+      EXPECT_FALSE(std::filesystem::exists(dir_ / fmt::format("{}.profile.gguf.partial", name)));
     return all;
   };
   const auto start = Clock::now();
@@ -156,9 +169,10 @@ TEST_F(ProfileKillTest, SpecializeKilledAnywhereAndRunAgainGivesTheSameBytes) {
   for (std::uint64_t n_killed = 0; n_killed < n_kill && !HasFailure();) {
     Process process(job);
     std::this_thread::sleep_for(whole * rng.uniform());
-    process.send(SIGKILL);
+    const int signal = n_killed % 2 == 0 ? SIGKILL : SIGINT;
+    process.send(signal);
     const auto exit = process.wait();
-    ASSERT_TRUE(exit.done() || exit.signal == SIGKILL) << describe(exit);
+    ASSERT_TRUE(exit.done() || exit.signal == SIGKILL || exit.code == 130) << describe(exit);
     n_killed += exit.done() ? 0 : 1;
     n_halfway += std::filesystem::exists(dir_ / "s.profile.gguf.partial") ? 1 : 0;
     if (exit.done()) {
