@@ -159,6 +159,10 @@ TEST_F(ProfileKillTest, SpecializeKilledAnywhereAndRunAgainGivesTheSameBytes) {
       EXPECT_FALSE(std::filesystem::exists(dir_ / fmt::format("{}.profile.gguf.partial", name)));
     return all;
   };
+  const auto begun = [&] {
+    return std::filesystem::exists(dir_ / "s.profile.gguf") ||
+           std::filesystem::exists(dir_ / "s.profile.gguf.partial");
+  };
   const auto start = Clock::now();
   ASSERT_TRUE(run_process(job).done());
   const Seconds whole = Clock::now() - start;
@@ -172,9 +176,10 @@ TEST_F(ProfileKillTest, SpecializeKilledAnywhereAndRunAgainGivesTheSameBytes) {
     const int signal = n_killed % 2 == 0 ? SIGKILL : SIGINT;
     process.send(signal);
     const auto exit = process.wait();
-    ASSERT_TRUE(exit.done() || exit.signal == SIGKILL || exit.code == 130) << describe(exit);
+    // Before it is set up, an interrupt ends the process as any does.
+    ASSERT_TRUE(exit.done() || exit.signal == signal || exit.code == 130) << describe(exit);
     n_killed += exit.done() ? 0 : 1;
-    n_halfway += std::filesystem::exists(dir_ / "s.profile.gguf.partial") ? 1 : 0;
+    n_halfway += !exit.done() && begun() ? 1 : 0;
     if (exit.done()) {
       EXPECT_TRUE(take() == expected) << "after " << n_killed << " kills";
     }
@@ -182,8 +187,8 @@ TEST_F(ProfileKillTest, SpecializeKilledAnywhereAndRunAgainGivesTheSameBytes) {
   const auto last = run_process(job);
   ASSERT_TRUE(last.done()) << describe(last);
   EXPECT_TRUE(take() == expected);
-  fmt::print("{} kills, {} of them with a state of the profile\n", n_kill, n_halfway);
-  EXPECT_GT(n_halfway, 0U) << "no kill fell into the profile";
+  fmt::print("{} kills, {} of them with something done\n", n_kill, n_halfway);
+  EXPECT_GT(n_halfway, 0U) << "no kill fell into the work";
 }
 
 TEST_F(ProfileKillTest, AKillWhileTheProfileAppearsIsResumedToo) {

@@ -9,6 +9,12 @@
 
 namespace coe {
 
+namespace {
+
+constexpr double kMost = 1 << 20;  // more than any model has
+
+}  // namespace
+
 Result<KeepCount> parse_keep(std::string_view text) {
   if (text == "half") return KeepCount{.share = 0.5};
   const auto bad = [&] {
@@ -17,19 +23,15 @@ Result<KeepCount> parse_keep(std::string_view text) {
   };
   const bool is_share = text.ends_with('%');
   const auto number = is_share ? text.substr(0, text.size() - 1) : text;
-  const auto whole = [&](auto& value) {
-    const auto [stop, error] = std::from_chars(number.data(), number.data() + number.size(), value);
-    return error == std::errc() && stop == number.data() + number.size();
-  };
-  KeepCount keep;
+  double value = 0.0;
+  const auto [stop, error] = std::from_chars(number.data(), number.data() + number.size(), value);
+  if (error != std::errc() || stop != number.data() + number.size()) return bad();
   if (is_share) {
-    double percent = 0.0;
-    if (!whole(percent) || !(percent > 0.0 && percent < 100.0)) return bad();
-    keep.share = percent / 100.0;
-    return keep;
+    if (!(value > 0.0 && value < 100.0)) return bad();
+    return KeepCount{.share = value / 100.0};
   }
-  if (!whole(keep.n_keep) || keep.n_keep == 0) return bad();
-  return keep;
+  if (!(value >= 1.0 && value <= kMost) || value != std::floor(value)) return bad();
+  return KeepCount{.n_keep = static_cast<std::uint32_t>(value)};
 }
 
 std::uint32_t keep_step(const ExpertGrid& grid) {
