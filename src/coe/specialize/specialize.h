@@ -89,7 +89,7 @@ struct SpecializeReport {
   std::uint64_t bytes_parent = 0;
   std::uint64_t bytes_child = 0;
   BuiltMask built;
-  std::string aggregate;  // blend_name of pass 1
+  std::string aggregate;                  // blend_name of pass 1
   std::vector<TriedScore> scores;         // with choose_score
   std::uint64_t n_expert_checked = 0;     // by verify
   std::vector<DomainResult> domains;      // own ones first

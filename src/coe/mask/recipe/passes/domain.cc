@@ -27,9 +27,8 @@ namespace {
 
 PassJson table_json(const NamedTable& named) {
   const auto& table = *named.table;
-  return {{"digest", named.digest},        {"score", table.score},
-          {"corpus", table.corpus_digest}, {"n_token", table.n_token},
-          {"settings", table.settings},    {"engine", table.engine}};
+  return {{"digest", named.digest},   {"score", table.score},       {"corpus", table.corpus_digest},
+          {"n_token", table.n_token}, {"settings", table.settings}, {"engine", table.engine}};
 }
 
 PassJson weights_json(const std::vector<std::pair<std::string, double>>& weights) {
