@@ -1,31 +1,12 @@
 #include "coe/cli/mask_options.h"
 
+#include "coe/base/parse.h"
 #include "coe/mask/pass.h"
 #include "coe/mask/score/score.h"
 
 #include <fmt/format.h>
 
-#include <charconv>
-
 namespace coe::cli {
-
-namespace {
-
-// All of `text` as a number.
-template <class Number>
-bool parse_number(std::string_view text, Number& number) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return error == std::errc() && end == text.data() + text.size();
-}
-
-// Before and after the last colon; after is empty without one.
-std::pair<std::string_view, std::string_view> split_last(std::string_view text) {
-  const auto colon = text.rfind(':');
-  if (colon == std::string_view::npos) return {text, {}};
-  return {text.substr(0, colon), text.substr(colon + 1)};
-}
-
-}  // namespace
 
 Result<std::vector<std::pair<std::string, double>>> parse_weights(std::string_view text) {
   std::vector<std::pair<std::string, double>> weights;

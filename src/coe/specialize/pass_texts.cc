@@ -3,7 +3,8 @@
 #include "coe/base/file.h"
 #include "coe/base/result.h"
 #include "coe/corpus/select.h"
-#include "coe/engine/roles.h"
+#include "coe/mask/score/parts.h"
+#include "coe/model/gguf/encoding.h"
 #include "coe/profile/chat.h"
 #include "coe/profile/routing/file.h"
 
@@ -29,17 +30,12 @@ constexpr double kOtherTemperature = 0.6;
 // GGUF files begin with their name; no JSON does.
 Result<bool> is_gguf(const Path& file) {
   COE_TRY(const auto mapped, MappedFile::open(file));
-  constexpr std::string_view kMagic = "GGUF";
   const auto bytes = mapped.bytes();
-  return bytes.size() >= kMagic.size() &&
-         std::memcmp(bytes.data(), kMagic.data(), kMagic.size()) == 0;
+  return bytes.size() >= gguf::kMagic.size() &&
+         std::memcmp(bytes.data(), gguf::kMagic.data(), gguf::kMagic.size()) == 0;
 }
 
-bool has_role(const DomainStats& domain) {
-  return std::ranges::any_of(kRoles, [&](Role role) {
-    return domain.name.ends_with(fmt::format("/{}", role_name(role)));
-  });
-}
+bool has_role(const DomainStats& domain) { return without_role(domain.name) != domain.name; }
 
 // A finished profile says so by itself; else the engine must look at the text.
 Result<bool> by_role(const Corpus& text, const Path& file, LazyEngine& engine) {

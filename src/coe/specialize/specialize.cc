@@ -29,16 +29,15 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <optional>
+#include <stdexcept>
 #include <system_error>
 #include <utility>
 
 namespace coe {
 
 namespace {
-
-// Outputs of all experts for a batch are in memory while recon looks at them.
-constexpr std::uint32_t kReconBatch = 128;
 
 using Json = nlohmann::ordered_json;
 
@@ -62,6 +61,25 @@ class LazyAnswerer : public Answerer {
   AnswererInfo info_;
   std::optional<EngineAnswerer> answerer_;
 };
+
+// Hands what an earlier run left in a file to `take`, if it was made with the same settings.
+// Returns in what it differs; nullopt where it was taken.
+std::optional<std::string> take_document(const Path& file, const std::string& settings,
+                                         const std::function<void(const Json&)>& take) {
+  const auto text = read_text(file);
+  if (!text) return text.error().message;
+  try {
+    const Json found = parse_json_or_throw<Json>(*text);
+    if (auto difference = settings_difference(found.at("settings").get<std::string>(), settings))
+      return difference;
+    take(found);
+    return std::nullopt;
+  } catch (const Json::exception&) {
+    return "it has another form";
+  } catch (const std::out_of_range&) {
+    return "it has another form";
+  }
+}
 
 class Pipeline {
  public:
@@ -113,13 +131,10 @@ class Pipeline {
   Status stage_recon(const gguf::GgufFile& parent, const MoeModel& model);
   Status stage_choice(const gguf::GgufFile& parent, const MoeModel& model);
   void take_choice(const Json& document, const std::vector<MaskRecipe>& candidates);
-  std::optional<std::string> read_choice(const Path& file, const std::string& settings,
-                                         const std::vector<MaskRecipe>& candidates);
   Status stage_mask();
   Status stage_prune(const gguf::GgufFile& parent, const MoeModel& model);
   Status stage_eval(const gguf::GgufFile& parent, const MoeModel& model);
   Result<Json> measure(const gguf::GgufFile& parent, const MoeModel& model);
-  std::optional<std::string> read_measured(const Path& file, const std::string& settings);
   void fill_domains(const Json& measured);
   // All that decides the evaluation; see run_settings().
   std::string eval_settings(const MoeModel& model) const;
@@ -261,7 +276,6 @@ Status Pipeline::stage_cot(const MoeModel& model) {
   generate.folder = beside("cot");
   generate.identity = fmt::format("model={} {}", model.id.digest, settings_);
   generate.ask = options_.cot_ask;
-  generate.restart = false;
   LazyAnswerer answerer(engine_, options_.engine.model.string());
   COE_TRY(const auto report,
           generate_corpus(answerer, options_.cot_questions, generate, observer_));
@@ -373,7 +387,8 @@ Status Pipeline::stage_choice(const gguf::GgufFile& parent, const MoeModel& mode
                                     options_.eval.max_tokens, digest_of(masks), settings_);
   std::error_code ec;
   if (std::filesystem::exists(file, ec)) {
-    const auto difference = read_choice(file, settings, candidates);
+    const auto difference =
+        take_document(file, settings, [&](const Json& found) { take_choice(found, candidates); });
     if (!difference) {
       finish("choice", file, true, start);
       return {};
@@ -403,22 +418,6 @@ void Pipeline::take_choice(const Json& document, const std::vector<MaskRecipe>& 
   for (const auto& score : document.at("scores"))
     report_.scores.push_back(
         {score.at("score"), score.at("kl_mean"), report_.scores.size() == chosen});
-}
-
-std::optional<std::string> Pipeline::read_choice(const Path& file, const std::string& settings,
-                                                 const std::vector<MaskRecipe>& candidates) {
-  const auto text = read_text(file);
-  if (!text) return text.error().message;
-  try {
-    const Json found = parse_json_or_throw<Json>(*text);
-    if (auto difference = settings_difference(found.at("settings").get<std::string>(), settings))
-      return difference;
-    if (found.at("chosen").get<std::size_t>() >= candidates.size()) return "it has another form";
-    take_choice(found, candidates);
-    return std::nullopt;
-  } catch (const Json::exception&) {
-    return "it has another form";
-  }
 }
 
 Status Pipeline::stage_mask() {
@@ -586,28 +585,14 @@ void Pipeline::fill_domains(const Json& measured) {
   report_.domains = std::move(rows);
 }
 
-// In what the file differs from what is to be measured; nullopt where it is taken.
-std::optional<std::string> Pipeline::read_measured(const Path& file, const std::string& settings) {
-  const auto text = read_text(file);
-  if (!text) return text.error().message;
-  try {
-    const Json found = parse_json_or_throw<Json>(*text);
-    if (auto difference = settings_difference(found.at("settings").get<std::string>(), settings))
-      return difference;
-    fill_domains(found);
-    return std::nullopt;
-  } catch (const Json::exception&) {
-    return "it has another form";
-  }
-}
-
 Status Pipeline::stage_eval(const gguf::GgufFile& parent, const MoeModel& model) {
   const auto start = Clock::now();
   const Path file = beside("eval.json");
   const std::string settings = eval_settings(model);
   std::error_code ec;
   if (std::filesystem::exists(file, ec)) {
-    const auto difference = read_measured(file, settings);
+    const auto difference =
+        take_document(file, settings, [this](const Json& found) { fill_domains(found); });
     if (!difference) {
       finish("eval", file, true, start);
       return {};

@@ -1,6 +1,7 @@
 #include "coe/cli/render/specialize.h"
 
 #include "coe/base/stats/bootstrap.h"
+#include "coe/base/stats/interval_text.h"
 #include "coe/base/text.h"
 #include "coe/cli/render/eval.h"
 #include "coe/cli/render/mask_report.h"
@@ -60,10 +61,10 @@ std::string range_of(std::vector<double> values, int digits) {
   return text(low) == text(high) ? text(low) : text(low) + " to " + text(high);
 }
 
+// A point where there is one record.
 std::string interval(const Interval& of, int digits) {
-  if (of.lower == of.upper) return fmt::format("{:.{}f}", of.value, digits);
-  return fmt::format("{:.{}f} [{:.{}f}, {:.{}f}]", of.value, digits, of.lower, digits, of.upper,
-                     digits);
+  if (of.lower == of.upper) return fixed(digits)(of.value);
+  return interval_text(of, fixed(digits));
 }
 
 std::string verdict_text(const DomainResult& row) {

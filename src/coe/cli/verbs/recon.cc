@@ -78,7 +78,7 @@ Result<int> recon(const ReconVerbOptions& options, Session& session) {
 
 void add_recon(CLI::App& app, Run& run) {
   auto options = std::make_shared<ReconVerbOptions>();
-  options->engine.n_batch = 128;  // outputs of all experts for a batch are in memory
+  options->engine.n_batch = kReconBatch;
   auto* verb = app.add_subcommand(
       "recon", "Score experts by what removing them does to their layer's output");
   verb->add_option("-m,--model", options->engine.model, "Parent model")->required();

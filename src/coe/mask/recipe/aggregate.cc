@@ -53,11 +53,11 @@ Status choose_aggregate(const ProfileSet& profiles, const AggregateChoice& choic
   score.blend = blend_of(choice, found);
   score.weights = choice.weights;
   if (choice.domains.empty()) return {};
-  const bool weighted = score.blend == Blend::kSubdomain || score.blend == Blend::kMaxMin;
   for (const auto* profile : found) {
     COE_TRY(const auto names, select_domains(*profile, choice.domains));
     for (const auto& name : names) {
-      const double weight = weighted ? profile->stats->find_domain(name)->weight : 1.0;
+      const double weight =
+          is_weighted(score.blend) ? profile->stats->find_domain(name)->weight : 1.0;
       const std::pair item(name, weight);
       if (std::ranges::find(score.weights, item) == score.weights.end())
         score.weights.push_back(item);

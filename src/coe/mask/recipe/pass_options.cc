@@ -1,6 +1,7 @@
 #include "coe/mask/recipe/pass_options.h"
 
 #include "coe/base/file.h"
+#include "coe/base/parse.h"
 #include "coe/base/result.h"
 #include "coe/mask/pass.h"
 #include "coe/mask/recipe/recipe.h"
@@ -8,29 +9,15 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <cstddef>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <tuple>
 #include <utility>
 
 namespace coe {
 
 namespace {
-
-bool parse_cap(std::string_view text, std::uint32_t& cap) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), cap);
-  return error == std::errc() && end == text.data() + text.size();
-}
-
-// Before and after the last colon; after is empty without one.
-std::pair<std::string_view, std::string_view> split_last(std::string_view text) {
-  const auto colon = text.rfind(':');
-  if (colon == std::string_view::npos) return {text, {}};
-  return {text.substr(0, colon), text.substr(colon + 1)};
-}
 
 // The passes after the first look at other text, of which a random score says nothing.
 Score score_of_passes(const MaskRecipe& recipe) {
@@ -64,10 +51,10 @@ std::string numbered(std::string_view use, std::size_t i) {
 Result<ProtectedText> parse_protected(std::string_view text) {
   ProtectedText out;
   auto [file, cap] = split_last(text);
-  if (!parse_cap(cap, out.cap)) {
+  if (!parse_number(cap, out.cap)) {
     const auto score = cap;
     std::tie(file, cap) = split_last(file);
-    if (!parse_cap(cap, out.cap))
+    if (!parse_number(cap, out.cap))
       return fail(Code::kInvalidArgument,
                   fmt::format("--protect: `{}` is not of the form PROFILE:CAP", text),
                   "for example --protect safety.profile.gguf:2");

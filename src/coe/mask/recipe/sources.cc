@@ -53,16 +53,15 @@ Result<PassProfile> PassSources::tables(std::string_view digest, Score score,
   const auto& stats = *profile->stats;
   ScoreOptions options;
   options.score = score;
-  const bool by_domain = blend_ == Blend::kSubdomain || blend_ == Blend::kMaxMin;
   if (blend_ == Blend::kSample)
     options.blend = Blend::kSample;
-  else if (by_domain && has_weights(stats))
+  else if (is_weighted(blend_) && has_weights(stats))
     options.blend = Blend::kSubdomain;
   if (!patterns.empty()) {
     COE_TRY(const auto domains, select_domains(*profile, patterns));
     for (const auto& name : domains)
       options.weights.emplace_back(
-          name, options.blend == Blend::kSubdomain ? stats.find_domain(name)->weight : 1.0);
+          name, is_weighted(options.blend) ? stats.find_domain(name)->weight : 1.0);
   }
   return make(*profile, options);
 }

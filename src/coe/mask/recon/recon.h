@@ -18,6 +18,9 @@
 
 namespace coe {
 
+// The batch of an engine for recon: outputs of all experts for one are in memory.
+inline constexpr std::uint32_t kReconBatch = 128;
+
 struct ReconOptions {
   std::uint64_t n_token = 4000;
   // Many short stretches of text tell more than few long ones.

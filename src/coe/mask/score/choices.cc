@@ -58,12 +58,11 @@ Result<Choices> count_choices(const RoutingStats& stats, const ScoreOptions& opt
     add_counts(part, shape, out);
     total += part.weight;
   }
-  const bool by_part = options.blend == Blend::kSubdomain || options.blend == Blend::kMaxMin;
   for (const auto& part : parts) {
     if (options.blend == Blend::kSample) {
       add_ranked(part, &DomainStats::freq_by_sample, 1.0, shape, out);
       out.mass += static_cast<double>(part.n_sample());
-    } else if (by_part && parts.size() > 1) {
+    } else if (is_weighted(options.blend) && parts.size() > 1) {
       const double scale = part.weight / total / static_cast<double>(part.n_token());
       add_ranked(part, &DomainStats::histograms, scale, shape, out);
       out.mass = 1.0;

@@ -20,17 +20,14 @@
 
 namespace coe {
 
-namespace {
-
-bool is_weighted(Blend blend) { return blend == Blend::kSubdomain || blend == Blend::kMaxMin; }
-
-// `web` of `web/answer`; the name itself where no role follows.
 std::string_view without_role(std::string_view name) {
   const auto slash = name.rfind('/');
   if (slash == std::string_view::npos) return name;
   const auto is_it = [&](Role role) { return role_name(role) == name.substr(slash + 1); };
   return std::ranges::any_of(kRoles, is_it) ? name.substr(0, slash) : name;
 }
+
+namespace {
 
 // The sub-domains that a name of options.weights means: its own, or those of its roles.
 std::vector<const DomainStats*> meant_by(const RoutingStats& stats, std::string_view name) {

@@ -13,6 +13,9 @@
 
 namespace coe {
 
+// `web` of `web/answer`; the name itself where no role follows.
+std::string_view without_role(std::string_view name);
+
 // The accumulators of its sub-domains are added up before anything is made of them.
 struct Part {
   std::string name;  // in messages

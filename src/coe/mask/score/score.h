@@ -72,6 +72,10 @@ enum class Blend {
   // kSubdomain with the weights of maxmin_weights().
   kMaxMin,
 };
+// Whether sub-domains count by their weights.
+inline bool is_weighted(Blend blend) {
+  return blend == Blend::kSubdomain || blend == Blend::kMaxMin;
+}
 // "token", "sample", "subdomain", "max", "maxmin".
 std::string_view blend_name(Blend blend);
 // Errors: kInvalidArgument, with the closest name as hint.

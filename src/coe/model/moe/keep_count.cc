@@ -1,11 +1,11 @@
 #include "coe/model/moe/keep_count.h"
 
+#include "coe/base/parse.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
-#include <system_error>
 
 namespace coe {
 
@@ -24,8 +24,7 @@ Result<KeepCount> parse_keep(std::string_view text) {
   const bool is_share = text.ends_with('%');
   const auto number = is_share ? text.substr(0, text.size() - 1) : text;
   double value = 0.0;
-  const auto [stop, error] = std::from_chars(number.data(), number.data() + number.size(), value);
-  if (error != std::errc() || stop != number.data() + number.size()) return bad();
+  if (!parse_number(number, value)) return bad();
   if (is_share) {
     if (!(value > 0.0 && value < 100.0)) return bad();
     return KeepCount{.share = value / 100.0};
