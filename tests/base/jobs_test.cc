@@ -116,5 +116,15 @@ TEST(Jobs, StopWhenTheObserverSaysSo) {
   EXPECT_LT(n_done, std::size_t{1} << 40);
 }
 
+TEST(Jobs, ShortOnesAreDoneOnceByAnyNumberOfThreads) {
+  for (const unsigned n_thread : {0U, 1U, 2U, 9U, 200U}) {
+    for (const std::size_t n : {0U, 1U, 100U}) {
+      std::vector<std::atomic<int>> done(n);
+      for_each_at_once(n, n_thread, [&](std::size_t i) { ++done[i]; });
+      for (const auto& times : done) EXPECT_EQ(times, 1);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace coe

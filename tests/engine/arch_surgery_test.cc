@@ -263,8 +263,8 @@ struct LayerTrace {
 
 class Trace : public LogitsObserver, public RoutingObserver {
  public:
-  void on_logits(std::uint32_t /*position*/, std::span<const float> row) override {
-    logits.insert(logits.end(), row.begin(), row.end());
+  void on_logits(const LogitsView& view) override {
+    logits.insert(logits.end(), view.logits.begin(), view.logits.end());
   }
   void on_routing(const LayerRouting& routing) override {
     auto& layer = layers[routing.layer];

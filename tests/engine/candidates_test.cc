@@ -88,8 +88,8 @@ std::vector<Case> cases() {
 
 class Logits : public LogitsObserver {
  public:
-  void on_logits(std::uint32_t /*position*/, std::span<const float> logits) override {
-    values.insert(values.end(), logits.begin(), logits.end());
+  void on_logits(const LogitsView& view) override {
+    values.insert(values.end(), view.logits.begin(), view.logits.end());
   }
   std::vector<float> values;
 };

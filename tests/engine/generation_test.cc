@@ -84,8 +84,9 @@ struct Choices : RoutingObserver {
 
 struct LastLogits : LogitsObserver {
   std::vector<float> logits;
-  void on_logits(std::uint32_t /*position*/, std::span<const float> values) override {
-    logits.assign(values.begin(), values.end());
+  void on_logits(const LogitsView& view) override {
+    const auto last = view.of(view.n_token - 1);
+    logits.assign(last.begin(), last.end());
   }
 };
 

@@ -21,12 +21,12 @@ using coe::testing::value_of;
 
 class CountsLogits : public LogitsObserver {
  public:
-  void on_logits(std::uint32_t /*position*/, std::span<const float> logits) override {
-    ++n_position;
-    for (const float logit : logits) all_finite = all_finite && std::isfinite(logit);
-    varied = varied || logits.front() != logits.back();
+  void on_logits(const LogitsView& view) override {
+    n_position += view.n_token;
+    for (const float logit : view.logits) all_finite = all_finite && std::isfinite(logit);
+    varied = varied || view.of(0).front() != view.of(0).back();
   }
-  int n_position = 0;
+  std::uint32_t n_position = 0;
   bool all_finite = true;
   bool varied = false;
 };

@@ -106,4 +106,20 @@ Status run_jobs(const JobPlan& plan, const std::function<Worker()>& make_worker,
   return status;
 }
 
+void for_each_at_once(std::size_t n, unsigned n_thread,
+                      const std::function<void(std::size_t)>& work) {
+  std::atomic<std::size_t> next = 0;
+  const auto take = [&] {
+    for (std::size_t i = next++; i < n; i = next++) work(i);
+  };
+  std::vector<std::thread> others;
+  try {
+    while (others.size() + 1 < std::min<std::size_t>(n_thread, n)) others.emplace_back(take);
+  } catch (const std::system_error&) {
+    // Threads are only a matter of speed.
+  }
+  take();
+  for (auto& thread : others) thread.join();
+}
+
 }  // namespace coe

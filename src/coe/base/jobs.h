@@ -1,5 +1,5 @@
-// Independent pieces of work run on all cores, with progress and cancellation from the calling
-// thread.
+// Independent pieces of work run on all cores: long ones with progress and cancellation from the
+// calling thread, short ones without.
 #pragma once
 
 #include "coe/base/observer.h"
@@ -31,5 +31,11 @@ using Worker = std::function<Result<std::uint64_t>(std::size_t job)>;
 // so.
 Status run_jobs(const JobPlan& plan, const std::function<Worker()>& make_worker,
                 Observer& observer);
+
+// Calls work(0), …, work(n - 1) once each, on at most `n_thread` threads of which the calling one
+// is the first, and returns after the last. Calls must not throw, nor depend on each other. Where
+// the system grants fewer threads, those do all the work.
+void for_each_at_once(std::size_t n, unsigned n_thread,
+                      const std::function<void(std::size_t)>& work);
 
 }  // namespace coe

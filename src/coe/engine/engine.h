@@ -27,6 +27,7 @@ struct EngineInfo {
   std::uint32_t n_ctx = 0;      // longest sequence one decode may have
   std::uint32_t n_batch = 0;    // tokens per forward pass
   std::uint32_t n_seq = 1;      // sequences that may share one
+  std::uint32_t n_thread = 1;   // that compute on the CPU
   bool on_gpu = false;          // layers run on a device beside the CPU
   std::int32_t bos_token = -1;  // what tokenize() begins with; -1: nothing
   std::uint32_t n_expert = 0;
@@ -66,11 +67,24 @@ class RoutingObserver {
   virtual void on_routing(const LayerRouting& routing) = 0;
 };
 
+// Raw logits after a run of consecutive tokens. Views are valid only during the call.
+struct LogitsView {
+  std::uint32_t first_token = 0;  // position in the decoded sequence
+  std::uint32_t n_token = 0;
+  std::span<const float> logits;  // [n_token][n_vocab]
+
+  // Those after the run's token `i`. Shape: [n_vocab].
+  std::span<const float> of(std::uint32_t i) const {
+    const std::size_t n_vocab = logits.size() / n_token;
+    return logits.subspan(i * n_vocab, n_vocab);
+  }
+};
+
 class LogitsObserver {
  public:
   virtual ~LogitsObserver() = default;
-  // Raw logits [n_vocab] after the token at `position`; called in order of positions.
-  virtual void on_logits(std::uint32_t position, std::span<const float> logits) = 0;
+  // Called in order of positions, once for each batch.
+  virtual void on_logits(const LogitsView& view) = 0;
 };
 
 // A token's raw router weights become those by which the chosen experts' outputs are summed in one

@@ -18,6 +18,7 @@ FakeEngine::FakeEngine(const FakeEngineOptions& options) : options_(options) {
   info_.n_ctx = options.n_ctx;
   info_.n_batch = options.n_batch;
   info_.n_seq = options.n_seq;
+  info_.n_thread = options.n_thread;
   info_.n_expert = options.n_expert;
   info_.n_expert_used = options.n_expert_used;
   if (!options.kept.kept.empty())
@@ -114,6 +115,7 @@ Status FakeEngine::decode(const DecodeRequest& request) {
     const std::uint32_t count = std::min(options_.n_batch, n_token - first);
     if (request.routing != nullptr) report(request, first, count);
     if (request.logits == nullptr) continue;
+    std::vector<float> logits;
     for (std::uint32_t t = first; t < first + count; ++t) {
       std::uint64_t state = static_cast<std::uint64_t>(request.tokens[t]);
       for (std::uint32_t layer = 0; layer < options_.n_layer; ++layer) {
@@ -121,10 +123,10 @@ Status FakeEngine::decode(const DecodeRequest& request) {
           state = state * 31 + static_cast<std::uint64_t>(id);
       }
       Rng rng(state);
-      std::vector<float> logits(options_.n_vocab);
-      for (auto& value : logits) value = static_cast<float>(rng.uniform() * 8.0 - 4.0);
-      request.logits->on_logits(t, logits);
+      for (std::uint32_t i = 0; i < options_.n_vocab; ++i)
+        logits.push_back(static_cast<float>(rng.uniform() * 8.0 - 4.0));
     }
+    request.logits->on_logits({first, count, logits});
   }
   return {};
 }

@@ -26,6 +26,7 @@ struct FakeEngineOptions {
   std::uint32_t n_ctx = 64;
   std::uint32_t n_batch = 16;
   std::uint32_t n_seq = 1;
+  std::uint32_t n_thread = 1;
   std::uint32_t fail_at_decode = 0;  // the n-th decode (1-based) returns kEngine; 0: never
   // A sliced model has these left: its experts are numbered anew, 0 to K-1.
   ExpertFilter kept = {};

@@ -2,6 +2,7 @@
 
 #include "coe/engine/fake_engine.h"
 
+#include "support/expect.h"
 #include "support/plain_ids.h"
 
 #include <gmock/gmock.h>
@@ -12,6 +13,8 @@
 
 namespace coe {
 namespace {
+
+using testing::value_of;
 
 // Gives the same logits after every token. Vocabulary of four; the text decides nothing: tokens are
 // 0, 1, 3.
@@ -30,7 +33,10 @@ class FlatEngine : public Engine {
   }
   Status decode(const DecodeRequest& request) override {
     decoded.push_back(request.tokens.size());
-    for (std::uint32_t i = 0; i < request.tokens.size(); ++i) request.logits->on_logits(i, logits_);
+    std::vector<float> logits;
+    for (std::size_t i = 0; i < request.tokens.size(); ++i)
+      logits.insert(logits.end(), logits_.begin(), logits_.end());
+    request.logits->on_logits({0, static_cast<std::uint32_t>(request.tokens.size()), logits});
     return {};
   }
   std::vector<std::int32_t> tokens = {0, 1, 3};
@@ -141,6 +147,31 @@ TEST(Eval, AFilterOnTheSameEngineIsSeen) {
 }
 
 // Tokens 1 and 3 are to be predicted. p puts 0 first, q puts 3 first: one hit of two against none.
+// A batch of the large vocabulary has work for 19 threads.
+TEST(Eval, ThreadsDoNotMoveABit) {
+  const auto run = [](std::uint32_t n_thread) {
+    FakeEngine engine({.n_vocab = 120'001, .n_thread = n_thread});
+    ExpertFilter filter;
+    filter.kept[LayerId{0}] = {ExpertId{0}, ExpertId{2}, ExpertId{5}};
+    const EvalSubject subjects[] = {{&engine, &filter}, {&engine, nullptr}};
+    const EvalSubject reference{&engine, nullptr};
+    return value_of(evaluate(subjects, &reference,
+                             corpus_of({"a longer text, in two batches", "b c"}), {},
+                             silent_observer()));
+  };
+  const auto one = run(1);
+  for (const std::uint32_t n_thread : {2U, 7U, 64U}) {
+    const auto many = run(n_thread);
+    for (std::size_t i = 0; i < one.size(); ++i) {
+      EXPECT_EQ(one[i].domains[0].records, many[i].domains[0].records);
+      EXPECT_EQ(one[i].domains[0].kl_max, many[i].domains[0].kl_max);
+      EXPECT_EQ(one[i].domains[0].logit_diff_max, many[i].domains[0].logit_diff_max);
+    }
+  }
+  EXPECT_EQ(one[0].domains[0].n_token, 30U);
+  EXPECT_GT(one[0].domains[0].kl, 0.0);
+}
+
 TEST(Eval, CountsWhatEachPredicts) {
   FlatEngine p({log_of(0.25), log_of(0.5), log_of(0.125), log_of(0.125)});
   FlatEngine q({log_of(0.125), log_of(0.125), log_of(0.25), log_of(0.5)});

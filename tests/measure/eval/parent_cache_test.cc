@@ -41,12 +41,14 @@ class NoisyEngine : public Engine {
   Status decode(const DecodeRequest& request) override {
     ++n_decode;
     if (n_decode == fails_at) return fail(Code::kEngine, "the engine broke");
-    for (std::uint32_t i = 0; i < request.tokens.size(); ++i) {
+    const auto n_token = static_cast<std::uint32_t>(request.tokens.size());
+    std::vector<float> logits;
+    for (std::uint32_t i = 0; i < n_token; ++i) {
       Rng rng(seed_ + (1000U * i) + static_cast<std::uint64_t>(request.tokens[i]));
-      std::vector<float> logits(kVocab);
-      for (auto& logit : logits) logit = static_cast<float>(rng.below(1000)) / 100.0F - 2.0F;
-      request.logits->on_logits(i, logits);
+      for (std::uint32_t v = 0; v < kVocab; ++v)
+        logits.push_back(static_cast<float>(rng.below(1000)) / 100.0F - 2.0F);
     }
+    request.logits->on_logits({0, n_token, logits});
     return {};
   }
   int n_decode = 0;

@@ -187,6 +187,7 @@ Result<std::unique_ptr<LlamaEngine>> LlamaEngine::make(std::shared_ptr<llama_mod
   info.n_ctx = params.n_ctx;
   info.n_batch = engine->n_batch_;
   info.n_seq = params.n_seq_max;
+  info.n_thread = static_cast<std::uint32_t>(params.n_threads);
   info.on_gpu = runs_on_gpu(options);
   if (llama_vocab_get_add_bos(vocab)) info.bos_token = llama_vocab_bos(vocab);
   engine->n_batch_logits_ = static_cast<std::uint32_t>(std::clamp<std::size_t>(
@@ -356,11 +357,12 @@ Status LlamaEngine::decode(const DecodeRequest& request) {
         BatchRun{&request, position, static_cast<std::uint32_t>(tokens.size())}};
     COE_TRY_STATUS(observe_batch(runs, all_logits));
     if (request.logits == nullptr) continue;
-    for (std::size_t i = 0; i < tokens.size(); ++i) {
-      const float* logits = llama_get_logits_ith(context_.get(), static_cast<std::int32_t>(i));
-      if (logits == nullptr) return fail(Code::kEngine, "llama.cpp returned no logits");
-      request.logits->on_logits(position + static_cast<std::uint32_t>(i), {logits, info_.n_vocab});
-    }
+    // The whole batch's, in its order.
+    const float* logits = llama_get_logits(context_.get());
+    if (logits == nullptr) return fail(Code::kEngine, "llama.cpp returned no logits");
+    request.logits->on_logits({position,
+                               static_cast<std::uint32_t>(tokens.size()),
+                               {logits, tokens.size() * info_.n_vocab}});
   }
   return {};
 }

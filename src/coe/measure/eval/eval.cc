@@ -19,29 +19,61 @@ namespace {
 // Scores the subject's logits as they come, against the reference where there is one.
 class Scorer : public LogitsObserver {
  public:
-  Scorer(const ScoredSequence& sequence, const Reference* reference, DomainEval& domain,
-         RecordEval& sums)
-      : sequence_(sequence), reference_(reference), domain_(domain), sums_(sums) {}
+  Scorer(const ScoredSequence& sequence, const Reference* reference, std::uint32_t n_thread,
+         DomainEval& domain, RecordEval& sums)
+      : sequence_(sequence),
+        reference_(reference),
+        n_thread_(n_thread),
+        domain_(domain),
+        sums_(sums) {}
 
-  void on_logits(std::uint32_t position, std::span<const float> logits) override {
-    const std::size_t at = position + std::size_t{1};
-    if (at >= sequence_.tokens.size() || !sequence_.scored[at]) return;
-    const auto next = static_cast<std::size_t>(sequence_.tokens[at]);
-    const double norm = log_sum_exp(logits);
-    const std::size_t first = first_choice(logits);
-    sums_.n_token += 1;
-    sums_.nll += norm - logits[next];
-    if (first == next) sums_.n_hit += 1;
-    if (reference_ != nullptr) compare(position, logits, norm, first, next);
+  // Rows are scored at once and summed in their order: the bits do not depend on the threads.
+  void on_logits(const LogitsView& view) override {
+    rows_.assign(view.n_token, {});
+    for_each_row(view, n_thread_, [&](std::uint32_t i) {
+      const std::size_t position = view.first_token + i;
+      if (counts(position)) rows_[i] = score(position, view.of(i));
+    });
+    for (std::uint32_t i = 0; i < view.n_token; ++i)
+      if (counts(view.first_token + i)) add(view.first_token + i, rows_[i]);
   }
 
  private:
-  void compare(std::size_t position, std::span<const float> logits, double norm, std::size_t first,
-               std::size_t next) {
+  // Of the prediction at one position.
+  struct Row {
+    double nll = 0.0;
+    std::size_t first = 0;
+    Divergence divergence;
+  };
+
+  bool counts(std::size_t position) const {
+    return position + 1 < sequence_.tokens.size() && sequence_.scored[position + 1];
+  }
+  std::size_t next_of(std::size_t position) const {
+    return static_cast<std::size_t>(sequence_.tokens[position + 1]);
+  }
+
+  Row score(std::size_t position, std::span<const float> logits) const {
+    Row row;
+    const double norm = log_sum_exp(logits);
+    row.nll = norm - logits[next_of(position)];
+    row.first = first_choice(logits);
+    if (reference_ != nullptr)
+      row.divergence = reference_->compare(position, logits, norm, row.first);
+    return row;
+  }
+
+  void add(std::size_t position, const Row& row) {
+    sums_.n_token += 1;
+    sums_.nll += row.nll;
+    if (row.first == next_of(position)) sums_.n_hit += 1;
+    if (reference_ != nullptr) add_divergence(position, row.first, row.divergence);
+  }
+
+  void add_divergence(std::size_t position, std::size_t first, const Divergence& difference) {
     const std::size_t expected = reference_->first(position);
     sums_.reference_nll += reference_->nll(position);
-    if (expected == next) sums_.n_reference_hit += 1;
-    const auto difference = reference_->compare(position, logits, norm, first);
+    if (expected == next_of(position)) sums_.n_reference_hit += 1;
     sums_.kl += difference.kl;
     domain_.kl_slack += difference.kl_slack;
     domain_.kl_max = std::max(domain_.kl_max, difference.kl);
@@ -55,8 +87,10 @@ class Scorer : public LogitsObserver {
 
   const ScoredSequence& sequence_;
   const Reference* reference_;
+  std::uint32_t n_thread_;
   DomainEval& domain_;
   RecordEval& sums_;
+  std::vector<Row> rows_;  // [n_token] of the batch at hand
 };
 
 std::vector<EvalReport> empty_reports(std::span<const EvalSubject> subjects, const Corpus& corpus,
@@ -112,7 +146,7 @@ Result<std::vector<EvalReport>> evaluate_against(std::span<const EvalSubject> su
     const bool is_last = s + 1 == sequences.size() || !sequence.same_record(sequences[s + 1]);
     for (std::size_t i = 0; i < subjects.size(); ++i) {
       auto& domain = reports[i].domains[sequence.domain];
-      Scorer scorer(sequence, reference, domain, record[i]);
+      Scorer scorer(sequence, reference, subjects[i].engine->info().n_thread, domain, record[i]);
       COE_TRY_STATUS(decode_subject(subjects[i], sequence.tokens, scorer, observer));
       if (is_last) domain.add(std::exchange(record[i], {}));
       step(sequence.tokens.size());

@@ -29,17 +29,25 @@ std::string text_digest(std::span<const ScoredSequence> sequences) {
 // The rows of one sequence; written while the parent runs, or as read.
 class ParentCache::Rows : public Reference, public LogitsObserver {
  public:
-  Rows(const ScoredSequence& sequence, double tail)
-      : sequence_(sequence), index_(sequence), tail_(tail), rows_(index_.n_row()) {}
+  Rows(const ScoredSequence& sequence, double tail, std::uint32_t n_thread)
+      : sequence_(sequence),
+        index_(sequence),
+        tail_(tail),
+        n_thread_(n_thread),
+        rows_(index_.n_row()) {}
 
-  void on_logits(std::uint32_t position, std::span<const float> logits) override {
-    const auto at = index_.find(position);
-    if (!at) return;
-    auto& row = rows_[*at];
-    row.norm = log_sum_exp(logits);
-    row.next_logit = logits[static_cast<std::size_t>(sequence_.tokens[position + std::size_t{1}])];
-    row.first = static_cast<std::uint32_t>(first_choice(logits));
-    row.condensed = condense(logits, row.norm, tail_);
+  void on_logits(const LogitsView& view) override {
+    for_each_row(view, n_thread_, [&](std::uint32_t i) {
+      const std::size_t position = view.first_token + i;
+      const auto at = index_.find(position);
+      if (!at) return;
+      const auto logits = view.of(i);
+      auto& row = rows_[*at];
+      row.norm = log_sum_exp(logits);
+      row.next_logit = logits[static_cast<std::size_t>(sequence_.tokens[position + 1])];
+      row.first = static_cast<std::uint32_t>(first_choice(logits));
+      row.condensed = condense(logits, row.norm, tail_);
+    });
   }
   std::size_t n_row() const { return rows_.size(); }
   std::span<const ParentRow> rows() const { return rows_; }
@@ -65,6 +73,7 @@ class ParentCache::Rows : public Reference, public LogitsObserver {
   const ScoredSequence& sequence_;
   RowIndex index_;
   double tail_;
+  std::uint32_t n_thread_;
   std::vector<ParentRow> rows_;
 };
 
@@ -126,7 +135,8 @@ Status ParentCache::begin(std::span<const ScoredSequence> sequences, std::size_t
 }
 
 Result<const Reference*> ParentCache::next(const ScoredSequence& sequence, Observer& observer) {
-  rows_ = std::make_unique<Rows>(sequence, header_.tail);
+  rows_ = std::make_unique<Rows>(sequence, header_.tail,
+                                 parent_ ? parent_->engine->info().n_thread : 1);
   if (!reader_) {
     COE_TRY_STATUS(decode_subject(*parent_, sequence.tokens, *rows_, observer));
     const auto text = encode_sequence(rows_->rows());

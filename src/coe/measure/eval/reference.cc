@@ -1,5 +1,6 @@
 #include "coe/measure/eval/reference.h"
 
+#include "coe/base/jobs.h"
 #include "coe/measure/eval/logits.h"
 
 #include <algorithm>
@@ -17,6 +18,21 @@ std::optional<std::size_t> RowIndex::find(std::size_t position) const {
   return rows_[position];
 }
 
+namespace {
+
+// A thread takes about as long to start as some ten thousand logits to score.
+constexpr std::size_t kLogitsOfThread = 100'000;
+
+}  // namespace
+
+void for_each_row(const LogitsView& view, std::uint32_t n_thread,
+                  const std::function<void(std::uint32_t)>& score) {
+  const auto n_busy = static_cast<unsigned>(
+      std::clamp<std::size_t>(view.logits.size() / kLogitsOfThread, 1, n_thread));
+  for_each_at_once(view.n_token, n_busy,
+                   [&](std::size_t i) { score(static_cast<std::uint32_t>(i)); });
+}
+
 Status decode_subject(const EvalSubject& subject, std::span<const std::int32_t> tokens,
                       LogitsObserver& logits, Observer& observer) {
   DecodeRequest request;
@@ -29,21 +45,29 @@ Status decode_subject(const EvalSubject& subject, std::span<const std::int32_t> 
 
 class RunningReference::Logits : public LogitsObserver, public Reference {
  public:
-  Logits(const ScoredSequence& sequence, std::size_t n_vocab)
+  // `buffer` keeps its memory from sequence to sequence: a system takes as long to hand out pages
+  // as threads take to fill them.
+  Logits(const ScoredSequence& sequence, std::size_t n_vocab, std::uint32_t n_thread,
+         std::vector<float>& buffer)
       : sequence_(sequence),
         index_(sequence),
         n_vocab_(n_vocab),
-        logits_(index_.n_row() * n_vocab),
+        n_thread_(n_thread),
+        logits_(buffer),
         norms_(index_.n_row()),
-        firsts_(index_.n_row()) {}
+        firsts_(index_.n_row()) {
+    if (buffer.size() < index_.n_row() * n_vocab) buffer.resize(index_.n_row() * n_vocab);
+  }
 
-  void on_logits(std::uint32_t position, std::span<const float> logits) override {
-    const auto row = index_.find(position);
-    if (!row) return;
-    std::copy(logits.begin(), logits.end(),
-              logits_.begin() + static_cast<std::ptrdiff_t>(*row * n_vocab_));
-    norms_[*row] = log_sum_exp(logits);
-    firsts_[*row] = first_choice(logits);
+  void on_logits(const LogitsView& view) override {
+    for_each_row(view, n_thread_, [&](std::uint32_t i) {
+      const auto row = index_.find(view.first_token + i);
+      if (!row) return;
+      const auto logits = view.of(i);
+      std::ranges::copy(logits, logits_.begin() + static_cast<std::ptrdiff_t>(*row * n_vocab_));
+      norms_[*row] = log_sum_exp(logits);
+      firsts_[*row] = first_choice(logits);
+    });
   }
   double nll(std::size_t position) const override {
     const auto next = static_cast<std::size_t>(sequence_.tokens[position + 1]);
@@ -65,7 +89,8 @@ class RunningReference::Logits : public LogitsObserver, public Reference {
   const ScoredSequence& sequence_;
   RowIndex index_;
   std::size_t n_vocab_;
-  std::vector<float> logits_;
+  std::uint32_t n_thread_;
+  std::vector<float>& logits_;  // [n_row][n_vocab], perhaps longer
   std::vector<double> norms_;
   std::vector<std::size_t> firsts_;
 };
@@ -80,8 +105,7 @@ Status RunningReference::begin(std::span<const ScoredSequence> /*sequences*/, st
 
 Result<const Reference*> RunningReference::next(const ScoredSequence& sequence,
                                                 Observer& observer) {
-  logits_.reset();  // not both at a time
-  logits_ = std::make_unique<Logits>(sequence, n_vocab_);
+  logits_ = std::make_unique<Logits>(sequence, n_vocab_, subject_.engine->info().n_thread, buffer_);
   COE_TRY_STATUS(decode_subject(subject_, sequence.tokens, *logits_, observer));
   return logits_.get();
 }

@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -31,7 +32,8 @@ class Reference {
   virtual ~Reference() = default;
   virtual double nll(std::size_t position) const = 0;  // of the token that comes
   virtual std::size_t first(std::size_t position) const = 0;
-  // `logits` are the subject's, `norm` their log_sum_exp, `first` its first choice.
+  // `logits` are the subject's, `norm` their log_sum_exp, `first` its first choice. Several threads
+  // may ask at once.
   virtual Divergence compare(std::size_t position, std::span<const float> logits, double norm,
                              std::size_t first) const = 0;
 };
@@ -65,6 +67,12 @@ class RowIndex {
   std::size_t n_row_ = 0;
 };
 
+// Calls score(i) for the view's tokens 0, 1, …, several at once on the engine's threads where there
+// is enough to do: large vocabularies take longer to score than a GPU takes to compute them. Calls
+// must not depend on each other.
+void for_each_row(const LogitsView& view, std::uint32_t n_thread,
+                  const std::function<void(std::uint32_t)>& score);
+
 Status decode_subject(const EvalSubject& subject, std::span<const std::int32_t> tokens,
                       LogitsObserver& logits, Observer& observer);
 
@@ -82,6 +90,7 @@ class RunningReference : public ReferenceSource {
   class Logits;
   EvalSubject subject_;
   std::size_t n_vocab_ = 0;
+  std::vector<float> buffer_;  // of the sequence at hand; it grows to the longest
   std::unique_ptr<Logits> logits_;
 };
 

@@ -67,9 +67,7 @@ class Recorder : public RoutingObserver, public LogitsObserver {
       layer.lengths.push_back(static_cast<float>(sum));
     }
   }
-  void on_logits(std::uint32_t /*position*/, std::span<const float> logits) override {
-    append(logits_, logits);
-  }
+  void on_logits(const LogitsView& view) override { append(logits_, view.logits); }
 
  private:
   std::map<LayerId, SliceReference::Layer>& layers_;
@@ -132,11 +130,12 @@ class SliceReference::Comparison : public RoutingObserver, public LogitsObserver
   const std::string& error() const { return error_; }
 
   void on_routing(const LayerRouting& routing) override;
-  void on_logits(std::uint32_t position, std::span<const float> logits) override;
+  void on_logits(const LogitsView& view) override;
   SliceCheck finish(const SliceLimits& limits) const;
 
  private:
   void compare_token(const LayerRouting& routing, const Layer& own, std::size_t t, LayerSums& sums);
+  void compare_row(std::span<const float> own, std::span<const float> logits);
   // The parent's scores of the kept experts of a token, and the child's, in the order of kept.
   void compare_scores(const LayerRouting& routing, const Layer& own, std::size_t t,
                       LayerSums& sums);
@@ -257,9 +256,15 @@ void SliceReference::Comparison::compare_token(const LayerRouting& routing, cons
         ratio(length(ours, theirs), std::max<double>(length(ours), own.lengths[row])));
 }
 
-void SliceReference::Comparison::on_logits(std::uint32_t position, std::span<const float> logits) {
-  const auto own = std::span(record_->logits)
-                       .subspan(std::size_t{position} * reference_.n_vocab_, reference_.n_vocab_);
+void SliceReference::Comparison::on_logits(const LogitsView& view) {
+  const std::size_t n_vocab = reference_.n_vocab_;
+  for (std::uint32_t i = 0; i < view.n_token; ++i)
+    compare_row(std::span(record_->logits).subspan((view.first_token + i) * n_vocab, n_vocab),
+                view.of(i));
+}
+
+void SliceReference::Comparison::compare_row(std::span<const float> own,
+                                             std::span<const float> logits) {
   n_token_ += 1;
   // compare_logits() wants numbers.
   const auto is_number = [](float v) { return std::isfinite(v); };
