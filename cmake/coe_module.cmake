@@ -22,11 +22,12 @@ function(coe_units out name)
   set(${out} ${units} PARENT_SCOPE)
 endfunction()
 
-# coe_module(name SOURCES … APART sources… DEPS modules… LIBS third-party targets…). APART are the
+# coe_module(name [COMPUTES] SOURCES … APART sources… DEPS modules… LIBS third-party targets…). APART are the
 # sources that are compiled by themselves: they have flags of their own, are generated, have an inner name that another
-# source of the room has too, or an inner type in a class that a header declares.
+# source of the room has too, or an inner type in a class that a header declares. COMPUTES says that the room has loops
+# over tokens, experts or a file's bytes. A room without it is compiled at -O1, a fifth to a quarter sooner.
 function(coe_module name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;APART;DEPS;LIBS" ${ARGN})
+  cmake_parse_arguments(ARG "COMPUTES" "" "SOURCES;APART;DEPS;LIBS" ${ARGN})
   list(TRANSFORM ARG_DEPS PREPEND coe:: OUTPUT_VARIABLE dep_targets)
   set(units ${ARG_SOURCES})
   if(COE_UNITY AND ARG_SOURCES)
@@ -36,6 +37,9 @@ function(coe_module name)
   add_library(coe::${name} ALIAS coe_${name})
   target_include_directories(coe_${name} PUBLIC ${CMAKE_SOURCE_DIR}/src)
   target_link_libraries(coe_${name} PUBLIC ${dep_targets} tl::expected PRIVATE coe_flags fmt::fmt ${ARG_LIBS})
+  if(NOT ARG_COMPUTES)
+    target_compile_options(coe_${name} PRIVATE $<$<CONFIG:Release>:-O1>)
+  endif()
   list(JOIN ARG_DEPS "," deps)
   set_property(GLOBAL APPEND PROPERTY COE_MODULES "${name}=${deps}")
 endfunction()

@@ -134,6 +134,20 @@ TEST(RenderSpecialize, SaysWhatWasChecked) {
                 "Mask"));
 }
 
+TEST(RenderSpecialize, SaysThatAChatModelSawNoChats) {
+  auto report = small_report();
+  report.chats = ChatText{.n_record = 20, .n_chat = 0};
+  EXPECT_THAT(specialize_text({report, "p.gguf", "s.gguf"}),
+              HasSubstr("The parent has a chat template, and none of the 20 records is a chat"));
+  EXPECT_EQ(specialize_json({report, "p.gguf", "s.gguf"})["chats"].dump(),
+            R"({"n_record":20,"n_chat":0})");
+  report.chats->n_chat = 1;
+  EXPECT_THAT(specialize_text({report, "p.gguf", "s.gguf"}), Not(HasSubstr("chat")));
+  report.chats.reset();
+  EXPECT_THAT(specialize_text({report, "p.gguf", "s.gguf"}), Not(HasSubstr("chat")));
+  EXPECT_TRUE(specialize_json({report, "p.gguf", "s.gguf"})["chats"].is_null());
+}
+
 TEST(RenderSpecialize, DocumentHasStagesAndDomains) {
   auto report = small_report();
   report.stages = {{"profile", "s.profile.gguf", true, 1.5}, {"verify", {}, false, 0.25}};

@@ -45,8 +45,20 @@ TEST(CorpusSpec, FillsInDefaults) {
   EXPECT_EQ(source.seed, 1U);
   EXPECT_THAT(files.include, ElementsAre("**"));
   EXPECT_TRUE(source.splitting.split);
+  EXPECT_EQ(source.max_chars, 4000U);
   EXPECT_TRUE(files.skip_minified);
   EXPECT_EQ(files.wrap, 0U);
+}
+
+TEST(CorpusSpec, CutsFilesAtFourThousandCharactersUnlessToldOtherwise) {
+  const auto longest = [](const std::string& source) {
+    return value_of(parse(with("", source))).domains.at(0).sources.at(0).max_chars;
+  };
+  EXPECT_EQ(longest(files_source()), 4000U);
+  EXPECT_EQ(longest(files_source() + "\nmax_chars = 90000"), 90000U);
+  EXPECT_EQ(longest(files_source() + "\nmin_chars = 5000"), 5000U);
+  EXPECT_EQ(longest(files_source() + "\nsplit = false"), kUnlimited);
+  EXPECT_EQ(longest(jsonl_source()), kUnlimited);
 }
 
 TEST(CorpusSpec, HandsDefaultsDownAndLetsThemBeOverridden) {

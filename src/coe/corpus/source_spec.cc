@@ -194,6 +194,9 @@ Status read_mmlu_pro(TomlTable& table, SourceSpec& out) {
   return read_filters(table, out, fields);
 }
 
+// About a thousand tokens.
+constexpr std::uint64_t kPieceOfFile = 4000;
+
 Status read_files(TomlTable& table, SourceSpec& out) {
   auto& own = out.kind.emplace<FilesSource>();
   COE_TRY(own.folder, table.string("root"));
@@ -206,7 +209,11 @@ Status read_files(TomlTable& table, SourceSpec& out) {
   COE_TRY(own.wrap, table.count_or("wrap", 0, 0, INT64_MAX));
   COE_TRY(own.skip_minified, table.flag_or("skip_minified", true));
   COE_TRY_STATUS(read_filters(table, out, {"path"}));
-  return read_splitting(table, out, true);
+  COE_TRY_STATUS(read_splitting(table, out, true));
+  // A record for each whole file would be few records, each cut to its beginning by who measures.
+  if (out.splitting.split && out.max_chars == kUnlimited)
+    out.max_chars = std::max(kPieceOfFile, out.min_chars);
+  return {};
 }
 
 Status read_reasoning(TomlTable& table, SourceSpec& out) {

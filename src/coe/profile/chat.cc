@@ -69,26 +69,33 @@ Result<ChatWork> plan_chat(Engine& engine, const ChatMarkup& markup, const Recor
   return work;
 }
 
-Result<bool> are_chats(Engine& engine, const Corpus& text) {
+Result<std::optional<ChatCount>> count_chats(Engine& engine, const Corpus& text) {
   const auto markup = engine.chat_markup();
-  if (!markup && markup.error().code == Code::kUnsupported) return false;
+  if (!markup && markup.error().code == Code::kUnsupported) return std::nullopt;
   if (!markup) return tl::unexpected(markup.error());
-  const Record* chat = nullptr;
-  const Record* other = nullptr;
+  ChatCount count;
   for (const auto& domain : text.domains) {
     for (const auto& record : domain.records) {
       COE_TRY(const auto tokens, engine.tokenize(record.text));
       COE_TRY(const auto texts, engine.spell(tokens));
-      const auto segments = segment_roles(texts, *markup, {});
-      (segments.n_turn > 0 ? chat : other) = &record;
+      const bool is_chat = segment_roles(texts, *markup, {}).n_turn > 0;
+      (is_chat ? count.chat : count.no_chat) = &record;
+      count.n_record += 1;
+      count.n_chat += is_chat ? 1 : 0;
     }
   }
-  if (chat != nullptr && other != nullptr)
+  return count;
+}
+
+Result<bool> are_chats(Engine& engine, const Corpus& text) {
+  COE_TRY(const auto count, count_chats(engine, text));
+  if (!count || count->chat == nullptr) return false;
+  if (count->no_chat != nullptr)
     return fail(Code::kCorrupt,
-                fmt::format("{}: is a chat of the model's template, and {} is none", chat->where,
-                            other->where),
+                fmt::format("{}: is a chat of the model's template, and {} is none",
+                            count->chat->where, count->no_chat->where),
                 "chats are profiled by role, other text is not: put them into files of their own");
-  return chat != nullptr;
+  return true;
 }
 
 Result<Answer> answer_question(Engine& engine, const ChatMarkup& markup, const Question& question,

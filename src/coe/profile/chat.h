@@ -11,6 +11,7 @@
 #include "coe/profile/profile.h"
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -29,8 +30,18 @@ struct ChatWork {
 Result<ChatWork> plan_chat(Engine& engine, const ChatMarkup& markup, const Record& record,
                            const ProfileOptions& options);
 
-// Whether the records are chats in the markup of the model's template. Models without a template
-// have none. Errors: kCorrupt, naming one of each, where only some are; those of the engine.
+struct ChatCount {
+  std::uint64_t n_record = 0;
+  std::uint64_t n_chat = 0;         // with a turn of the model in its template's markup
+  const Record* chat = nullptr;     // one of these
+  const Record* no_chat = nullptr;  // one of the others
+};
+
+// Nothing for models without a chat template. Errors: those of the engine.
+Result<std::optional<ChatCount>> count_chats(Engine& engine, const Corpus& text);
+
+// Whether the records are chats. Errors: kCorrupt, naming one of each, where only some are; those
+// of the engine.
 Result<bool> are_chats(Engine& engine, const Corpus& text);
 
 struct Question {

@@ -19,6 +19,7 @@
 #include "coe/measure/tune/choose.h"
 #include "coe/model/gguf/reader.h"
 #include "coe/model/moe/model.h"
+#include "coe/profile/chat.h"
 #include "coe/profile/routing/file.h"
 #include "coe/profile/stage.h"
 #include "coe/specialize/eval_json.h"
@@ -135,6 +136,7 @@ class Pipeline {
   Status stage_prune(const gguf::GgufFile& parent, const MoeModel& model);
   Status stage_eval(const gguf::GgufFile& parent, const MoeModel& model);
   Result<Json> measure(const gguf::GgufFile& parent, const MoeModel& model);
+  Status measure_chats(Engine& engine, Json& measured) const;
   void fill_domains(const Json& measured);
   // All that decides the evaluation; see run_settings().
   std::string eval_settings(const MoeModel& model) const;
@@ -487,6 +489,18 @@ std::string Pipeline::eval_settings(const MoeModel& model) const {
                      options_.n_random, settings_);
 }
 
+Status Pipeline::measure_chats(Engine& engine, Json& measured) const {
+  ChatText chats;
+  for (const auto* text : {&corpus_, &evaluation_}) {
+    COE_TRY(const auto count, count_chats(engine, *text));
+    if (!count) return {};
+    chats.n_record += count->n_record;
+    chats.n_chat += count->n_chat;
+  }
+  measured["chats"] = {{"n_record", chats.n_record}, {"n_chat", chats.n_chat}};
+  return {};
+}
+
 Result<Json> Pipeline::measure(const gguf::GgufFile& file, const MoeModel& model) {
   Json measured;
   COE_TRY(const auto filter, virtual_surgery(mask_, file, model));
@@ -513,6 +527,7 @@ Result<Json> Pipeline::measure(const gguf::GgufFile& file, const MoeModel& model
       else
         measured["random"].push_back({{"seed", i}, {"domains", std::move(rows)}});
     }
+    COE_TRY_STATUS(measure_chats(*engine, measured));
     if (engine->info().on_gpu) {
       COE_TRY(const auto noise, noise_floor(*engine, evaluation_, observer_));
       measured["noise"] = {{"n_token", noise.n_token},
@@ -569,6 +584,9 @@ void Pipeline::fill_domains(const Json& measured) {
     report_.noise =
         NoiseFloor{noise.at("n_token"), noise.at("kl_mean"), noise.at("top1_agreement")};
   }
+  if (measured.contains("chats"))
+    report_.chats =
+        ChatText{measured.at("chats").at("n_record"), measured.at("chats").at("n_chat")};
   std::vector<DomainResult> rows;
   for (std::size_t i = 0; i < measured.at("specialist").size(); ++i) {
     DomainResult row;

@@ -75,6 +75,12 @@ struct DomainResult {
   Verdict verdict = Verdict::kTooLittle;
 };
 
+// Of the text that was profiled and held out, where the parent has a chat template.
+struct ChatText {
+  std::uint64_t n_record = 0;
+  std::uint64_t n_chat = 0;  // in the template's markup
+};
+
 // One score that was tried.
 struct TriedScore {
   std::string name;
@@ -95,6 +101,7 @@ struct SpecializeReport {
   std::vector<DomainResult> domains;      // own ones first
   std::optional<SliceCheck> slice_check;  // none where the engine cannot say what layers give
   std::optional<NoiseFloor> noise;        // on a GPU
+  std::optional<ChatText> chats;          // none where the parent has no chat template
 };
 
 // Stage files of output DIR/NAME.gguf: DIR/NAME.{profile.gguf,mask.json,gguf,eval.json}, and where

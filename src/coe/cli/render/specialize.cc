@@ -132,6 +132,15 @@ std::string specialist_table(const SpecializeReport& report) {
   return format_table(rows) + "\n" + verdicts_text(report);
 }
 
+std::string chats_text(const SpecializeReport& report) {
+  if (!report.chats || report.chats->n_chat > 0) return {};
+  return fmt::format(
+      "  The parent has a chat template, and none of the {} records is a chat in it: what chats "
+      "need\n  was neither profiled nor measured (docs/formats/corpus.md, Chats, says how to add "
+      "some)\n",
+      report.chats->n_record);
+}
+
 std::string scores_text(const SpecializeReport& report) {
   std::string text;
   for (const auto& score : report.scores)
@@ -165,6 +174,9 @@ Json specialize_json(const SpecializeOutput& output) {
   doc["n_expert_checked"] = report.n_expert_checked;
   doc["slice_check"] = report.slice_check ? slice_check_json(*report.slice_check) : Json(nullptr);
   doc["noise"] = report.noise ? noise_json(*report.noise) : Json(nullptr);
+  doc["chats"] = report.chats
+                     ? Json{{"n_record", report.chats->n_record}, {"n_chat", report.chats->n_chat}}
+                     : Json(nullptr);
   doc["eval"]["domains"] = Json::array();
   for (const auto& row : report.domains) doc["eval"]["domains"].push_back(specialist_json(row));
   return doc;
@@ -193,7 +205,7 @@ std::string specialize_text(const SpecializeOutput& output) {
   return text +
          "\n"
          "On held-out text (95 % intervals over records; KL in nats a token, 0 is the parent):\n" +
-         specialist_table(report);
+         specialist_table(report) + chats_text(report);
 }
 
 }  // namespace coe::cli
