@@ -114,8 +114,10 @@ class LlamaEngine : public Engine {
   std::optional<ChatTemplate> chat_template_;  // once asked for
 };
 
-// Logits of one batch stay below this.
+// Logits of one batch stay below this. A GPU has experts to read for each batch: on an H200, 128
+// tokens of a 26B model with their logits took 64 ms, and 512 without them 73.
 constexpr std::size_t kMaxLogitsBytes = std::size_t{128} << 20;
+constexpr std::size_t kMaxLogitsBytesOnGpu = std::size_t{512} << 20;
 
 // Reads what the file says of the experts that a token uses: the graph of a context that runs all
 // of them does not show it.
@@ -190,8 +192,9 @@ Result<std::unique_ptr<LlamaEngine>> LlamaEngine::make(std::shared_ptr<llama_mod
   info.n_thread = static_cast<std::uint32_t>(params.n_threads);
   info.on_gpu = runs_on_gpu(options);
   if (llama_vocab_get_add_bos(vocab)) info.bos_token = llama_vocab_bos(vocab);
+  const std::size_t most_bytes = info.on_gpu ? kMaxLogitsBytesOnGpu : kMaxLogitsBytes;
   engine->n_batch_logits_ = static_cast<std::uint32_t>(std::clamp<std::size_t>(
-      kMaxLogitsBytes / (sizeof(float) * info.n_vocab), 1, engine->n_batch_));
+      most_bytes / (sizeof(float) * info.n_vocab), 1, engine->n_batch_));
   if (auto status = engine->probe(); !status)
     return tl::unexpected(std::move(status).error().context(options.model.string()));
   return engine;
