@@ -201,6 +201,37 @@ TEST_F(Cli, PruneThenVerify) {
   EXPECT_EQ(Json::parse(bad.out).at("bad").size(), 1U);
 }
 
+TEST_F(Cli, PruneNamesTheChildAndInspectSaysWhoseItIs) {
+  const auto inspect = [&](const std::string& file) {
+    return Json::parse(run("coe inspect " + file + " --json").out);
+  };
+  ASSERT_EQ(run("coe prune -m parent.gguf --mask mask.json -o child.gguf").exit_code, 0);
+  const auto doc = inspect("child.gguf");
+  EXPECT_EQ(doc.at("name"), "Tiny web 8 of 16 experts");
+  const auto& specialist = doc.at("specialist");
+  EXPECT_EQ(specialist.at("parent").at("name"), "Tiny");
+  EXPECT_EQ(specialist.at("parent").at("digest"), inspect("parent.gguf").at("digest"));
+  EXPECT_EQ(specialist.at("n_keep"), 8);
+  EXPECT_EQ(specialist.at("n_expert"), 16);
+  EXPECT_EQ(specialist.at("n_layer"), 2);
+  EXPECT_EQ(specialist.at("domain"), "web");
+  EXPECT_THAT(
+      run("coe inspect child.gguf").out,
+      HasSubstr("  specialist    8 of 16 experts in each of 2 layers of Tiny, made by coe "));
+  EXPECT_TRUE(inspect("parent.gguf").at("specialist").is_null());
+  EXPECT_THAT(run("coe inspect parent.gguf").out, Not(HasSubstr("specialist  ")));
+
+  const std::string again =
+      "coe prune -m parent.gguf --mask mask.json -o named.gguf --json --name ";
+  const auto named = run(again + "'My web model'");
+  ASSERT_EQ(named.exit_code, 0) << named.err;
+  EXPECT_EQ(Json::parse(named.out).at("name"), "My web model");
+  EXPECT_EQ(inspect("named.gguf").at("name"), "My web model");
+  EXPECT_EQ(run("coe verify parent.gguf named.gguf").exit_code, 0);
+  EXPECT_EQ(run(again + "' ' --force").exit_code, 2);
+  EXPECT_EQ(run(again + "A --no-provenance --force").exit_code, 2);
+}
+
 TEST_F(Cli, PruneRefusesMasksThatDoNotFit) {
   expect_error("coe prune -m other.gguf --mask mask.json -o out.gguf", 3, "mask.json", "");
   write("dup.json", R"({"0":[1,1,2],"1":[1,2,3]})");

@@ -67,6 +67,7 @@ DomainEval even_eval(std::string name, std::uint64_t n_record, double perplexity
 
 SpecializeReport small_report() {
   SpecializeReport report;
+  report.name = "Tiny css 8 of 16 experts";
   report.n_keep = 8;
   report.n_expert = 16;
   report.bytes_parent = 2000;
@@ -96,6 +97,7 @@ TEST(RenderSpecialize, SaysWhatWasMade) {
       specialize_text({report, "p.gguf", "s.gguf"}),
       "\ns.gguf: 8 of 16 experts kept in each layer\n"
       "\n"
+      "  name   Tiny css 8 of 16 experts\n"
       "  size   2.00 kB → 1.00 kB (50 % of the parent)\n"
       "  proof  48 experts equal their source byte for byte\n"
       "  score  KL on validation text: util 0.250, share 0.125 (taken)\n"

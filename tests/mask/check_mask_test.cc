@@ -60,6 +60,13 @@ TEST(CheckMask, RefusesAMaskOfAnotherModel) {
   mask.parent = {"Other", "gemma4", "xxh3:bb"};
   expect_error(check_mask(mask, model(), "m.json"), Code::kMismatch,
                "m.json: made for model `Other` (digest xxh3:bb), not for `Tiny` (digest xxh3:aa)");
+  // A name that both have is said once.
+  const std::string once =
+      "m.json: made for another model than `Tiny` (digest xxh3:bb, not xxh3:aa)";
+  for (const auto* name : {"Tiny", ""}) {
+    mask.parent = {name, "gemma4", "xxh3:bb"};
+    expect_error(check_mask(mask, model(), "m.json"), Code::kMismatch, once);
+  }
   mask.parent = {"", "qwen3moe", ""};  // all that it says
   expect_error(check_mask(mask, model(), "m.json"), Code::kMismatch, "qwen3moe");
 }

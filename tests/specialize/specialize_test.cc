@@ -135,6 +135,25 @@ TEST_F(SpecializeTest, SecondRunReusesEverythingAndOpensNoEngine) {
   EXPECT_EQ(second->domains[1].random[0].records, first->domains[1].random[0].records);
 }
 
+TEST_F(SpecializeTest, NamesTheChildByItsDomainOrAsItIsTold) {
+  const auto made = run();
+  ASSERT_TRUE(made) << made.error().message;
+  EXPECT_EQ(made->name, "Tiny own 4 of 8 experts");
+  options_.name = "Mine";
+  expect_error(run(), Code::kExists, "child.gguf: is of another run: it has another name");
+  options_.overwrite = Overwrite::kAllow;
+  const auto renamed = run();
+  ASSERT_TRUE(renamed) << renamed.error().message;
+  EXPECT_EQ(renamed->name, "Mine");
+  EXPECT_EQ(reused(*renamed), (std::vector<bool>{true, true, false, false, true}));
+  options_.overwrite = Overwrite::kRefuse;
+  const auto again = run();
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ(reused(*again), (std::vector<bool>{true, true, true, false, true}));
+  options_.name = "\n";
+  expect_error(run(), Code::kInvalidArgument, "is no name for a model");
+}
+
 TEST_F(SpecializeTest, ResumesAfterALostChild) {
   ASSERT_TRUE(run());
   std::filesystem::remove(options_.output);

@@ -46,12 +46,17 @@ std::string no_such_expert(LayerId layer, std::span<const ExpertId> ids, std::ui
 
 Status check_parent(const KeepMask& mask, const MoeModel& model, std::string_view mask_name) {
   const auto& made_for = mask.parent;
-  if (!made_for.digest.empty() && made_for.digest != model.id.digest)
-    return fail(Code::kMismatch,
-                fmt::format("{}: made for model `{}` (digest {}), not for `{}` (digest {})",
-                            mask_name, printable(made_for.name), printable(made_for.digest),
-                            printable(model.id.name), printable(model.id.digest)),
+  if (!made_for.digest.empty() && made_for.digest != model.id.digest) {
+    const bool one_name = made_for.name.empty() || made_for.name == model.id.name;
+    const auto names = one_name ? fmt::format("another model than `{}` (digest {}, not {})",
+                                              printable(model.id.name), printable(made_for.digest),
+                                              printable(model.id.digest))
+                                : fmt::format("model `{}` (digest {}), not for `{}` (digest {})",
+                                              printable(made_for.name), printable(made_for.digest),
+                                              printable(model.id.name), printable(model.id.digest));
+    return fail(Code::kMismatch, fmt::format("{}: made for {}", mask_name, names),
                 std::string(kWrongModelHint));
+  }
   COE_TRY_STATUS(check_same_model(model.id, made_for, mask_name));
   if (mask.n_expert() != 0 && mask.n_expert() != model.n_expert)
     return fail(Code::kMismatch,

@@ -63,6 +63,11 @@ Result<KeepMask> parse_mask(std::string_view json, std::string_view name);
 // parse_mask of the native form gives an equal mask. Each pass must hold a JSON object in one line.
 std::string mask_to_json(const KeepMask& mask, bool plain);
 
+// The text that the mask was made of, as its passes say: names of the sub-domains that pass 1
+// scored by, the roles of a chat as one, at most three and then how many more there are:
+// "css+react+vue+2". Empty where it does not say, and for a random mask.
+std::string mask_domain(const KeepMask& mask);
+
 // kMismatch when the mask belongs to another model, lacks a MoE layer (MTP blocks may be left out)
 // or names one that is not MoE or ids above N; kInvalidArgument when K is below the experts used,
 // equals N (nothing to cut), breaks chunks, or breaks expert groups: the same number of groups must

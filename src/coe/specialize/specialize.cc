@@ -7,6 +7,7 @@
 #include "coe/base/run_files.h"
 #include "coe/base/text.h"
 #include "coe/child/surgery/apply.h"
+#include "coe/child/surgery/names.h"
 #include "coe/child/surgery/plan.h"
 #include "coe/child/verify/verify.h"
 #include "coe/corpus/select.h"
@@ -443,6 +444,14 @@ Status Pipeline::stage_mask() {
   return {};
 }
 
+// What the file calls itself; empty where it does not say.
+std::string name_in(const Path& file) {
+  const auto model = gguf::GgufFile::open(file);
+  const auto* key = model ? model->header().find_key("general.name") : nullptr;
+  const auto name = key == nullptr ? std::nullopt : key->as_string();
+  return std::string(name.value_or(""));
+}
+
 Status Pipeline::stage_prune(const gguf::GgufFile& parent, const MoeModel& model) {
   auto start = Clock::now();
   const Path& child = options_.output;
@@ -454,11 +463,16 @@ Status Pipeline::stage_prune(const gguf::GgufFile& parent, const MoeModel& model
     proof = verify_child(parent.path(), child, mask_, library_.dequantizer(), observer_);
     if (!(proof && proof->ok()) && !may_replace())
       return tl::unexpected(stale(child, "it is not cut by this mask"));
+    if (proof && proof->ok() && !options_.name.empty() && name_in(child) != options_.name) {
+      if (!may_replace()) return tl::unexpected(stale(child, "it has another name"));
+      proof = fail(Code::kNotFound, "no child of this name yet");
+    }
   }
   const bool reused = proof && proof->ok();
   if (!reused) {
     SurgeryOptions surgery;
     surgery.mask_name = beside("mask.json").string();
+    surgery.name = options_.name;
     COE_TRY(const auto plan, plan_surgery(parent, model, mask_, surgery));
     for (const auto& warning : plan.warnings) observer_.warning(warning);
     COE_TRY_STATUS(apply_plan(parent, plan, child, options_.overwrite, observer_));
@@ -478,6 +492,7 @@ Status Pipeline::stage_prune(const gguf::GgufFile& parent, const MoeModel& model
                             proof->bad.front().where, proof->bad.front().message),
                 "check the disk, then run the same command again");
   }
+  report_.name = name_in(child);
   report_.n_expert_checked = proof->n_expert_checked;
   finish("verify", {}, false, start);
   return {};
@@ -635,6 +650,7 @@ Result<SpecializeReport> Pipeline::run() {
   COE_TRY(const auto parent, gguf::GgufFile::open(options_.engine.model));
   COE_TRY(const auto model, describe_moe(parent));
   COE_TRY_STATUS(check_keep_count(options_.n_keep, model.n_expert, model.n_expert_used));
+  if (!options_.name.empty()) COE_TRY_STATUS(check_child_name(options_.name));
   // Whatever stands at the output that no earlier run of ours explains is refused before the long
   // work.
   std::error_code ec;

@@ -52,6 +52,7 @@ struct SpecializeOptions {
   std::uint32_t n_random = 3;      // random masks of the same size to compare with; seeds 1, 2, …
   double checkpoint_seconds = 60;  // between two states of a profile; 0: none is kept
   Path output;
+  std::string name;  // of the child (general.name); empty: made of the parent's and the domain
   Overwrite overwrite = Overwrite::kRefuse;
   std::string command_line;
 };
@@ -90,6 +91,7 @@ struct TriedScore {
 
 struct SpecializeReport {
   std::vector<StageReport> stages;
+  std::string name;  // of the child
   std::uint32_t n_keep = 0;
   std::uint32_t n_expert = 0;
   std::uint64_t bytes_parent = 0;

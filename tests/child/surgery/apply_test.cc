@@ -6,6 +6,7 @@
 #include "coe/child/surgery/plan.h"
 #include "coe/mask/keep_mask.h"
 #include "coe/model/gguf/reader.h"
+#include "coe/model/gguf/value.h"
 #include "coe/model/moe/ids.h"
 #include "coe/model/moe/model.h"
 
@@ -144,6 +145,25 @@ RC_GTEST_PROP(ApplyPlanProperties, SlicingTwiceEqualsSlicingOnce, ()) {
   RC_ASSERT(prune(dir / "first.gguf", second, dir / "twice.gguf", quiet, bare).has_value());
   RC_ASSERT(prune(parent, once, dir / "once.gguf", quiet, bare).has_value());
   RC_ASSERT(value_of(read_text(dir / "twice.gguf")) == value_of(read_text(dir / "once.gguf")));
+  // With provenance the name is the same, too; what differs is whose child each says it is.
+  const Path a = dir / "named-first.gguf";
+  const Path b = dir / "named-twice.gguf";
+  const Path c = dir / "named-once.gguf";
+  RC_ASSERT(prune(parent, first, a).has_value());
+  RC_ASSERT(prune(a, second, b).has_value());
+  RC_ASSERT(prune(parent, once, c).has_value());
+  const auto keys_of = [&](const Path& path) {
+    auto keys = value_of(gguf::GgufFile::open(path)).header().keys;
+    std::erase_if(keys, [](const gguf::KeyValue& item) {
+      return item.key.starts_with("coe.") || item.key.starts_with("general.base_model.");
+    });
+    return keys;
+  };
+  const auto twice_keys = keys_of(b);
+  const auto once_keys = keys_of(c);
+  RC_ASSERT(std::ranges::equal(twice_keys, once_keys, [](const auto& x, const auto& y) {
+    return x.key == y.key && x.value == y.value;
+  }));
 }
 
 TEST(ApplyPlan, CutsASpecialistAgainWithItsRecords) {

@@ -133,9 +133,10 @@ TEST(PlanSurgery, RecordsWhereTheSpecialistComesFrom) {
   std::vector<std::string> added;
   for (std::size_t i = parent.file.header().keys.size(); i < keys.size(); ++i)
     added.push_back(keys[i].key);
-  EXPECT_THAT(added, ::testing::ElementsAre("coe.version", "coe.mode", "coe.parent.name",
-                                            "coe.parent.digest", "coe.parent.n_expert",
-                                            "coe.n_keep", "coe.mask"));
+  EXPECT_THAT(added, ::testing::ElementsAre("general.size_label", "general.base_model.count",
+                                            "general.base_model.0.name", "coe.version", "coe.mode",
+                                            "coe.parent.name", "coe.parent.digest",
+                                            "coe.parent.n_expert", "coe.n_keep", "coe.mask"));
   EXPECT_EQ(plan.parts[0].header.find_key("coe.version")->as_string(), tool_version());
   EXPECT_EQ(plan.parts[0].header.find_key("coe.mode")->as_string(), "slice");
   EXPECT_EQ(plan.parts[0].header.find_key("coe.parent.name")->as_string(), "Tiny");

@@ -315,6 +315,66 @@ TEST_F(VerifyChild, FindsFalseRecords) {
   expect_found(verify_tampered(), "key `coe.parent.name`", "does not fit (`Other` vs `Tiny`)");
 }
 
+TEST_F(VerifyChild, AcceptsTheParentsNames) {
+  cut(false);
+  for (const auto* key : {"general.name", "general.size_label"})
+    EXPECT_EQ(tampered_.keys.size(), model_.keys.size()) << key;
+  EXPECT_TRUE(verify_tampered().ok());
+}
+
+TEST_F(VerifyChild, FindsANameThatTheCutDoesNotGive) {
+  for (const auto* name : {"Tiny 4 of 8 experts", "Tiny 3 of 9 experts", "Other 3 of 8 experts"}) {
+    cut(true);
+    tampered_.set("general.name", gguf::Value::string(name));
+    expect_found(verify_tampered(), "key `general.name`", "vs `Tiny 3 of 8 experts`)");
+  }
+  cut(true);
+  tampered_.set("general.name", gguf::Value::u32(3));
+  expect_found(verify_tampered(), "key `general.name`",
+               "does not fit (3 vs `Tiny 3 of 8 experts`)");
+  cut(true);
+  tampered_.erase("general.name");
+  const auto report = verify_tampered();
+  ASSERT_FALSE(report.ok());
+  EXPECT_EQ(report.bad[0].where, "key `general.name`");
+}
+
+TEST_F(VerifyChild, HoldsAGivenNameToItsRecord) {
+  tampered_.set("general.name", gguf::Value::string("My model"));
+  tampered_.set("coe.name", gguf::Value::string("My model"));
+  EXPECT_TRUE(verify_tampered().ok());
+  tampered_.set("general.name", gguf::Value::string("My modem"));
+  expect_found(verify_tampered(), "key `general.name`", "does not fit (`My modem` vs `My model`)");
+  tampered_.set("general.name", gguf::Value::u32(3));
+  tampered_.set("coe.name", gguf::Value::u32(3));
+  expect_found(verify_tampered(), "key `coe.name`", "has the wrong type (u32 vs str)");
+  cut(false);
+  tampered_.set("general.name", gguf::Value::string("My model"));
+  tampered_.set("coe.name", gguf::Value::string("My model"));
+  expect_found(verify_tampered(), "key `coe.name`", "stands without the other records");
+}
+
+TEST_F(VerifyChild, FindsAFalseSizeLabel) {
+  tampered_.set("general.size_label", gguf::Value::string("3x7B"));
+  expect_found(verify_tampered(), "key `general.size_label`", "does not fit (`3x7B` vs `3x");
+}
+
+TEST_F(VerifyChild, FindsFalseAncestors) {
+  tampered_.set("general.base_model.0.name", gguf::Value::string("Other"));
+  expect_found(verify_tampered(), "key `general.base_model.0.name`",
+               "does not fit (`Other` vs `Tiny`)");
+  cut(true);
+  tampered_.set("general.base_model.0.organization", gguf::Value::string("Anyone"));
+  expect_found(verify_tampered(), "key `general.base_model.0.organization`",
+               "is of no ancestor of the parent");
+  cut(true);
+  tampered_.erase("general.base_model.count");
+  expect_found(verify_tampered(), "key `general.base_model.count`", "is missing");
+  cut(true);
+  tampered_.set("general.author", gguf::Value::string("Anyone"));
+  expect_found(verify_tampered(), "key `general.author`", "is not in the parent");
+}
+
 TEST_F(VerifyChild, FallsBackToTheRouterWhenTheEmbeddedMaskIsBroken) {
   tampered_.set("coe.mask", gguf::Value::string("{not json"));
   const auto report = verify_tampered();
@@ -430,13 +490,18 @@ TEST_F(VerifyEqualRows, TellsThemApartByTheExperts) {
 
 TEST(VerifySpecialists, AcceptsASpecialistOfASpecialist) {
   const TempDir dir;
-  const Path parent = write_tiny(dir / "parent.gguf", tiny_moe({}));
+  auto model = tiny_moe({});
+  model.set("general.version", gguf::Value::string("v1"));
+  model.set("general.base_model.count", gguf::Value::u32(1));
+  model.set("general.base_model.0.name", gguf::Value::string("Ancestor"));
+  const Path parent = write_tiny(dir / "parent.gguf", model);
   const auto prune = [](const Path& from, std::uint32_t n_expert,
                         const std::vector<std::uint32_t>& ids, const Path& to) {
     std::map<LayerId, std::vector<ExpertId>> layers;
     for (std::uint32_t layer = 0; layer < 2; ++layer)
       for (const auto id : ids) layers[LayerId{layer}].push_back(ExpertId{id});
-    const auto mask = value_of(KeepMask::create(n_expert, layers));
+    auto mask = value_of(KeepMask::create(n_expert, layers));
+    mask.passes = {{R"({"pass":"domain","profiles":[{"domains":["web"]}]})"}};
     const auto file = value_of(gguf::GgufFile::open(from));
     const auto moe = value_of(describe_moe(file));
     const auto plan = value_of(plan_surgery(file, moe, mask, {}));

@@ -2,6 +2,7 @@
 
 #include "coe/base/result.h"
 #include "coe/base/text.h"
+#include "coe/child/surgery/names.h"
 #include "coe/child/surgery/plan.h"
 #include "coe/mask/keep_mask.h"
 #include "coe/model/gguf/reader.h"
@@ -15,6 +16,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -28,6 +30,9 @@ namespace {
 constexpr std::array<std::string_view, 7> kProvenanceKeys = {
     "coe.version",         "coe.mode",   "coe.parent.name", "coe.parent.digest",
     "coe.parent.n_expert", "coe.n_keep", "coe.mask"};
+
+// A name that was given rather than made; it stands behind the others, where there is one.
+constexpr std::string_view kNameKey = "coe.name";
 
 using Edits = std::map<std::string, gguf::Value, std::less<>>;
 
@@ -72,17 +77,22 @@ Result<KeepMask> native_mask(const KeepMask& mask, const MoeModel& model) {
 }  // namespace
 
 Result<std::vector<gguf::KeyValue>> child_keys(const gguf::Header& parent, const MoeModel& model,
-                                               const KeepMask& mask,
-                                               const SurgeryOptions& options) {
+                                               const KeepMask& mask, const SurgeryOptions& options,
+                                               std::span<const gguf::TensorInfo> tensors) {
+  if (!options.name.empty()) COE_TRY_STATUS(check_child_name(options.name));
   Edits edits;
   if (options.mode == SurgeryMode::kSlice) edits = slice_edits(model, mask);
   if (options.drop_mtp) drop_mtp_blocks(parent, model, edits);
   std::vector<gguf::KeyValue> keys;
   for (const auto& item : parent.keys) {
-    if (std::ranges::find(kProvenanceKeys, item.key) != kProvenanceKeys.end()) continue;
     const auto edit = edits.find(item.key);
     keys.push_back(edit == edits.end() ? item : gguf::KeyValue{item.key, edit->second});
   }
+  if (options.provenance) keys = with_names(std::move(keys), model, mask, options, tensors);
+  std::erase_if(keys, [](const gguf::KeyValue& item) {
+    return item.key == kNameKey ||
+           std::ranges::find(kProvenanceKeys, item.key) != kProvenanceKeys.end();
+  });
   if (!options.provenance) return keys;
   COE_TRY(const auto native, native_mask(mask, model));
   const std::array values = {gguf::Value::string(tool_version()),
@@ -95,6 +105,8 @@ Result<std::vector<gguf::KeyValue>> child_keys(const gguf::Header& parent, const
   static_assert(values.size() == kProvenanceKeys.size());
   for (std::size_t i = 0; i < values.size(); ++i)
     keys.push_back({std::string(kProvenanceKeys[i]), values[i]});
+  if (!options.name.empty())
+    keys.push_back({std::string(kNameKey), gguf::Value::string(options.name)});
   return keys;
 }
 

@@ -9,12 +9,15 @@
 #include "coe/model/gguf/value.h"
 #include "coe/model/moe/model.h"
 
+#include <span>
 #include <vector>
 
 namespace coe {
 
-// `mask` covers every layer that the child cuts. Keys keep the parent's order; records stand last.
+// `mask` covers every layer that the child cuts, `tensors` are the child's. Keys keep the parent's
+// order; names that the parent lacks, then records stand last. Errors: those of check_child_name.
 Result<std::vector<gguf::KeyValue>> child_keys(const gguf::Header& parent, const MoeModel& model,
-                                               const KeepMask& mask, const SurgeryOptions& options);
+                                               const KeepMask& mask, const SurgeryOptions& options,
+                                               std::span<const gguf::TensorInfo> tensors);
 
 }  // namespace coe

@@ -269,12 +269,15 @@ Result<SurgeryPlan> plan_surgery(const gguf::GgufFile& parent, const MoeModel& m
     return fail(Code::kInvalidArgument,
                 fmt::format("{}: has no MTP blocks to drop", parent.path().string()),
                 "leave out --drop-mtp");
+  if (!options.name.empty() && !options.provenance)
+    return fail(Code::kInvalidArgument, "a name is given, but no record of it is to be written",
+                "leave out one of --name and --no-provenance");
   SurgeryPlan plan;
   COE_TRY(const auto complete, mask_of_child(mask, model, options.drop_mtp, plan.warnings));
-  COE_TRY(const auto keys, child_keys(parent.header(), model, complete, options));
   std::vector<gguf::TensorInfo> infos;
   std::vector<TensorPlan> tensors;
   COE_TRY_STATUS(Planner(parent, model, complete, options).run(infos, tensors));
+  COE_TRY(const auto keys, child_keys(parent.header(), model, complete, options, infos));
   plan.n_tensor = tensors.size();
   plan.n_tensor_cut = static_cast<std::size_t>(std::ranges::count_if(tensors, &TensorPlan::cut));
   COE_TRY_STATUS(fill_parts(parent.header(), keys, std::move(infos), std::move(tensors),

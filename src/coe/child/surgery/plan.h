@@ -60,14 +60,17 @@ struct SurgeryOptions {
   SurgeryMode mode = SurgeryMode::kSlice;
   bool drop_mtp = false;              // remove the MTP blocks instead of cutting them
   std::uint64_t split_max_bytes = 0;  // tensor data of one file; 0: everything in one
-  bool provenance = true;          // write coe.* keys: parent name and digest, mask, tool version
+  // Say where the child comes from: coe.* keys (parent name and digest, mask, tool version), and
+  // what names.h makes. Without it keys that the cut does not change are the parent's.
+  bool provenance = true;
+  std::string name = {};           // general.name; empty: child_name(). Only with provenance
   std::string mask_name = "mask";  // stands for the mask in messages
 };
 
 // MTP layers that the mask leaves out keep the lowest ids, for no statistics speak for others.
-// Errors: those of check_mask; kUnsupported for kZero where no bias can close the router, and for a
-// token table beside a router that is not F32; kInvalidArgument for drop_mtp without MTP blocks;
-// kIo.
+// Errors: those of check_mask and check_child_name; kUnsupported for kZero where no bias can close
+// the router, and for a token table beside a router that is not F32; kInvalidArgument for drop_mtp
+// without MTP blocks and for a name without provenance; kIo.
 Result<SurgeryPlan> plan_surgery(const gguf::GgufFile& parent, const MoeModel& model,
                                  const KeepMask& mask, const SurgeryOptions& options);
 

@@ -4,6 +4,7 @@
 #include "coe/base/printable.h"
 #include "coe/base/result.h"
 #include "coe/child/verify/findings.h"
+#include "coe/child/verify/names.h"
 #include "coe/model/gguf/reader.h"
 #include "coe/model/gguf/tensor_type.h"
 #include "coe/model/gguf/value.h"
@@ -29,11 +30,14 @@ namespace {
 
 std::string key_place(std::string_view key) { return fmt::format("key `{}`", printable(key)); }
 
-// Keys that say something about the model: all but the records of the cut.
+// Keys that say something about the model: all but the records of the cut and the list of
+// ancestors.
 std::vector<const gguf::KeyValue*> model_keys(const gguf::Header& header) {
   std::vector<const gguf::KeyValue*> keys;
   for (const auto& item : header.keys)
-    if (std::ranges::find(kRecordKeys, item.key) == kRecordKeys.end()) keys.push_back(&item);
+    if (std::ranges::find(kRecordKeys, item.key) == kRecordKeys.end() && item.key != kNameRecord &&
+        !lists_ancestors(item.key))
+      keys.push_back(&item);
   return keys;
 }
 
@@ -159,7 +163,8 @@ void check_keys(const gguf::Header& parent, const gguf::Header& child, const Moe
       continue;
     }
     const auto changed = changed_value(*item, model, form, kept);
-    compare_value({item->key, changed.value_or(item->value)}, *match->second, findings);
+    if (!names_the_model(item->key))
+      compare_value({item->key, changed.value_or(item->value)}, *match->second, findings);
     by_name.erase(match);
     order.push_back(item->key);
   }
@@ -168,7 +173,7 @@ void check_keys(const gguf::Header& parent, const gguf::Header& child, const Moe
   for (const auto* item : model_keys(child)) {
     if (by_name.contains(item->key)) {
       // Records of later versions of coe say nothing about the model.
-      if (!item->key.starts_with("coe."))
+      if (!item->key.starts_with("coe.") && !names_the_model(item->key))
         findings.add(key_place(item->key), "is not in the parent");
     } else if (in_order && item->key != order[next++]) {
       findings.add(key_place(item->key),

@@ -45,9 +45,13 @@ inline constexpr std::array<std::string_view, 7> kRecordKeys = {
     "coe.version",         "coe.mode",   "coe.parent.name", "coe.parent.digest",
     "coe.parent.n_expert", "coe.n_keep", "coe.mask"};
 
+// The name that the child was given; without it the name follows from the cut.
+inline constexpr std::string_view kNameRecord = "coe.name";
+
 // Keys other than these records must be the parent's, in its order, except for what the cut
 // changes: the expert count, the groups when `kept` leaves out whole ones, and what counts the
-// blocks when the MTP ones are gone. Further coe.* keys of the child are left alone.
+// blocks when the MTP ones are gone. What names.h judges is left to it. Further coe.* keys of the
+// child are left alone.
 void check_keys(const gguf::Header& parent, const gguf::Header& child, const MoeModel& model,
                 const CutForm& form, const KeptExperts& kept, Findings& findings);
 

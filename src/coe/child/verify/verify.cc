@@ -7,6 +7,7 @@
 #include "coe/child/verify/compare.h"
 #include "coe/child/verify/findings.h"
 #include "coe/child/verify/kept.h"
+#include "coe/child/verify/names.h"
 #include "coe/child/verify/rewritten.h"
 #include "coe/child/verify/structure.h"
 #include "coe/mask/keep_mask.h"
@@ -60,9 +61,9 @@ Result<CutForm> read_form(const gguf::GgufFile& child, const MoeModel& model) {
 // may leave out MTP layers.
 Result<KeptExperts> find_kept(const gguf::GgufFile& parent, const gguf::GgufFile& child,
                               const MoeModel& model, const std::optional<KeepMask>& argument,
+                              const std::optional<KeepMask>& embedded,
                               std::span<const TensorPair> pairs, CutForm& form,
                               VerifyReport& report, Findings& findings) {
-  const auto embedded = embedded_mask(child, model, findings);
   KeptExperts kept;
   for (const auto* mask : {argument ? &*argument : nullptr, embedded ? &*embedded : nullptr}) {
     if (mask == nullptr) continue;
@@ -102,8 +103,12 @@ Result<VerifyReport> verify_child(const Path& parent_path, const Path& child_pat
   Findings findings;
   VerifyReport report;
   const auto pairs = check_tensors(parent.header(), child.header(), model, form, findings);
-  COE_TRY(const auto kept, find_kept(parent, child, model, mask, pairs, form, report, findings));
+  const auto embedded = embedded_mask(child, model, findings);
+  COE_TRY(const auto kept,
+          find_kept(parent, child, model, mask, embedded, pairs, form, report, findings));
   check_keys(parent.header(), child.header(), model, form, kept, findings);
+  check_names(parent.header(), child.header(), model, form, embedded,
+              pairs.size() == child.header().tensors.size(), findings);
   check_provenance(child.header(), model, form, findings);
   COE_TRY_STATUS(check_padding(child, findings));
   if (const auto described = describe_moe(child); !described)

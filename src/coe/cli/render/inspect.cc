@@ -1,6 +1,8 @@
 #include "coe/cli/render/inspect.h"
 
+#include "coe/base/printable.h"
 #include "coe/base/text.h"
+#include "coe/child/surgery/records.h"
 #include "coe/cli/render/memory.h"
 #include "coe/cli/render/table.h"
 #include "coe/model/gguf/tensor_type.h"
@@ -35,6 +37,32 @@ Json layers_json(const OpenModel& model) {
   return layers;
 }
 
+Json cut_json(const CutRecords& cut) {
+  const auto or_null = [](const std::string& text) {
+    return text.empty() ? Json(nullptr) : Json(text);
+  };
+  return {{"parent", {{"name", cut.parent_name}, {"digest", or_null(cut.parent_digest)}}},
+          {"n_keep", cut.n_keep},
+          {"n_expert", cut.n_expert},
+          {"n_layer", cut.n_layer > 0 ? Json(cut.n_layer) : Json(nullptr)},
+          {"domain", or_null(cut.domain)},
+          {"mode", or_null(cut.mode)},
+          {"coe_version", or_null(cut.version)}};
+}
+
+std::string cut_text(const CutRecords& cut) {
+  const auto layers =
+      cut.n_layer > 0 ? fmt::format("each of {} layers", cut.n_layer) : std::string("each layer");
+  std::string text = fmt::format(
+      "  specialist    {} of {} experts in {} of {}{}{}\n", cut.n_keep, cut.n_expert, layers,
+      printable(cut.parent_name), cut.mode == "zero" ? ", the others zeroed" : "",
+      cut.version.empty() ? "" : fmt::format(", made by coe {}", printable(cut.version)));
+  if (!cut.domain.empty()) text += fmt::format("  domain        {}\n", cut.domain);
+  if (!cut.parent_digest.empty())
+    text += fmt::format("  parent        {}\n", printable(cut.parent_digest));
+  return text;
+}
+
 // The largest first.
 std::string parts_text(const FileParts& found) {
   std::vector<std::pair<std::string_view, std::uint64_t>> sorted(found.parts.begin(),
@@ -54,6 +82,8 @@ Json inspect_json(const Path& file, const OpenModel& model, const FileParts& par
   auto doc = document("inspect");
   doc["file"] = file.string();
   doc["name"] = moe.id.name;
+  const auto cut = read_cut_records(model.file.header());
+  doc["specialist"] = cut ? cut_json(*cut) : Json(nullptr);
   doc["architecture"] = moe.id.architecture;
   doc["digest"] = moe.id.digest;
   doc["n_layer"] = moe.n_block;
@@ -81,7 +111,8 @@ Json inspect_json(const Path& file, const OpenModel& model, const FileParts& par
 std::string inspect_text(const Path& file, const OpenModel& model, const FileParts& parts) {
   const auto& moe = model.moe;
   const auto bytes_file = model.file.header().file_bytes;
-  std::string text = fmt::format("{}: {}\n", file.string(), moe.id.name);
+  std::string text = fmt::format("{}: {}\n", file.string(), printable(moe.id.name));
+  if (const auto cut = read_cut_records(model.file.header())) text += cut_text(*cut);
   text += fmt::format("  architecture  {}, {} layers, {} of them MoE\n", moe.id.architecture,
                       moe.n_block, moe.layers.size());
   text += fmt::format("  experts       {} a layer, {} used per token{}\n", moe.n_expert,

@@ -1,5 +1,6 @@
 #include "coe/cli/render/specialize.h"
 
+#include "coe/base/printable.h"
 #include "coe/base/stats/bootstrap.h"
 #include "coe/base/stats/interval_text.h"
 #include "coe/base/text.h"
@@ -156,6 +157,7 @@ Json specialize_json(const SpecializeOutput& output) {
   auto doc = document("specialize");
   doc["parent"] = output.parent.string();
   doc["child"] = output.child.string();
+  doc["name"] = report.name;
   doc["stages"] = Json::array();
   for (const auto& stage : report.stages) doc["stages"].push_back(stage_json(stage));
   doc["n_keep"] = report.n_keep;
@@ -185,9 +187,10 @@ Json specialize_json(const SpecializeOutput& output) {
 std::string specialize_text(const SpecializeOutput& output) {
   const auto& report = output.report;
   std::string text = fmt::format(
-      "\n{}: {} of {} experts kept in each layer\n\n  size   {} → {} ({:.0f} % of the parent)\n",
-      output.child.string(), report.n_keep, report.n_expert, human_bytes(report.bytes_parent),
-      human_bytes(report.bytes_child),
+      "\n{}: {} of {} experts kept in each layer\n\n  name   {}\n  size   {} → {} ({:.0f} % of the "
+      "parent)\n",
+      output.child.string(), report.n_keep, report.n_expert, printable(report.name),
+      human_bytes(report.bytes_parent), human_bytes(report.bytes_child),
       100.0 * static_cast<double>(report.bytes_child) / static_cast<double>(report.bytes_parent));
   text += fmt::format("  proof  {} experts equal their source byte for byte\n",
                       report.n_expert_checked);

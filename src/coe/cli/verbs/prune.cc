@@ -14,6 +14,7 @@
 #include <charconv>
 #include <chrono>
 #include <memory>
+#include <optional>
 
 namespace coe::cli {
 
@@ -23,6 +24,7 @@ struct PruneVerbOptions {
   Path model;
   Path mask;
   Path output;
+  std::string name;
   std::string mode = "slice";
   std::string split_max_size;
   bool drop_mtp = false;
@@ -48,6 +50,13 @@ Result<std::uint64_t> parse_size(const std::string& text) {
   return *bytes;
 }
 
+// The child's; null where it has none.
+Json name_of(const SurgeryPlan& plan) {
+  const auto* key = plan.parts.front().header.find_key("general.name");
+  const auto name = key == nullptr ? std::nullopt : key->as_string();
+  return name ? Json(*name) : Json(nullptr);
+}
+
 Result<int> prune(const PruneVerbOptions& options, Session& session) {
   if (!options.dry_run) {
     if (options.output.empty())
@@ -60,6 +69,7 @@ Result<int> prune(const PruneVerbOptions& options, Session& session) {
   COE_TRY(const auto model, open_model(options.model, session.console));
   SurgeryOptions surgery;
   surgery.provenance = !options.no_provenance;
+  surgery.name = options.name;
   surgery.mask_name = options.mask.string();
   surgery.mode = options.mode == "zero" ? SurgeryMode::kZero : SurgeryMode::kSlice;
   surgery.drop_mtp = options.drop_mtp;
@@ -83,6 +93,7 @@ Result<int> prune(const PruneVerbOptions& options, Session& session) {
   doc["child"] = output_paths(options.output, plan).front().string();
   doc["files"] = Json::array();
   for (const auto& path : output_paths(options.output, plan)) doc["files"].push_back(path.string());
+  doc["name"] = name_of(plan);
   doc["mode"] = options.mode;
   doc["n_keep"] = mask.n_keep();
   doc["n_expert"] = model.moe.n_expert;
@@ -130,8 +141,13 @@ void add_prune(CLI::App& app, Run& run) {
   verb->add_option("--split-max-size", options->split_max_size,
                    "Write several files of at most so much tensor data, e.g. 2G");
   verb->add_flag("--dry-run", options->dry_run, "Print the plan, write nothing");
+  auto* name = verb->add_option(
+      "--name", options->name,
+      "Name of the child (default: the parent's, the mask's domain, and how much is kept)");
   verb->add_flag("--no-provenance", options->no_provenance,
-                 "Leave out the coe.* keys (parent digest, mask, tool version)");
+                 "Leave out the coe.* keys (parent digest, mask, tool version), and leave names as "
+                 "they are in the parent")
+      ->excludes(name);
   verb->callback(
       [options, &run] { run = [options](Session& session) { return prune(*options, session); }; });
 }

@@ -143,6 +143,8 @@ void add_specialize(CLI::App& app, Run& run) {
   verb->add_option("-o,--output", options->job.output,
                    "Child GGUF; profile, mask and evaluation are kept beside it")
       ->required();
+  verb->add_option("--name", options->job.name,
+                   "Name of the child (default: the parent's, the domain, and how much is kept)");
   verb->add_option("--eval", options->evaluation,
                    "Held-out JSONL text (default: every tenth record of the corpus)");
   add_score_options(*verb, options->score);

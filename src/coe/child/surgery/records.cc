@@ -1,0 +1,50 @@
+#include "coe/child/surgery/records.h"
+
+#include "coe/mask/keep_mask.h"
+#include "coe/model/gguf/value.h"
+
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace coe {
+namespace {
+
+std::optional<std::string> text_at(const gguf::Header& header, std::string_view key) {
+  const auto* value = header.find_key(key);
+  const auto text = value == nullptr ? std::nullopt : value->as_string();
+  return text ? std::optional<std::string>(*text) : std::nullopt;
+}
+
+std::optional<std::uint32_t> count_at(const gguf::Header& header, std::string_view key) {
+  const auto* value = header.find_key(key);
+  const auto count = value == nullptr ? std::nullopt : value->as_uint();
+  if (!count || *count > std::numeric_limits<std::uint32_t>::max()) return std::nullopt;
+  return static_cast<std::uint32_t>(*count);
+}
+
+}  // namespace
+
+std::optional<CutRecords> read_cut_records(const gguf::Header& header) {
+  const auto parent = text_at(header, "coe.parent.name");
+  const auto n_expert = count_at(header, "coe.parent.n_expert");
+  const auto n_keep = count_at(header, "coe.n_keep");
+  if (!parent || !n_expert || !n_keep) return std::nullopt;
+  CutRecords records{.version = text_at(header, "coe.version").value_or(""),
+                     .mode = text_at(header, "coe.mode").value_or(""),
+                     .parent_name = *parent,
+                     .parent_digest = text_at(header, "coe.parent.digest").value_or(""),
+                     .n_expert = *n_expert,
+                     .n_keep = *n_keep,
+                     .n_layer = 0,
+                     .domain = {}};
+  if (const auto mask = parse_mask(text_at(header, "coe.mask").value_or(""), "coe.mask")) {
+    records.n_layer = static_cast<std::uint32_t>(mask->layers().size());
+    records.domain = mask_domain(*mask);
+  }
+  return records;
+}
+
+}  // namespace coe
