@@ -260,6 +260,7 @@ BuiltMask whitelisted_mask() {
   built.domain = "css";
   built.domain_coverage = {.layers = {0.5, 0.5}, .mean = 0.5};
   built.coverage = {.layers = {0.5, 0.25}, .mean = 0.375};
+  built.never_chosen = {.layers = {0, 0}, .n_token = 19};
   PassReport report{.pass = WhitelistPass(), .profiles = {"js"}, .lists = {}, .log = {}};
   report.log.swaps.push_back({.layer = LayerId{0},
                               .in = ExpertId{1},
@@ -302,6 +303,26 @@ TEST(RenderMask, SaysCoveragePassesAndSwaps) {
                 "  layer 1: 5 left out: beyond the cap, or nothing may give way\n");
 }
 
+TEST(RenderMask, WarnsOfExpertsThatTheProfileNeverSaw) {
+  auto built = whitelisted_mask();
+  EXPECT_EQ(never_chosen_text(built), "");
+  built.never_chosen.layers = {0, 2};
+  EXPECT_EQ(
+      never_chosen_text(built),
+      "  warning: 0 to 2 of the 2 kept experts a layer were never chosen in 19 tokens: nothing "
+      "speaks for them, profile more text\n");
+  built.never_chosen.layers = {1, 1};
+  EXPECT_THAT(mask_text(output_of(built), false),
+              HasSubstr("(1)\n  warning: 1 of the 2 kept experts a layer were never chosen in 19"));
+  EXPECT_EQ(mask_json(output_of(built))["never_chosen"]["layers"][1].dump(),
+            R"({"layer":1,"n_never_chosen":1})");
+  auto report = small_report();
+  report.built.mask = built.mask;
+  report.built.never_chosen = built.never_chosen;
+  EXPECT_THAT(specialize_text({report, "p.gguf", "c.gguf"}), HasSubstr("were never chosen in 19"));
+  EXPECT_EQ(specialize_json({report, "p.gguf", "c.gguf"})["never_chosen"]["n_token"], 19);
+}
+
 TEST(RenderMask, CountsAsPeopleDo) {
   auto built = whitelisted_mask();
   for (const auto& [n, words] :
@@ -323,7 +344,9 @@ TEST(RenderMask, DocumentListsSwapsApartFromPasses) {
   const std::string document =
       R"({"schema":"coe.mask/1","output":"m.json","score":"recon","n_expert":8,"n_keep":2,)"
       R"("coverage":0.375,"coverage_layers":[{"layer":0,"coverage":0.5},)"
-      R"({"layer":1,"coverage":0.25}],"passes":[{"pass":"domain","score":"util"},)"
+      R"({"layer":1,"coverage":0.25}],"never_chosen":{"n_token":19,"layers":[)"
+      R"({"layer":0,"n_never_chosen":0},{"layer":1,"n_never_chosen":0}]},)"
+      R"("passes":[{"pass":"domain","score":"util"},)"
       R"({"pass":"whitelist","n_whitelisted":1,"n_swap":1}],)"
       R"("swaps":[{"pass":"whitelist","layer":0,"in":1,"out":3}])";
   EXPECT_EQ(without_version(mask_json(output)), document + "}");

@@ -56,6 +56,45 @@ TEST(BuildMask, KeepsTheTopKAndSaysHow) {
   EXPECT_EQ(pass.at("coverage"), 0.875);
 }
 
+// Expert 0 is never chosen, the others are.
+TEST(BuildMask, CountsWhatItKeepsThoughNoTokenChoseIt) {
+  const auto three = build_mask(worked_stats(), keep(3));
+  ASSERT_TRUE(three) << three.error().message;
+  EXPECT_THAT(three->never_chosen.layers, ElementsAre(0U));
+  EXPECT_EQ(three->never_chosen.n_token, 2);
+  auto stats = worked_stats();
+  stats.domains[0] = DomainStats::zero("web", 1.0, stats.shape, true);
+  coe::testing::add_sample(stats.domains[0], stats.shape, {{{{3, 0.75}, {1, 0.25}}}});
+  stats.domains[0].n_token = 1;
+  stats.domains[0].n_sample = 1;
+  const auto wanting = build_mask(stats, keep(3));
+  ASSERT_TRUE(wanting) << wanting.error().message;
+  EXPECT_THAT(wanting->never_chosen.layers, ElementsAre(1U));
+  EXPECT_EQ(wanting->never_chosen.n_token, 1);
+}
+
+// What a pass brings in has its reason there, with all of its chunk.
+TEST(NeverChosen, LeavesOutWhatPassesBroughtIn) {
+  auto shape = coe::testing::shape_of(1, 6, 1);
+  const auto mask =
+      KeepMask::create(6, {{LayerId{0}, {ExpertId{1}, ExpertId{2}, ExpertId{3}, ExpertId{5}}}});
+  ASSERT_TRUE(mask);
+  Choices choices;
+  choices.n_chosen = {1, 6};
+  choices.n_chosen.at(0, 1) = 7;
+  choices.n_token = 7;
+  const std::vector<Choices> one = {choices};
+  EXPECT_THAT(never_chosen(*mask, shape, one, {}).layers, ElementsAre(3U));
+  PassLog log;
+  log.swaps.push_back({.layer = LayerId{0}, .in = ExpertId{2}, .out = ExpertId{0}});
+  const std::vector<const PassLog*> logs = {&log};
+  EXPECT_THAT(never_chosen(*mask, shape, one, logs).layers, ElementsAre(2U));
+  shape.n_chunk_expert = 2;
+  EXPECT_THAT(never_chosen(*mask, shape, one, logs).layers, ElementsAre(1U));
+  const std::vector<Choices> two = {choices, choices};
+  EXPECT_EQ(never_chosen(*mask, shape, two, {}).n_token, 14);
+}
+
 TEST(BuildMask, IsTheSameTwice_AndRandomFollowsItsSeed) {
   const auto stats = worked_stats();
   EXPECT_EQ(build_mask(stats, keep(3))->mask, build_mask(stats, keep(3))->mask);

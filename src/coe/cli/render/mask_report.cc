@@ -108,6 +108,26 @@ std::string pass_table(const BuiltMask& built) {
   return format_table(rows);
 }
 
+std::string never_chosen_text(const BuiltMask& built) {
+  const auto& layers = built.never_chosen.layers;
+  if (std::ranges::all_of(layers, [](std::uint32_t n) { return n == 0; })) return {};
+  const auto [low, high] = std::ranges::minmax(layers);
+  return fmt::format(
+      "  warning: {} of the {} kept experts a layer were never chosen in {} tokens: nothing speaks "
+      "for them, profile more text\n",
+      low == high ? fmt::format("{}", low) : fmt::format("{} to {}", low, high),
+      built.mask.n_keep(), built.never_chosen.n_token);
+}
+
+Json never_chosen_json(const BuiltMask& built) {
+  Json layers = Json::array();
+  std::size_t row = 0;
+  for (const auto& [layer, ids] : built.mask.layers())
+    layers.push_back(
+        {{"layer", layer.value}, {"n_never_chosen", built.never_chosen.layers.at(row++)}});
+  return {{"n_token", built.never_chosen.n_token}, {"layers", std::move(layers)}};
+}
+
 // Returns the passes that the mask records, without their swaps.
 Json passes_json(const BuiltMask& built) {
   Json passes = Json::array();
@@ -133,6 +153,7 @@ Json mask_json(const MaskOutput& output) {
   for (const auto& [layer, ids] : built.mask.layers())
     doc["coverage_layers"].push_back(
         {{"layer", layer.value}, {"coverage", built.coverage.layers.at(row++)}});
+  doc["never_chosen"] = never_chosen_json(built);
   doc["passes"] = passes_json(built);
   doc["swaps"] = swaps_json(built);
   if (output.choice != nullptr) doc["trials"] = choice_json(*output.choice);
@@ -150,6 +171,7 @@ std::string mask_text(const MaskOutput& output, bool with_swaps) {
       "  score {} covered {:.1f} % on the mean, {:.1f} % in the worst layer ({})\n",
       output.file.string(), built.mask.n_keep(), built.mask.n_expert(), built.mask.layers().size(),
       output.coverage_score, 100 * built.coverage.mean, 100 * *lowest, layer->first.value);
+  text += never_chosen_text(built);
   if (!built.passes.empty()) text += "\n" + pass_table(built);
   if (with_swaps) text += "\n" + swap_lines(built);
   if (output.choice != nullptr) text += "\n" + choice_text(*output.choice);

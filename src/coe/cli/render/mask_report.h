@@ -35,6 +35,11 @@ std::string mask_text(const MaskOutput& output, bool with_swaps);
 
 // A line a pass, the first one too: swaps, and coverage before and after.
 std::string pass_table(const BuiltMask& built);
+// A warning where experts are kept that the profile never saw, with the layers of fewest and most;
+// empty where none are.
+std::string never_chosen_text(const BuiltMask& built);
+Json never_chosen_json(const BuiltMask& built);
+
 // The passes as the mask's file tells them, with `n_swap` for their swaps.
 Json passes_json(const BuiltMask& built);
 

@@ -165,6 +165,7 @@ Json specialize_json(const SpecializeOutput& output) {
   doc["bytes_parent"] = report.bytes_parent;
   doc["bytes_child"] = report.bytes_child;
   doc["coverage"] = report.built.coverage.mean;
+  doc["never_chosen"] = never_chosen_json(report.built);
   doc["aggregate"] = report.aggregate;
   doc["passes"] = passes_json(report.built);
   if (!report.scores.empty()) {
@@ -204,7 +205,8 @@ std::string specialize_text(const SpecializeOutput& output) {
     text += fmt::format("  score  KL on validation text: {}\n", scores_text(report));
   text += fmt::format("\nMask, by {} ({} % of the score covered):\n{}", report.aggregate,
                       fmt::format("{:.1f}", 100 * report.built.coverage.mean),
-                      pass_table(report.built));
+                      pass_table(report.built)) +
+          never_chosen_text(report.built);
   return text +
          "\n"
          "On held-out text (95 % intervals over records; KL in nats a token, 0 is the parent):\n" +

@@ -79,6 +79,9 @@ Result<BuiltMask> build(const ProfileSet& profiles, const MaskRecipe& recipe) {
   built.mask.parent = parent.parent;
   built.mask.passes = std::move(texts);
   built.coverage = builder.covered();
+  std::vector<const PassLog*> logs;
+  for (const auto& pass : built.passes) logs.push_back(&pass.log);
+  built.never_chosen = never_chosen(built.mask, parent.shape, first.choices, logs);
   return built;
 }
 

@@ -7,6 +7,7 @@
 #include "coe/mask/build.h"
 #include "coe/mask/keep_mask.h"
 #include "coe/mask/pass.h"
+#include "coe/mask/recipe/never_chosen.h"
 #include "coe/mask/recipe/pass.h"
 #include "coe/mask/recipe/profiles.h"
 #include "coe/mask/score/score.h"
@@ -54,6 +55,7 @@ struct BuiltMask {
   Coverage domain_coverage;        // of the recipe's score, after pass 1
   Coverage coverage;               // and after the last
   std::vector<PassReport> passes;  // those that can change it, as they were made
+  NeverChosen never_chosen;
 };
 
 // Refuses K below the experts used per token, or not below the number there are (kInvalidArgument):

@@ -51,11 +51,12 @@ Result<Choices> count_choices(const RoutingStats& stats, const ScoreOptions& opt
   const auto& shape = stats.shape;
   const ExpertTable<std::int64_t> none(shape.n_layer(), shape.n_expert);
   const ExpertTable<double> zero(shape.n_layer(), shape.n_expert);
-  Choices out{none, none, zero, zero, 0.0};
+  Choices out{.n_chosen = none, .n_first = none, .chosen = zero, .ranks = zero};
   double total = 0.0;
   for (const auto& part : parts) {
     COE_TRY_STATUS(check_has_tokens(part.n_token(), part.name));
     add_counts(part, shape, out);
+    out.n_token += part.n_token();
     total += part.weight;
   }
   for (const auto& part : parts) {

@@ -22,7 +22,8 @@ struct Choices {
   // (kSubdomain, kMaxMin). Whole numbers stay whole.
   ExpertTable<double> chosen;
   ExpertTable<double> ranks;
-  double mass = 0.0;  // what `chosen` is to be divided by for a mean: N, or S, or 1
+  double mass = 0.0;         // what `chosen` is to be divided by for a mean: N, or S, or 1
+  std::int64_t n_token = 0;  // that chose
 };
 
 // kMaxMin takes the profile's own weights, or options.weights. Errors: those of compute_score that

@@ -115,7 +115,6 @@ Result<DomainTables> domain_tables(PassSources& sources, const MaskRecipe& recip
     COE_TRY(sum, added_up(out.used));
   }
   std::vector<ExpertTable<double>> scores;
-  std::vector<Choices> choices;
   std::vector<double> weights;
   std::vector<std::string> names;
   const std::size_t n_table = sum ? 1 : out.used.size();
@@ -130,10 +129,10 @@ Result<DomainTables> domain_tables(PassSources& sources, const MaskRecipe& recip
     scores.push_back(*std::move(score));
     auto chosen = count_choices(stats, options);
     if (!chosen) return tl::unexpected<Error>(std::move(chosen).error().context(names.back()));
-    choices.push_back(*std::move(chosen));
+    out.choices.push_back(*std::move(chosen));
   }
   out.tables.name = names.front();
-  out.tables.avg_rank = average_rank(choices, weights, n_used);
+  out.tables.avg_rank = average_rank(out.choices, weights, n_used);
   if (n_table == 1) {
     out.tables.score = std::move(scores.front());
   } else {

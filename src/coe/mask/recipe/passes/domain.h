@@ -9,6 +9,7 @@
 #include "coe/mask/recipe/profiles.h"
 #include "coe/mask/recipe/recipe.h"
 #include "coe/mask/recipe/sources.h"
+#include "coe/mask/score/choices.h"
 #include "coe/model/moe/expert_table.h"
 
 #include <optional>
@@ -32,6 +33,7 @@ struct DomainUse {
 struct DomainTables {
   PassProfile tables;
   std::vector<DomainUse> used;
+  std::vector<Choices> choices;                // of each profile, or of all added up
   std::optional<ExpertTable<double>> measure;  // for coverage, where it is not the score
 };
 Result<DomainTables> domain_tables(PassSources& sources, const MaskRecipe& recipe);
