@@ -179,6 +179,28 @@ TEST_F(CliEngine, SpecializeEndsWithATableAndResumes) {
   EXPECT_EQ(second.at("bytes_child"), std::filesystem::file_size(dir_ / "s.gguf"));
 }
 
+TEST_F(CliEngine, SaysWhatToTypeNext) {
+  const auto says = [&](const std::string& command, const std::string& next) {
+    const auto result = run("coe " + command);
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+    EXPECT_THAT(result.out, HasSubstr("\nnext: " + next)) << command;
+  };
+  const std::string runs = " -t 1 -m " + model();
+  says("profile" + runs + " -f train.jsonl -o a.profile.gguf",
+       "coe mask -p a.profile.gguf -k half -o a.mask.json\n");
+  says("recon" + runs + " -f train.jsonl --tokens 300 -o a.recon.gguf",
+       "coe mask -p DOMAIN.profile.gguf --score-table a.recon.gguf -k half -o a.mask.json\n");
+  says("mask -p a.profile.gguf -k 64 -o a.mask.json",
+       "coe prune -m PARENT.gguf --mask a.mask.json -o a.gguf\n");
+  says("eval" + runs + " --mask a.mask.json -f test.jsonl --max-tokens 32",
+       "coe prune -m " + model() + " --mask a.mask.json -o a.gguf\n");
+  says("specialize" + runs +
+           " -p a.profile.gguf --eval test.jsonl --max-tokens 32 -k 64 "
+           "--random 0 -o s.gguf",
+       "llama-server -m s.gguf -c 20480 --reasoning off --temp 0.6 --top-k 64 --top-p 0.95 "
+       "--repeat-penalty 1.05 --repeat-last-n 1024\n");
+}
+
 TEST_F(CliEngine, RefusesADenseModelAndAnOutputThatExists) {
   coe::testing::write_tiny(dir_ / "dense.gguf", coe::testing::tiny_dense());
   const auto dense = run("coe specialize -m dense.gguf -f train.jsonl -k 4 -o s.gguf");

@@ -19,6 +19,7 @@
 namespace coe {
 namespace {
 
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
@@ -230,6 +231,30 @@ TEST_F(Cli, PruneNamesTheChildAndInspectSaysWhoseItIs) {
   EXPECT_EQ(run("coe verify parent.gguf named.gguf").exit_code, 0);
   EXPECT_EQ(run(again + "' ' --force").exit_code, 2);
   EXPECT_EQ(run(again + "A --no-provenance --force").exit_code, 2);
+}
+
+TEST_F(Cli, VerbsSayWhatToTypeNext) {
+  const auto says = [&](const std::string& command, const std::string& next) {
+    const auto result = run(command);
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+    EXPECT_THAT(result.out, EndsWith("\nnext: " + next + "\n")) << command;
+  };
+  says("coe inspect parent.gguf",
+       "coe specialize -m parent.gguf -f DOMAIN.jsonl -k half -o specialist.gguf");
+  says("coe merge parent.profile.gguf parent.profile.gguf -o two.profile.gguf",
+       "coe mask -p two.profile.gguf -k half -o two.mask.json");
+  says("coe mask -p parent.profile.gguf -k 4 -o m4.mask.json",
+       "coe prune -m PARENT.gguf --mask m4.mask.json -o m4.gguf");
+  says("coe mask -p parent.profile.gguf --sweep 4,15",
+       "coe mask -p parent.profile.gguf -k 15 -o parent.mask.json");
+  says("coe compare mask.json m4.mask.json",
+       "coe eval -m PARENT.gguf --mask mask.json --mask m4.mask.json -f HELD-OUT.jsonl");
+  says("coe prune -m parent.gguf --mask mask.json --dry-run",
+       "coe prune -m parent.gguf --mask mask.json -o mask.gguf");
+  says("coe prune -m parent.gguf --mask mask.json -o 'my child.gguf'",
+       "coe verify parent.gguf 'my child.gguf'");
+  says("coe verify parent.gguf 'my child.gguf'",
+       "coe eval -m 'my child.gguf' --parent parent.gguf -f HELD-OUT.jsonl");
 }
 
 TEST_F(Cli, PruneRefusesMasksThatDoNotFit) {

@@ -31,6 +31,8 @@ struct AskOptions {
 // tokens, temperature 0.6, repeat penalty 1.05 over the last 1,024. The web specialist's card was
 // measured with it.
 AskOptions specialist_defaults();
+// Room for the longest answer of a specialist and a long question.
+inline constexpr std::uint32_t kSpecialistContext = 20480;
 
 struct AskedQuestion {
   std::string text;

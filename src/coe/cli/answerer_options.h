@@ -20,9 +20,6 @@ void add_answerer_options(CLI::App& verb, AnswererOptions& options);
 // --think, --max-new-tokens, the sampling options, --no-loop-guard, --retry-failed and -j.
 void add_ask_options(CLI::App& verb, AskOptions& options);
 
-// Room for the longest answer of a specialist and a long question.
-inline constexpr std::uint32_t kSpecialistContext = 20480;
-
 // Adds --system. `help` says what else it takes.
 void add_system_option(CLI::App& verb, std::vector<std::string>& systems, std::string_view help);
 // Returns the text, or the content of the file of that name. Errors: those of read_text.

@@ -3,6 +3,7 @@
 #include "coe/cli/answerer_options.h"
 #include "coe/cli/exit_code.h"
 #include "coe/cli/render/choice.h"
+#include "coe/cli/render/next_step.h"
 #include "coe/cli/render/result_rows.h"
 #include "coe/cli/verbs/bench.h"
 #include "coe/measure/choice/choice_run.h"
@@ -109,6 +110,10 @@ Result<int> bench_choice(BenchChoiceVerbOptions options, Session& session) {
   text += choice_text(report);
   if (!total.n_token_known) text += "  tokens: some counted as streamed pieces\n";
   text += fmt::format("{}: rows.jsonl, answers.jsonl, journals\n", options.run.folder.string());
+  text += next_step("bench choice", {.model = options.answerer.engine.model,
+                                     .parent = options.parent,
+                                     .output = options.run.folder,
+                                     .text = options.files});
   COE_TRY_STATUS(session.emit(doc, text));
   return total.n_failed == 0 ? kExitDone : kExitCheckFailed;
 }

@@ -2,6 +2,7 @@
 #include "coe/cli/exit_code.h"
 #include "coe/cli/options.h"
 #include "coe/cli/render/memory.h"
+#include "coe/cli/render/next_step.h"
 #include "coe/cli/verbs/bench.h"
 
 #include <memory>
@@ -28,7 +29,8 @@ Result<int> bench_memory(const BenchMemoryVerbOptions& options, Session& session
   if (!options.rows.empty()) COE_TRY_STATUS(rows.write(options.rows, session.overwrite()));
   auto doc = rows.document();
   doc["models"] = memory_models_json(models);
-  COE_TRY_STATUS(session.emit(doc, memory_text(models, options.memory.measures)));
+  COE_TRY_STATUS(session.emit(doc, memory_text(models, options.memory.measures) +
+                                       next_step("bench memory", {.model = models.back().file})));
   return kExitDone;
 }
 

@@ -1,6 +1,7 @@
 // coe bench speed: prefill and decode of a parent and its specialists, turn by turn.
 #include "coe/cli/exit_code.h"
 #include "coe/cli/options.h"
+#include "coe/cli/render/next_step.h"
 #include "coe/cli/render/speed.h"
 #include "coe/cli/verbs/bench.h"
 
@@ -38,7 +39,8 @@ Result<int> bench_speed(const BenchSpeedVerbOptions& options, Session& session) 
   auto doc = rows.document();
   doc["text"] = has_text ? "of the files given" : "pseudo-random tokens";
   doc["rounds"] = speed_rounds_json(models);
-  COE_TRY_STATUS(session.emit(doc, speed_text(models, options.speed)));
+  COE_TRY_STATUS(session.emit(doc, speed_text(models, options.speed) +
+                                       next_step("bench speed", {.model = models.back().file})));
   return kExitDone;
 }
 

@@ -3,6 +3,7 @@
 #include "coe/cli/eval_options.h"
 #include "coe/cli/exit_code.h"
 #include "coe/cli/options.h"
+#include "coe/cli/render/next_step.h"
 #include "coe/cli/render/transfer.h"
 #include "coe/cli/verbs/bench.h"
 #include "coe/measure/tune/sweep.h"
@@ -88,7 +89,10 @@ Result<int> bench_transfer(const BenchTransferVerbOptions& options, Session& ses
   doc["stride"] = job.eval.stride;
   doc["masks"] = transfer_masks_json(report);
   doc["order"] = transfer_order_json(report);
-  COE_TRY_STATUS(session.emit(doc, transfer_text(report, job.folder)));
+  COE_TRY_STATUS(session.emit(
+      doc,
+      transfer_text(report, job.folder) +
+          next_step("bench transfer", {.model = job.engine.model, .text = options.corpus.files})));
   return kExitDone;
 }
 

@@ -2,6 +2,7 @@
 #include "coe/base/run_files.h"
 #include "coe/cli/answerer_options.h"
 #include "coe/cli/exit_code.h"
+#include "coe/cli/render/next_step.h"
 #include "coe/cli/render/web.h"
 #include "coe/cli/verbs/bench.h"
 #include "coe/measure/webgen/answers.h"
@@ -124,9 +125,10 @@ Result<int> bench_web(BenchWebVerbOptions options, Session& session) {
   doc["n_failed"] = replies.answers.n_failed;
   doc["seconds"] = seconds.count();
   doc["peak_memory"] = peak_memory(outcomes);
-  const auto text = fmt::format(
-      "{}: {} of {} pass\n\n{}\n{}: index.html (gallery), rows.jsonl, pictures\n", replies.name,
-      total.n_passed, total.n, web_text(suite, outcomes), options.folder.string());
+  const auto text =
+      fmt::format("{}: {} of {} pass\n\n{}\n{}: index.html (gallery), rows.jsonl, pictures\n{}",
+                  replies.name, total.n_passed, total.n, web_text(suite, outcomes),
+                  options.folder.string(), next_step("bench web", {.output = options.folder}));
   COE_TRY_STATUS(session.emit(doc, text));
   return replies.answers.n_failed == 0 ? kExitDone : kExitCheckFailed;
 }

@@ -2,6 +2,7 @@
 #include "coe/cli/render/compare.h"
 
 #include "coe/cli/exit_code.h"
+#include "coe/cli/render/next_step.h"
 #include "coe/cli/verbs/verbs.h"
 #include "coe/mask/compare/picture.h"
 #include "coe/model/moe/open_model.h"
@@ -69,7 +70,9 @@ Result<int> compare(const CompareVerbOptions& options, Session& session) {
   }
   auto doc = comparison_json(found);
   if (!options.svg.empty()) doc["svg"] = options.svg.string();
-  COE_TRY_STATUS(session.emit(doc, comparison_text(found)));
+  COE_TRY_STATUS(session.emit(
+      doc, comparison_text(found) +
+               next_step("compare", {.model = options.model, .masks = options.masks})));
   return kExitDone;
 }
 

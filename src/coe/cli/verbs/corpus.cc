@@ -4,6 +4,7 @@
 #include "coe/ask/generate/model_hooks.h"
 #include "coe/cli/exit_code.h"
 #include "coe/cli/render/corpus.h"
+#include "coe/cli/render/next_step.h"
 #include "coe/cli/verbs/verbs.h"
 #include "coe/corpus/build.h"
 #include "coe/corpus/manifest.h"
@@ -35,9 +36,11 @@ Result<int> build(CorpusBuildVerbOptions options, Session& session) {
   doc["n_token"] = has_tokens ? Json(report.n_token) : Json(nullptr);
   doc["manifest"] = manifest_path(options.build.output).string();
   doc["domains"] = built_domains_json(report, has_tokens);
-  COE_TRY_STATUS(
-      session.emit(doc, fmt::format("{}: {} records\n{}", options.build.output.string(),
-                                    report.n_record, built_domains_table(report, has_tokens))));
+  COE_TRY_STATUS(session.emit(
+      doc, fmt::format("{}: {} records\n{}{}", options.build.output.string(), report.n_record,
+                       built_domains_table(report, has_tokens),
+                       next_step("corpus build",
+                                 {.model = options.model, .output = options.build.output}))));
   return kExitDone;
 }
 

@@ -2,6 +2,7 @@
 #include "coe/ask/generate/model_hooks.h"
 #include "coe/cli/exit_code.h"
 #include "coe/cli/render/corpus.h"
+#include "coe/cli/render/next_step.h"
 #include "coe/cli/verbs/corpus.h"
 #include "coe/corpus/check.h"
 #include "coe/corpus/leaks.h"
@@ -60,6 +61,7 @@ Result<int> check_corpus(const CorpusCheckVerbOptions& options, Session& session
                       {"highest_clean", report.highest_clean}};
     text += leak_text(report, options.leaks);
   }
+  if (!leaks) text += next_step("corpus check", {.model = options.model, .text = options.corpus});
   COE_TRY_STATUS(session.emit(doc, text));
   return leaks ? kExitCheckFailed : kExitDone;
 }

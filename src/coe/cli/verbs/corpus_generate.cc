@@ -4,6 +4,7 @@
 #include "coe/cli/exit_code.h"
 #include "coe/cli/options.h"
 #include "coe/cli/render/generate.h"
+#include "coe/cli/render/next_step.h"
 #include "coe/cli/session.h"
 #include "coe/cli/verbs/corpus.h"
 #include "coe/engine/prompt.h"
@@ -45,8 +46,11 @@ Result<int> generate(CorpusGenerateVerbOptions options, Session& session) {
   COE_TRY_STATUS(set_rendering(open, generation));
   COE_TRY(const auto report,
           generate_corpus(*open.answerer, questions, generation, session.console));
-  COE_TRY_STATUS(session.emit(generate_json(report, generation, open.answerer->info()),
-                              generate_text(report, generation)));
+  COE_TRY_STATUS(session.emit(
+      generate_json(report, generation, open.answerer->info()),
+      generate_text(report, generation) +
+          next_step("corpus generate",
+                    {.model = options.answerer.engine.model, .output = generation.folder})));
   return report.n_failed == 0 ? kExitDone : kExitCheckFailed;
 }
 

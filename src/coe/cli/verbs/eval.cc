@@ -5,6 +5,7 @@
 #include "coe/cli/exit_code.h"
 #include "coe/cli/options.h"
 #include "coe/cli/render/eval.h"
+#include "coe/cli/render/next_step.h"
 #include "coe/cli/render/result_rows.h"
 #include "coe/cli/verbs/verbs.h"
 #include "coe/engine/run_settings.h"
@@ -157,6 +158,7 @@ Result<int> eval(const EvalVerbOptions& options, Session& session) {
   }
   if (noise) text += fmt::format("  {}\n", noise_text(*noise));
   if (!options.rows.empty()) COE_TRY_STATUS(rows.write(options.rows, session.overwrite()));
+  text += next_step("eval", {.model = options.engine.model, .masks = options.masks});
   COE_TRY_STATUS(session.emit(doc, text));
   return kExitDone;
 }

@@ -5,6 +5,7 @@
 #include "coe/cli/exit_code.h"
 #include "coe/cli/options.h"
 #include "coe/cli/render/fit.h"
+#include "coe/cli/render/next_step.h"
 #include "coe/cli/verbs/verbs.h"
 #include "coe/measure/footprint/fit.h"
 #include "coe/model/moe/keep_count.h"
@@ -76,6 +77,8 @@ Result<int> inspect(InspectVerbOptions options, Session& session) {
     doc["fit"] = fits_json(fits);
     for (const auto& fit : fits) text += fit_text(fit, model.moe, session.library.version());
   }
+  text += next_step("inspect",
+                    {.model = options.engine.model, .is_specialist = !doc["specialist"].is_null()});
   COE_TRY_STATUS(session.emit(doc, text));
   return all_fit ? kExitDone : kExitCheckFailed;
 }

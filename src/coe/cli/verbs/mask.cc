@@ -2,6 +2,7 @@
 #include "coe/cli/exit_code.h"
 #include "coe/cli/mask_options.h"
 #include "coe/cli/render/mask_report.h"
+#include "coe/cli/render/next_step.h"
 #include "coe/cli/verbs/mask_tune.h"
 #include "coe/cli/verbs/verbs.h"
 #include "coe/mask/keep_mask.h"
@@ -119,7 +120,9 @@ Result<int> mask(const MaskVerbOptions& options, Session& session) {
     recipe = *std::move(found);
   }
   if (!options.tune.sweep.empty()) {
-    COE_TRY_STATUS(run_sweep(files.set(), recipe, options.tune, session));
+    std::vector<Path> profiles;
+    for (const auto& text : options.profiles) profiles.emplace_back(text);
+    COE_TRY_STATUS(run_sweep(files.set(), recipe, options.tune, profiles, session));
     return kExitDone;
   }
   std::optional<ScoreChoice> choice;
@@ -142,8 +145,10 @@ Result<int> mask(const MaskVerbOptions& options, Session& session) {
                     .choice = choice ? &*choice : nullptr,
                     .rebuilt = {}};
   if (old) output.rebuilt = {options.recipe, *old == built.mask, differing(*old, built.mask)};
-  COE_TRY_STATUS(
-      session.emit(mask_json(output), mask_text(output, options.swaps || session.verbose)));
+  COE_TRY_STATUS(session.emit(
+      mask_json(output),
+      mask_text(output, options.swaps || session.verbose) +
+          next_step("mask", {.model = options.tune.engine.model, .output = options.output})));
   return output.rebuilt && !output.rebuilt->differing.empty() ? kExitCheckFailed : kExitDone;
 }
 

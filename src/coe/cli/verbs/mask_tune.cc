@@ -1,8 +1,11 @@
 #include "coe/cli/verbs/mask_tune.h"
 
+#include "coe/cli/render/next_step.h"
 #include "coe/cli/render/sweep.h"
 #include "coe/measure/tune/sweep.h"
 #include "coe/measure/tune/sweep_picture.h"
+
+#include <fmt/format.h>
 
 #include <utility>
 
@@ -43,7 +46,7 @@ Result<std::unique_ptr<TuneBench>> open_tune_bench(const TuneOptions& options, S
 }
 
 Status run_sweep(const ProfileSet& profiles, const MaskRecipe& recipe, const TuneOptions& options,
-                 Session& session) {
+                 const std::vector<Path>& files, Session& session) {
   COE_TRY(const auto counts, parse_counts(options.sweep, profiles.all().front().stats->shape));
   if (!options.svg.empty()) COE_TRY_STATUS(check_output(options.svg, session.overwrite()));
   COE_TRY(const auto bench, open_tune_bench(options, session));
@@ -59,7 +62,11 @@ Status run_sweep(const ProfileSet& profiles, const MaskRecipe& recipe, const Tun
   doc["suggested"] = doc["advice"]["n_keep"];
   doc["points"] = Json::array();
   for (const auto& point : points) doc["points"].push_back(point_json(point, model));
-  return session.emit(doc, sweep_text(points, model, rule));
+  auto text = sweep_text(points, model, rule);
+  if (const auto advice = advise_count(points, rule); advice.n_keep)
+    text +=
+        next_step("mask --sweep", {.profiles = files, .keep = fmt::format("{}", *advice.n_keep)});
+  return session.emit(doc, text);
 }
 
 }  // namespace coe::cli

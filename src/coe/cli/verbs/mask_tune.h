@@ -9,6 +9,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace coe::cli {
 
@@ -26,8 +27,8 @@ void add_tune_options(CLI::App& verb, TuneOptions& options);
 // those of load_corpus and TuneBench::open.
 Result<std::unique_ptr<TuneBench>> open_tune_bench(const TuneOptions& options, Session& session);
 
-// Runs the sweep, draws and tells it.
+// Runs the sweep, draws and tells it. `files` are the profiles as they were given.
 Status run_sweep(const ProfileSet& profiles, const MaskRecipe& recipe, const TuneOptions& options,
-                 Session& session);
+                 const std::vector<Path>& files, Session& session);
 
 }  // namespace coe::cli

@@ -4,6 +4,7 @@
 #include "coe/base/text.h"
 #include "coe/cli/exit_code.h"
 #include "coe/cli/options.h"
+#include "coe/cli/render/next_step.h"
 #include "coe/cli/render/profile.h"
 #include "coe/cli/verbs/chats.h"
 #include "coe/cli/verbs/verbs.h"
@@ -122,7 +123,8 @@ Status emit_profile(const ProfileRun& run, const ProfileVerbOptions& options, co
                        .chats = {}};
   // These are the chats that this process ran.
   if (wall_s && session.ranks.size() == 1) output.chats = chats.counts();
-  return session.emit(profile_json(output), profile_text(output));
+  return session.emit(profile_json(output),
+                      profile_text(output) + next_step("profile", {.output = options.output}));
 }
 
 // The texts of records that another process ran, or ran before, are not here to be kept.
@@ -250,7 +252,8 @@ Result<int> merge(const MergeOptions& options, Session& session) {
   stats.tool_version = tool_version();
   COE_TRY_STATUS(write_profile(options.output, stats, session.overwrite()));
   const MergeOutput output{stats, options.output, options.profiles.size()};
-  COE_TRY_STATUS(session.emit(merge_json(output), merge_text(output)));
+  COE_TRY_STATUS(session.emit(merge_json(output),
+                              merge_text(output) + next_step("merge", {.output = options.output})));
   return kExitDone;
 }
 

@@ -4,6 +4,7 @@
 #include "coe/child/surgery/apply.h"
 #include "coe/child/surgery/plan.h"
 #include "coe/cli/exit_code.h"
+#include "coe/cli/render/next_step.h"
 #include "coe/cli/render/plan.h"
 #include "coe/cli/verbs/verbs.h"
 #include "coe/mask/keep_mask.h"
@@ -119,6 +120,10 @@ Result<int> prune(const PruneVerbOptions& options, Session& session) {
         100.0 * static_cast<double>(bytes_child) / static_cast<double>(bytes_parent),
         plan.n_tensor_cut, seconds);
   }
+  text += next_step("prune",
+                    {.model = options.model,
+                     .output = options.dry_run ? Path() : Path(doc["child"].get<std::string>()),
+                     .masks = {options.mask}});
   COE_TRY_STATUS(session.emit(doc, text));
   return kExitDone;
 }

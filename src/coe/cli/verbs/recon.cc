@@ -3,6 +3,7 @@
 
 #include "coe/cli/exit_code.h"
 #include "coe/cli/options.h"
+#include "coe/cli/render/next_step.h"
 #include "coe/cli/verbs/verbs.h"
 #include "coe/engine/run_settings.h"
 #include "coe/mask/score/table.h"
@@ -70,6 +71,7 @@ Result<int> recon(const ReconVerbOptions& options, Session& session) {
     doc["loss"].push_back({{"n_keep", n_keep}, {"mean", loss}});
     text += fmt::format("  {} kept: mean error {:.4f}\n", n_keep, loss);
   }
+  text += next_step("recon", {.output = options.output});
   COE_TRY_STATUS(session.emit(doc, text));
   return kExitDone;
 }

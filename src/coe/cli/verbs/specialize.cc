@@ -6,6 +6,7 @@
 #include "coe/cli/mask_options.h"
 #include "coe/cli/options.h"
 #include "coe/cli/render/fit.h"
+#include "coe/cli/render/next_step.h"
 #include "coe/cli/render/specialize.h"
 #include "coe/cli/verbs/verbs.h"
 #include "coe/measure/footprint/fit.h"
@@ -87,7 +88,9 @@ Result<int> run_specialize(SpecializeVerbOptions options, Session& session) {
   job.command_line = session.command_line;
   COE_TRY(const auto report, specialize(job, session.library, session.console));
   const SpecializeOutput output{report, job.engine.model, job.output};
-  COE_TRY_STATUS(session.emit(specialize_json(output), specialize_text(output)));
+  COE_TRY_STATUS(session.emit(
+      specialize_json(output),
+      specialize_text(output) + "\n" + next_step("specialize", {.output = job.output})));
   return kExitDone;
 }
 

@@ -3,6 +3,7 @@
 
 #include "coe/cli/exit_code.h"
 #include "coe/cli/options.h"
+#include "coe/cli/render/next_step.h"
 #include "coe/cli/render/verify.h"
 #include "coe/cli/verbs/verbs.h"
 #include "coe/mask/masked/virtual_surgery.h"
@@ -73,7 +74,11 @@ Result<int> verify(const VerifyVerbOptions& options, Session& session) {
     COE_TRY(output.run, run_both(options, mask, session));
   }
   output.wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  COE_TRY_STATUS(session.emit(verify_json(output), verify_text(output)));
+  auto text = verify_text(output);
+  if (output.ok())
+    text += next_step(
+        "verify", {.model = options.child, .parent = options.parent, .text = options.corpus.files});
+  COE_TRY_STATUS(session.emit(verify_json(output), text));
   return output.ok() ? kExitDone : kExitCheckFailed;
 }
 

@@ -1,0 +1,228 @@
+#include "coe/cli/render/next_step.h"
+
+#include "coe/ask/ask.h"
+#include "coe/base/parse.h"
+#include "coe/base/run_files.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace coe::cli {
+
+namespace {
+
+using Words = std::vector<std::string>;
+
+constexpr std::string_view kHeldOut = "HELD-OUT.jsonl";
+
+std::string or_else(const Path& path, std::string_view placeholder) {
+  return path.empty() ? std::string(placeholder) : path.string();
+}
+
+// The parent's file.
+std::string parent_of(const Finished& done) { return or_else(done.model, "PARENT.gguf"); }
+
+std::string text_of(const Finished& done, std::string_view placeholder) {
+  return done.text.empty() ? std::string(placeholder) : done.text.front().string();
+}
+
+// "web.mask.json" of "web.profile.gguf", in the same folder; never `taken`.
+std::string beside(const Path& path, std::string_view ending, const Path& taken = {}) {
+  std::string name = path.string();
+  for (const std::string_view old :
+       {".profile.gguf", ".recon.gguf", ".mask.json", ".jsonl", ".json", ".gguf"})
+    if (name.ends_with(old) && name.size() > old.size()) {
+      name.resize(name.size() - old.size());
+      break;
+    }
+  auto made = fmt::format("{}{}", name, ending);
+  return made == taken.string() ? fmt::format("{}.specialist{}", name, ending) : made;
+}
+
+Words specialize_by(const Finished& done, const Path& text) {
+  return {"coe", "specialize",
+          "-m",  parent_of(done),
+          "-f",  text.string(),
+          "-k",  done.keep,
+          "-o",  beside(text, ".gguf", done.model)};
+}
+
+// As the web specialist's card says.
+Words serve(const Path& model) {
+  const auto card = specialist_defaults().sampling;
+  const auto number = [](float value) { return fmt::format("{:g}", value); };
+  return {"llama-server",
+          "-m",
+          model.string(),
+          "-c",
+          fmt::format("{}", kSpecialistContext),
+          "--reasoning",
+          "off",
+          "--temp",
+          number(card.temperature),
+          "--top-k",
+          fmt::format("{}", card.top_k),
+          "--top-p",
+          number(card.top_p),
+          "--repeat-penalty",
+          number(card.repeat_penalty),
+          "--repeat-last-n",
+          fmt::format("{}", card.repeat_last_n)};
+}
+
+Words after_inspect(const Finished& done) {
+  if (done.is_specialist) return serve(done.model);
+  return {"coe", "specialize", "-m", done.model.string(), "-f", "DOMAIN.jsonl",
+          "-k",  done.keep,    "-o", "specialist.gguf"};
+}
+
+Words after_corpus(const Finished& done) { return specialize_by(done, done.output); }
+
+Words after_check(const Finished& done) {
+  return specialize_by(done, text_of(done, "DOMAIN.jsonl"));
+}
+
+Words after_generate(const Finished& done) {
+  return specialize_by(done, done.output / run_files::kAnswers);
+}
+
+Words after_profile(const Finished& done) {
+  return {"coe", "mask",    "-p", done.output.string(),
+          "-k",  done.keep, "-o", beside(done.output, ".mask.json")};
+}
+
+Words after_recon(const Finished& done) {
+  return {"coe",
+          "mask",
+          "-p",
+          "DOMAIN.profile.gguf",
+          "--score-table",
+          done.output.string(),
+          "-k",
+          done.keep,
+          "-o",
+          beside(done.output, ".mask.json")};
+}
+
+Words after_mask(const Finished& done) {
+  return {"coe",    "prune",
+          "-m",     parent_of(done),
+          "--mask", done.output.string(),
+          "-o",     beside(done.output, ".gguf", done.model)};
+}
+
+Words after_sweep(const Finished& done) {
+  Words words = {"coe", "mask"};
+  for (const auto& profile : done.profiles) words.insert(words.end(), {"-p", profile.string()});
+  // A weight may follow the file's name.
+  const Path first = split_last(done.profiles.front().string()).first;
+  words.insert(words.end(), {"-k", done.keep, "-o", beside(first, ".mask.json")});
+  return words;
+}
+
+Words after_compare(const Finished& done) {
+  Words words = {"coe", "eval", "-m", parent_of(done)};
+  for (const auto& mask : done.masks) words.insert(words.end(), {"--mask", mask.string()});
+  words.insert(words.end(), {"-f", std::string(kHeldOut)});
+  return words;
+}
+
+Words after_prune(const Finished& done) {
+  if (!done.output.empty()) return {"coe", "verify", done.model.string(), done.output.string()};
+  const auto& mask = done.masks.front();  // a plan was shown
+  return {"coe",    "prune",       "-m", done.model.string(),
+          "--mask", mask.string(), "-o", beside(mask, ".gguf", done.model)};
+}
+
+Words after_verify(const Finished& done) {
+  return {"coe",      "eval",
+          "-m",       done.model.string(),
+          "--parent", done.parent.string(),
+          "-f",       text_of(done, kHeldOut)};
+}
+
+Words after_eval(const Finished& done) {
+  if (done.masks.empty()) return serve(done.model);
+  const auto& mask = done.masks.front();
+  return {"coe",    "prune",       "-m", done.model.string(),
+          "--mask", mask.string(), "-o", beside(mask, ".gguf", done.model)};
+}
+
+Words after_specialize(const Finished& done) { return serve(done.output); }
+
+Words after_speed(const Finished& done) { return serve(done.model); }
+
+Words after_transfer(const Finished& done) {
+  return specialize_by(done, text_of(done, "DOMAIN.jsonl"));
+}
+
+// The same questions to a specialist, held to these answers; after a specialist's own it is used.
+Words after_choice(const Finished& done) {
+  if (!done.parent.empty()) return done.model.empty() ? Words() : serve(done.model);
+  Words words = {"coe", "bench", "choice"};
+  for (const auto& file : done.text) words.push_back(file.string());
+  words.insert(words.end(), {"-m", "SPECIALIST.gguf", "--parent", done.output.string(), "-o",
+                             beside(done.output, "-specialist")});
+  return words;
+}
+
+Words after_web(const Finished& done) {
+  return {"xdg-open", (done.output / run_files::kGallery).string()};
+}
+
+using After = Words (*)(const Finished&);
+constexpr std::array<std::pair<std::string_view, After>, 19> kSteps = {{
+    {"specialize", after_specialize},
+    {"inspect", after_inspect},
+    {"corpus build", after_corpus},
+    {"corpus check", after_check},
+    {"corpus generate", after_generate},
+    {"profile", after_profile},
+    {"merge", after_profile},
+    {"recon", after_recon},
+    {"mask", after_mask},
+    {"mask --sweep", after_sweep},
+    {"compare", after_compare},
+    {"prune", after_prune},
+    {"verify", after_verify},
+    {"eval", after_eval},
+    {"bench transfer", after_transfer},
+    {"bench choice", after_choice},
+    {"bench web", after_web},
+    {"bench memory", after_speed},
+    {"bench speed", after_speed},
+}};
+
+}  // namespace
+
+std::string shell_word(std::string_view word) {
+  constexpr std::string_view kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=:,+@%";
+  if (!word.empty() && word.find_first_not_of(kPlain) == std::string_view::npos)
+    return std::string(word);
+  std::string quoted = "'";
+  for (const char c : word) {
+    if (c == '\'')
+      quoted += "'\\''";
+    else
+      quoted += c;
+  }
+  return quoted + "'";
+}
+
+std::string next_step(std::string_view verb, const Finished& done) {
+  const auto* const step =
+      std::ranges::find(kSteps, verb, &std::pair<std::string_view, After>::first);
+  if (step == kSteps.end()) return {};
+  std::string line;
+  for (const auto& word : step->second(done)) line += " " + shell_word(word);
+  return line.empty() ? line : fmt::format("next:{}\n", line);
+}
+
+}  // namespace coe::cli
