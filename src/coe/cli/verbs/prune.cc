@@ -1,11 +1,11 @@
 // coe prune: cut a parent by a mask.
+#include "coe/cli/render/prune.h"
+
 #include "coe/base/checked.h"
-#include "coe/base/text.h"
 #include "coe/child/surgery/apply.h"
 #include "coe/child/surgery/plan.h"
 #include "coe/cli/exit_code.h"
 #include "coe/cli/render/next_step.h"
-#include "coe/cli/render/plan.h"
 #include "coe/cli/verbs/verbs.h"
 #include "coe/mask/keep_mask.h"
 #include "coe/model/moe/open_model.h"
@@ -15,7 +15,7 @@
 #include <charconv>
 #include <chrono>
 #include <memory>
-#include <optional>
+#include <string>
 
 namespace coe::cli {
 
@@ -51,13 +51,6 @@ Result<std::uint64_t> parse_size(const std::string& text) {
   return *bytes;
 }
 
-// The child's; null where it has none.
-Json name_of(const SurgeryPlan& plan) {
-  const auto* key = plan.parts.front().header.find_key("general.name");
-  const auto name = key == nullptr ? std::nullopt : key->as_string();
-  return name ? Json(*name) : Json(nullptr);
-}
-
 Result<int> prune(const PruneVerbOptions& options, Session& session) {
   if (!options.dry_run) {
     if (options.output.empty())
@@ -87,44 +80,19 @@ Result<int> prune(const PruneVerbOptions& options, Session& session) {
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 
-  const auto bytes_parent = model.file.header().file_bytes;
-  const auto bytes_child = plan.file_bytes;
-  auto doc = document("prune");
-  doc["parent"] = options.model.string();
-  doc["child"] = output_paths(options.output, plan).front().string();
-  doc["files"] = Json::array();
-  for (const auto& path : output_paths(options.output, plan)) doc["files"].push_back(path.string());
-  doc["name"] = name_of(plan);
-  doc["mode"] = options.mode;
-  doc["n_keep"] = mask.n_keep();
-  doc["n_expert"] = model.moe.n_expert;
-  doc["bytes_parent"] = bytes_parent;
-  doc["bytes_child"] = bytes_child;
-  doc["n_tensor"] = plan.n_tensor;
-  doc["n_tensor_cut"] = plan.n_tensor_cut;
-  doc["dry_run"] = options.dry_run;
-  doc["wall_s"] = seconds;
-  doc["warnings"] = plan.warnings;
-  std::string text;
-  if (options.dry_run) {
-    doc["tensors"] = plan_json(plan);
-    text =
-        plan_table(plan) + fmt::format("would cut {} of {} tensors: {} to {} in {} file(s)\n",
-                                       plan.n_tensor_cut, plan.n_tensor, human_bytes(bytes_parent),
-                                       human_bytes(bytes_child), plan.parts.size());
-  } else {
-    text = fmt::format(
-        "{}: {} of {} experts a layer, {} → {} ({:.0f} %), {} tensors cut in {:.2f} s\n",
-        doc["child"].get<std::string>(), mask.n_keep(), model.moe.n_expert,
-        human_bytes(bytes_parent), human_bytes(bytes_child),
-        100.0 * static_cast<double>(bytes_child) / static_cast<double>(bytes_parent),
-        plan.n_tensor_cut, seconds);
-  }
-  text += next_step("prune",
-                    {.model = options.model,
-                     .output = options.dry_run ? Path() : Path(doc["child"].get<std::string>()),
-                     .masks = {options.mask}});
-  COE_TRY_STATUS(session.emit(doc, text));
+  const PruneOutput output{.plan = plan,
+                           .parent = options.model,
+                           .files = output_paths(options.output, plan),
+                           .mode = options.mode,
+                           .n_keep = mask.n_keep(),
+                           .n_expert = model.moe.n_expert,
+                           .bytes_parent = model.file.header().file_bytes,
+                           .dry_run = options.dry_run,
+                           .wall_s = seconds};
+  const Finished done{.model = options.model,
+                      .output = options.dry_run ? Path() : output.files.front(),
+                      .masks = {options.mask}};
+  COE_TRY_STATUS(session.emit(prune_json(output), prune_text(output) + next_step("prune", done)));
   return kExitDone;
 }
 

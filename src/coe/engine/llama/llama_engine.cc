@@ -193,8 +193,8 @@ Result<std::unique_ptr<LlamaEngine>> LlamaEngine::make(std::shared_ptr<llama_mod
   info.on_gpu = runs_on_gpu(options);
   if (llama_vocab_get_add_bos(vocab)) info.bos_token = llama_vocab_bos(vocab);
   const std::size_t most_bytes = info.on_gpu ? kMaxLogitsBytesOnGpu : kMaxLogitsBytes;
-  engine->n_batch_logits_ = static_cast<std::uint32_t>(std::clamp<std::size_t>(
-      most_bytes / (sizeof(float) * info.n_vocab), 1, engine->n_batch_));
+  engine->n_batch_logits_ = static_cast<std::uint32_t>(
+      std::clamp<std::size_t>(most_bytes / (sizeof(float) * info.n_vocab), 1, engine->n_batch_));
   if (auto status = engine->probe(); !status)
     return tl::unexpected(std::move(status).error().context(options.model.string()));
   return engine;

@@ -100,6 +100,23 @@ Status check_keys(const Json& step, const StepShape& shape, const std::string& w
   return {};
 }
 
+Status read_size(const Json& main, const std::string& where, WebStep& out) {
+  if (!main.is_array() || main.size() != 2 || !is_length(main[0]) || !is_length(main[1]))
+    return fail(Code::kCorrupt, fmt::format("{}: `resize` must be [width, height], pixels up to {}",
+                                            where, kMaxLength));
+  out.size = {main[0].get<int>(), main[1].get<int>()};
+  return {};
+}
+
+Status read_shots(const Json& main, std::string_view key, const std::string& where, WebStep& out) {
+  COE_TRY(const auto names, texts_of(main, fmt::format("{}: `{}`", where, key)));
+  if (names.size() != 2)
+    return fail(Code::kCorrupt, fmt::format("{}: `{}` must name two screenshots", where, key));
+  out.what = names[0];
+  out.other = names[1];
+  return {};
+}
+
 Result<WebStep> parse_step(const Json& step, const std::string& where) {
   const auto shape = std::ranges::find_if(
       kSteps, [&](const auto& s) { return step.is_object() && step.contains(s.key); });
@@ -139,22 +156,12 @@ Result<WebStep> parse_step(const Json& step, const std::string& where) {
       break;
     }
     case StepKind::kResize:
-      if (!main.is_array() || main.size() != 2 || !is_length(main[0]) || !is_length(main[1]))
-        return fail(Code::kCorrupt,
-                    fmt::format("{}: `resize` must be [width, height], pixels up to {}", where,
-                                kMaxLength));
-      out.size = {main[0].get<int>(), main[1].get<int>()};
+      COE_TRY_STATUS(read_size(main, where, out));
       break;
     case StepKind::kDiffer:
-    case StepKind::kSame: {
-      COE_TRY(const auto names, texts_of(main, fmt::format("{}: `{}`", where, shape->key)));
-      if (names.size() != 2)
-        return fail(Code::kCorrupt,
-                    fmt::format("{}: `{}` must name two screenshots", where, shape->key));
-      out.what = names[0];
-      out.other = names[1];
+    case StepKind::kSame:
+      COE_TRY_STATUS(read_shots(main, shape->key, where, out));
       break;
-    }
     default:
       break;
   }
