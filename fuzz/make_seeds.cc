@@ -197,6 +197,7 @@ void put_profiles(const coe::Path& folder) {
   put_stats("routing-only.gguf", coe::testing::random_stats(shape, {{"a", 1.0}}, 1, false, false));
   require_ok(coe::write_score_table(target / "table.gguf", coe::testing::worked_table(),
                                     coe::Overwrite::kAllow));
+  require_ok(coe::write_score_state(target / "state.gguf", {coe::testing::worked_table(), 1}));
 }
 
 void put_questions(const coe::Path& folder) {

@@ -345,6 +345,7 @@ Status Pipeline::stage_recon(const gguf::GgufFile& parent, const MoeModel& model
   const Path file = beside("recon.gguf");
   auto options = options_.recon_options;
   options.run_settings = settings_;
+  if (options_.checkpoint_seconds > 0) options.state = partial_of(file);
   auto engine_options = options_.engine;
   engine_options.n_batch = kReconBatch;
   COE_TRY(engine_options.n_candidate, candidate_depth(model, 0));
@@ -365,6 +366,7 @@ Status Pipeline::stage_recon(const gguf::GgufFile& parent, const MoeModel& model
     COE_TRY(auto table, run_recon(*engine, parent, model, corpus_, options, observer_));
     table.command_line = options_.command_line;
     COE_TRY_STATUS(write_score_table(file, table, options_.overwrite));
+    std::filesystem::remove(partial_of(file), ec);
   }
   COE_TRY(table_, texts_.add_table(file));
   finish("recon", file, reused, start);

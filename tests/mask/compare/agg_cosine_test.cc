@@ -223,7 +223,7 @@ TEST_F(AggCos, RefusesWhatItCannotDo) {
                "b.json: Agg-cos needs masks of one K (3 vs 2 in a)");
   auto foreign = kPair;
   for (auto& named : foreign) named.mask.parent.digest = "xxh3:0";
-  expect_error(run(model, foreign), Code::kMismatch, "a: made for model");
+  expect_error(run(model, foreign), Code::kMismatch, "a: made for another model than `Tiny`");
   expect_error(run(tiny_moe({.n_block = 3}), kPair), Code::kMismatch,
                "a: says nothing about layer 2");
   const std::vector<NamedMask> other = {named_mask("a", 0, {{0, {0, 1}}, {1, {1, 2}}}),

@@ -1,5 +1,6 @@
 #include "coe/mask/recon/recon.h"
 
+#include "coe/base/file.h"
 #include "coe/base/observer.h"
 #include "coe/base/result.h"
 #include "coe/base/rng.h"
@@ -22,7 +23,9 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <numeric>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -33,8 +36,10 @@ namespace coe {
 namespace {
 
 using ::coe::testing::expect_error;
+using ::coe::testing::expect_ok;
 using ::coe::testing::value_of;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
 // Tells candidates that depend on layer and token only. A token is a byte; 1 begins each text.
 class CandidateEngine : public Engine {
@@ -169,6 +174,78 @@ TEST_F(Recon, GivesTheSameInSweeps) {
   EXPECT_EQ(thrice.n_decode, 12);
   options.memory_bytes = 2039;
   expect_error(run(once, options), Code::kInvalidArgument, "one layer");
+}
+
+// Cancels at the n-th question, which comes in sweep after sweep.
+class StopAt : public Observer {
+ public:
+  explicit StopAt(int n) : n_left_(n) {}
+  bool cancelled() override { return n_left_-- == 0; }
+  void warning(std::string_view message) override { warnings += std::string(message) + "\n"; }
+  std::string warnings;
+
+ private:
+  int n_left_;
+};
+
+TEST_F(Recon, GoesOnFromTheLayersThatAStoppedRunDid) {
+  CandidateEngine whole;
+  ReconOptions options;
+  options.memory_bytes = 2040;  // a layer at a time
+  const auto expected = value_of(run(whole, options));
+  options.state = dir_ / "r.gguf.partial";
+  std::set<std::uint32_t> done;
+  for (int n = 0; n < 200; ++n) {
+    CandidateEngine engine;
+    StopAt stop(n);
+    const auto stopped = run(engine, options, stop);
+    if (stopped) break;
+    expect_error(stopped, Code::kCancelled, "");
+    std::uint32_t n_done = 0;
+    if (std::filesystem::exists(options.state))
+      n_done = value_of(read_score_state(options.state)).n_layer_done;
+    done.insert(n_done);
+    CandidateEngine rest;
+    const auto found = value_of(run(rest, options));
+    EXPECT_EQ(found.scores, expected.scores);
+    EXPECT_EQ(found.loss, expected.loss);
+    EXPECT_EQ(rest.n_decode, 4 * static_cast<int>(3 - n_done));
+    std::filesystem::remove(options.state);
+  }
+  EXPECT_THAT(done, ElementsAre(0U, 1U, 2U));
+}
+
+TEST_F(Recon, BeginsAnewWhereTheStateIsOfAnotherRun) {
+  ReconOptions options;
+  options.memory_bytes = 2040;
+  options.state = dir_ / "r.gguf.partial";
+  CandidateEngine engine;
+  value_of(run(engine, options));  // its last state stays: who writes the table removes it
+  const auto state = value_of(read_score_state(options.state));
+  EXPECT_EQ(state.n_layer_done, 2U);
+  const auto warning = [&](ScoreState other) {
+    expect_ok(write_score_state(options.state, other));
+    CandidateEngine again;
+    StopAt never(-1);
+    value_of(run(again, options, never));
+    EXPECT_EQ(again.n_decode, never.warnings.empty() ? 4 : 12);
+    return never.warnings;
+  };
+  EXPECT_EQ(warning(state), "");
+  auto other = state;
+  other.table.parent.digest = "xxh3:1";
+  EXPECT_THAT(warning(other), HasSubstr("r.gguf.partial: is of another model: recon begins anew"));
+  other = state;
+  other.table.corpus_digest = "other";
+  EXPECT_THAT(warning(other), HasSubstr("is of another text"));
+  other = state;
+  other.table.settings += " more";
+  EXPECT_THAT(warning(other), HasSubstr("is of other settings"));
+  expect_ok(write_file(options.state, "no GGUF", Overwrite::kAllow));
+  CandidateEngine again;
+  StopAt never(-1);
+  value_of(run(again, options, never));
+  EXPECT_THAT(never.warnings, HasSubstr("recon begins anew"));
 }
 
 TEST_F(Recon, WeighsTokensByTheirStream) {

@@ -132,5 +132,20 @@ TEST_F(Table, RefusesWrongKeysAndTensors) {
                Code::kCorrupt, "tensor `loss` has another shape ([2, 3, 1, 1] vs [3, 2, 1, 1])");
 }
 
+TEST_F(Table, AStateIsNoTable) {
+  const ScoreState state{worked_table(), 1};
+  expect_ok(write_score_state(path(), state));
+  const auto found = value_of(read_score_state(path()));
+  EXPECT_EQ(found.n_layer_done, 1U);
+  EXPECT_EQ(found.table.scores, state.table.scores);
+  EXPECT_EQ(found.table.settings, state.table.settings);
+  expect_error(read_score_table(path()), Code::kCorrupt,
+               "holds a `coe-score-table-state`, not a score table");
+  expect_ok(write_score_state(path(), {worked_table(), 2}));
+  expect_error(read_score_state(path()), Code::kCorrupt, "2 of 2 layers are done");
+  expect_ok(write_score_table(path(), worked_table(), Overwrite::kAllow));
+  expect_error(read_score_state(path()), Code::kCorrupt, "not a state of a score table");
+}
+
 }  // namespace
 }  // namespace coe

@@ -8,11 +8,14 @@
 #include "coe/engine/run_settings.h"
 #include "coe/mask/score/table.h"
 #include "coe/model/moe/open_model.h"
+#include "coe/profile/stage.h"
 
 #include <fmt/format.h>
 
 #include <chrono>
+#include <filesystem>
 #include <memory>
+#include <system_error>
 
 namespace coe::cli {
 
@@ -46,10 +49,13 @@ Result<int> recon(const ReconVerbOptions& options, Session& session) {
   auto recon_options = options.recon;
   recon_options.memory_bytes = options.memory_mb << 20;
   recon_options.run_settings = run_settings(session.library, engine_options);
+  recon_options.state = partial_of(options.output);
   COE_TRY(auto table,
           run_recon(*engine, model.file, model.moe, corpus, recon_options, session.console));
   table.command_line = session.command_line;
   COE_TRY_STATUS(write_score_table(options.output, table, session.overwrite()));
+  std::error_code ec;
+  std::filesystem::remove(recon_options.state, ec);
 
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

@@ -12,8 +12,11 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <map>
 #include <span>
+#include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -81,7 +84,10 @@ class Run {
  private:
   Status check_engine() const;
   Result<std::size_t> layers_at_once(const ReconOptions& options, std::size_t n_token) const;
-  Status sweep(std::size_t first, std::size_t count);
+  // How many layers a stopped run has done.
+  std::size_t resume(const Path& file);
+  Status keep_state(const Path& file, std::size_t n_layer_done) const;
+  Status sweep(std::size_t first, std::size_t count, const Path& state);
   Status decode(const CandidateRequest& candidates);
   Status score(std::size_t row, const LayerCandidates& layer);
 
@@ -120,7 +126,6 @@ Result<ScoreTable> Run::run(const Corpus& corpus, const ReconOptions& options) {
   for (const auto& stretch : stretches_) n_token_ += stretch.size();
   COE_TRY(const auto step, layers_at_once(options, n_token_));
   const std::size_t n_layer = model_.layers.size();
-  n_total_ = n_token_ * ((n_layer + step - 1) / step);
   table_.score = "recon";
   table_.parent = model_.id;
   table_.shape = grid_of(model_);
@@ -131,12 +136,41 @@ Result<ScoreTable> Run::run(const Corpus& corpus, const ReconOptions& options) {
   table_.settings = recon_settings(options, engine_.info().n_candidate);
   table_.engine = engine_.info().engine;
   table_.tool_version = tool_version();
-  for (std::size_t first = 0; first < n_layer; first += step)
-    COE_TRY_STATUS(sweep(first, std::min(step, n_layer - first)));
+  const std::size_t n_done = resume(options.state);
+  n_total_ = n_token_ * ((n_layer - n_done + step - 1) / step);
+  for (std::size_t first = n_done; first < n_layer; first += step)
+    COE_TRY_STATUS(sweep(first, std::min(step, n_layer - first), options.state));
   return std::move(table_);
 }
 
-Status Run::sweep(std::size_t first, std::size_t count) {
+std::size_t Run::resume(const Path& file) {
+  std::error_code ec;
+  if (file.empty() || !std::filesystem::exists(file, ec)) return 0;
+  auto found = read_score_state(file);
+  const auto anew = [&](std::string_view why) {
+    observer_.warning(fmt::format("{}: {}: recon begins anew", file.string(), why));
+    return std::size_t{0};
+  };
+  if (!found) return anew(found.error().message);
+  auto& table = found->table;
+  if (table.parent.digest != table_.parent.digest || table.shape != table_.shape)
+    return anew("is of another model");
+  if (table.corpus_digest != table_.corpus_digest || table.n_token != table_.n_token)
+    return anew("is of another text");
+  if (table.settings != table_.settings || table.engine != table_.engine ||
+      table.tool_version != table_.tool_version)
+    return anew("is of other settings");
+  table_.scores = std::move(table.scores);
+  table_.loss = std::move(table.loss);
+  return found->n_layer_done;
+}
+
+Status Run::keep_state(const Path& file, std::size_t n_layer_done) const {
+  if (file.empty() || n_layer_done == model_.layers.size()) return {};
+  return write_score_state(file, {table_, static_cast<std::uint32_t>(n_layer_done)});
+}
+
+Status Run::sweep(std::size_t first, std::size_t count, const Path& state) {
   std::map<LayerId, LayerCandidates> layers;
   CandidateRequest request;
   for (std::size_t i = first; i < first + count; ++i) {
@@ -164,6 +198,7 @@ Status Run::sweep(std::size_t first, std::size_t count) {
       return tl::unexpected<Error>(
           std::move(status).error().context(fmt::format("layer {}", id.value)));
     collector.drop(id);
+    COE_TRY_STATUS(keep_state(state, i + 1));
     observer_.progress("eliminate", i + 1, model_.layers.size(), "layers");
   }
   return {};

@@ -30,6 +30,10 @@ struct ReconOptions {
   std::size_t memory_bytes = std::size_t{2} << 30;
   // run_settings() of the engine: goes into the table's settings.
   std::string run_settings = {};
+  // The table so far is kept here after each layer, and a run of the same model, text and settings
+  // goes on from it; a state of another run is replaced, with a warning. Empty: none is kept. Who
+  // writes the finished table removes it.
+  Path state = {};
 };
 
 // All of the options that decides a table, as text: ScoreTable::settings. `n_candidate`: M.

@@ -26,12 +26,19 @@ constexpr gguf::SidecarKind kKind = {.type = "coe-score-table",
                                      .how_to_make = "make one with `coe recon`",
                                      .how_to_read_newer = "update coe"};
 
+constexpr gguf::SidecarKind kStateKind = {.type = "coe-score-table-state",
+                                          .what = "state of a score table",
+                                          .version_key = "coe.scores.version",
+                                          .newest_version = 1,
+                                          .how_to_make = "remove it: the run begins anew",
+                                          .how_to_read_newer = "update coe"};
+
 template <class File, class Table>
-void visit(File& file, Table& table) {
+void visit(File& file, Table& table, const gguf::SidecarKind& kind) {
   const std::string prefix = "coe.scores";
-  std::uint32_t version = kKind.newest_version;
-  file.type(kKind);
-  file.version(kKind, version);
+  std::uint32_t version = kind.newest_version;
+  file.type(kind);
+  file.version(kind, version);
   file.key("coe.scores.score", table.score);
   visit_parent(file, prefix, table.parent);
   file.key("coe.scores.corpus_digest", table.corpus_digest);
@@ -42,6 +49,12 @@ void visit(File& file, Table& table) {
   const gguf::Dims ne = {table.shape.n_expert, table.shape.n_layer()};
   file.table("scores", ne, table.scores);
   file.table("loss", ne, table.loss);
+}
+
+template <class File, class State>
+void visit_state(File& file, State& state) {
+  visit(file, state.table, kStateKind);
+  file.key("coe.scores.n_layers_done", state.n_layer_done);
 }
 
 Status check_table(const ScoreTable& table) {
@@ -90,17 +103,37 @@ std::string content_digest(const ScoreTable& table) {
 Status write_score_table(const Path& path, const ScoreTable& table, Overwrite overwrite) {
   COE_TRY_STATUS(check_table(table));
   gguf::SidecarWriter file;
-  visit(file, table);
+  visit(file, table, kKind);
   return std::move(file).write(path, overwrite);
 }
 
 Result<ScoreTable> read_score_table(const Path& path) {
   return gguf::read_sidecar(path, [](gguf::SidecarReader& file) -> Result<ScoreTable> {
     ScoreTable table;
-    visit(file, table);
+    visit(file, table, kKind);
     COE_TRY_STATUS(file.status());
     COE_TRY_STATUS(check_table(table));
     return table;
+  });
+}
+
+Status write_score_state(const Path& path, const ScoreState& state) {
+  COE_TRY_STATUS(check_table(state.table));
+  gguf::SidecarWriter file;
+  visit_state(file, state);
+  return std::move(file).write(path, Overwrite::kAllow);
+}
+
+Result<ScoreState> read_score_state(const Path& path) {
+  return gguf::read_sidecar(path, [](gguf::SidecarReader& file) -> Result<ScoreState> {
+    ScoreState state;
+    visit_state(file, state);
+    COE_TRY_STATUS(file.status());
+    COE_TRY_STATUS(check_table(state.table));
+    if (state.n_layer_done >= state.table.shape.n_layer())
+      return fail(Code::kCorrupt, fmt::format("{} of {} layers are done", state.n_layer_done,
+                                              state.table.shape.n_layer()));
+    return state;
   });
 }
 

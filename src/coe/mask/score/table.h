@@ -30,6 +30,12 @@ struct ScoreTable {
   std::string command_line;
 };
 
+// The table of a run that was stopped: its first layers are scored, the others hold zeros.
+struct ScoreState {
+  ScoreTable table;
+  std::uint32_t n_layer_done = 0;  // less than there are
+};
+
 // Identity of what decides a mask: scores, shape and parent; not how they came about.
 std::string content_digest(const ScoreTable& table);
 
@@ -40,5 +46,9 @@ Status write_score_table(const Path& path, const ScoreTable& table, Overwrite ov
 // another type or shape, layers that do not ascend or values that are not finite; kUnsupported for
 // a newer format version.
 Result<ScoreTable> read_score_table(const Path& path);
+
+// A state has a file type of its own, so no reader takes it for a table. Errors: as of tables.
+Status write_score_state(const Path& path, const ScoreState& state);
+Result<ScoreState> read_score_state(const Path& path);
 
 }  // namespace coe
