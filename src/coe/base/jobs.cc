@@ -113,10 +113,13 @@ void for_each_at_once(std::size_t n, unsigned n_thread,
     for (std::size_t i = next++; i < n; i = next++) work(i);
   };
   std::vector<std::thread> others;
-  try {
-    while (others.size() + 1 < std::min<std::size_t>(n_thread, n)) others.emplace_back(take);
-  } catch (const std::system_error&) {
-    // Threads are only a matter of speed.
+  std::size_t n_other = std::max<std::size_t>(1, std::min<std::size_t>(n_thread, n)) - 1;
+  while (others.size() < n_other) {
+    try {
+      others.emplace_back(take);
+    } catch (const std::system_error&) {
+      n_other = others.size();  // threads are only a matter of speed
+    }
   }
   take();
   for (auto& thread : others) thread.join();
