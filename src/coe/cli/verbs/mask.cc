@@ -120,8 +120,7 @@ Result<int> mask(const MaskVerbOptions& options, Session& session) {
     recipe = *std::move(found);
   }
   if (!options.tune.sweep.empty()) {
-    std::vector<Path> profiles;
-    for (const auto& text : options.profiles) profiles.emplace_back(text);
+    const std::vector<Path> profiles(options.profiles.begin(), options.profiles.end());
     COE_TRY_STATUS(run_sweep(files.set(), recipe, options.tune, profiles, session));
     return kExitDone;
   }
