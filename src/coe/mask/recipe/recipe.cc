@@ -80,6 +80,7 @@ Result<BuiltMask> build(const ProfileSet& profiles, const MaskRecipe& recipe) {
   built.mask.passes = std::move(texts);
   built.coverage = builder.covered();
   std::vector<const PassLog*> logs;
+  logs.reserve(built.passes.size());
   for (const auto& pass : built.passes) logs.push_back(&pass.log);
   built.never_chosen = never_chosen(built.mask, parent.shape, first.choices, logs);
   return built;
