@@ -31,8 +31,9 @@ struct ReconOptions {
   // run_settings() of the engine: goes into the table's settings.
   std::string run_settings = {};
   // The table so far is kept here after each layer, and a run of the same model, text and settings
-  // goes on from it; a state of another run is replaced, with a warning. Empty: none is kept. Who
-  // writes the finished table removes it.
+  // goes on from it, though it decodes the text again for the layers that are left. A state of
+  // another run is replaced, with a warning. Empty: none is kept. Who writes the finished table
+  // removes it.
   Path state = {};
 };
 
