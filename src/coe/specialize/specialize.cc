@@ -365,8 +365,7 @@ Status Pipeline::stage_recon(const gguf::GgufFile& parent, const MoeModel& model
     COE_TRY(const auto engine, library_.open(engine_options));
     COE_TRY(auto table, run_recon(*engine, parent, model, corpus_, options, observer_));
     table.command_line = options_.command_line;
-    COE_TRY_STATUS(write_score_table(file, table, options_.overwrite));
-    std::filesystem::remove(partial_of(file), ec);
+    COE_TRY_STATUS(write_recon_table(file, table, options_.overwrite));
   }
   COE_TRY(table_, texts_.add_table(file));
   finish("recon", file, reused, start);

@@ -248,6 +248,21 @@ TEST_F(Recon, BeginsAnewWhereTheStateIsOfAnotherRun) {
   EXPECT_THAT(never.warnings, HasSubstr("recon begins anew"));
 }
 
+TEST_F(Recon, AFinishedTableTakesThePlaceOfItsState) {
+  ReconOptions options;
+  options.memory_bytes = 2040;
+  options.state = dir_ / "r.gguf.partial";
+  CandidateEngine engine;
+  const auto table = value_of(run(engine, options));
+  ASSERT_TRUE(std::filesystem::exists(options.state));
+  expect_ok(write_recon_table(dir_ / "r.gguf", table, Overwrite::kRefuse));
+  EXPECT_FALSE(std::filesystem::exists(options.state));
+  EXPECT_EQ(value_of(read_score_table(dir_ / "r.gguf")).scores, table.scores);
+  expect_ok(write_file(options.state, "of a later run", Overwrite::kAllow));
+  expect_error(write_recon_table(dir_ / "r.gguf", table, Overwrite::kRefuse), Code::kExists, "");
+  EXPECT_TRUE(std::filesystem::exists(options.state));
+}
+
 TEST_F(Recon, WeighsTokensByTheirStream) {
   // All streams are of length 2, so that every error counts a quarter, and so does all of them.
   CandidateEngine engine;

@@ -1,16 +1,21 @@
 // This gathers what a verification has found so far.
 #pragma once
 
+#include "coe/base/printable.h"
 #include "coe/child/verify/verify.h"
 
 #include <cstddef>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 namespace coe {
 
 inline constexpr std::size_t kMaxListed = 100;
+
+// The place of a finding about a key of the metadata.
+inline std::string key_place(std::string_view key) { return "key `" + printable(key) + "`"; }
 
 // Keeps the first kMaxListed findings.
 class Findings {

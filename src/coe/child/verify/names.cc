@@ -1,6 +1,5 @@
 #include "coe/child/verify/names.h"
 
-#include "coe/base/printable.h"
 #include "coe/model/gguf/value.h"
 #include "coe/model/moe/size_label.h"
 
@@ -24,8 +23,6 @@ constexpr std::string_view kLabel = "general.size_label";
 constexpr std::string_view kAncestor = "general.base_model.";
 
 using Values = std::map<std::string, gguf::Value, std::less<>>;
-
-std::string place(std::string_view key) { return fmt::format("key `{}`", printable(key)); }
 
 bool same(const gguf::Value* a, const gguf::Value* b) {
   return a == nullptr || b == nullptr ? a == b : *a == *b;
@@ -101,13 +98,13 @@ void check_ancestors(const gguf::Header& parent, const gguf::Header& child, cons
   for (const auto& [key, value] : expected) {
     const auto match = found.find(key);
     if (match == found.end())
-      findings.add(place(key), "is missing");
+      findings.add(key_place(key), "is missing");
     else if (match->second != value)
-      findings.add(place(key), fmt::format("does not fit ({} vs {})", match->second.preview(),
-                                           value.preview()));
+      findings.add(key_place(key), fmt::format("does not fit ({} vs {})", match->second.preview(),
+                                               value.preview()));
   }
   for (const auto& [key, value] : found)
-    if (!expected.contains(key)) findings.add(place(key), "is of no ancestor of the parent");
+    if (!expected.contains(key)) findings.add(key_place(key), "is of no ancestor of the parent");
 }
 
 }  // namespace
@@ -128,22 +125,22 @@ void check_names(const gguf::Header& parent, const gguf::Header& child, const Mo
   const auto* name = child.find_key(kName);
   const auto* given = child.find_key(kNameRecord);
   if (given != nullptr && !given->as_string())
-    findings.add(place(kNameRecord),
+    findings.add(key_place(kNameRecord),
                  fmt::format("has the wrong type ({} vs str)", type_name(given->type())));
   if (given != nullptr && child.find_key("coe.parent.digest") == nullptr)
-    findings.add(place(kNameRecord), "stands without the other records of the cut");
+    findings.add(key_place(kNameRecord), "stands without the other records of the cut");
   if (given != nullptr ? !same(name, given) : !same(name, parent.find_key(kName))) {
     const auto expected =
         given != nullptr ? *given : gguf::Value::string(expected_name(model, form, embedded));
     if (!same(name, &expected))
-      findings.add(place(kName),
+      findings.add(key_place(kName),
                    fmt::format("does not fit ({} vs {})",
                                name == nullptr ? "none" : name->preview(), expected.preview()));
   }
   const auto* label = child.find_key(kLabel);
   const auto counted = gguf::Value::string(size_label(child.tensors));
   if (tensors_fit && !same(label, parent.find_key(kLabel)) && !same(label, &counted))
-    findings.add(place(kLabel),
+    findings.add(key_place(kLabel),
                  fmt::format("does not fit ({} vs {})",
                              label == nullptr ? "none" : label->preview(), counted.preview()));
   check_ancestors(parent, child, model, findings);

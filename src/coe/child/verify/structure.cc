@@ -28,8 +28,6 @@
 namespace coe {
 namespace {
 
-std::string key_place(std::string_view key) { return fmt::format("key `{}`", printable(key)); }
-
 // Keys that say something about the model: all but the records of the cut and the list of
 // ancestors.
 std::vector<const gguf::KeyValue*> model_keys(const gguf::Header& header) {

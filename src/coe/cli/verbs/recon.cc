@@ -13,9 +13,7 @@
 #include <fmt/format.h>
 
 #include <chrono>
-#include <filesystem>
 #include <memory>
-#include <system_error>
 
 namespace coe::cli {
 
@@ -53,9 +51,7 @@ Result<int> recon(const ReconVerbOptions& options, Session& session) {
   COE_TRY(auto table,
           run_recon(*engine, model.file, model.moe, corpus, recon_options, session.console));
   table.command_line = session.command_line;
-  COE_TRY_STATUS(write_score_table(options.output, table, session.overwrite()));
-  std::error_code ec;
-  std::filesystem::remove(recon_options.state, ec);
+  COE_TRY_STATUS(write_recon_table(options.output, table, session.overwrite()));
 
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

@@ -6,6 +6,7 @@
 #include "coe/mask/recon/norms.h"
 #include "coe/mask/recon/stretches.h"
 #include "coe/profile/plan.h"
+#include "coe/profile/stage.h"
 
 #include <fmt/format.h>
 
@@ -273,6 +274,13 @@ Result<ScoreTable> run_recon(Engine& engine, const gguf::GgufFile& file, const M
                              const Corpus& corpus, const ReconOptions& options,
                              Observer& observer) {
   return Run(engine, file, model, observer).run(corpus, options);
+}
+
+Status write_recon_table(const Path& path, const ScoreTable& table, Overwrite overwrite) {
+  COE_TRY_STATUS(write_score_table(path, table, overwrite));
+  std::error_code ec;
+  std::filesystem::remove(partial_of(path), ec);
+  return {};
 }
 
 }  // namespace coe

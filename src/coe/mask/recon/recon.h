@@ -32,8 +32,8 @@ struct ReconOptions {
   std::string run_settings = {};
   // The table so far is kept here after each layer, and a run of the same model, text and settings
   // goes on from it, though it decodes the text again for the layers that are left. A state of
-  // another run is replaced, with a warning. Empty: none is kept. Who writes the finished table
-  // removes it.
+  // another run is replaced, with a warning. Empty: none is kept.
+  // write_recon_table() removes it.
   Path state = {};
 };
 
@@ -54,5 +54,9 @@ Result<std::uint32_t> candidate_depth(const MoeModel& model, std::uint32_t asked
 // eliminate() and the engine; kCancelled.
 Result<ScoreTable> run_recon(Engine& engine, const gguf::GgufFile& file, const MoeModel& model,
                              const Corpus& corpus, const ReconOptions& options, Observer& observer);
+
+// Writes a finished table, and removes the state partial_of(path) that led to it. Errors: those of
+// write_score_table.
+Status write_recon_table(const Path& path, const ScoreTable& table, Overwrite overwrite);
 
 }  // namespace coe
