@@ -108,21 +108,16 @@ Status run_jobs(const JobPlan& plan, const std::function<Worker()>& make_worker,
 
 void for_each_at_once(std::size_t n, unsigned n_thread,
                       const std::function<void(std::size_t)>& work) {
-  std::atomic<std::size_t> next = 0;
-  const auto take = [&] {
-    for (std::size_t i = next++; i < n; i = next++) work(i);
-  };
-  std::vector<std::thread> others;
-  std::size_t n_other = std::max<std::size_t>(1, std::min<std::size_t>(n_thread, n)) - 1;
-  while (others.size() < n_other) {
-    try {
-      others.emplace_back(take);
-    } catch (const std::system_error&) {
-      n_other = others.size();  // threads are only a matter of speed
-    }
+  if (std::min<std::size_t>(n, n_thread) <= 1) {
+    for (std::size_t i = 0; i < n; ++i) work(i);
+    return;
   }
-  take();
-  for (auto& thread : others) thread.join();
+  const auto worker = [&](std::size_t job) -> Result<std::uint64_t> {
+    work(job);
+    return 1;
+  };
+  const JobPlan plan{.n_job = n, .stage = {}, .total = n, .unit = {}, .n_thread = n_thread};
+  COE_CHECK(run_jobs(plan, [&] { return Worker(worker); }, silent_observer()).has_value());
 }
 
 }  // namespace coe
