@@ -6,8 +6,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <regex>
 #include <set>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -94,11 +94,11 @@ class NextStepCli : public testing::CliTest {
     const auto at = help.find("\nSubcommands:\n");
     if (at == std::string::npos) return {};
     std::vector<std::string> verbs;
-    const std::regex line("\n  ([a-z]+) ");
-    for (auto found =
-             std::sregex_iterator(help.begin() + static_cast<std::ptrdiff_t>(at), help.end(), line);
-         found != std::sregex_iterator(); ++found) {
-      const auto name = (verb.empty() ? "" : verb + " ") + found->str(1);
+    std::istringstream lines(help.substr(at));
+    for (std::string line; std::getline(lines, line);) {
+      // Two blanks, a name, its words; what goes on below a name is set in deeper.
+      if (!line.starts_with("  ") || line.find_first_not_of(' ') != 2) continue;
+      const auto name = (verb.empty() ? "" : verb + " ") + line.substr(2, line.find(' ', 2) - 2);
       verbs.push_back(name);
       for (const auto& nested : verbs_of(name)) verbs.push_back(nested);
     }
