@@ -280,6 +280,39 @@ TEST_F(Forms, CutsChunksWithTheirExperts) {
                  "kept chunk 1 (the parent's 2) differs");
 }
 
+// Files may list dimensions of 1 behind the experts, or leave them out.
+TEST_F(Forms, CutsTheExpertsWhateverDimensionsOfOneFollow) {
+  auto model = tiny_moe({.expert_type = "Q8_0"});
+  for (auto& tensor : model.tensors) tensor.info.n_dims = gguf::kMaxDims;
+  write_tiny(file_of_parent(), model);
+  const auto child = cut(file_of_parent(), {{0, {1, 3, 6}}, {1, {0, 2, 7}}});
+  const auto* down = child.header().find_tensor("blk.0.ffn_down_exps.weight");
+  EXPECT_EQ(down->ne, (std::array<std::uint64_t, 4>{32, 32, 3, 1}));
+  EXPECT_EQ(child.header().find_tensor("blk.1.ffn_gate_inp.weight")->ne,
+            (std::array<std::uint64_t, 4>{32, 3, 1, 1}));
+  expect_noticed("blk.0.ffn_down_exps.weight", 0, "kept expert 0 (the parent's 1) differs");
+}
+
+// One chunk that holds all experts may have no dimensions at all: once a write beyond an array.
+TEST_F(Forms, TakesASingleChunkOfNoDimensionsForOne) {
+  auto model = tiny_moe({.architecture = "grovemoe", .n_chunk_expert = 8});
+  std::size_t n_chunk = 0;
+  for (auto& tensor : model.tensors) {
+    if (tensor.info.name.find("_chexps") == std::string::npos) continue;
+    tensor.info.n_dims = 0;
+    tensor.info.ne = {1, 1, 1, 1};
+    tensor.bytes.resize(sizeof(float));
+    ++n_chunk;
+  }
+  ASSERT_GT(n_chunk, 0U);
+  write_tiny(file_of_parent(), model);
+  const auto report = value_of(
+      verify_child(file_of_parent(), file_of_parent(), std::nullopt, nullptr, silent_observer()));
+  EXPECT_TRUE(report.ok()) << report.bad[0].message;
+  // No part of the experts is a whole chunk.
+  EXPECT_FALSE(plan(file_of_parent(), {{0, {1, 2}}, {1, {1, 2}}}, {}));
+}
+
 TEST_F(Forms, RenumbersTokenTables) {
   const Path from = parent({.architecture = "deepseek4", .hash_blocks = {0}});
   const auto before = value_of(gguf::GgufFile::open(from));

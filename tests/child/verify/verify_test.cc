@@ -436,6 +436,89 @@ TEST_F(VerifyChild, FindsAnExpertCountThatDoesNotFitTheTensors) {
   EXPECT_FALSE(verify_tampered().ok());
 }
 
+// A file of the parent's shape whose experts are not where the parent has them.
+class VerifyMoved : public VerifyChild {
+ protected:
+  VerifyMoved() { tampered_ = model_; }
+  // Moves every expert of the tensors of `block` one place on.
+  void rotate(const std::string& block) {
+    for (auto& tensor : tampered_.tensors) {
+      const bool of_expert = tensor.info.name.find("_exps.") != std::string::npos ||
+                             tensor.info.name.find("ffn_gate_inp") != std::string::npos ||
+                             tensor.info.name.find("exp_probs_b") != std::string::npos;
+      if (!of_expert || !tensor.info.name.starts_with(block)) continue;
+      const auto slab = static_cast<std::ptrdiff_t>(tensor.bytes.size() / 8);
+      std::ranges::rotate(tensor.bytes, tensor.bytes.begin() + slab);
+    }
+  }
+  // Zeroes the experts of `block` but those of `kept`.
+  void zero(const std::string& block, const std::vector<std::size_t>& kept) {
+    for (auto& tensor : tampered_.tensors) {
+      const bool of_expert = tensor.info.name.find("_exps.") != std::string::npos ||
+                             tensor.info.name.find("ffn_gate_inp") != std::string::npos ||
+                             tensor.info.name.find("exp_probs_b") != std::string::npos;
+      if (!of_expert || !tensor.info.name.starts_with(block)) continue;
+      const std::size_t slab = tensor.bytes.size() / 8;
+      for (std::size_t e = 0; e < 8; ++e)
+        if (std::ranges::find(kept, e) == kept.end())
+          std::fill_n(tensor.bytes.begin() + static_cast<std::ptrdiff_t>(e * slab), slab,
+                      std::byte{0});
+    }
+  }
+};
+
+TEST_F(VerifyMoved, FindsThatNoExpertIsInItsPlace) {
+  rotate("blk.");
+  const auto report = verify_tampered();
+  ASSERT_EQ(report.bad.size(), 2U);
+  EXPECT_EQ(report.bad[0].where, "blk.0.ffn_down_exps.weight");
+  EXPECT_THAT(report.bad[0].message, HasSubstr("none of the parent's 8 experts"));
+  EXPECT_EQ(report.bad[1].where, "blk.1.ffn_down_exps.weight");
+}
+
+TEST_F(VerifyMoved, FindsItInOneLayerAmongRightOnes) {
+  rotate("blk.1.");
+  expect_found(verify_tampered(), "blk.1.ffn_down_exps.weight", "none of the parent's 8 experts");
+}
+
+TEST_F(VerifyMoved, FindsTwoExpertsThatChangedPlaces) {
+  auto& bytes = tampered_.tensor("blk.1.ffn_down_exps.weight").bytes;
+  const auto slab = static_cast<std::ptrdiff_t>(bytes.size() / 8);
+  std::swap_ranges(bytes.begin(), bytes.begin() + slab, bytes.begin() + 3 * slab);
+  const auto report = verify_tampered();
+  EXPECT_THAT(report.bad, ::testing::Contains(::testing::Field(
+                              &VerifyFinding::message, HasSubstr("expert 0 is removed but not"))));
+}
+
+// Router rows of zeros give a logit of 0, which a softmax may choose.
+TEST_F(VerifyMoved, FindsZeroedExpertsThatTheRouterCanStillChoose) {
+  zero("blk.0.", {1, 3, 6});
+  zero("blk.1.", {0, 2, 7});
+  const auto report = verify_tampered();
+  ASSERT_EQ(report.bad.size(), 2U);
+  EXPECT_EQ(
+      report.bad[0].message,
+      "layer 0 can still choose its 5 removed experts: its router has no bias that closes it");
+  EXPECT_EQ(
+      report.bad[1].message,
+      "layer 1 can still choose its 5 removed experts: its router has no bias that closes it");
+}
+
+TEST_F(VerifyMoved, FindsLayersThatKeepDifferentNumbers) {
+  zero("blk.0.", {1, 3, 6});
+  zero("blk.1.", {0, 2});
+  const auto report = verify_tampered();
+  ASSERT_FALSE(report.bad.empty());
+  EXPECT_EQ(report.bad[0].message, "layer 1 keeps 2 experts, layer 0 keeps 3");
+}
+
+TEST_F(VerifyMoved, AcceptsACopyThatKeepsAll) {
+  const auto report = verify_tampered();
+  EXPECT_TRUE(report.ok());
+  EXPECT_EQ(report.n_keep, 8U);
+  EXPECT_EQ(report.n_expert_checked, 2U * 5 * 8);
+}
+
 class Cancelling : public Observer {
  public:
   bool cancelled() override { return true; }

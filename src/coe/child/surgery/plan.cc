@@ -139,8 +139,7 @@ class Planner {
             ids.contains(ExpertId{slab}) ? ByteRange::Source::kParent : ByteRange::Source::kZeros);
     } else {
       for (const ExpertId slab : ids) add(slab.value, ByteRange::Source::kParent);
-      auto& shape = infos_[tensor.tensor];
-      shape.ne[shape.n_dims - 1] = ids.size();
+      infos_[tensor.tensor].ne[tensor.axis] = ids.size();
     }
     plans_[tensor.tensor] = std::move(plan);
   }

@@ -115,12 +115,19 @@ Result<std::vector<ExpertId>> recover_sliced(const Files& files, const Layer& la
   return ids;
 }
 
-Result<std::vector<ExpertId>> recover_zeroed(const Files& files, const Layer& layer) {
+// Empty, with a finding, when no expert is where the parent has it.
+Result<std::vector<ExpertId>> recover_zeroed(const Files& files, const Layer& layer,
+                                             Findings& findings) {
   std::vector<ExpertId> ids;
   for (std::uint32_t expert = 0; expert < files.n_expert; ++expert) {
     COE_TRY(const bool same, same_slab(files, *layer.down, expert, expert));
     if (same) ids.push_back(ExpertId{expert});
   }
+  if (ids.empty())
+    findings.add(layer.down->child->name,
+                 fmt::format("has none of the parent's {} experts in its place: this is no cut of "
+                             "that parent",
+                             files.n_expert));
   return ids;
 }
 
@@ -187,8 +194,8 @@ Result<KeptExperts> recover_kept(const gguf::GgufFile& parent, const gguf::GgufF
   for (const auto& [id, layer] : layers) {
     // Missing or misshapen: a finding already.
     if ((form.zero ? layer.down : layer.router) == nullptr) continue;
-    COE_TRY(auto ids,
-            form.zero ? recover_zeroed(files, layer) : recover_sliced(files, layer, findings));
+    COE_TRY(auto ids, form.zero ? recover_zeroed(files, layer, findings)
+                                : recover_sliced(files, layer, findings));
     if (!ids.empty()) kept.emplace(id, std::move(ids));
   }
   return kept;

@@ -26,7 +26,7 @@ void check_provenance(const gguf::Header& child, const MoeModel& parent, const C
 // Kept ids of the layers that `known` lacks. Sliced: by matching the bytes of router rows; equal
 // rows are told apart by the other tensors of the layer, then by ascending order; a row without a
 // match is a finding and its layer is left out. Zeroed: the experts whose down projection is still
-// the parent's. Errors: kIo.
+// the parent's; a layer without any is a finding and left out. Errors: kIo.
 Result<KeptExperts> recover_kept(const gguf::GgufFile& parent, const gguf::GgufFile& child,
                                  std::span<const TensorPair> pairs, std::uint32_t n_expert,
                                  const CutForm& form, const KeptExperts& known, Findings& findings);

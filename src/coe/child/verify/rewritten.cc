@@ -13,6 +13,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -90,11 +91,31 @@ Status check_bias(const gguf::GgufFile& parent, const gguf::GgufFile& child, con
   return {};
 }
 
+// A router of softmax without a bias or a table can choose an expert whatever its weights are, so
+// zeros do not remove it.
+void check_closed(std::span<const TensorPair> pairs, const KeptExperts& kept, Findings& findings) {
+  std::map<LayerId, bool> closed;
+  std::uint32_t n_expert = 0;
+  for (const TensorPair& pair : pairs) {
+    if (pair.kind == PairKind::kWhole) continue;
+    if (pair.kind == PairKind::kExperts) n_expert = pair.n_slab;
+    closed[pair.layer] |= pair.kind == PairKind::kTokenTable || pair.kind == PairKind::kClosingBias;
+  }
+  for (const auto& [layer, is_closed] : closed) {
+    const auto ids = kept.find(layer);
+    if (is_closed || ids == kept.end() || ids->second.size() >= n_expert) continue;
+    findings.add("file", fmt::format("layer {} can still choose its {} removed experts: its router "
+                                     "has no bias that closes it",
+                                     layer.value, n_expert - ids->second.size()));
+  }
+}
+
 }  // namespace
 
 Status check_rewritten(const gguf::GgufFile& parent, const gguf::GgufFile& child,
                        std::span<const TensorPair> pairs, const KeptExperts& kept,
                        const CutForm& form, Findings& findings) {
+  if (form.zero) check_closed(pairs, kept, findings);
   for (const TensorPair& pair : pairs) {
     const auto ids = kept.find(pair.layer);
     if (pair.kind == PairKind::kWhole || ids == kept.end()) continue;

@@ -13,7 +13,8 @@ namespace coe {
 
 // In a token table, an id that is kept must have its new number, in its place; a removed one may be
 // any kept expert that the token does not use already. A closing bias must be the parent's for kept
-// experts and far below every real score for removed ones. Errors: kIo.
+// experts and far below every real score for removed ones; where experts are zeroed, a layer must
+// have one of the two. Errors: kIo.
 Status check_rewritten(const gguf::GgufFile& parent, const gguf::GgufFile& child,
                        std::span<const TensorPair> pairs, const KeptExperts& kept,
                        const CutForm& form, Findings& findings);

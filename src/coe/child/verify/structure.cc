@@ -71,28 +71,40 @@ Status check_zero(const gguf::GgufFile& file, std::size_t part, std::uint64_t fr
   return {};
 }
 
+// Takes "blk.N" off the front of a tensor's name and returns N; nullopt for other names.
+std::optional<std::uint32_t> take_block(std::string_view& name) {
+  constexpr std::string_view kPrefix = "blk.";
+  if (!name.starts_with(kPrefix)) return std::nullopt;
+  std::uint32_t block = 0;
+  const auto* const end = name.data() + name.size();
+  const auto [stop, ec] = std::from_chars(name.data() + kPrefix.size(), end, block);
+  if (ec != std::errc{}) return std::nullopt;
+  name = {stop, static_cast<std::size_t>(end - stop)};
+  return block;
+}
+
 // Judges by name and shape how a tensor is cut: routers and their biases, selection biases, every
 // `*_exps` tensor whose last dimension is n_expert, chunk tensors, tables of expert ids.
 TensorPair classify(const gguf::TensorInfo& tensor, std::uint32_t n_expert) {
-  TensorPair pair{&tensor, nullptr, PairKind::kWhole, {}, 1};
-  constexpr std::string_view kPrefix = "blk.";
+  constexpr std::size_t kChunkAxis = 2;  // chunk tensors are matrices
+  TensorPair pair{&tensor, nullptr, PairKind::kWhole, {}, 1, tensor.last_axis()};
   std::string_view name = tensor.name;
-  if (!name.starts_with(kPrefix)) return pair;
-  name.remove_prefix(kPrefix.size());
-  const auto [stop, ec] = std::from_chars(name.data(), name.data() + name.size(), pair.layer.value);
-  if (ec != std::errc{}) return pair;
-  name.remove_prefix(static_cast<std::size_t>(stop - name.data()));
+  const auto block = take_block(name);
+  if (!block) return pair;
+  pair.layer.value = *block;
   const auto has = [&](std::string_view part) { return name.find(part) != std::string_view::npos; };
   const bool router = name == ".ffn_gate_inp.weight" || name == ".ffn_gate_inp.bias";
   const bool expert =
       name.starts_with(".ffn_") && has("_exps.") && !name.starts_with(".ffn_norm_exps.");
   const std::uint64_t last = tensor.last_dim();
+  const std::uint64_t n_chunk = tensor.ne[kChunkAxis];
   if ((router || expert || name.starts_with(".exp_probs_b")) && last == n_expert) {
     pair.kind = PairKind::kExperts;
     pair.n_slab = n_expert;
-  } else if (has("_chexps.") && last > 0 && n_expert % last == 0) {
+  } else if (has("_chexps.") && n_chunk > 0 && n_expert % n_chunk == 0) {
     pair.kind = PairKind::kChunks;
-    pair.n_slab = static_cast<std::uint32_t>(last);
+    pair.n_slab = static_cast<std::uint32_t>(n_chunk);
+    pair.axis = kChunkAxis;
   } else if (has("tid2eid.")) {
     pair.kind = PairKind::kTokenTable;
   }
@@ -105,10 +117,10 @@ bool closes_router(const gguf::TensorInfo& tensor, const MoeModel& model) {
   return model.gating != Gating::kSoftmax && tensor.name.find(".exp_probs_b") != std::string::npos;
 }
 
-bool in_mtp_block(const gguf::TensorInfo& tensor, const MoeModel& model) {
-  for (std::uint32_t block = model.n_block - model.n_mtp; block < model.n_block; ++block)
-    if (tensor.name.starts_with(fmt::format("blk.{}.", block))) return true;
-  return false;
+bool in_mtp_block(std::string_view name, const MoeModel& model) {
+  const auto block = take_block(name);
+  return block && name.starts_with('.') && *block < model.n_block &&
+         *block >= model.n_block - model.n_mtp;
 }
 
 // Returns how many of the model's groups still have experts, by the first layer's.
@@ -192,7 +204,7 @@ std::vector<TensorPair> check_tensors(const gguf::Header& parent, const gguf::He
   std::vector<TensorPair> pairs;
   std::vector<std::string_view> order;  // of the tensors that the child must have
   for (const auto& tensor : parent.tensors) {
-    if (form.mtp_dropped && in_mtp_block(tensor, model)) continue;
+    if (form.mtp_dropped && in_mtp_block(tensor.name, model)) continue;
     order.push_back(tensor.name);
     const auto match = by_name.find(tensor.name);
     if (match == by_name.end()) {
@@ -206,7 +218,7 @@ std::vector<TensorPair> check_tensors(const gguf::Header& parent, const gguf::He
     gguf::TensorInfo expected = tensor;
     const bool slabs = pair.kind == PairKind::kExperts || pair.kind == PairKind::kChunks;
     if (slabs && !form.zero)
-      expected.ne[expected.n_dims - 1] = std::uint64_t{form.n_keep} * pair.n_slab / model.n_expert;
+      expected.ne[pair.axis] = std::uint64_t{form.n_keep} * pair.n_slab / model.n_expert;
     if (slabs && form.zero && closes_router(tensor, model)) pair.kind = PairKind::kClosingBias;
     if (found.type != expected.type)
       findings.add(tensor.name,

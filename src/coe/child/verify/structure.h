@@ -38,6 +38,7 @@ struct TensorPair {
   PairKind kind = PairKind::kWhole;
   LayerId layer;             // of all but kWhole
   std::uint32_t n_slab = 1;  // of kExperts and kChunks, in the parent
+  std::size_t axis = 0;      // the dimension of `ne` that counts them
 };
 
 // Surgery records these keys about the cut; see docs/formats/gguf-surgery.md.

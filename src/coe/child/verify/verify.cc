@@ -86,6 +86,10 @@ Result<KeptExperts> find_kept(const gguf::GgufFile& parent, const gguf::GgufFile
   kept.merge(recovered);
   if (form.zero && !kept.empty())
     form.n_keep = static_cast<std::uint32_t>(kept.begin()->second.size());
+  for (const auto& [layer, ids] : kept)
+    if (ids.size() != form.n_keep)
+      findings.add("file", fmt::format("layer {} keeps {} experts, layer {} keeps {}", layer.value,
+                                       ids.size(), kept.begin()->first.value, form.n_keep));
   return kept;
 }
 

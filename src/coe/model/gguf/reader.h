@@ -36,7 +36,14 @@ struct TensorInfo {
   std::uint64_t n_bytes = 0;                  // without padding
   std::uint32_t part = 0;                     // which file of a split model
 
-  std::uint64_t last_dim() const { return n_dims == 0 ? 1 : ne[n_dims - 1]; }
+  // Index of the last dimension that is not 1, whether the file lists those after it or not; 0
+  // where all are.
+  std::size_t last_axis() const {
+    std::size_t axis = kMaxDims - 1;
+    while (axis > 0 && ne[axis] == 1) --axis;
+    return axis;
+  }
+  std::uint64_t last_dim() const { return ne[last_axis()]; }
 };
 
 // "[2816, 1408, 128]"

@@ -173,7 +173,7 @@ Result<ExpertTensor> expert_tensor(const gguf::GgufFile& file, std::size_t index
                        fmt::format("tensor `{}` packs several experts in one block of {}",
                                    printable(tensor.name), gguf::traits(tensor.type).name),
                        "quantise the model again without this tensor");
-  return ExpertTensor{index, tensor.n_bytes / n_slab};
+  return ExpertTensor{index, tensor.n_bytes / n_slab, n_dims - 1};
 }
 
 // collect_layers has found this of a block.

@@ -29,6 +29,7 @@ std::string_view gating_name(Gating gating);
 struct ExpertTensor {
   std::size_t tensor = 0;
   std::uint64_t slab_bytes = 0;  // bytes of one expert in it
+  std::size_t axis = 0;          // the dimension of `ne` that counts the slabs
 };
 
 struct MoeLayer {

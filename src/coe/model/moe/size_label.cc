@@ -40,7 +40,7 @@ std::string size_label(std::span<const gguf::TensorInfo> tensors) {
   for (const auto& tensor : tensors) {
     double n_weight = 1;
     for (const auto n : tensor.ne) n_weight *= static_cast<double>(n);
-    if (tensor.n_dims >= 3 && tensor.name.find("_exps.") != std::string::npos) {
+    if (tensor.last_axis() >= 2 && tensor.name.find("_exps.") != std::string::npos) {
       n_of_expert += std::floor(n_weight / static_cast<double>(tensor.last_dim()));
       n_expert += tensor.last_dim();
       ++n_expert_tensor;
