@@ -134,9 +134,8 @@ class Bench {
   }
 
   std::vector<std::string> prune_command(const Path& output) const {
-    return {
-        options_.coe.string(),  "prune", "-q",           "-m", options_.parent.string(), "--mask",
-        options_.mask.string(), "-o",    output.string()};
+    return {options_.coe.string(),    "prune",  "--no-verify",          "-q", "-m",
+            options_.parent.string(), "--mask", options_.mask.string(), "-o", output.string()};
   }
   std::vector<std::string> verify_command() const {
     return {options_.coe.string(), "verify", "-q", options_.parent.string(), child_.string()};

@@ -18,12 +18,14 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <string>
 
 namespace coe {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 using Json = nlohmann::json;
 
 constexpr const char* kModel = COE_SOURCE_DIR "/models/gemma4-tiny-moe-q4_k_m.gguf";
@@ -211,6 +213,27 @@ TEST_F(CliEngine, SaysWhatToTypeNext) {
            "--random 0 -o s.gguf",
        "llama-server -m s.gguf -c 20480 --reasoning off --temp 0.6 --top-k 64 --top-p 0.95 "
        "--repeat-penalty 1.05 --repeat-last-n 1024\n");
+}
+
+// A soft cap that is no number leaves every weight as it was; what answers is noise all the same.
+TEST_F(CliEngine, SaysThatAModelGivesNoNumbers) {
+  const auto file = testing::value_of(gguf::GgufFile::open(model()));
+  testing::TinyGguf copy{file.header().keys, {}};
+  for (const auto& tensor : file.header().tensors)
+    copy.tensors.push_back({tensor, testing::value_of(file.read_all(tensor))});
+  copy.set("gemma4.final_logit_softcapping",
+           gguf::Value::f32(std::numeric_limits<float>::quiet_NaN()));
+  testing::write_tiny(dir_ / "nan.gguf", copy);
+  std::ofstream(dir_ / "hello.txt") << "hello\n";
+  for (const std::string command :
+       {"coe eval -t 1 -m nan.gguf -f test.jsonl --max-tokens 16 --json",
+        "coe specialize -t 1 -m nan.gguf -f train.jsonl -k 64 -o s.gguf --max-tokens 16 --json",
+        "coe chat -t 1 -m nan.gguf < hello.txt"}) {
+    const auto result = run(command);
+    EXPECT_EQ(result.exit_code, 1) << command;
+    EXPECT_THAT(result.err, HasSubstr("gives logits that are no numbers")) << command;
+    EXPECT_THAT(result.out, Not(HasSubstr("perplexity"))) << command;
+  }
 }
 
 TEST_F(CliEngine, RefusesADenseModelAndAnOutputThatExists) {

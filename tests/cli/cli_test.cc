@@ -6,19 +6,23 @@
 #include "coe/model/moe/model.h"
 #include "coe/profile/routing/file.h"
 
+#include "support/expect.h"
 #include "support/tiny_gguf.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <string>
 
 namespace coe {
 namespace {
 
+using coe::testing::value_of;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -55,8 +59,6 @@ class Cli : public coe::testing::CliTest {
     EXPECT_THAT(result.err, HasSubstr(hint)) << command;
     EXPECT_FALSE(leftovers()) << command;
   }
-
- private:
   // Expert e of each layer is chosen e+1 times at rank 0 and as often at rank 1 by its neighbour.
   void write_test_profile() {
     const auto file = gguf::GgufFile::open(dir_ / "parent.gguf");
@@ -80,7 +82,7 @@ class Cli : public coe::testing::CliTest {
     domain.n_token = 16 * 17 / 2;
     domain.n_sample = 4;
     stats.domains.push_back(domain);
-    ASSERT_TRUE(write_profile(dir_ / "parent.profile.gguf", stats, Overwrite::kRefuse));
+    ASSERT_TRUE(write_profile(dir_ / "parent.profile.gguf", stats, Overwrite::kAllow));
   }
 };
 
@@ -184,6 +186,8 @@ TEST_F(Cli, PruneThenVerify) {
   ASSERT_EQ(pruned.exit_code, 0) << pruned.err;
   const auto doc = Json::parse(pruned.out);
   EXPECT_EQ(doc.at("bytes_child"), std::filesystem::file_size(dir_ / "child.gguf"));
+  EXPECT_TRUE(doc.at("proof").at("ok").get<bool>());
+  EXPECT_EQ(doc.at("proof").at("n_expert_checked"), 2 * 4 * 8);  // layers, tensors, experts kept
   const auto proof = run("coe verify parent.gguf child.gguf --json");
   EXPECT_EQ(proof.exit_code, 0) << proof.out;
   EXPECT_TRUE(Json::parse(proof.out).at("ok").get<bool>());
@@ -200,6 +204,35 @@ TEST_F(Cli, PruneThenVerify) {
   EXPECT_EQ(bad.exit_code, 1);
   EXPECT_FALSE(Json::parse(bad.out).at("ok").get<bool>());
   EXPECT_EQ(Json::parse(bad.out).at("bad").size(), 1U);
+}
+
+// A specialist with a value that is no number would answer with noise.
+TEST_F(Cli, PruneRemovesAChildThatFailsItsProof) {
+  for (const bool kept : {true, false}) {
+    auto model = coe::testing::tiny_moe({.n_expert = 16});
+    const auto mask = value_of(parse_mask(value_of(read_text(dir_ / "mask.json")), "mask.json"));
+    const auto& ids = mask.layers().begin()->second;
+    std::size_t expert = 0;
+    while (ids.contains(ExpertId{static_cast<std::uint32_t>(expert)}) != kept) ++expert;
+    auto& bytes = model.tensor("blk.0.ffn_down_exps.weight").bytes;
+    const float nan = std::numeric_limits<float>::quiet_NaN();
+    std::memcpy(&bytes[expert * (bytes.size() / 16) + 8], &nan, sizeof(nan));
+    write_tiny(dir_ / "parent.gguf", model);
+    write_test_profile();
+    ASSERT_EQ(run("coe mask -p parent.profile.gguf -k 8 -o mask.json --force").exit_code, 0);
+    const std::string prune = "coe prune -m parent.gguf --mask mask.json -o child.gguf --force";
+    if (kept) {
+      expect_error(prune, 1, "failed its proof and was removed: blk.0.ffn_down_exps.weight: kept",
+                   "coe verify PARENT PARENT");
+      EXPECT_FALSE(exists("child.gguf"));
+      const auto bytes_only = run(prune + " --no-verify --json");
+      EXPECT_EQ(bytes_only.exit_code, 0);
+      EXPECT_TRUE(Json::parse(bytes_only.out).at("proof").is_null());
+      EXPECT_EQ(run("coe verify parent.gguf child.gguf").exit_code, 1);
+    } else {
+      EXPECT_EQ(run(prune).exit_code, 0);
+    }
+  }
 }
 
 TEST_F(Cli, PruneNamesTheChildAndInspectSaysWhoseItIs) {
@@ -251,8 +284,10 @@ TEST_F(Cli, VerbsSayWhatToTypeNext) {
        "coe eval -m PARENT.gguf --mask mask.json --mask m4.mask.json -f HELD-OUT.jsonl");
   says("coe prune -m parent.gguf --mask mask.json --dry-run",
        "coe prune -m parent.gguf --mask mask.json -o mask.gguf");
-  says("coe prune -m parent.gguf --mask mask.json -o 'my child.gguf'",
+  says("coe prune -m parent.gguf --mask mask.json --no-verify -o 'my child.gguf'",
        "coe verify parent.gguf 'my child.gguf'");
+  says("coe prune -m parent.gguf --mask mask.json -o proven.gguf",
+       "coe eval -m proven.gguf --parent parent.gguf -f HELD-OUT.jsonl");
   says("coe verify parent.gguf 'my child.gguf'",
        "coe eval -m 'my child.gguf' --parent parent.gguf -f HELD-OUT.jsonl");
 }

@@ -41,8 +41,8 @@ void FaultTest::SetUpTestSuite() {
 void FaultTest::TearDownTestSuite() { files_.reset(); }
 
 std::vector<std::string> FaultTest::prune_command(const Path& output, int which, bool force) {
-  std::vector<std::string> command = {COE_BINARY, "prune",     "-q", "-m",  parent(),
-                                      "--mask",   mask(which), "-o", output};
+  std::vector<std::string> command = {COE_BINARY, "prune",  "--no-verify", "-q", "-m",
+                                      parent(),   "--mask", mask(which),   "-o", output};
   if (force) command.emplace_back("--force");
   return command;
 }

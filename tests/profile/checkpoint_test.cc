@@ -141,6 +141,28 @@ TEST_F(CheckpointTest, AnErrorAmidAPackLeavesTheStateBeforeThePack) {
   EXPECT_EQ(bytes_of(value_of(run_packed(true))), expected);
 }
 
+// Nothing of a record with a NaN is counted, alone or amid a pack, so that the state can be read.
+TEST_F(CheckpointTest, StopsAtTheFirstRecordThatGivesNoNumbersAndKeepsTheOnesBefore) {
+  for (const std::uint32_t n_seq : {1U, 4U}) {
+    auto broken = corpus_;
+    broken.domains[1].records[3] = {"beta text 3 of some ~ length", "beta.jsonl:4"};
+    const auto run_on = [&](char nan_at, bool resume) {
+      FakeEngine engine({.n_batch = 256, .n_seq = n_seq, .nan_at = nan_at});
+      const CheckpointOptions checkpoint{partial(), seconds_, resume};
+      return run_profile(engine, fake_model(engine), broken, options_, checkpoint, "c",
+                         silent_observer());
+    };
+    const auto expected = bytes_of(value_of(run_on('\0', false)));
+    const auto stopped = run_on('~', false);
+    expect_error(stopped, Code::kCheckFailed,
+                 "beta.jsonl:4: layer 0: token 21: the output of expert");
+    const auto state = value_of(read_checkpoint(partial()));
+    EXPECT_GT(state.head.n_done, 0U);
+    EXPECT_LT(state.head.n_done, 24U);
+    EXPECT_EQ(bytes_of(value_of(run_on('\0', true))), expected);
+  }
+}
+
 TEST_F(CheckpointTest, WritesNoneWhenSwitchedOff) {
   seconds_ = 0;
   expect_error(run(5, false), Code::kEngine, "told to fail");

@@ -69,6 +69,11 @@ std::int32_t FakeEngine::own_id(LayerId layer, std::int32_t id) const {
                                                                  : kept->second.size());
 }
 
+float FakeEngine::number(std::int32_t token, float value) const {
+  if (options_.nan_at == '\0' || token != options_.nan_at) return value;
+  return std::numeric_limits<float>::quiet_NaN();
+}
+
 void FakeEngine::report(const DecodeRequest& request, std::uint32_t first,
                         std::uint32_t count) const {
   for (std::uint32_t layer = 0; layer < options_.n_layer; ++layer) {
@@ -83,7 +88,8 @@ void FakeEngine::report(const DecodeRequest& request, std::uint32_t first,
       routing.weights.insert(routing.weights.end(), choice.weights.begin(), choice.weights.end());
       // An expert's output norm is its id plus one: easy to work out by hand.
       if (request.outputs)
-        for (const auto id : choice.ids) routing.output_norms.push_back(static_cast<float>(id + 1));
+        for (const auto id : choice.ids)
+          routing.output_norms.push_back(number(request.tokens[t], static_cast<float>(id + 1)));
       if (!request.layer_values) continue;
       for (std::int32_t e = 0; e < static_cast<std::int32_t>(options_.n_expert); ++e)
         if (own_id(LayerId{layer}, e) < static_cast<std::int32_t>(info_.n_expert))
@@ -124,7 +130,7 @@ Status FakeEngine::decode(const DecodeRequest& request) {
       }
       Rng rng(state);
       for (std::uint32_t i = 0; i < options_.n_vocab; ++i)
-        logits.push_back(static_cast<float>(rng.uniform() * 8.0 - 4.0));
+        logits.push_back(number(request.tokens[t], static_cast<float>(rng.uniform() * 8.0 - 4.0)));
     }
     request.logits->on_logits({first, count, logits});
   }

@@ -28,6 +28,7 @@ struct FakeEngineOptions {
   std::uint32_t n_seq = 1;
   std::uint32_t n_thread = 1;
   std::uint32_t fail_at_decode = 0;  // the n-th decode (1-based) returns kEngine; 0: never
+  char nan_at = '\0';                // after this token all is NaN; 0: nowhere
   // A sliced model has these left: its experts are numbered anew, 0 to K-1.
   ExpertFilter kept = {};
   bool has_chat = true;  // false: no chat template
@@ -56,6 +57,7 @@ class FakeEngine : public Engine {
     std::vector<float> scores;  // of all experts, -inf for removed ones
   };
   Choice route(LayerId layer, std::int32_t token, const ExpertFilter* filter) const;
+  float number(std::int32_t token, float value) const;  // NaN after nan_at
   // Returns what a sliced model calls the expert.
   std::int32_t own_id(LayerId layer, std::int32_t id) const;
   void report(const DecodeRequest& request, std::uint32_t first, std::uint32_t count) const;

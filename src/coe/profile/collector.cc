@@ -1,9 +1,12 @@
 #include "coe/profile/collector.h"
 
+#include "coe/base/not_finite.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
+#include <string_view>
 #include <utility>
 
 namespace coe {
@@ -20,6 +23,30 @@ void temper(std::span<float> weights, double temperature) {
   for (const float w : weights) total += std::pow(w / largest, 1.0 / temperature);
   for (float& w : weights)
     w = static_cast<float>(sum * std::pow(w / largest, 1.0 / temperature) / total);
+}
+
+std::optional<std::string> not_a_number(const LayerRouting& routing) {
+  const auto first_of = [](const std::vector<float>& values) {
+    if (count_not_finite(values) == 0) return values.size();
+    return static_cast<std::size_t>(std::ranges::find_if_not(values, is_finite) - values.begin());
+  };
+  const auto token = [&](std::size_t at) { return routing.first_token + at + 1; };
+  const auto of_expert = [&](const std::vector<float>& values,
+                             std::string_view what) -> std::optional<std::string> {
+    const auto at = first_of(values);
+    if (at == values.size()) return std::nullopt;
+    return fmt::format("layer {}: token {}: the {} of expert {} is {}", routing.layer.value,
+                       token(at / routing.n_used), what, routing.ids[at], values[at]);
+  };
+  if (auto found = of_expert(routing.weights, "router weight")) return found;
+  if (auto found = of_expert(routing.output_norms, "output")) return found;
+  if (const auto at = first_of(routing.moe_norms); at < routing.moe_norms.size())
+    return fmt::format("layer {}: token {}: the sum of the experts' outputs is no number",
+                       routing.layer.value, token(at));
+  if (const auto at = first_of(routing.residual_norms); at < routing.residual_norms.size())
+    return fmt::format("layer {}: token {}: the residual stream is no number", routing.layer.value,
+                       token(at));
+  return std::nullopt;
 }
 
 Collector::Collector(const ExpertGrid& shape, std::uint32_t n_block,

@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -24,6 +25,10 @@ struct CollectorOptions {
 // one token, none negative. Computed from the largest weight down, so that no T overflows. A token
 // whose weights are all 0 keeps them.
 void temper(std::span<float> weights, double temperature);
+
+// Says where a report holds what is no number: layer, token of the report's, expert and what it is;
+// nullopt where it holds none.
+std::optional<std::string> not_a_number(const LayerRouting& routing);
 
 class Collector : public RoutingObserver {
  public:

@@ -1,5 +1,6 @@
 #include "coe/profile/profile.h"
 
+#include "coe/base/not_finite.h"
 #include "coe/base/text.h"
 #include "coe/engine/run_settings.h"
 #include "coe/profile/chat.h"
@@ -96,6 +97,18 @@ std::size_t first_pack_at(const std::vector<std::size_t>& packs, std::size_t ite
   return static_cast<std::size_t>(std::ranges::lower_bound(packs, item) - packs.begin());
 }
 
+// Keeps the first thing said of what is no number.
+class NumberCheck : public RoutingObserver {
+ public:
+  void on_routing(const LayerRouting& routing) override {
+    if (found_.empty()) found_ = not_a_number(routing).value_or("");
+  }
+  const std::string& found() const { return found_; }
+
+ private:
+  std::string found_;
+};
+
 // One run from plan to finished profile.
 class Recorder {
  public:
@@ -118,6 +131,7 @@ class Recorder {
   Status count(const WorkItem& item, std::span<const RoutingTrace> traces, Collector& collector);
   Status count_roles(const WorkItem& item, const Segments& segments, const Generated* generated,
                      std::span<const RoutingTrace> traces, Collector& collector);
+  Status check_numbers(const WorkItem& item, std::span<const RoutingTrace> traces) const;
   void count_sample(const WorkItem& item, std::size_t n_token, std::span<const double> utility);
   Status record_items(Collector& collector);
   Status generate_answers(Collector& collector);
@@ -220,6 +234,15 @@ DomainStats& Recorder::domain(const std::string& name) {
   return *found;
 }
 
+// Before anything is counted, so that the sums stay what they were and can be resumed from.
+Status Recorder::check_numbers(const WorkItem& item, std::span<const RoutingTrace> traces) const {
+  NumberCheck check;
+  for (const auto& trace : traces) trace.replay(check);
+  if (check.found().empty()) return {};
+  const auto& record = corpus_.domains[item.domain].records[item.record];
+  return no_number(fmt::format("{}: {}", record.where, check.found()));
+}
+
 void Recorder::count_sample(const WorkItem& item, std::size_t n_token,
                             std::span<const double> utility) {
   if (stability_) stability_->add_sample(item.sample, static_cast<std::int64_t>(n_token), utility);
@@ -276,6 +299,8 @@ Status Recorder::generate_answers(Collector& collector) {
     const Question question{item.windows.front(), item.prompt, item.sample};
     auto answer = answer_question(engine_, plan_.markup, question, options_, trace, observer_);
     if (!answer) return tl::unexpected(stopped(std::move(answer).error()));
+    if (auto numbers = check_numbers(item, {&trace, 1}); !numbers)
+      return tl::unexpected(stopped(std::move(numbers).error()));
     auto counted = count_roles(item, answer->segments, &answer->generated, {&trace, 1}, collector);
     if (!counted) return tl::unexpected(stopped(std::move(counted).error()));
     show_progress();
@@ -292,6 +317,8 @@ Status Recorder::record_items(Collector& collector) {
   pipeline.first_pack = first_pack_at(packs_, n_done_);
   const auto deliver = [&](std::size_t first,
                            std::span<const std::vector<RoutingTrace>> traces) -> Result<Next> {
+    for (std::size_t i = 0; i < traces.size(); ++i)
+      COE_TRY_STATUS(check_numbers(plan_.items[first + i], traces[i]));
     for (std::size_t i = 0; i < traces.size(); ++i) {
       COE_TRY_STATUS(count(plan_.items[first + i], traces[i], collector));
       if (is_stable()) return Next::kStop;

@@ -483,15 +483,8 @@ Status Pipeline::stage_prune(const gguf::GgufFile& parent, const MoeModel& model
 
   start = Clock::now();
   if (!reused) {
-    proof = verify_child(parent.path(), child, mask_, library_.dequantizer(), observer_);
+    proof = prove_child(parent.path(), {&child, 1}, mask_, library_.dequantizer(), observer_);
     if (!proof) return tl::unexpected(std::move(proof).error());
-  }
-  if (!proof->ok()) {
-    std::filesystem::remove(child, ec);
-    return fail(Code::kCheckFailed,
-                fmt::format("{}: failed its proof and was removed: {}: {}", child.string(),
-                            proof->bad.front().where, proof->bad.front().message),
-                "check the disk, then run the same command again");
   }
   report_.name = name_in(child);
   report_.n_expert_checked = proof->n_expert_checked;
@@ -523,7 +516,7 @@ Result<Json> Pipeline::measure(const gguf::GgufFile& file, const MoeModel& model
   std::optional<SliceReference> masked;
   {
     COE_TRY(auto* engine, engine_.get());
-    const EvalSubject parent{engine, nullptr};
+    const EvalSubject parent{engine, nullptr, "the parent"};
     std::vector<ExpertFilter> filters = {filter};
     for (std::uint32_t seed = 1; seed <= options_.n_random; ++seed) {
       COE_TRY(const auto random, random_mask(model, options_.n_keep, seed));
@@ -531,7 +524,7 @@ Result<Json> Pipeline::measure(const gguf::GgufFile& file, const MoeModel& model
     }
     std::vector<EvalSubject> subjects;
     subjects.reserve(filters.size());
-    for (const auto& kept : filters) subjects.push_back({engine, &kept});
+    for (const auto& kept : filters) subjects.push_back({engine, &kept, "the masked parent"});
     COE_TRY(const auto reports, evaluate(subjects, &parent, evaluation_, options_.eval, observer_));
     measured["engine"] = reports.front().engine;
     measured["random"] = Json::array();

@@ -9,11 +9,13 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 #include <vector>
 
 namespace coe {
 namespace {
 
+using ::testing::HasSubstr;
 using testing::value_of;
 
 // Gives the same logits after every token. Vocabulary of four; the text decides nothing: tokens are
@@ -70,6 +72,30 @@ TEST(Eval, PerplexityOfAKnownDistribution) {
   EXPECT_FALSE(reports->front().has_reference);
 }
 
+// Once NaN was taken for a KL of 0: a maximum with it is the other value.
+TEST(Eval, RefusesLogitsThatAreNoNumbers) {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  FakeEngine sound({});
+  FakeEngine broken({.nan_at = 'x'});
+  FlatEngine infinite({0, 1, -std::numeric_limits<float>::infinity(), 2});
+  FlatEngine same({3, 3, 3, 3});
+  FlatEngine flat({0, 1, 2, nan});
+  const auto error_of = [](const EvalSubject& subject, const EvalSubject* reference) {
+    const auto reports =
+        evaluate({&subject, 1}, reference, corpus_of({"ab", "abxaxb"}), {}, silent_observer());
+    EXPECT_FALSE(reports);
+    EXPECT_EQ(reports.error().code, Code::kCheckFailed);
+    return reports.error().message;
+  };
+  EXPECT_EQ(error_of({&broken, nullptr}, nullptr),
+            "e.jsonl:1: the model gives logits that are no numbers, or all the same, for 2 of 6 "
+            "tokens, the first after token 3");
+  const EvalSubject parent{&broken, nullptr, "the parent"};
+  EXPECT_THAT(error_of({&sound, nullptr}, &parent), HasSubstr("e.jsonl:1: the parent gives"));
+  for (auto* engine : {&infinite, &same, &flat})
+    EXPECT_THAT(error_of({engine, nullptr}, nullptr), HasSubstr("for 3 of 3 tokens, the first"));
+}
+
 // KL(p||q) with p as above and q = (1/8, 1/4, 1/8, 1/2): 1/2 ln 4 + 1/8 ln(1/4) = 3/4 ln 2 a token.
 TEST(Eval, KlAndTop1AgainstAReference) {
   FlatEngine p({log_of(0.5), log_of(0.25), log_of(0.125), log_of(0.125)});
@@ -92,7 +118,8 @@ TEST(Eval, KlAndTop1AgainstAReference) {
 }
 
 TEST(Eval, CutsRecordsAndSkipsThoseWithNothingToPredict) {
-  FlatEngine engine({0, 0, 0, 0});
+  // As good as the same for all four.
+  FlatEngine engine({0, 0, 0, 1e-12F});
   engine.tokens = {0, 1, 2, 3, 0, 1};
   const EvalSubject subject{&engine, nullptr};
   const auto reports = evaluate({&subject, 1}, nullptr, corpus_of({"x", "short", "y"}),

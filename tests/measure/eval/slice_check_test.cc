@@ -160,6 +160,17 @@ TEST_F(SliceCheckTest, CountsValuesThatAreNoNumbersAsDifferences) {
   EXPECT_FALSE(found.ok());
 }
 
+TEST_F(SliceCheckTest, RefusesAParentThatGivesNoNumbers) {
+  auto options = kParent;
+  options.nan_at = 'q';
+  FakeEngine parent(options);
+  const auto recorded = SliceReference::record(parent, kMask, text(), silent_observer());
+  ASSERT_FALSE(recorded);
+  EXPECT_EQ(recorded.error().code, Code::kCheckFailed);
+  EXPECT_EQ(recorded.error().message,
+            "t.jsonl:1: the masked parent gives logits that are no numbers, or all the same");
+}
+
 TEST_F(SliceCheckTest, RefusesAChildOfAnotherShape) {
   child_.kept.kept = {{LayerId{0}, experts({0, 2, 3})}, {LayerId{1}, experts({1, 4, 6})}};
   FakeEngine child(child_);

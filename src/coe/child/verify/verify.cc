@@ -21,10 +21,12 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 namespace coe {
@@ -132,6 +134,21 @@ Result<VerifyReport> verify_child(const Path& parent_path, const Path& child_pat
   report.norms = std::move(compared.norms);
   report.bad = findings.take();
   return report;
+}
+
+Result<VerifyReport> prove_child(const Path& parent, std::span<const Path> files,
+                                 const KeepMask& mask, const gguf::Dequantizer* dequantizer,
+                                 Observer& observer) {
+  auto report = verify_child(parent, files.front(), mask, dequantizer, observer);
+  if (!report || report->ok()) return report;
+  std::error_code ec;
+  for (const Path& file : files) std::filesystem::remove(file, ec);
+  const auto& first = report->bad.front();
+  return fail(Code::kCheckFailed,
+              fmt::format("{}: failed its proof and was removed: {}: {}", files.front().string(),
+                          first.where, first.message),
+              "look at the parent: `coe verify PARENT PARENT` finds values that are no numbers; "
+              "else check the disk");
 }
 
 }  // namespace coe

@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -51,5 +52,12 @@ struct VerifyReport {
 Result<VerifyReport> verify_child(const Path& parent, const Path& child,
                                   const std::optional<KeepMask>& mask,
                                   const gguf::Dequantizer* dequantizer, Observer& observer);
+
+// verify_child() of a child that was just written as `files`, the first of which opens it. A child
+// that is not what it should be does not stay. Errors: kCheckFailed with the first finding, after
+// the files were removed; those of verify_child(), and then they stay.
+Result<VerifyReport> prove_child(const Path& parent, std::span<const Path> files,
+                                 const KeepMask& mask, const gguf::Dequantizer* dequantizer,
+                                 Observer& observer);
 
 }  // namespace coe

@@ -77,6 +77,12 @@ Json prune_json(const PruneOutput& output) {
   doc["n_tensor_cut"] = plan.n_tensor_cut;
   doc["dry_run"] = output.dry_run;
   doc["wall_s"] = output.wall_s;
+  doc["proof"] = nullptr;
+  if (output.proof != nullptr)
+    doc["proof"] = {{"ok", output.proof->ok()},
+                    {"n_expert_checked", output.proof->n_expert_checked},
+                    {"n_bytes_compared", output.proof->n_bytes_compared},
+                    {"wall_s", output.proof_wall_s}};
   doc["warnings"] = plan.warnings;
   if (output.dry_run) doc["tensors"] = plan_json(plan);
   return doc;
@@ -90,11 +96,16 @@ std::string prune_text(const PruneOutput& output) {
     return plan_table(plan) + fmt::format("would cut {} of {} tensors: {} to {} in {} file(s)\n",
                                           plan.n_tensor_cut, plan.n_tensor, before, after,
                                           plan.parts.size());
-  return fmt::format(
+  auto text = fmt::format(
       "{}: {} of {} experts a layer, {} → {} ({:.0f} %), {} tensors cut in {:.2f} s\n",
       output.files.front().string(), output.n_keep, output.n_expert, before, after,
       100.0 * static_cast<double>(plan.file_bytes) / static_cast<double>(output.bytes_parent),
       plan.n_tensor_cut, output.wall_s);
+  if (output.proof != nullptr)
+    text += fmt::format("proven: {} slabs of experts and {} are the parent's, in {:.2f} s\n",
+                        output.proof->n_expert_checked, human_bytes(output.proof->n_bytes_compared),
+                        output.proof_wall_s);
+  return text;
 }
 
 }  // namespace coe::cli

@@ -3,6 +3,7 @@
 
 #include "coe/base/file.h"
 #include "coe/child/surgery/plan.h"
+#include "coe/child/verify/verify.h"
 #include "coe/cli/render/document.h"
 
 #include <cstdint>
@@ -20,7 +21,9 @@ struct PruneOutput {
   std::uint32_t n_expert = 0;
   std::uint64_t bytes_parent = 0;
   bool dry_run = false;
-  double wall_s = 0.0;
+  double wall_s = 0.0;                  // of writing
+  const VerifyReport* proof = nullptr;  // null: none was asked for
+  double proof_wall_s = 0.0;
 };
 
 // A dry run's document lists all tensors of all files.

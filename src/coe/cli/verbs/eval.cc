@@ -80,11 +80,11 @@ Result<Parent> Parent::open(const EvalVerbOptions& options, const OpenModel& mod
       EngineOptions parent_options = options.engine;
       parent_options.model = options.parent;
       COE_TRY(out.engine_, session.library.open(parent_options));
-      runs = EvalSubject{out.engine_.get(), nullptr};
+      runs = EvalSubject{out.engine_.get(), nullptr, "the parent"};
     }
   } else if (!options.masks.empty()) {
     digest = model.moe.id.digest;
-    runs = EvalSubject{&engine, nullptr};
+    runs = EvalSubject{&engine, nullptr, "the parent"};
   }
   if (!options.cache.empty()) {
     const ParentCacheOptions cache{

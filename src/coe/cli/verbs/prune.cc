@@ -4,6 +4,7 @@
 #include "coe/base/checked.h"
 #include "coe/child/surgery/apply.h"
 #include "coe/child/surgery/plan.h"
+#include "coe/child/verify/verify.h"
 #include "coe/cli/exit_code.h"
 #include "coe/cli/render/next_step.h"
 #include "coe/cli/verbs/verbs.h"
@@ -15,6 +16,7 @@
 #include <charconv>
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace coe::cli {
@@ -31,6 +33,7 @@ struct PruneVerbOptions {
   bool drop_mtp = false;
   bool dry_run = false;
   bool no_provenance = false;
+  bool no_verify = false;
 };
 
 // "500M", "2G", "1048576": bytes, in units of 1000 as llama-gguf-split counts. Errors:
@@ -74,25 +77,36 @@ Result<int> prune(const PruneVerbOptions& options, Session& session) {
   for (const auto& warning : plan.warnings) session.console.warning(warning);
 
   const auto start = std::chrono::steady_clock::now();
+  const auto seconds_since = [](std::chrono::steady_clock::time_point begin) {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  };
   if (!options.dry_run)
     COE_TRY_STATUS(
         apply_plan(model.file, plan, options.output, session.overwrite(), session.console));
-  const double seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-
+  const double seconds = seconds_since(start);
+  const auto files = output_paths(options.output, plan);
+  const auto proof_start = std::chrono::steady_clock::now();
+  std::optional<VerifyReport> proof;
+  if (!options.dry_run && !options.no_verify) {
+    COE_TRY(proof, prove_child(options.model, files, mask, session.library.dequantizer(),
+                               session.console));
+  }
   const PruneOutput output{.plan = plan,
                            .parent = options.model,
-                           .files = output_paths(options.output, plan),
+                           .files = files,
                            .mode = options.mode,
                            .n_keep = mask.n_keep(),
                            .n_expert = model.moe.n_expert,
                            .bytes_parent = model.file.header().file_bytes,
                            .dry_run = options.dry_run,
-                           .wall_s = seconds};
-  const Finished done{.model = options.model,
-                      .output = options.dry_run ? Path() : output.files.front(),
-                      .masks = {options.mask}};
-  COE_TRY_STATUS(session.emit(prune_json(output), prune_text(output) + next_step("prune", done)));
+                           .wall_s = seconds,
+                           .proof = proof ? &*proof : nullptr,
+                           .proof_wall_s = seconds_since(proof_start)};
+  const auto next = proof ? next_step("verify", {.model = files.front(), .parent = options.model})
+                          : next_step("prune", {.model = options.model,
+                                                .output = options.dry_run ? Path() : files.front(),
+                                                .masks = {options.mask}});
+  COE_TRY_STATUS(session.emit(prune_json(output), prune_text(output) + next));
   return kExitDone;
 }
 
@@ -100,8 +114,8 @@ Result<int> prune(const PruneVerbOptions& options, Session& session) {
 
 void add_prune(CLI::App& app, Run& run) {
   auto options = std::make_shared<PruneVerbOptions>();
-  auto* verb =
-      app.add_subcommand("prune", "Cut a parent by a mask into a smaller GGUF, byte for byte");
+  auto* verb = app.add_subcommand(
+      "prune", "Cut a parent by a mask into a smaller GGUF, byte for byte, and prove it");
   verb->add_option("-m,--model", options->model, "Parent GGUF")->required();
   verb->add_option("--mask", options->mask, "Mask (native or reference JSON)")->required();
   verb->add_option("-o,--output", options->output, "Child GGUF to write");
@@ -114,6 +128,8 @@ void add_prune(CLI::App& app, Run& run) {
   verb->add_option("--split-max-size", options->split_max_size,
                    "Write several files of at most so much tensor data, e.g. 2G");
   verb->add_flag("--dry-run", options->dry_run, "Print the plan, write nothing");
+  verb->add_flag("--no-verify", options->no_verify,
+                 "Leave out the proof: the child is not read again and held to parent and mask");
   auto* name = verb->add_option(
       "--name", options->name,
       "Name of the child (default: the parent's, the mask's domain, and how much is kept)");

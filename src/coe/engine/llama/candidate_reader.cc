@@ -1,5 +1,6 @@
 #include "coe/engine/llama/candidate_reader.h"
 
+#include "coe/base/not_finite.h"
 #include "coe/base/result.h"
 #include "coe/engine/engine.h"
 #include "coe/engine/llama/node_memory.h"
@@ -178,8 +179,8 @@ Status CandidateReader::report(const ggml_tensor* outputs, const LayerPlan& plan
                                            outputs->ne[2], n_token_));
   COE_TRY(const auto grams, gram_.of(outputs, n_candidate_, *channel_weights_of(id)));
   for (const auto* values : {&grams.plain, &grams.weighted})
-    if (!std::all_of(values->begin(), values->end(), [](float v) { return std::isfinite(v); }))
-      return fail(Code::kEngine, "the output of an expert is not finite");
+    if (count_not_finite(*values) > 0)
+      return no_number(fmt::format("layer {}: the output of an expert is no number", id));
   if (plan.weight_rule.softmax) exponentiate(layer.raw, n_candidate_);
   std::size_t at = 0;
   for (const BatchRun& run : runs_) {

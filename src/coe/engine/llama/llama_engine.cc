@@ -1,5 +1,6 @@
 #include "coe/engine/llama/llama_engine.h"
 
+#include "coe/base/not_finite.h"
 #include "coe/engine/llama/chat_template.h"
 #include "coe/engine/llama/graph_observer.h"
 #include "coe/engine/llama/graph_plan.h"
@@ -484,6 +485,10 @@ Result<Generation> LlamaEngine::generate(const GenerateRequest& request) {
   while (tokens.size() < n_most) {
     if (request.observer != nullptr && request.observer->cancelled())
       return fail(Code::kCancelled, "interrupted");
+    if (!are_logits({llama_get_logits_ith(context_.get(), -1), info_.n_vocab}))
+      return no_number(
+          fmt::format("the model gives logits that are no numbers, or all the same, after token {}",
+                      tokens.size()));
     const std::int32_t token = llama_sampler_sample(sampler.get(), context_.get(), -1);
     if (llama_vocab_is_eog(vocab, token)) {
       out.end_token = token;

@@ -17,25 +17,24 @@ namespace coe {
 namespace {
 
 // Scores the subject's logits as they come, against the reference where there is one.
-class Scorer : public LogitsObserver {
+class Scorer : public RowObserver {
  public:
   Scorer(const ScoredSequence& sequence, const Reference* reference, std::uint32_t n_thread,
          DomainEval& domain, RecordEval& sums)
-      : sequence_(sequence),
+      : RowObserver(n_thread),
+        sequence_(sequence),
         reference_(reference),
-        n_thread_(n_thread),
         domain_(domain),
         sums_(sums) {}
 
   // Rows are scored at once and summed in their order: the bits do not depend on the threads.
-  void on_logits(const LogitsView& view) override {
-    rows_.assign(view.n_token, {});
-    for_each_row(view, n_thread_, [&](std::uint32_t i) {
-      const std::size_t position = view.first_token + i;
-      if (counts(position)) rows_[i] = score(position, view.of(i));
-    });
-    for (std::uint32_t i = 0; i < view.n_token; ++i)
-      if (counts(view.first_token + i)) add(view.first_token + i, rows_[i]);
+  void begin_rows(std::uint32_t n_row) override { rows_.assign(n_row, {}); }
+  void on_row(std::size_t position, std::uint32_t i, std::span<const float> logits) override {
+    if (counts(position)) rows_[i] = score(position, logits);
+  }
+  void end_rows(std::size_t first) override {
+    for (std::size_t i = 0; i < rows_.size(); ++i)
+      if (counts(first + i)) add(first + i, rows_[i]);
   }
 
  private:
@@ -87,7 +86,6 @@ class Scorer : public LogitsObserver {
 
   const ScoredSequence& sequence_;
   const Reference* reference_;
-  std::uint32_t n_thread_;
   DomainEval& domain_;
   RecordEval& sums_;
   std::vector<Row> rows_;  // [n_token] of the batch at hand
@@ -104,6 +102,14 @@ std::vector<EvalReport> empty_reports(std::span<const EvalSubject> subjects, con
       reports[i].domains[d].name = corpus.domains[d].name;
   }
   return reports;
+}
+
+// Says of which record an error is.
+template <class T>
+Result<T> at_record(Result<T> result, const std::string& where) {
+  if (!result && result.error().code != Code::kCancelled)
+    return tl::unexpected(std::move(result).error().context(where));
+  return result;
 }
 
 }  // namespace
@@ -139,15 +145,17 @@ Result<std::vector<EvalReport>> evaluate_against(std::span<const EvalSubject> su
   for (std::size_t s = 0; s < sequences.size(); ++s) {
     const auto& sequence = sequences[s];
     const Reference* reference = nullptr;
+    const auto& where = corpus.domains[sequence.domain].records[sequence.record].where;
     if (source != nullptr) {
-      COE_TRY(reference, source->next(sequence, observer));
+      COE_TRY(reference, at_record(source->next(sequence, observer), where));
       if (source->subject() != nullptr) step(sequence.tokens.size());
     }
     const bool is_last = s + 1 == sequences.size() || !sequence.same_record(sequences[s + 1]);
     for (std::size_t i = 0; i < subjects.size(); ++i) {
       auto& domain = reports[i].domains[sequence.domain];
       Scorer scorer(sequence, reference, subjects[i].engine->info().n_thread, domain, record[i]);
-      COE_TRY_STATUS(decode_subject(subjects[i], sequence.tokens, scorer, observer));
+      COE_TRY_STATUS(
+          at_record(decode_subject(subjects[i], sequence.tokens, scorer, observer), where));
       if (is_last) domain.add(std::exchange(record[i], {}));
       step(sequence.tokens.size());
     }

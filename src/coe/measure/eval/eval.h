@@ -20,6 +20,7 @@ namespace coe {
 struct EvalSubject {
   Engine* engine = nullptr;
   const ExpertFilter* filter = nullptr;
+  std::string name = "the model";  // in messages
 };
 
 struct EvalOptions {
@@ -98,7 +99,8 @@ struct EvalReport {
 // One report for each subject, in order. All see the same tokens; the reference, which may be null,
 // runs once a record and may share an engine with subjects of other filters. Errors: kMismatch when
 // vocabularies differ in size or tokenise a text differently; kInvalidArgument for a window or
-// stride that cannot be; kCorrupt when a sub-domain has nothing to predict; kEngine; kCancelled.
+// stride that cannot be; kCorrupt when a sub-domain has nothing to predict; kCheckFailed where a
+// model's logits are no numbers, naming it and the record; kEngine; kCancelled.
 Result<std::vector<EvalReport>> evaluate(std::span<const EvalSubject> subjects,
                                          const EvalSubject* reference, const Corpus& corpus,
                                          const EvalOptions& options, Observer& observer);

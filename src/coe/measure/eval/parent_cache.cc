@@ -27,27 +27,23 @@ std::string text_digest(std::span<const ScoredSequence> sequences) {
 }  // namespace
 
 // The rows of one sequence; written while the parent runs, or as read.
-class ParentCache::Rows : public Reference, public LogitsObserver {
+class ParentCache::Rows : public Reference, public RowObserver {
  public:
   Rows(const ScoredSequence& sequence, double tail, std::uint32_t n_thread)
-      : sequence_(sequence),
+      : RowObserver(n_thread),
+        sequence_(sequence),
         index_(sequence),
         tail_(tail),
-        n_thread_(n_thread),
         rows_(index_.n_row()) {}
 
-  void on_logits(const LogitsView& view) override {
-    for_each_row(view, n_thread_, [&](std::uint32_t i) {
-      const std::size_t position = view.first_token + i;
-      const auto at = index_.find(position);
-      if (!at) return;
-      const auto logits = view.of(i);
-      auto& row = rows_[*at];
-      row.norm = log_sum_exp(logits);
-      row.next_logit = logits[static_cast<std::size_t>(sequence_.tokens[position + 1])];
-      row.first = static_cast<std::uint32_t>(first_choice(logits));
-      row.condensed = condense(logits, row.norm, tail_);
-    });
+  void on_row(std::size_t position, std::uint32_t /*i*/, std::span<const float> logits) override {
+    const auto at = index_.find(position);
+    if (!at) return;
+    auto& row = rows_[*at];
+    row.norm = log_sum_exp(logits);
+    row.next_logit = logits[static_cast<std::size_t>(sequence_.tokens[position + 1])];
+    row.first = static_cast<std::uint32_t>(first_choice(logits));
+    row.condensed = condense(logits, row.norm, tail_);
   }
   std::size_t n_row() const { return rows_.size(); }
   std::span<const ParentRow> rows() const { return rows_; }

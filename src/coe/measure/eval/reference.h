@@ -10,7 +10,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -67,14 +66,34 @@ class RowIndex {
   std::size_t n_row_ = 0;
 };
 
-// Calls score(i) for the view's tokens 0, 1, …, several at once on the engine's threads where there
-// is enough to do: large vocabularies take longer to score than a GPU takes to compute them. Calls
-// must not depend on each other.
-void for_each_row(const LogitsView& view, std::uint32_t n_thread,
-                  const std::function<void(std::uint32_t)>& score);
+// Looks at the logits of one sequence row by row, several at once on the engine's threads where
+// there is enough to do: large vocabularies take longer to score than a GPU takes to compute them.
+// A row that cannot be a model's (are_logits()) is counted and not shown.
+class RowObserver : public LogitsObserver {
+ public:
+  explicit RowObserver(std::uint32_t n_thread) : n_thread_(n_thread) {}
+  void on_logits(const LogitsView& view) final;
+  // kCheckFailed when there was such a row: how many, and the first.
+  Status check() const;
 
+ protected:
+  virtual void begin_rows(std::uint32_t /*n_row*/) {}
+  // `i` counts the rows since begin_rows(). Calls must not depend on each other.
+  virtual void on_row(std::size_t position, std::uint32_t i, std::span<const float> logits) = 0;
+  // All rows of a batch were seen; `first` is the position of the first.
+  virtual void end_rows(std::size_t /*first*/) {}
+
+ private:
+  std::uint32_t n_thread_;
+  std::size_t n_row_ = 0;
+  std::size_t n_bad_ = 0;
+  std::size_t first_bad_ = 0;
+};
+
+// Runs a sequence and shows its logits. Errors: those of Engine::decode and of RowObserver::check,
+// which says whose logits they are.
 Status decode_subject(const EvalSubject& subject, std::span<const std::int32_t> tokens,
-                      LogitsObserver& logits, Observer& observer);
+                      RowObserver& rows, Observer& observer);
 
 // Runs a model and keeps all its logits of one sequence: n_row * n_vocab * 4 bytes.
 class RunningReference : public ReferenceSource {

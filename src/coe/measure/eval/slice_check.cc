@@ -1,5 +1,6 @@
 #include "coe/measure/eval/slice_check.h"
 
+#include "coe/base/not_finite.h"
 #include "coe/measure/eval/logits.h"
 
 #include <fmt/format.h>
@@ -67,12 +68,18 @@ class Recorder : public RoutingObserver, public LogitsObserver {
       layer.lengths.push_back(static_cast<float>(sum));
     }
   }
-  void on_logits(const LogitsView& view) override { append(logits_, view.logits); }
+  void on_logits(const LogitsView& view) override {
+    for (std::uint32_t i = 0; i < view.n_token; ++i)
+      gives_logits_ = gives_logits_ && are_logits(view.of(i));
+    append(logits_, view.logits);
+  }
+  bool gives_logits() const { return gives_logits_; }
 
  private:
   std::map<LayerId, SliceReference::Layer>& layers_;
   MoeOutputs& outputs_;
   std::vector<float>& logits_;
+  bool gives_logits_ = true;
 };
 
 // Sums over tokens of one kept expert's router score.
@@ -266,9 +273,8 @@ void SliceReference::Comparison::on_logits(const LogitsView& view) {
 void SliceReference::Comparison::compare_row(std::span<const float> own,
                                              std::span<const float> logits) {
   n_token_ += 1;
-  // compare_logits() wants numbers.
-  const auto is_number = [](float v) { return std::isfinite(v); };
-  if (!std::ranges::all_of(logits, is_number) || !std::ranges::all_of(own, is_number)) {
+  // compare_logits() wants numbers; record() has seen that the parent's are.
+  if (count_not_finite(logits) > 0) {
     kl_ = logit_diff_max_ = kInfinity;
     return;
   }
@@ -366,6 +372,11 @@ Result<SliceReference> SliceReference::record(Engine& parent, const ExpertFilter
       request.filter = &filter;
       request.observer = &observer;
       COE_TRY_STATUS(parent.decode(request));
+      if (!recorder.gives_logits())
+        return no_number(
+            fmt::format("{}: the masked parent gives logits that are no numbers, or "
+                        "all the same",
+                        domain.records[i].where));
       out.records_.push_back(std::move(record));
       observer.progress("slice check", n_token, kMostTokens, "tokens");
     }

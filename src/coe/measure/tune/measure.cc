@@ -17,8 +17,9 @@ Result<std::vector<DomainEval>> measure_masks(const Bench& bench,
   }
   std::vector<EvalSubject> subjects;
   subjects.reserve(filters.size());
-  for (const auto& filter : filters) subjects.push_back({&bench.engine, &filter});
-  const EvalSubject parent{&bench.engine, nullptr};
+  for (const auto& filter : filters)
+    subjects.push_back({&bench.engine, &filter, "the masked parent"});
+  const EvalSubject parent{&bench.engine, nullptr, "the parent"};
   COE_TRY(const auto reports, evaluate(subjects, &parent, bench.corpus, bench.eval, observer));
   std::vector<DomainEval> sums;
   sums.reserve(reports.size());
