@@ -19,6 +19,7 @@
 #include <filesystem>
 #include <fstream>
 #include <limits>
+#include <span>
 #include <string>
 
 namespace coe {
@@ -221,8 +222,9 @@ TEST_F(CliEngine, SaysThatAModelGivesNoNumbers) {
   testing::TinyGguf copy{file.header().keys, {}};
   for (const auto& tensor : file.header().tensors)
     copy.tensors.push_back({tensor, testing::value_of(file.read_all(tensor))});
+  const float nan = std::numeric_limits<float>::quiet_NaN();
   copy.set("gemma4.final_logit_softcapping",
-           gguf::Value::f32(std::numeric_limits<float>::quiet_NaN()));
+           gguf::Value::from_bytes(gguf::ValueType::kF32, std::as_bytes(std::span(&nan, 1))));
   testing::write_tiny(dir_ / "nan.gguf", copy);
   std::ofstream(dir_ / "hello.txt") << "hello\n";
   for (const std::string command :
