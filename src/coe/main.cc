@@ -1,4 +1,6 @@
 // The program: the command line over the engine that it is linked with.
+#include "coe/base/descriptor.h"
+#include "coe/base/mapping_guard.h"
 #include "coe/cli/console.h"
 #include "coe/cli/exit_code.h"
 #include "coe/cli/run.h"
@@ -27,6 +29,8 @@ const coe::EngineLibrary& linked_library() {
 }  // namespace
 
 int main(int argc, char** argv) {
+  coe::open_standard_descriptors();
+  coe::guard_mappings(coe::cli::exit_code(coe::Code::kIo));
   const auto& library = linked_library();
   library.prepare_process(argv);
   const auto communicator = coe::open_communicator();

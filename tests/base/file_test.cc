@@ -1,5 +1,7 @@
 #include "coe/base/file.h"
 
+#include "coe/base/inputs.h"
+#include "coe/base/mapping_guard.h"
 #include "coe/base/result.h"
 
 #include "support/expect.h"
@@ -9,11 +11,15 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <utility>
 
 namespace coe {
@@ -49,6 +55,30 @@ TEST(MappedFile, RefusesWhatIsNoFile) {
   const TempDir dir;
   expect_error(MappedFile::open(dir / "absent"), Code::kNotFound, "absent: cannot open");
   expect_error(MappedFile::open(dir.path()), Code::kUnsupported, "not a regular file");
+}
+
+// Opening a named pipe waits for somebody who writes.
+TEST(MappedFile, RefusesAPipeAtOnce) {
+  const TempDir dir;
+  ASSERT_EQ(::mkfifo((dir / "pipe").c_str(), 0600), 0);
+  expect_error(MappedFile::open(dir / "pipe"), Code::kUnsupported, "pipe: not a regular file");
+  expect_error(read_text(dir / "pipe"), Code::kUnsupported, "pipe: not a regular file");
+  expect_error(read_text("/dev/zero"), Code::kUnsupported, "not a regular file");
+}
+
+// A page behind the end of the file is a bus error.
+TEST(MappedFileDeathTest, EndsWithWordsWhenItBecameShorter) {
+  const TempDir dir;
+  const auto read = [&](bool forget) {
+    put(dir / "a", std::string(100'000, 'x'));
+    guard_mappings(7);
+    const auto file = value_of(MappedFile::open(dir / "a"));
+    if (forget) forget_mapping(file.bytes().data());
+    std::filesystem::resize_file(dir / "a", 10);
+    std::exit(file.bytes()[90'000] == std::byte{'x'} ? 1 : 2);
+  };
+  EXPECT_EXIT(read(false), ::testing::ExitedWithCode(7), "/a: became shorter while it was being");
+  EXPECT_EXIT(read(true), ::testing::ExitedWithCode(7), "a mapped file");
 }
 
 TEST(MappedFile, KeepsItsBytesWhenMoved) {
@@ -189,6 +219,66 @@ TEST(AtomicFile, ReportsAWriteThatFailsAndLeavesNothing) {
   std::signal(SIGXFSZ, handler);
   expect_error(status, Code::kIo, "out: cannot write");
   EXPECT_EQ(n_entry(dir.path()), 0U);
+}
+
+TEST(AtomicFile, NamesTheProcessThatWrites) {
+  const TempDir dir;
+  const auto file = value_of(AtomicFile::create(dir / "out", Overwrite::kRefuse));
+  const auto other = AtomicFile::create(dir / "out", Overwrite::kRefuse);
+  expect_error(other, Code::kExists,
+               "out: another process is writing it (process " + std::to_string(::getpid()) + ")");
+}
+
+// A run whose temporary was removed and made anew by another would give the other's bytes its name.
+TEST(AtomicFile, NoticesThatItsTemporaryIsAnothers) {
+  const TempDir dir;
+  {
+    auto first = value_of(AtomicFile::create(dir / "out", Overwrite::kAllow));
+    expect_ok(first.write("the first's"));
+    std::filesystem::remove(first.temporary());
+    auto second = value_of(AtomicFile::create(dir / "out", Overwrite::kAllow));
+    expect_ok(second.write("half of the sec"));
+    expect_error(first.commit(), Code::kIo,
+                 "out: its temporary `.out.part` was removed or replaced");
+    EXPECT_FALSE(std::filesystem::exists(dir / "out"));
+    expect_ok(second.write("ond's"));
+    expect_ok(second.commit());
+  }
+  EXPECT_EQ(value_of(read_text(dir / "out")), "half of the second's");
+  auto third = value_of(AtomicFile::create(dir / "out", Overwrite::kAllow));
+  std::filesystem::remove(third.temporary());
+  expect_error(third.commit(), Code::kIo, "removed or replaced");
+}
+
+TEST(AtomicFile, DoesNotRemoveAnothersTemporary) {
+  const TempDir dir;
+  std::optional<AtomicFile> second;
+  {
+    auto first = value_of(AtomicFile::create(dir / "out", Overwrite::kAllow));
+    std::filesystem::remove(first.temporary());
+    second.emplace(value_of(AtomicFile::create(dir / "out", Overwrite::kAllow)));
+  }
+  EXPECT_TRUE(std::filesystem::exists(second->temporary()));
+}
+
+// By its own name, a hard link, a symbolic link and a way around.
+TEST(CheckOutput, RefusesAnInputWhateverItIsCalled) {
+  const TempDir dir;
+  put(dir / "in", "precious");
+  put(dir / "other", "");
+  std::filesystem::create_hard_link(dir / "in", dir / "hard");
+  std::filesystem::create_symlink("in", dir / "soft");
+  protect_input(dir / "in", "--model");
+  protect_input(dir / "absent", "--mask");
+  protect_input(dir.path(), "--suite");
+  for (const Path& name : {dir / "in", dir / "hard", dir / "soft", dir / "." / "in"}) {
+    expect_error(check_output(name, Overwrite::kAllow), Code::kInvalidArgument,
+                 "the output is an input of the same command (--model)");
+    expect_error(AtomicFile::create(name, Overwrite::kAllow), Code::kInvalidArgument, "(--model)");
+  }
+  expect_ok(check_output(dir / "other", Overwrite::kAllow));
+  expect_ok(check_output(dir / "absent", Overwrite::kAllow));
+  EXPECT_EQ(value_of(read_text(dir / "in")), "precious");
 }
 
 TEST(FreeSpace, IsKnownForAFolderThatExists) {

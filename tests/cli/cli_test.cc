@@ -18,6 +18,7 @@
 #include <fstream>
 #include <limits>
 #include <string>
+#include <sys/stat.h>
 
 namespace coe {
 namespace {
@@ -290,6 +291,47 @@ TEST_F(Cli, VerbsSayWhatToTypeNext) {
        "coe eval -m proven.gguf --parent parent.gguf -f HELD-OUT.jsonl");
   says("coe verify parent.gguf 'my child.gguf'",
        "coe eval -m 'my child.gguf' --parent parent.gguf -f HELD-OUT.jsonl");
+}
+
+// With --force, too: the parent would be gone.
+TEST_F(Cli, NoVerbWritesOverItsInput) {
+  std::filesystem::create_hard_link(dir_ / "parent.gguf", dir_ / "hard.gguf");
+  std::filesystem::create_symlink("parent.gguf", dir_ / "soft.gguf");
+  const auto before = read("parent.gguf");
+  const auto profile = read("parent.profile.gguf");
+  for (const std::string name : {"parent.gguf", "hard.gguf", "soft.gguf", "./parent.gguf"})
+    expect_error("coe prune -m parent.gguf --mask mask.json --force -o " + name, 2,
+                 "the output is an input of the same command (--model)", "another name");
+  for (const std::string command :
+       {"coe prune -m parent.gguf --mask mask.json -o mask.json",
+        "coe merge parent.profile.gguf parent.profile.gguf -o parent.profile.gguf",
+        "coe mask -p parent.profile.gguf=0.5 -k 4 -o parent.profile.gguf",
+        "coe compare mask.json mask.json --svg mask.json",
+        "coe mask --recipe mask.json -p parent.profile.gguf -o mask.json"})
+    expect_error(command + " --force", 2, "the output is an input", "");
+  EXPECT_EQ(read("parent.gguf"), before);
+  EXPECT_EQ(read("parent.profile.gguf"), profile);
+}
+
+// Whoever starts coe without them would find what is printed inside a tensor.
+TEST_F(Cli, ClosedDescriptorsDoNotReachAnOutput) {
+  ASSERT_EQ(run("coe prune -m parent.gguf --mask mask.json -o right.gguf").exit_code, 0);
+  for (const std::string closed : {"2>&-", ">&- 2>&-", "<&- >&- 2>&-", "<&- 2>&-"}) {
+    EXPECT_EQ(run("coe prune -v -m parent.gguf --mask mask.json --force -o child.gguf " + closed)
+                  .exit_code,
+              0)
+        << closed;
+    EXPECT_EQ(read("child.gguf"), read("right.gguf")) << closed;
+  }
+}
+
+TEST_F(Cli, NamedPipesAreNoInputs) {
+  ASSERT_EQ(::mkfifo((dir_ / "pipe").c_str(), 0600), 0);
+  for (const std::string command :
+       {"coe inspect pipe", "coe prune -m parent.gguf --mask pipe -o o.gguf",
+        "coe verify parent.gguf pipe", "coe corpus check pipe", "coe merge pipe pipe -o o.gguf",
+        "coe mask -p pipe -k 4 -o o.json"})
+    expect_error(command, 3, "pipe: not a regular file", "");
 }
 
 TEST_F(Cli, PruneRefusesMasksThatDoNotFit) {

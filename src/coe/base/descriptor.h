@@ -27,6 +27,10 @@ class Descriptor {
   int fd_;
 };
 
+// Opens descriptors 0 to 2 on /dev/null where they are closed, so that no file gets one of them and
+// what is printed. Once, before anything is opened.
+void open_standard_descriptors();
+
 // Closed in programs that are started, unless handed on.
 struct Pipe {
   Descriptor read;

@@ -1,5 +1,7 @@
 #include "coe/base/file.h"
 
+#include "coe/base/inputs.h"
+#include "coe/base/mapping_guard.h"
 #include "coe/base/text.h"
 
 #include <fmt/format.h>
@@ -7,6 +9,8 @@
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
+#include <fstream>
+#include <sstream>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -41,20 +45,55 @@ Error io_error(const Path& path, std::string_view doing) {
   return error;
 }
 
-Result<MappedFile> MappedFile::open(const Path& path) {
-  MappedFile file;
-  file.descriptor_ = Descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (file.fd() < 0) return tl::unexpected(io_error(path, "open"));
+namespace {
+
+// Masks, journals and specs are far smaller; a sparse file of any size would end in memory.
+constexpr std::uint64_t kMostTextBytes = std::uint64_t{2} << 30;
+
+struct RegularFile {
+  Descriptor descriptor;
+  std::size_t size = 0;
+};
+
+Result<RegularFile> open_regular(const Path& path) {
+  // O_NONBLOCK: a named pipe would wait for a writer.
+  RegularFile file{Descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK))};
+  if (file.descriptor.get() < 0) return tl::unexpected(io_error(path, "open"));
   struct stat info{};
-  if (::fstat(file.fd(), &info) != 0) return tl::unexpected(io_error(path, "stat"));
+  if (::fstat(file.descriptor.get(), &info) != 0) return tl::unexpected(io_error(path, "stat"));
   if (!S_ISREG(info.st_mode))
     return fail(Code::kUnsupported, fmt::format("{}: not a regular file", path.string()),
                 "give the path of a file");
-  file.size_ = static_cast<std::size_t>(info.st_size);
+  file.size = static_cast<std::size_t>(info.st_size);
+  return file;
+}
+
+}  // namespace
+
+Result<std::size_t> read_at(int fd, std::uint64_t offset, std::span<std::byte> out,
+                            const Path& path) {
+  std::size_t done = 0;
+  while (done < out.size()) {
+    const ssize_t n =
+        ::pread(fd, out.data() + done, out.size() - done, static_cast<off_t>(offset + done));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return tl::unexpected(io_error(path, "read"));
+    if (n == 0) break;
+    done += static_cast<std::size_t>(n);
+  }
+  return done;
+}
+
+Result<MappedFile> MappedFile::open(const Path& path) {
+  MappedFile file;
+  COE_TRY(auto regular, open_regular(path));
+  file.descriptor_ = std::move(regular.descriptor);
+  file.size_ = regular.size;
   if (file.size_ == 0) return file;
   void* address = ::mmap(nullptr, file.size_, PROT_READ, MAP_SHARED, file.fd(), 0);
   if (address == MAP_FAILED) return tl::unexpected(io_error(path, "map"));
   file.data_ = static_cast<const std::byte*>(address);
+  name_mapping(address, file.size_, path.string());
   return file;
 }
 
@@ -74,15 +113,26 @@ MappedFile::~MappedFile() { release(); }
 
 void MappedFile::release() {
   // munmap takes a non-const address; the mapping itself is read-only.
-  if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
+  if (data_ != nullptr) {
+    forget_mapping(data_);
+    ::munmap(const_cast<std::byte*>(data_), size_);
+  }
   data_ = nullptr;
   size_ = 0;
 }
 
 Result<std::string> read_text(const Path& path) {
-  COE_TRY(const auto file, MappedFile::open(path));
-  const auto bytes = file.bytes();
-  return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  COE_TRY(const auto file, open_regular(path));
+  if (file.size > kMostTextBytes)
+    return fail(Code::kUnsupported,
+                fmt::format("{}: has {}, more than is read at once ({})", path.string(),
+                            human_bytes(file.size), human_bytes(kMostTextBytes)),
+                "is it the right file?");
+  std::string text(file.size, '\0');
+  COE_TRY(const auto n,
+          read_at(file.descriptor.get(), 0, std::as_writable_bytes(std::span(text)), path));
+  text.resize(n);
+  return text;
 }
 
 Status check_output(const Path& path, Overwrite overwrite) {
@@ -91,6 +141,7 @@ Status check_output(const Path& path, Overwrite overwrite) {
   if (std::filesystem::is_directory(status))
     return fail(Code::kInvalidArgument, fmt::format("{}: is a folder", path.string()),
                 "give a file name for the output");
+  COE_TRY_STATUS(check_not_input(path));
   if (std::filesystem::exists(status) && overwrite == Overwrite::kRefuse)
     return fail(Code::kExists, fmt::format("{}: output exists already", path.string()),
                 "add --force to overwrite it, or choose another name");
@@ -101,6 +152,31 @@ Status check_output(const Path& path, Overwrite overwrite) {
                 fmt::format("make it first: mkdir -p {}", folder.string()));
   return {};
 }
+
+namespace {
+
+// " (process 4711)", or nothing where the system does not say. A line of /proc/locks:
+// "1: FLOCK  ADVISORY  WRITE 4711 08:01:131213 0 EOF".
+std::string holder_of(int fd) {
+  struct stat info{};
+  if (::fstat(fd, &info) != 0) return {};
+  const auto inode = fmt::format(":{} ", static_cast<std::uint64_t>(info.st_ino));
+  std::ifstream locks("/proc/locks");
+  for (std::string line; std::getline(locks, line);) {
+    if (line.find(inode) == std::string::npos) continue;
+    std::istringstream words(line);
+    std::string number;
+    std::string kind;
+    std::string advice;
+    std::string mode;
+    long process = 0;
+    if (words >> number >> kind >> advice >> mode >> process && kind == "FLOCK")
+      return fmt::format(" (process {})", process);
+  }
+  return {};
+}
+
+}  // namespace
 
 Result<AtomicFile> AtomicFile::create(const Path& path, Overwrite overwrite) {
   COE_TRY_STATUS(check_output(path, overwrite));
@@ -119,8 +195,10 @@ Result<AtomicFile> AtomicFile::create(const Path& path, Overwrite overwrite) {
     // name: then it is no longer the temporary, and not ours to touch.
     if (::flock(file.fd(), LOCK_EX | LOCK_NB) != 0 || ::fstat(file.fd(), &opened) != 0 ||
         ::lstat(temporary.c_str(), &named) != 0 || opened.st_ino != named.st_ino)
-      return fail(Code::kExists, fmt::format("{}: another process is writing it", path.string()),
-                  "wait for it to end, or choose another name");
+      return fail(
+          Code::kExists,
+          fmt::format("{}: another process is writing it{}", path.string(), holder_of(file.fd())),
+          "wait for it to end, or choose another name");
     if (opened.st_nlink == 1) break;
     // A run was killed when its output already had both names. The bytes are the finished file's:
     // drop the second name and begin with a file of our own.
@@ -139,7 +217,14 @@ AtomicFile::AtomicFile(AtomicFile&& other) noexcept
       descriptor_(std::move(other.descriptor_)) {}
 
 AtomicFile::~AtomicFile() {
-  if (!temporary_.empty()) ::unlink(temporary_.c_str());
+  if (!temporary_.empty() && owns_temporary()) ::unlink(temporary_.c_str());
+}
+
+bool AtomicFile::owns_temporary() const {
+  struct stat opened{};
+  struct stat named{};
+  return ::fstat(fd(), &opened) == 0 && ::lstat(temporary_.c_str(), &named) == 0 &&
+         opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
 }
 
 Status write_all(int fd, std::span<const std::byte> bytes, const Path& path) {
@@ -160,21 +245,19 @@ Status AtomicFile::write(std::string_view text) { return write(std::as_bytes(std
 
 Result<std::string> AtomicFile::read_back(std::uint64_t offset, std::size_t size) const {
   std::string out(size, '\0');
-  std::size_t done = 0;
-  while (done < size) {
-    const ssize_t n =
-        ::pread(fd(), out.data() + done, size - done, static_cast<off_t>(offset + done));
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return tl::unexpected(io_error(path_, "read back"));
-    if (n == 0)
-      return fail(Code::kIo, fmt::format("{}: cannot read back: too short", path_.string()));
-    done += static_cast<std::size_t>(n);
-  }
+  COE_TRY(const auto n, read_at(fd(), offset, std::as_writable_bytes(std::span(out)), path_));
+  if (n < size)
+    return fail(Code::kIo, fmt::format("{}: cannot read back: too short", path_.string()));
   return out;
 }
 
 Status AtomicFile::commit() {
   if (::fsync(fd()) != 0) return tl::unexpected(io_error(path_, "flush"));
+  if (!owns_temporary())
+    return fail(Code::kIo,
+                fmt::format("{}: its temporary `{}` was removed or replaced while it was written",
+                            path_.string(), temporary_.filename().string()),
+                "leave hidden .part files alone, and run the same command again");
   // link() fails where rename() would silently replace; then the file has two names for a moment. A
   // file system without hard links falls back on rename(): there the check at the start has to do.
   const bool linked =

@@ -40,8 +40,14 @@ class MappedFile {
   std::size_t size_ = 0;
 };
 
-// Errors: kNotFound, kIo.
+// The bytes of a whole file of at most 2 GiB. Errors: kNotFound, kIo; kUnsupported for larger ones,
+// folders, pipes and devices.
 Result<std::string> read_text(const Path& path);
+
+// Fills `out` with the bytes of a descriptor of `path` from `offset` on. Returns how many there
+// were. Errors: kIo.
+Result<std::size_t> read_at(int fd, std::uint64_t offset, std::span<std::byte> out,
+                            const Path& path);
 
 enum class Overwrite { kRefuse, kAllow };
 
@@ -68,11 +74,13 @@ class AtomicFile {
   // `size` bytes from `offset` of what was written so far. Errors: kIo, also beyond its end.
   Result<std::string> read_back(std::uint64_t offset, std::size_t size) const;
   // Flushes to disk and moves the temporary to its final name. With kRefuse, a file that appeared
-  // meanwhile is not replaced (kExists).
+  // meanwhile is not replaced (kExists). kIo when the temporary is gone, or another's.
   Status commit();
 
  private:
   AtomicFile() = default;
+  // Whether the temporary's name still is that of our bytes: who removed it may have made another.
+  bool owns_temporary() const;
   Path path_;
   Path temporary_;
   Overwrite overwrite_ = Overwrite::kRefuse;
@@ -82,7 +90,8 @@ class AtomicFile {
 // write() + commit() in one call, for small files.
 Status write_file(const Path& path, std::string_view text, Overwrite overwrite);
 
-// kExists when `path` exists and may not be replaced: lets long work refuse before it starts.
+// kExists when `path` exists and may not be replaced, kInvalidArgument when it is a folder or an
+// input (base/inputs.h): lets long work refuse before it starts.
 Status check_output(const Path& path, Overwrite overwrite);
 
 // Makes the folder and those above it, as far as they are missing. Errors: kIo.

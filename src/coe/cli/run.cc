@@ -1,5 +1,6 @@
 #include "coe/cli/run.h"
 
+#include "coe/base/inputs.h"
 #include "coe/base/json.h"
 #include "coe/base/process/isolated.h"
 #include "coe/base/text.h"
@@ -11,6 +12,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <string>
 #include <string_view>
@@ -113,6 +115,21 @@ const CLI::App& called_verb(const CLI::App& app) {
   return called.empty() ? app : called_verb(*called.front());
 }
 
+// Protects the files that the verb's options name, but for outputs. A weight may follow a name.
+void protect_inputs(const CLI::App& verb) {
+  static constexpr std::array<std::string_view, 3> kOutputs = {"output", "svg", "save-text"};
+  for (const auto* option : verb.get_options()) {
+    const auto& names = option->get_lnames();
+    if (std::ranges::any_of(kOutputs, [&](std::string_view output) {
+          return std::ranges::find(names, output) != names.end();
+        }))
+      continue;
+    for (const auto& value : option->results())
+      for (const auto& file : {value, value.substr(0, value.rfind('='))})
+        protect_input(file, option->get_name());
+  }
+}
+
 // Says so where layers are wanted on a GPU that is not there. The devices are asked for in a
 // process of their own, as an open GPU would not survive the forks of later work.
 void warn_of_missing_gpu(const CLI::App& app, const EngineLibrary& library, Observer& observer) {
@@ -169,6 +186,7 @@ int run_cli(int argc, char** argv, const EngineLibrary& library, Ranks& ranks) {
   session.console.configure(session.quiet || !ranks.is_first(), session.verbose);
   if (session.verbose)
     library.set_log([](std::string_view line) { print_stderr(fmt::format("engine: {}\n", line)); });
+  protect_inputs(called_verb(app));
   // Under MPI it is not safe to fork.
   if (ranks.size() == 1) warn_of_missing_gpu(app, library, session.console);
   const auto result = run(session);

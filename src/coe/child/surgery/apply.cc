@@ -226,6 +226,7 @@ Status apply_plan(const gguf::GgufFile& parent, const SurgeryPlan& plan, const P
   Progress progress(plan.file_bytes, observer);
   for (std::size_t i = 0; i < files.size(); ++i)
     COE_TRY_STATUS(write_part(parent, plan.parts[i], paths[i], files[i], progress));
+  COE_TRY_STATUS(parent.check_unchanged());
   return commit_all(files, paths, overwrite);
 }
 

@@ -13,7 +13,8 @@ namespace coe {
 // `output` names the child, or with several parts what output_paths() derives from it. All parts
 // are complete before the first gets its name, and the first part, which is what one opens, gets
 // its name last. Errors: kExists; kIo (space is checked before the first byte; a disk that fills up
-// later leaves nothing under the final names); kCancelled.
+// later leaves nothing under the final names); kMismatch when the parent changed meanwhile;
+// kCancelled.
 Status apply_plan(const gguf::GgufFile& parent, const SurgeryPlan& plan, const Path& output,
                   Overwrite overwrite, Observer& observer);
 

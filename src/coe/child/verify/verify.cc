@@ -123,6 +123,8 @@ Result<VerifyReport> verify_child(const Path& parent_path, const Path& child_pat
   COE_TRY(auto compared,
           compare_tensors(parent, child, pairs, kept, form, dequantizer, observer, findings));
 
+  COE_TRY_STATUS(parent.check_unchanged());
+  COE_TRY_STATUS(child.check_unchanged());
   report.n_keep = form.n_keep;
   report.zeroed = form.zero;
   report.mtp_dropped = form.mtp_dropped;

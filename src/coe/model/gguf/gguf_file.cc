@@ -100,7 +100,9 @@ Result<GgufFile::Part> GgufFile::open_part(const Path& path) {
   const auto bytes = file.bytes();
   COE_TRY(auto header, parse_header(bytes, bytes.size(), path.string()));
   file.release();  // from here on bytes are read, not mapped
-  return Part{std::move(file), std::move(header), path};
+  struct stat opened{};
+  if (::fstat(file.fd(), &opened) != 0) return tl::unexpected(io_error(path, "stat"));
+  return Part{std::move(file), std::move(header), path, opened};
 }
 
 Result<GgufFile> GgufFile::open(const Path& path) {
@@ -158,25 +160,32 @@ Status GgufFile::join() {
 Status GgufFile::read_part(std::size_t part, std::uint64_t position,
                            std::span<std::byte> out) const {
   const Part& from = parts_[part];
-  while (!out.empty()) {
-    const ssize_t n = ::pread(from.file.fd(), out.data(), out.size(), static_cast<off_t>(position));
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return tl::unexpected(io_error(from.path, "read"));
-    if (n == 0)
-      return fail(Code::kIo,
-                  fmt::format("{}: became shorter while it was being read (no byte {})",
-                              from.path.string(), position),
-                  "leave the file alone until the work is done");
-    position += static_cast<std::uint64_t>(n);
-    out = out.subspan(static_cast<std::size_t>(n));
-  }
-  return {};
+  COE_TRY(const auto n, read_at(from.file.fd(), position, out, from.path));
+  if (n == out.size()) return {};
+  return fail(Code::kIo,
+              fmt::format("{}: became shorter while it was being read (no byte {})",
+                          from.path.string(), position + n),
+              "leave the file alone until the work is done");
 }
 
 Status GgufFile::read(const TensorInfo& tensor, std::uint64_t offset,
                       std::span<std::byte> out) const {
   COE_CHECK(offset <= tensor.n_bytes && out.size() <= tensor.n_bytes - offset);
   return read_part(tensor.part, this->position(tensor) + offset, out);
+}
+
+Status GgufFile::check_unchanged() const {
+  for (const Part& part : parts_) {
+    struct stat now{};
+    if (::fstat(part.file.fd(), &now) != 0) return tl::unexpected(io_error(part.path, "stat"));
+    if (now.st_size == part.opened.st_size && now.st_mtim.tv_sec == part.opened.st_mtim.tv_sec &&
+        now.st_mtim.tv_nsec == part.opened.st_mtim.tv_nsec)
+      continue;
+    return fail(Code::kMismatch,
+                fmt::format("{}: changed while it was being read", part.path.string()),
+                "leave the file alone until the work is done, and run the same command again");
+  }
+  return {};
 }
 
 void GgufFile::will_need(std::size_t part, std::uint64_t position, std::uint64_t n_bytes) const {

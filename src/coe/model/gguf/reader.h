@@ -19,6 +19,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <sys/stat.h>
 #include <vector>
 
 namespace coe::gguf {
@@ -98,6 +99,8 @@ class GgufFile {
   Status read(const TensorInfo& tensor, std::uint64_t offset, std::span<std::byte> out) const;
   // Does the same for any bytes of a part.
   Status read_part(std::size_t part, std::uint64_t position, std::span<std::byte> out) const;
+  // kMismatch when a file is not what it was when it was opened: other length or time of change.
+  Status check_unchanged() const;
   // Asks the system to have these bytes of a part ready soon. It is a hint, so nothing can fail.
   void will_need(std::size_t part, std::uint64_t position, std::uint64_t n_bytes) const;
   // Reads all of a tensor, which must fit in memory.
@@ -108,6 +111,7 @@ class GgufFile {
     MappedFile file;
     Header header;
     Path path;
+    struct stat opened;
   };
   static Result<Part> open_part(const Path& path);
   Status join();

@@ -1,5 +1,8 @@
 #include "coe/model/moe/open_model.h"
 
+#include "coe/base/inputs.h"
+
+#include <cstddef>
 #include <utility>
 
 namespace coe {
@@ -7,6 +10,8 @@ namespace coe {
 Result<OpenModel> open_model(const Path& path, Observer& observer) {
   COE_TRY(auto file, gguf::GgufFile::open(path));
   COE_TRY(auto moe, describe_moe(file));
+  for (std::size_t i = 0; i < file.n_part(); ++i)
+    protect_input(file.part_path(i), "a part of the model");
   for (const auto& warning : moe.warnings) observer.warning(warning);
   return OpenModel{std::move(file), std::move(moe)};
 }
