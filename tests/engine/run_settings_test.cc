@@ -1,11 +1,14 @@
 #include "coe/engine/run_settings.h"
 
 #include "support/fake_library.h"
+#include "support/temp_dir.h"
+#include "support/tiny_gguf.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <string_view>
 
 namespace coe {
 namespace {
@@ -36,6 +39,7 @@ TEST(RunSettings, NameEverythingThatDecidesABit) {
   EXPECT_EQ(differs([](auto& o) { o.swa_full = false; }), "swa_full (1 vs 0)");
   EXPECT_EQ(differs([](auto& o) { o.cache_type_k = "q8_0"; }), "cache_type_k (missing vs q8_0)");
   EXPECT_EQ(differs([](auto& o) { o.cache_type_v = "q4_0"; }), "cache_type_v (missing vs q4_0)");
+  EXPECT_EQ(differs([](auto& o) { o.model = "absent.gguf"; }), "nothing");
   // These decide none.
   EXPECT_EQ(differs([](auto& o) { o.n_threads = 7; }), "nothing");
   EXPECT_EQ(differs([](auto& o) { o.mmap = false; }), "nothing");
@@ -46,6 +50,29 @@ TEST(RunSettings, NameEverythingThatDecidesABit) {
   library.space.front().description = "Another";
   EXPECT_EQ(settings_difference(on_card, run_settings(library, gpu)),
             "devices (A_Card vs Another)");
+}
+
+// The same tensors with another epsilon, soft cap or template compute or say something else.
+TEST(RunSettings, NameTheMetadataThatDecides) {
+  const ::coe::testing::TempDir dir;
+  const ::coe::testing::FakeLibrary library;
+  EngineOptions options;
+  options.model = dir / "m.gguf";
+  const auto with = [&](std::string_view key, const gguf::Value& value) {
+    auto model = ::coe::testing::tiny_moe({});
+    if (!key.empty()) model.set(key, value);
+    ::coe::testing::write_tiny(options.model, model);
+    return run_settings(library, options);
+  };
+  const auto before = with("", {});
+  EXPECT_THAT(before, HasSubstr(" metadata=xxh3:"));
+  for (const auto* key : {"qwen3moe.attention.layer_norm_rms_epsilon", "qwen3moe.rope.freq_base",
+                          "tokenizer.chat_template", "tokenizer.ggml.bos_token_id"})
+    EXPECT_THAT(settings_difference(before, with(key, gguf::Value::u32(77))).value_or("nothing"),
+                HasSubstr("metadata (xxh3:"))
+        << key;
+  for (const auto* key : {"general.name", "general.license", "coe.mask", "quantize.imatrix.file"})
+    EXPECT_EQ(with(key, gguf::Value::string("other")), before) << key;
 }
 
 // llama.cpp's default asks for all layers on a GPU; where there is none, nothing is different.

@@ -308,7 +308,7 @@ TEST_F(CheckpointTest, HasTheBytesThatItAlwaysHad) {
   const auto stats = worked_stats();
   expect_ok(write_checkpoint(partial(), head, stats, &state));
   const auto bytes = value_of(read_text(partial()));
-  EXPECT_EQ(digest_of(bytes), "xxh3:32f839ac3f3e1e9db731b02a8b607076");
+  EXPECT_EQ(digest_of(bytes), "xxh3:88c305ef005405896f3704f6fd9a3f4b");
   const auto found = value_of(read_checkpoint(partial()));
   EXPECT_EQ(found.head.n_done, 3U);
   EXPECT_EQ(found.head.n_item, 8U);
@@ -318,7 +318,7 @@ TEST_F(CheckpointTest, HasTheBytesThatItAlwaysHad) {
   expect_ok(write_checkpoint(partial(), found.head, found.stats, &*found.stability));
   EXPECT_EQ(value_of(read_text(partial())), bytes);
   expect_ok(write_checkpoint(partial(), head, stats, nullptr));
-  EXPECT_EQ(digest_of(value_of(read_text(partial()))), "xxh3:6951210636f3488523fb9077ee69c52f");
+  EXPECT_EQ(digest_of(value_of(read_text(partial()))), "xxh3:c2e92d6f6f0e9b30c5e85ddf9c099f77");
   EXPECT_FALSE(value_of(read_checkpoint(partial())).stability.has_value());
 }
 
@@ -336,8 +336,8 @@ TEST_F(CheckpointTest, RefusesWhatIsNoCheckpoint) {
                "holds a `coe-profile-checkpoint`, not a routing profile");
 }
 
-// An error, or a checkpoint that reads: never a crash.
-TEST_F(CheckpointTest, NoTruncationOrFlippedByteCrashes) {
+// An error, or the same profile as ever (where a byte says nothing, as in padding).
+TEST_F(CheckpointTest, TruncationsAndFlippedBytesAreErrorsOrChangeNothing) {
   options_.coactivation = false;
   options_.outputs = false;
   corpus_ = corpus_of(2);
@@ -346,17 +346,27 @@ TEST_F(CheckpointTest, NoTruncationOrFlippedByteCrashes) {
   const auto read_bytes = [&](const std::string& bytes) {
     std::filesystem::remove(partial());
     std::ofstream(partial(), std::ios::binary) << bytes;
-    return run(0, true).has_value();
+    auto resumed = run(0, true);
+    return resumed ? std::optional(bytes_of(*resumed)) : std::nullopt;
   };
-  ASSERT_TRUE(read_bytes(good));
+  const auto expected = read_bytes(good);
+  ASSERT_TRUE(expected);
+  std::size_t n_read = 0;
+  std::size_t n_flip = 0;
   // The head byte by byte, the replicates' sums now and then.
   for (std::size_t size = 0; size < good.size(); size += size < 4096 ? 7 : 997)
     EXPECT_FALSE(read_bytes(good.substr(0, size))) << size << " bytes";
   for (std::size_t at = 0; at < good.size(); at += at < 4096 ? 1 : 251) {
     std::string bytes = good;
     bytes[at] = static_cast<char>(bytes[at] ^ 0x80);
-    read_bytes(bytes);
+    const auto found = read_bytes(bytes);
+    if (found) {
+      EXPECT_EQ(*found, *expected) << "byte " << at;
+    }
+    n_read += found ? 1U : 0U;
+    n_flip += 1;
   }
+  EXPECT_LT(n_read * 10, n_flip);
 }
 
 TEST_F(CheckpointTest, RemovesItAndWhatAKillLeft) {

@@ -77,8 +77,9 @@ Result<OpenAnswerer> open_answerer(const AnswererOptions& options, const EngineL
     COE_TRY_STATUS(connect(options, out, observer));
     return out;
   }
-  out.identity = fmt::format("model={} engine={} ctx={}", out.model->moe.id.digest,
-                             out.engine->info().engine, engine.n_ctx);
+  out.identity = fmt::format("model={} metadata={} engine={} ctx={}", out.model->moe.id.digest,
+                             metadata_digest(out.model->file.header()), out.engine->info().engine,
+                             engine.n_ctx);
   if (!options.mask.empty()) {
     COE_TRY(auto mask, open_mask(options.mask, *out.model));
     out.mask = std::make_unique<OpenMask>(std::move(mask));

@@ -1,6 +1,8 @@
 #include "coe/engine/run_settings.h"
 
 #include "coe/base/text.h"
+#include "coe/model/gguf/reader.h"
+#include "coe/model/moe/model.h"
 
 #include <fmt/format.h>
 
@@ -60,6 +62,8 @@ std::string run_settings(const EngineLibrary& library, const EngineOptions& opti
       options.n_ctx, options.n_batch, options.n_seq, offloads ? options.n_gpu_layers : 0,
       options.n_cpu_moe, joined(devices), joined(options.rpc_servers), options.repack ? 1 : 0,
       options.flash_attn ? 1 : 0, options.swa_full ? 1 : 0);
+  const auto model = gguf::GgufFile::open(options.model);
+  settings += " metadata=" + (model ? metadata_digest(model->header()) : "-");
   const EngineOptions usual;
   if (options.cache_type_k != usual.cache_type_k)
     settings += " cache_type_k=" + word(options.cache_type_k);

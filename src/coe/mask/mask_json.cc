@@ -1,5 +1,6 @@
 // The JSON forms of a mask: docs/formats/keep-mask.md.
 
+#include "coe/base/hash.h"
 #include "coe/base/json.h"
 #include "coe/base/printable.h"
 #include "coe/base/result.h"
@@ -34,6 +35,10 @@ constexpr std::string_view kFormHint =
     "a mask is JSON as `coe mask` writes it, or {\"0\": [ids], …}";
 // Printing and comparing JSON recurse, so depth is bounded before anything is built.
 constexpr std::size_t kMaxDepth = 64;
+
+// More than any model has layers. The library looks for a key of an ordered object among all that
+// came before it.
+constexpr std::size_t kMaxKeys = 4096;
 
 std::optional<std::uint32_t> to_u32(const Json& value) {
   constexpr std::uint64_t kMax = std::numeric_limits<std::uint32_t>::max();
@@ -78,6 +83,12 @@ class Inspector {
 
   bool key(const std::string& key) {
     auto& level = levels_.back();
+    if (level.keys.size() == kMaxKeys) {
+      status_ =
+          fail(Code::kCorrupt, fmt::format("{}: an object has more than {} keys", name_, kMaxKeys),
+               std::string(kFormHint));
+      return false;
+    }
     if (level.keys.insert(key).second) {
       level.last_key = key;
       return true;
@@ -229,15 +240,6 @@ Result<KeepMask> read_native(const Json& root) {
   return mask;
 }
 
-Result<KeepMask> read_root(const Json& root) {
-  if (!root.is_object())
-    return fail(Code::kCorrupt, fmt::format("{} is no mask (expected an object)", shown(root)),
-                std::string(kFormHint));
-  if (root.contains("schema")) return read_native(root);
-  COE_TRY(auto ids, read_layers(root));
-  return KeepMask::create(0, std::move(ids));
-}
-
 std::string quoted(const std::string& text) { return json_text(Json(text)); }
 
 // One layer a line: `"3": [0, 5, 9]`.
@@ -250,6 +252,43 @@ std::string layers_text(const KeepMask& mask, std::string_view indent) {
     out += "]";
   }
   return out;
+}
+
+// All of a native mask after `schema`, but the checksum, which is of this text.
+std::string native_text(const KeepMask& mask) {
+  std::string passes;
+  for (const auto& pass : mask.passes) {
+    COE_CHECK(pass.json.starts_with('{') && Json::accept(pass.json));
+    passes += fmt::format("{}    {}", passes.empty() ? "\n" : ",\n", pass.json);
+  }
+  if (!passes.empty()) passes += "\n  ";
+  return fmt::format(
+      "  \"architecture\": {},\n  \"n_expert\": {},\n"
+      "  \"n_keep\": {},\n  \"parent\": {{\"name\": {}, \"digest\": {}}},\n"
+      "  \"passes\": [{}],\n  \"layers\": {{\n{}\n  }}\n}}\n",
+      quoted(mask.parent.architecture), mask.n_expert(), mask.n_keep(), quoted(mask.parent.name),
+      quoted(mask.parent.digest), passes, layers_text(mask, "    "));
+}
+
+// A mask of an earlier version says none.
+Status check_sum(const Json& root, const KeepMask& mask) {
+  COE_TRY(const auto expected, read_text_field(root, "checksum"));
+  if (expected.empty() || expected == digest_of(native_text(mask))) return {};
+  return fail(Code::kCorrupt, "`checksum` is not that of the rest: it was damaged or edited",
+              "copy it again; or remove the key `checksum` if you changed the mask on purpose");
+}
+
+Result<KeepMask> read_root(const Json& root) {
+  if (!root.is_object())
+    return fail(Code::kCorrupt, fmt::format("{} is no mask (expected an object)", shown(root)),
+                std::string(kFormHint));
+  if (root.contains("schema")) {
+    COE_TRY(auto mask, read_native(root));
+    COE_TRY_STATUS(check_sum(root, mask));
+    return mask;
+  }
+  COE_TRY(auto ids, read_layers(root));
+  return KeepMask::create(0, std::move(ids));
 }
 
 }  // namespace
@@ -271,18 +310,9 @@ Result<KeepMask> parse_mask(std::string_view json, std::string_view name) {
 
 std::string mask_to_json(const KeepMask& mask, bool plain) {
   if (plain) return "{\n" + layers_text(mask, "  ") + "\n}\n";
-  std::string passes;
-  for (const auto& pass : mask.passes) {
-    COE_CHECK(pass.json.starts_with('{') && Json::accept(pass.json));
-    passes += fmt::format("{}    {}", passes.empty() ? "\n" : ",\n", pass.json);
-  }
-  if (!passes.empty()) passes += "\n  ";
-  return fmt::format(
-      "{{\n  \"schema\": \"{}\",\n  \"architecture\": {},\n  \"n_expert\": {},\n"
-      "  \"n_keep\": {},\n  \"parent\": {{\"name\": {}, \"digest\": {}}},\n"
-      "  \"passes\": [{}],\n  \"layers\": {{\n{}\n  }}\n}}\n",
-      kSchema, quoted(mask.parent.architecture), mask.n_expert(), mask.n_keep(),
-      quoted(mask.parent.name), quoted(mask.parent.digest), passes, layers_text(mask, "    "));
+  const auto text = native_text(mask);
+  return fmt::format("{{\n  \"schema\": \"{}\",\n  \"checksum\": \"{}\",\n{}", kSchema,
+                     digest_of(text), text);
 }
 
 }  // namespace coe

@@ -85,7 +85,7 @@ TEST_F(Table, ReadsWhatItWrote) {
 // The bytes that the first writer gave, so that no later one gives others.
 TEST_F(Table, HasTheBytesThatItAlwaysHad) {
   expect_ok(write_score_table(path(), worked_table(), Overwrite::kRefuse));
-  EXPECT_EQ(digest_of(value_of(read_text(path()))), "xxh3:23100e940042d3a078c89c91de50d7bd");
+  EXPECT_EQ(digest_of(value_of(read_text(path()))), "xxh3:dea4e3449d0f760c8d4432c53147126f");
 }
 
 TEST_F(Table, RefusesToWriteNonsense) {
@@ -124,8 +124,8 @@ TEST_F(Table, RefusesWrongKeysAndTensors) {
   const std::vector<std::uint32_t> layers = {2, 0};
   expect_error(read_with_key("coe.scores.layers", gguf::Value::array_u32(layers)), Code::kCorrupt,
                "layer 0 does not come after layer 2");
-  expect_error(read_with([](auto& keys, auto& /*tensors*/) { keys.pop_back(); }), Code::kCorrupt,
-               "coe.scores.n_tokens");
+  expect_error(read_with([](auto& keys, auto& /*tensors*/) { keys.resize(keys.size() - 2); }),
+               Code::kCorrupt, "coe.scores.n_tokens");
   expect_error(read_with([](auto& /*keys*/, auto& tensors) { tensors.pop_back(); }), Code::kCorrupt,
                "tensor `loss` is missing");
   expect_error(read_with([](auto& /*keys*/, auto& tensors) { tensors[1].info.ne = {2, 3, 1, 1}; }),

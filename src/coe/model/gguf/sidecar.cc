@@ -1,6 +1,7 @@
 #include "coe/model/gguf/sidecar.h"
 
 #include "coe/base/file.h"
+#include "coe/base/hash.h"
 #include "coe/base/printable.h"
 #include "coe/base/result.h"
 #include "coe/model/gguf/reader.h"
@@ -26,6 +27,24 @@ namespace coe::gguf {
 namespace {
 
 constexpr std::string_view kTypeKey = "general.type";
+constexpr std::string_view kChecksumKey = "coe.checksum";
+
+void add_keys(Hasher& hasher, const std::vector<KeyValue>& keys) {
+  for (const auto& [key, value] : keys) {
+    if (key == kChecksumKey) continue;
+    hasher.add_sized(key);
+    hasher.add(static_cast<std::uint64_t>(value.type()));
+    hasher.add(std::uint64_t{value.bytes().size()});
+    hasher.add(value.bytes());
+  }
+}
+
+void add_tensor(Hasher& hasher, const TensorInfo& info, std::span<const std::byte> bytes) {
+  hasher.add_sized(info.name);
+  hasher.add(static_cast<std::uint64_t>(info.type));
+  for (const auto n : info.ne) hasher.add(n);
+  hasher.add(bytes);
+}
 
 std::array<std::uint64_t, kMaxDims> all_dims(const Dims& ne) {
   std::array<std::uint64_t, kMaxDims> all{1, 1, 1, 1};
@@ -54,7 +73,27 @@ Dims SidecarWriter::with_rows(Dims row, std::size_t n_value) {
 }
 
 Status SidecarWriter::write(const Path& path, Overwrite overwrite) && {
+  Hasher hasher;
+  add_keys(hasher, keys_);
+  for (const auto& tensor : tensors_) add_tensor(hasher, tensor.info, tensor.bytes);
+  add(kChecksumKey, Value::string(hasher.digest()));
   return write_gguf(path, std::move(keys_), tensors_, overwrite);
+}
+
+void SidecarReader::checksum() {
+  if (!status_ || file_.header().find_key(kChecksumKey) == nullptr) return;
+  std::string expected;
+  key(kChecksumKey, expected);
+  Hasher hasher;
+  add_keys(hasher, file_.header().keys);
+  for (const auto& tensor : file_.header().tensors) {
+    const auto bytes = file_.read_all(tensor);
+    if (!bytes) return check(tl::unexpected(bytes.error()));
+    add_tensor(hasher, tensor, *bytes);
+  }
+  if (hasher.digest() != expected)
+    refuse(Code::kCorrupt, "does not have the checksum that it says: it was damaged or edited",
+           "copy it again, or make it again");
 }
 
 void SidecarReader::refuse(Code code, std::string message, std::string_view hint) {

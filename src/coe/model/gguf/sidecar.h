@@ -108,7 +108,7 @@ class SidecarWriter {
 
   bool has(std::string_view /*name*/, bool there) const { return there; }
 
-  // Errors: those of write_gguf.
+  // Adds the checksum of all keys and tensors. Errors: those of write_gguf.
   Status write(const Path& path, Overwrite overwrite) &&;
 
  private:
@@ -196,6 +196,9 @@ class SidecarReader {
 
   // Takes over what somebody else found.
   void check(Status status);
+  // Refuses a file whose keys and tensors do not have the checksum that it says. One that says none
+  // is of an earlier version.
+  void checksum();
   // Refuses tensors that were not visited.
   void nothing_else(const SidecarKind& kind);
   const Status& status() const { return status_; }
@@ -229,6 +232,10 @@ std::invoke_result_t<Read, SidecarReader&> read_sidecar(const Path& path, Read r
   COE_TRY(const auto file, GgufFile::open(path));
   SidecarReader reader(file);
   auto result = read(reader);
+  if (result) {  // whatever else is wrong has better words
+    reader.checksum();
+    if (!reader.status()) result = tl::unexpected<Error>(reader.status().error());
+  }
   if (!result) return tl::unexpected<Error>(std::move(result).error().context(path.string()));
   return result;
 }

@@ -418,6 +418,22 @@ Result<std::string> model_digest(const gguf::GgufFile& file) {
   return hasher.digest();
 }
 
+std::string metadata_digest(const gguf::Header& header) {
+  const auto* architecture = header.find_key("general.architecture");
+  const auto name = architecture == nullptr ? std::nullopt : architecture->as_string();
+  const auto prefix = std::string(name.value_or("")) + ".";
+  Hasher hasher;
+  hasher.add_sized(prefix);
+  for (const auto& [key, value] : header.keys) {
+    if (!key.starts_with(prefix) && !key.starts_with("tokenizer.")) continue;
+    hasher.add_sized(key);
+    hasher.add(static_cast<std::uint64_t>(value.type()));
+    hasher.add(std::uint64_t{value.bytes().size()});
+    hasher.add(value.bytes());
+  }
+  return hasher.digest();
+}
+
 Status check_same_model(const ModelId& expected, const ModelId& found, std::string_view what) {
   const auto refuse = [&](std::string_view property, std::string_view a, std::string_view b) {
     return fail(Code::kMismatch,

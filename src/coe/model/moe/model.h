@@ -95,6 +95,11 @@ Result<MoeModel> describe_moe(const gguf::GgufFile& file);
 // The same for a split model as for the joined one. Errors: kIo.
 Result<std::string> model_digest(const gguf::GgufFile& file);
 
+// Identity of the metadata that decides what a model computes: XXH3-128 over each key of the
+// architecture and of the tokenizer with its type and value, in the file's order. Epsilon, rope,
+// soft caps, vocabulary and chat template are among them; names and records are not.
+std::string metadata_digest(const gguf::Header& header);
+
 // Refuses (kMismatch) when `found`, named in a profile, mask or specialist at `path`, is not
 // `expected`.
 Status check_same_model(const ModelId& expected, const ModelId& found, std::string_view what);

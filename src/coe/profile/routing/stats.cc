@@ -247,8 +247,28 @@ const DomainStats* RoutingStats::find_domain(std::string_view name) const {
   return nullptr;
 }
 
+namespace {
+
+// "xxh3:…" of the setting `metadata`; empty where a profile does not say.
+std::string_view metadata_of(std::string_view settings) {
+  constexpr std::string_view kName = "metadata=";
+  const auto at = settings.find(kName);
+  if (at == std::string_view::npos) return {};
+  settings.remove_prefix(at + kName.size());
+  return settings.substr(0, settings.find(' '));
+}
+
+}  // namespace
+
 Status merge_into(RoutingStats& into, const RoutingStats& other) {
   COE_TRY_STATUS(check_mergeable(into, other));
+  const auto ours = metadata_of(into.settings);
+  const auto theirs = metadata_of(other.settings);
+  if (!ours.empty() && !theirs.empty() && ours != theirs)
+    return fail(
+        Code::kMismatch,
+        fmt::format("the models have the same tensors and other metadata ({} vs {})", ours, theirs),
+        "profile all of the text with the same file");
   for (const auto& domain : other.domains) {
     const auto at = std::lower_bound(
         into.domains.begin(), into.domains.end(), domain.name,
