@@ -1,6 +1,7 @@
 // The program: the command line over the engine that it is linked with.
 #include "coe/base/descriptor.h"
 #include "coe/base/mapping_guard.h"
+#include "coe/base/process/crash_guard.h"
 #include "coe/cli/console.h"
 #include "coe/cli/exit_code.h"
 #include "coe/cli/run.h"
@@ -30,6 +31,10 @@ const coe::EngineLibrary& linked_library() {
 
 int main(int argc, char** argv) {
   coe::open_standard_descriptors();
+#ifndef __SANITIZE_ADDRESS__  // whose reports say more
+  coe::guard_crashes(coe::cli::exit_code(coe::Code::kInternal),
+                     coe::cli::exit_code(coe::Code::kEngine));
+#endif
   coe::guard_mappings(coe::cli::exit_code(coe::Code::kIo));
   const auto& library = linked_library();
   library.prepare_process(argv);

@@ -1,6 +1,7 @@
 #include "coe/cli/console.h"
 
 #include "coe/base/file.h"
+#include "coe/cli/exit_code.h"
 
 #include <fmt/format.h>
 
@@ -23,9 +24,17 @@ namespace {
 std::atomic<bool> interrupted{false};
 static_assert(std::atomic<bool>::is_always_lock_free, "set from a signal handler");
 
+// How long a wish to end may go unheard, and how long what was begun may take to end in order.
+constexpr unsigned kUnheardSeconds = 2;
+constexpr unsigned kOrderlySeconds = 60;
+std::atomic<bool> heard{false};
+
 void on_interrupt(int /*signal*/) {
-  if (interrupted.exchange(true)) ::_exit(130);
+  if (interrupted.exchange(true)) ::_exit(kExitInterrupted);
+  ::alarm(kUnheardSeconds);
 }
+
+void on_alarm(int /*signal*/) { ::_exit(kExitInterrupted); }
 
 std::string duration_text(double seconds) {
   const long s = std::lround(seconds);
@@ -52,6 +61,8 @@ void install_interrupt_handler() {
   action.sa_handler = on_interrupt;
   ::sigaction(SIGINT, &action, nullptr);
   ::sigaction(SIGTERM, &action, nullptr);
+  action.sa_handler = on_alarm;
+  ::sigaction(SIGALRM, &action, nullptr);
   ::signal(SIGPIPE, SIG_IGN);  // print() sees EPIPE instead
   ::signal(SIGXFSZ, SIG_IGN);  // a file size limit is an error of write(), not a core dump
 }
@@ -129,7 +140,11 @@ void ConsoleObserver::warning(std::string_view message) {
   print_stderr(fmt::format("warning: {}\n", message));
 }
 
-bool ConsoleObserver::cancelled() { return interrupted.load(); }
+bool ConsoleObserver::cancelled() {
+  if (!interrupted.load()) return false;
+  if (!heard.exchange(true)) ::alarm(kOrderlySeconds);
+  return true;
+}
 
 Status print(std::string_view text) {
   std::fflush(stdout);

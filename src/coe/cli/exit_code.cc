@@ -18,7 +18,7 @@ int exit_code(Code code) {
     case Code::kEngine:
       return 4;
     case Code::kCancelled:
-      return 130;
+      return kExitInterrupted;
     case Code::kInternal:
       break;
   }

@@ -10,6 +10,7 @@ namespace coe::cli {
 inline constexpr int kExitDone = 0;
 inline constexpr int kExitCheckFailed = 1;
 inline constexpr int kExitUsage = 2;
+inline constexpr int kExitInterrupted = 130;
 
 int exit_code(Code code);
 // "corrupt", "mismatch", …: the code in JSON errors.

@@ -1,5 +1,8 @@
 #include "coe/engine/llama/loading.h"
 
+#include "coe/base/printable.h"
+#include "coe/base/process/crash_guard.h"
+
 #include <fmt/format.h>
 #include <ggml-backend.h>
 
@@ -73,6 +76,7 @@ ggml_type cache_type(std::string_view name) {
 void start_backend() {
   static const bool started = [] {
     llama_log_set(on_log, nullptr);
+    ggml_set_abort_callback([](const char* message) { note_crash(message); });
     llama_backend_init();
     return true;
   }();
@@ -114,8 +118,13 @@ Result<std::shared_ptr<llama_model>> load_model(const EngineOptions& options, Lo
   overrides.push_back({nullptr, nullptr});
   if (!patterns.empty()) params.tensor_buft_overrides = overrides.data();
   take_last_error();
+  // As long as there is the model, the engine may meet in it what it asserts not to.
+  auto scope = std::make_shared<CrashScope>(
+      fmt::format("{}: llama.cpp stopped", printable(options.model.string())),
+      "the file may be damaged, or the engine may not know its form: `coe inspect` says what is in "
+      "it, -v shows the engine's log");
   std::shared_ptr<llama_model> model(llama_model_load_from_file(options.model.c_str(), params),
-                                     LlamaFree());
+                                     [scope](llama_model* loaded) { LlamaFree()(loaded); });
   if (!model)
     return fail(
         Code::kEngine,

@@ -1,0 +1,104 @@
+#include "coe/base/process/crash_guard.h"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <csignal>
+#include <cstddef>
+#include <cstdlib>
+#include <exception>
+#include <unistd.h>
+#include <vector>
+
+namespace coe {
+namespace {
+
+// Plain memory, which a signal handler may read whatever has happened to the heap.
+using Words = std::array<char, 1024>;
+
+void put(Words& words, std::string_view text) {
+  const std::size_t n = std::min(text.size(), words.size() - 1);
+  std::copy_n(text.data(), n, words.data());
+  words[n] = '\0';
+}
+
+struct Speaker {
+  Words who{};
+  Words hint{};
+};
+
+Words noted{};
+Speaker speaker;
+std::atomic<int> n_scope{0};
+std::atomic<int> own_code{70};
+std::atomic<int> scoped_code{70};
+std::atomic<bool> is_speaking{false};
+
+void say(std::string_view text) {
+  // Nobody is left to tell when this fails.
+  [[maybe_unused]] const auto n = ::write(STDERR_FILENO, text.data(), text.size());
+}
+
+void on_crash(int signal) {
+  if (is_speaking.exchange(true)) {  // another thread crashed, too
+    ::pause();
+    return;
+  }
+  const bool is_scoped = n_scope > 0;
+  say("error: ");
+  say(is_scoped ? speaker.who.data() : "internal");
+  say(": ");
+  if (noted[0] != '\0')
+    say(noted.data());
+  else
+    say(signal == SIGSEGV  ? "a segmentation fault, or no stack left"
+        : signal == SIGFPE ? "an arithmetic fault"
+                           : "it aborted");
+  say("\nhint: ");
+  say(is_scoped ? speaker.hint.data() : "this is a bug in coe; please report it");
+  say("\n");
+  ::_exit(is_scoped ? scoped_code : own_code);
+}
+
+[[noreturn]] void on_terminate() {
+  try {
+    if (const auto current = std::current_exception(); current) std::rethrow_exception(current);
+  } catch (const std::exception& e) {
+    note_crash(e.what());
+  } catch (...) {
+    note_crash("an exception that nobody caught");
+  }
+  std::abort();
+}
+
+}  // namespace
+
+void guard_crashes(int own_exit_code, int scoped_exit_code) {
+  own_code = own_exit_code;
+  scoped_code = scoped_exit_code;
+  // Where the stack has run out, the handler needs one of its own.
+  static std::vector<std::byte> own_stack(std::size_t{64} << 10);
+  stack_t stack{};
+  stack.ss_sp = own_stack.data();
+  stack.ss_size = own_stack.size();
+  ::sigaltstack(&stack, nullptr);
+  struct sigaction action{};
+  action.sa_handler = on_crash;
+  action.sa_flags = SA_ONSTACK;
+  for (const int signal : {SIGSEGV, SIGABRT, SIGFPE, SIGILL}) ::sigaction(signal, &action, nullptr);
+  std::set_terminate(on_terminate);
+}
+
+void note_crash(std::string_view reason) {
+  if (noted[0] == '\0') put(noted, reason);
+}
+
+CrashScope::CrashScope(std::string_view who, std::string_view hint) {
+  put(speaker.who, who);
+  put(speaker.hint, hint);
+  ++n_scope;
+}
+
+CrashScope::~CrashScope() { --n_scope; }
+
+}  // namespace coe
