@@ -186,6 +186,19 @@ TEST(EndpointAnswerer, TriesAgainWhatMayPass) {
   }
 }
 
+// Neither a text nor a name of 17 MB is asked for again: it would be as long.
+TEST(EndpointAnswerer, GivesUpAnAnswerThatIsTooLarge) {
+  const std::string large(std::size_t{17} << 20, 'x');
+  for (const auto& event :
+       {Json{{"choices", {{{"delta", {{"content", large}}}, {"finish_reason", "stop"}}}}},
+        Json{{"id", large}, {"choices", {{{"finish_reason", "stop"}}}}}}) {
+    const MockEndpoint server(always({.body = "data: " + event.dump() + "\n\n"}));
+    expect_error(ask(*connect(options_for(server)), silent_observer()), Code::kCorrupt,
+                 "the server sends more than 16777216 bytes");
+    EXPECT_EQ(server.requests().size(), 1U);
+  }
+}
+
 TEST(EndpointAnswerer, WaitsAsLongAsItIsAsked) {
   auto busy = refusal(429, "slow down");
   busy.headers["Retry-After"] = "1";

@@ -54,7 +54,8 @@ class Collector {
   }
   Status finish() {
     if (looped() || !status_) return status_;
-    return reader_.finish();
+    auto status = reader_.finish();  // may have held text back
+    return looped() ? Status() : status;
   }
   bool looped() const { return guard_ && guard_->looped(); }
   bool watcher_failed() const { return watcher_failed_; }
@@ -71,6 +72,9 @@ class Collector {
       out.end = AnswerEnd::kLoop;
     else if (summary.cut)
       out.end = AnswerEnd::kLength;
+    else if (!summary.filter.empty())
+      out.end = AnswerEnd::kFilter;
+    out.filter = summary.filter;
     out.n_token_prompt = summary.n_token_prompt.value_or(0);
     out.n_token_known = summary.n_token.has_value();
     out.n_token = summary.n_token.value_or(summary.n_piece);
@@ -242,7 +246,8 @@ tl::expected<ChatAnswer, EndpointAnswerer::Failure> EndpointAnswerer::attempt(
       error.message = without_key(std::move(error.message));
       error = std::move(error).context(address_.root);
     }
-    return tl::unexpected(Failure{std::move(error), !collector.watcher_failed(), {}, {}});
+    const bool again = error.code == Code::kEngine && !collector.watcher_failed();
+    return tl::unexpected(Failure{std::move(error), again, {}, {}});
   }
   auto answer = collector.answer(options_.markers);
   answer.seconds = std::chrono::duration<double>(Clock::now() - start).count();

@@ -1,10 +1,13 @@
 #include "coe/ask/endpoint/reply_reader.h"
 
+#include "coe/ask/endpoint/ending.h"
 #include "coe/base/json.h"
 #include "coe/base/printable.h"
+#include "coe/base/text.h"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -21,6 +24,8 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr std::size_t kShown = 300;  // bytes of a server's words in a message of ours
+// No answer has as many tokens: some servers send 2^64 - 1 for "unknown".
+constexpr std::uint64_t kMostTokens = 1'000'000'000;
 
 auto bad_reply(std::string_view what) {
   return fail(Code::kEngine, fmt::format("the server's reply: {}", what));
@@ -42,14 +47,17 @@ Status append_text(const Json& object, const char* name, std::string& to) {
   return {};
 }
 
-// Absent, too, for what is no count.
+// Absent, too, for what is no count of tokens.
 std::optional<std::uint64_t> count(const Json* object, const char* name) {
-  return object == nullptr ? std::nullopt : unsigned_at(*object, name);
+  const auto n = object == nullptr ? std::nullopt : unsigned_at(*object, name);
+  return n && *n <= kMostTokens ? n : std::nullopt;
 }
 
 void take(std::optional<std::uint64_t>& to, std::optional<std::uint64_t> value) {
   if (value) to = value;
 }
+
+std::string shown(std::string_view words) { return printable(words, kShown); }
 
 // Returns a message of one of the forms that servers report errors in, or nothing.
 std::string message_in(const Json& document) {
@@ -64,27 +72,72 @@ std::string message_in(const Json& document) {
   return {};
 }
 
-Status read_message(const Json& message, ReplyDelta& delta, ReplySummary& summary) {
+// Some servers send an empty `error` with all that they say.
+bool reports_error(const Json& object) {
+  const Json* error = member(object, "error");
+  if (error == nullptr) return false;
+  if (error->is_boolean()) return error->get<bool>();
+  if (error->is_string()) return !error->get_ref<const std::string&>().empty();
+  return !error->empty();
+}
+
+// Events that keep a connection alive, or end the stream, say nothing of the answer.
+bool says_nothing(std::string_view payload) {
+  std::string word;
+  for (const char c : payload.substr(0, 2 * kShown))
+    if (std::string_view(" \t\r\n\"").find(c) == std::string_view::npos) word += c;
+  word = lower_ascii(word);
+  static constexpr std::array<std::string_view, 7> kWords = {
+      "", "[done]", "null", "ping", "keepalive", "keep-alive", "heartbeat"};
+  return word.starts_with(':') || std::ranges::find(kWords, word) != kWords.end();
+}
+
+Status server_says(std::string_view message) {
+  return fail(Code::kEngine, fmt::format("the server says: {}", message));
+}
+
+Status read_message(const Json& message, ReplyDelta& delta) {
   if (!message.is_object())
     return bad_reply(fmt::format("a message is {}, not an object", message.type_name()));
+  if (reports_error(message)) return server_says(shown(message_in(message)));
   // Servers use these, in turn: llama-server, vLLM, LM Studio; vLLM, Ollama's /v1, OpenRouter;
   // Ollama. One of them only: some servers send two for the sake of old clients.
   for (const char* name : {"reasoning_content", "reasoning", "thinking"}) {
     COE_TRY_STATUS(append_text(message, name, delta.thinking));
     if (!delta.thinking.empty()) break;
   }
-  COE_TRY_STATUS(append_text(message, "content", delta.content));
-  if (!delta.thinking.empty()) summary.splits_thinking = true;
+  return append_text(message, "content", delta.content);
+}
+
+bool has_text(const ReplyDelta& delta) { return !delta.thinking.empty() || !delta.content.empty(); }
+
+// Returns what is new in one payload's text. Without pieces, messages are the pieces.
+Result<std::string> new_text(TextJoiner& joiner, std::string_view piece, std::string_view whole,
+                             bool has_pieces) {
+  if (piece.empty()) return has_pieces ? joiner.add_whole(whole) : joiner.add(whole);
+  COE_TRY(auto added, joiner.add(piece));
+  if (!whole.empty()) COE_TRY_STATUS(joiner.check_beside(whole, piece));
+  return added;
+}
+
+// An empty reason is none: some servers send it with every piece.
+Status read_finish(const Json* reason, ReplySummary& summary) {
+  if (reason == nullptr) return {};
+  if (!reason->is_string())
+    return bad_reply(
+        fmt::format("the reason for the answer's end is {}, not a string", reason->type_name()));
+  const auto& word = reason->get_ref<const std::string&>();
+  if (word.empty()) return {};
+  const Ending ending = ending_of(word);
+  if (ending == Ending::kUnknown)
+    return bad_reply(fmt::format("the answer ends by `{}`, not by itself", printable(word)));
+  summary.ended = true;
+  summary.cut = summary.cut || ending == Ending::kCut;
+  if (ending == Ending::kFilter) summary.filter = word;
   return {};
 }
 
-void read_finish(const Json* reason, ReplySummary& summary) {
-  summary.ended = true;
-  if (reason != nullptr && reason->is_string())
-    summary.cut = reason->get_ref<const std::string&>() == "length";
-}
-
-Status read_openai(const Json& document, ReplyDelta& delta, ReplySummary& summary) {
+void read_counts(const Json& document, ReplySummary& summary) {
   if (const Json* usage = member(document, "usage")) {
     take(summary.n_token_prompt, count(usage, "prompt_tokens"));
     take(summary.n_token, count(usage, "completion_tokens"));
@@ -93,29 +146,6 @@ Status read_openai(const Json& document, ReplyDelta& delta, ReplySummary& summar
     if (const auto n = count(timings, "prompt_n"))
       summary.n_token_prompt = *n + count(timings, "cache_n").value_or(0);
   }
-  const Json* choices = member(document, "choices");
-  if (choices == nullptr) return {};
-  if (!choices->is_array())
-    return bad_reply(fmt::format("`choices` is {}, not an array", choices->type_name()));
-  if (choices->empty()) return {};
-  const Json& choice = choices->front();
-  for (const char* name : {"delta", "message"}) {
-    if (const Json* message = member(choice, name))
-      COE_TRY_STATUS(read_message(*message, delta, summary));
-  }
-  if (const Json* reason = member(choice, "finish_reason")) read_finish(reason, summary);
-  return {};
-}
-
-Status read_ollama(const Json& document, ReplyDelta& delta, ReplySummary& summary) {
-  if (const Json* message = member(document, "message"))
-    COE_TRY_STATUS(read_message(*message, delta, summary));
-  take(summary.n_token_prompt, count(&document, "prompt_eval_count"));
-  take(summary.n_token, count(&document, "eval_count"));
-  const Json* done = member(document, "done");
-  if (done != nullptr && done->is_boolean() && done->get<bool>())
-    read_finish(member(document, "done_reason"), summary);
-  return {};
 }
 
 }  // namespace
@@ -127,38 +157,72 @@ ReplyReader::ReplyReader(Api api, Sink sink)
 
 Status ReplyReader::feed(std::string_view bytes) {
   n_byte_ += bytes.size();
-  if (n_byte_ > kMaxText) return bad_reply(fmt::format("more than {} bytes of it", kMaxText));
+  if (n_byte_ > kMaxText)
+    return fail(Code::kCorrupt, fmt::format("the server sends more than {} bytes", kMaxText));
   return payloads_.feed(bytes);
 }
 
+Status ReplyReader::read_openai(const Json& document, News& news) {
+  read_counts(document, summary_);
+  const Json* choices = member(document, "choices");
+  if (choices == nullptr) return {};
+  if (!choices->is_array())
+    return bad_reply(fmt::format("`choices` is {}, not an array", choices->type_name()));
+  if (choices->empty()) return {};
+  const Json& choice = choices->front();
+  if (reports_error(choice)) return server_says(shown(message_in(choice)));
+  if (const Json* piece = member(choice, "delta")) COE_TRY_STATUS(read_message(*piece, news.piece));
+  if (const Json* message = member(choice, "message"))
+    COE_TRY_STATUS(read_message(*message, news.whole));
+  return read_finish(member(choice, "finish_reason"), summary_);
+}
+
+Status ReplyReader::read_ollama(const Json& document, News& news) {
+  if (const Json* message = member(document, "message"))
+    COE_TRY_STATUS(read_message(*message, news.whole));
+  take(summary_.n_token_prompt, count(&document, "prompt_eval_count"));
+  take(summary_.n_token, count(&document, "eval_count"));
+  const Json* done = member(document, "done");
+  if (done == nullptr || !done->is_boolean() || !done->get<bool>()) return {};
+  return read_finish(member(document, "done_reason"), summary_);
+}
+
 Status ReplyReader::on_payload(std::string_view payload) {
-  if (payload == "[DONE]") {
-    summary_.ended = true;
-    return {};
-  }
+  if (says_nothing(payload)) return {};
   const Json document = parse_json<Json>(payload);
   if (!document.is_object())
     return bad_reply(fmt::format("`{}` is not a JSON object", printable(payload)));
-  if (member(document, "error") != nullptr)
-    return fail(Code::kEngine, fmt::format("the server says: {}", error_message(payload)));
-  ReplyDelta delta;
-  COE_TRY_STATUS(api_ == Api::kOllama ? read_ollama(document, delta, summary_)
-                                      : read_openai(document, delta, summary_));
-  if (delta.thinking.empty() && delta.content.empty()) return {};
+  if (reports_error(document)) return server_says(shown(message_in(document)));
+  News news;
+  COE_TRY_STATUS(api_ == Api::kOllama ? read_ollama(document, news) : read_openai(document, news));
+  const auto& [piece, whole] = news;
+  if (!has_text(piece) && !has_text(whole)) return {};
+  has_pieces_ = has_pieces_ || has_text(piece);
   ++summary_.n_piece;
-  return sink_(delta);
+  ReplyDelta delta;
+  COE_TRY(delta.thinking, new_text(thinking_, piece.thinking, whole.thinking, has_pieces_));
+  COE_TRY(delta.content, new_text(content_, piece.content, whole.content, has_pieces_));
+  return pass_on(std::move(delta));
+}
+
+Status ReplyReader::pass_on(ReplyDelta delta) {
+  if (!delta.thinking.empty()) summary_.splits_thinking = true;
+  return has_text(delta) ? sink_(delta) : Status();
 }
 
 Status ReplyReader::finish() {
   COE_TRY_STATUS(payloads_.finish());
-  if (!summary_.ended) return bad_reply("it breaks off before the answer is complete");
+  COE_TRY_STATUS(pass_on({thinking_.finish(), content_.finish()}));
+  if (!summary_.ended)
+    return bad_reply("it breaks off before the answer is complete, or does not say why it ends");
+  // Some servers count nothing, and say 0.
+  if (summary_.n_piece > 0 && summary_.n_token == 0U) summary_.n_token.reset();
   return {};
 }
 
 std::string error_message(std::string_view body) {
-  const Json document = parse_json<Json>(body);
-  const std::string message = message_in(document);
-  return printable(message.empty() ? body : std::string_view(message), kShown);
+  const std::string message = message_in(parse_json<Json>(body));
+  return shown(message.empty() ? body : std::string_view(message));
 }
 
 Result<std::vector<std::string>> parse_model_list(std::string_view body) {

@@ -4,7 +4,10 @@
 
 #include "coe/ask/endpoint/address.h"
 #include "coe/ask/endpoint/payload_reader.h"
+#include "coe/ask/endpoint/text_joiner.h"
 #include "coe/base/result.h"
+
+#include <nlohmann/json_fwd.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -23,8 +26,9 @@ struct ReplyDelta {
 };
 
 struct ReplySummary {
-  bool ended = false;            // the server said that the answer is complete
-  bool cut = false;              // … at the length asked for, or the context's end
+  bool ended = false;            // the server said why the answer ends, by a word that is known
+  bool cut = false;              // … it is the length asked for, or the context's end
+  std::string filter;            // … it is a filter, and this its name; empty: none
   bool splits_thinking = false;  // thinking came in a field of its own
   std::uint64_t n_piece = 0;     // payloads with text
   std::optional<std::uint64_t> n_token_prompt;
@@ -38,24 +42,40 @@ class ReplyReader {
   static constexpr std::size_t kMaxPayload = std::size_t{16} << 20;
   static constexpr std::size_t kMaxText = std::size_t{64} << 20;
 
-  // `sink` is told of each piece of text; an error of its ends the reading. `api` is not kAuto.
+  // `sink` is told of new text, once, even where the server repeats it; an error of its ends the
+  // reading. `api` is not kAuto.
   ReplyReader(Api api, Sink sink);
   ReplyReader(const ReplyReader&) = delete;
   ReplyReader& operator=(const ReplyReader&) = delete;
 
   // Errors: kEngine, in one line: not JSON, fields of the wrong type, an error that the server
-  // reports in the stream, more than kMaxPayload or kMaxText bytes; those of the sink.
+  // reports in the stream or in a choice, a message that contradicts the pieces before it, an
+  // answer that ends for no reason that ending_of() knows; kCorrupt for more than kMaxPayload or
+  // kMaxText bytes; those of the sink.
   Status feed(std::string_view bytes);
-  // The body is complete. Errors: kEngine, also when the answer is not.
+  // The body is complete. Errors: kEngine, also when no reason was given for the answer's end;
+  // those of the sink.
   Status finish();
   const ReplySummary& summary() const { return summary_; }
 
  private:
+  // What one payload says: in its piece of the text, and in a message that is all of it.
+  struct News {
+    ReplyDelta piece;
+    ReplyDelta whole;
+  };
+
   Status on_payload(std::string_view payload);
+  Status read_openai(const nlohmann::json& document, News& news);
+  Status read_ollama(const nlohmann::json& document, News& news);
+  Status pass_on(ReplyDelta delta);
 
   Api api_;
   Sink sink_;
   ReplySummary summary_;
+  TextJoiner thinking_;
+  TextJoiner content_;
+  bool has_pieces_ = false;
   std::size_t n_byte_ = 0;
   PayloadReader payloads_;
 };

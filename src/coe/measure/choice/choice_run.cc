@@ -67,7 +67,7 @@ std::string choice_prompt(const MultipleChoice& question, std::string_view instr
 ChosenOption chosen_option(const JournalEntry& entry, const MultipleChoice& question) {
   ChosenOption out;
   out.outcome = entry.outcome;
-  if (entry.outcome == Outcome::kFailed) return out;
+  if (!is_answered(entry.outcome)) return out;
   out.n_token = entry.answer.n_token;
   out.n_token_known = entry.answer.n_token_known;
   const auto words = words_of(entry.answer.thinking + "\n" + entry.answer.content);
