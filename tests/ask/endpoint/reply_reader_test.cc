@@ -286,6 +286,19 @@ data: [DONE]
   EXPECT_FALSE(odd.summary.n_token_prompt);
 }
 
+TEST(ReplyReader, RefusesWhatNestsTooDeep) {
+  const std::size_t n = 4'000'000;
+  const std::string deep = std::string(n, '[') + std::string(n, ']') + "}";
+  for (const char* member : {"error", "choices", "a"}) {
+    const std::string document = std::string("{\"") + member + "\":" + deep;
+    expect_error(read(Api::kOpenAi, "data: " + document + "\n\n" + last("stop")).status,
+                 Code::kEngine, "more than 256 levels of brackets");
+    expect_error(read(Api::kOllama, document).status, Code::kEngine, "levels of brackets");
+    EXPECT_LT(error_message(document).size(), 400U);
+    expect_error(parse_model_list(document), Code::kEngine, "no list of models");
+  }
+}
+
 TEST(ErrorMessage, IsTheServersOwn) {
   EXPECT_EQ(error_message(R"({"error":{"message":"model `x` not found","type":"t"}})"),
             "model `x` not found");

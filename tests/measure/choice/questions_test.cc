@@ -61,6 +61,9 @@ TEST(ParseChoice, SaysWhatIsWrong) {
       {R"({"question": "Q", "options": ["x", "y"], "answer": [1]})", "is no option"},
       {"[1]", "not an object"},
       {"{", "not valid JSON"},
+      {R"({"question": "Q", "options": ["x", "y"], "answer": )" + std::string(10'000, '[') +
+           std::string(10'000, ']') + "}",
+       "more than 256 levels of brackets"},
   };
   for (const auto& [json, message] : cases) {
     SCOPED_TRACE(json);

@@ -189,6 +189,8 @@ Status ReplyReader::read_ollama(const Json& document, News& news) {
 
 Status ReplyReader::on_payload(std::string_view payload) {
   if (says_nothing(payload)) return {};
+  if (nests_too_deep(payload))
+    return bad_reply(fmt::format("it has more than {} levels of brackets", kMaxJsonDepth));
   const Json document = parse_json<Json>(payload);
   if (!document.is_object())
     return bad_reply(fmt::format("`{}` is not a JSON object", printable(payload)));
