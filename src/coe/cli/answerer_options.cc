@@ -47,6 +47,12 @@ void add_endpoint_options(CLI::App& verb, AnswererOptions& options) {
                       "Seconds for one answer (0: any)")
           ->check(CLI::NonNegativeNumber)
           ->capture_default_str());
+  add(verb.add_option(
+              "--wait", endpoint.retry.wait_seconds,
+              "Seconds to wait for a server that is not there yet, loads its model or wants "
+              "fewer requests")
+          ->check(CLI::NonNegativeNumber)
+          ->capture_default_str());
   add(verb.add_option("--attempts", endpoint.retry.n_attempt,
                       "Attempts at a request that fails for the moment")
           ->check(CLI::Range(1U, 100U))
@@ -95,6 +101,13 @@ Result<std::string> system_text(const std::string& text_or_file) {
   COE_TRY(auto text, read_text(text_or_file));
   while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
   return text;
+}
+
+std::string retry_words(std::uint64_t n_failed) {
+  if (n_failed == 0) return {};
+  return fmt::format("  {} got no answer: the same command with --retry-failed asks {} again\n",
+                     n_failed == 1 ? "1 question" : fmt::format("{} questions", n_failed),
+                     n_failed == 1 ? "it" : "them");
 }
 
 void say_what_is_sent(const AskOptions& ask, const AnswererOptions& answerer, Session& session) {

@@ -1,6 +1,7 @@
 #include "coe/ask/endpoint/reply_reader.h"
 
 #include "coe/ask/endpoint/ending.h"
+#include "coe/ask/endpoint/secret.h"
 #include "coe/base/json.h"
 #include "coe/base/printable.h"
 #include "coe/base/text.h"
@@ -31,7 +32,8 @@ auto bad_reply(std::string_view what) {
   return fail(Code::kEngine, fmt::format("the server's reply: {}", what));
 }
 
-// The member, or null where there is none, it is null, or `object` is no object.
+// The member, or null where there is none, it is null, or `object` is no
+// object.
 const Json* member(const Json& object, const char* name) {
   if (!object.is_object()) return nullptr;
   const auto found = object.find(name);
@@ -57,9 +59,12 @@ void take(std::optional<std::uint64_t>& to, std::optional<std::uint64_t> value) 
   if (value) to = value;
 }
 
-std::string shown(std::string_view words) { return printable(words, kShown); }
+std::string shown(std::string_view words, std::string_view secret) {
+  return printable(redacted(std::string(words), secret), kShown);
+}
 
-// Returns a message of one of the forms that servers report errors in, or nothing.
+// Returns a message of one of the forms that servers report errors in, or
+// nothing.
 std::string message_in(const Json& document) {
   for (const char* name : {"error", "message", "detail"}) {
     const Json* value = member(document, name);
@@ -81,7 +86,8 @@ bool reports_error(const Json& object) {
   return !error->empty();
 }
 
-// Events that keep a connection alive, or end the stream, say nothing of the answer.
+// Events that keep a connection alive, or end the stream, say nothing of the
+// answer.
 bool says_nothing(std::string_view payload) {
   std::string word;
   for (const char c : payload.substr(0, 2 * kShown))
@@ -92,16 +98,12 @@ bool says_nothing(std::string_view payload) {
   return word.starts_with(':') || std::ranges::find(kWords, word) != kWords.end();
 }
 
-Status server_says(std::string_view message) {
-  return fail(Code::kEngine, fmt::format("the server says: {}", message));
-}
-
 Status read_message(const Json& message, ReplyDelta& delta) {
   if (!message.is_object())
     return bad_reply(fmt::format("a message is {}, not an object", message.type_name()));
-  if (reports_error(message)) return server_says(shown(message_in(message)));
-  // Servers use these, in turn: llama-server, vLLM, LM Studio; vLLM, Ollama's /v1, OpenRouter;
-  // Ollama. One of them only: some servers send two for the sake of old clients.
+  // Servers use these, in turn: llama-server, vLLM, LM Studio; vLLM, Ollama's
+  // /v1, OpenRouter; Ollama. One of them only: some servers send two for the
+  // sake of old clients.
   for (const char* name : {"reasoning_content", "reasoning", "thinking"}) {
     COE_TRY_STATUS(append_text(message, name, delta.thinking));
     if (!delta.thinking.empty()) break;
@@ -111,7 +113,8 @@ Status read_message(const Json& message, ReplyDelta& delta) {
 
 bool has_text(const ReplyDelta& delta) { return !delta.thinking.empty() || !delta.content.empty(); }
 
-// Returns what is new in one payload's text. Without pieces, messages are the pieces.
+// Returns what is new in one payload's text. Without pieces, messages are the
+// pieces.
 Result<std::string> new_text(TextJoiner& joiner, std::string_view piece, std::string_view whole,
                              bool has_pieces) {
   if (piece.empty()) return has_pieces ? joiner.add_whole(whole) : joiner.add(whole);
@@ -150,9 +153,10 @@ void read_counts(const Json& document, ReplySummary& summary) {
 
 }  // namespace
 
-ReplyReader::ReplyReader(Api api, Sink sink)
+ReplyReader::ReplyReader(Api api, Sink sink, std::string_view secret)
     : api_(api),
       sink_(std::move(sink)),
+      secret_(secret),
       payloads_(kMaxPayload, [this](std::string_view payload) { return on_payload(payload); }) {}
 
 Status ReplyReader::feed(std::string_view bytes) {
@@ -160,6 +164,11 @@ Status ReplyReader::feed(std::string_view bytes) {
   if (n_byte_ > kMaxText)
     return fail(Code::kCorrupt, fmt::format("the server sends more than {} bytes", kMaxText));
   return payloads_.feed(bytes);
+}
+
+Status ReplyReader::server_says(const Json& object) const {
+  return fail(Code::kEngine,
+              fmt::format("the server says: {}", shown(message_in(object), secret_)));
 }
 
 Status ReplyReader::read_openai(const Json& document, News& news) {
@@ -170,10 +179,14 @@ Status ReplyReader::read_openai(const Json& document, News& news) {
     return bad_reply(fmt::format("`choices` is {}, not an array", choices->type_name()));
   if (choices->empty()) return {};
   const Json& choice = choices->front();
-  if (reports_error(choice)) return server_says(shown(message_in(choice)));
-  if (const Json* piece = member(choice, "delta")) COE_TRY_STATUS(read_message(*piece, news.piece));
-  if (const Json* message = member(choice, "message"))
-    COE_TRY_STATUS(read_message(*message, news.whole));
+  if (reports_error(choice)) return server_says(choice);
+  for (const auto& [name, text] :
+       {std::pair{"delta", &news.piece}, std::pair{"message", &news.whole}}) {
+    const Json* message = member(choice, name);
+    if (message == nullptr) continue;
+    if (reports_error(*message)) return server_says(*message);
+    COE_TRY_STATUS(read_message(*message, *text));
+  }
   return read_finish(member(choice, "finish_reason"), summary_);
 }
 
@@ -193,8 +206,9 @@ Status ReplyReader::on_payload(std::string_view payload) {
     return bad_reply(fmt::format("it has more than {} levels of brackets", kMaxJsonDepth));
   const Json document = parse_json<Json>(payload);
   if (!document.is_object())
-    return bad_reply(fmt::format("`{}` is not a JSON object", printable(payload)));
-  if (reports_error(document)) return server_says(shown(message_in(document)));
+    return bad_reply(fmt::format("`{}` is not a JSON object",
+                                 printable(redacted(std::string(payload), secret_))));
+  if (reports_error(document)) return server_says(document);
   News news;
   COE_TRY_STATUS(api_ == Api::kOllama ? read_ollama(document, news) : read_openai(document, news));
   const auto& [piece, whole] = news;
@@ -216,15 +230,17 @@ Status ReplyReader::finish() {
   COE_TRY_STATUS(payloads_.finish());
   COE_TRY_STATUS(pass_on({thinking_.finish(), content_.finish()}));
   if (!summary_.ended)
-    return bad_reply("it breaks off before the answer is complete, or does not say why it ends");
+    return bad_reply(
+        "it breaks off before the answer is complete, or does not "
+        "say why it ends");
   // Some servers count nothing, and say 0.
   if (summary_.n_piece > 0 && summary_.n_token == 0U) summary_.n_token.reset();
   return {};
 }
 
-std::string error_message(std::string_view body) {
+std::string error_message(std::string_view body, std::string_view secret) {
   const std::string message = message_in(parse_json<Json>(body));
-  return shown(message.empty() ? body : std::string_view(message));
+  return shown(message.empty() ? body : std::string_view(message), secret);
 }
 
 Result<std::vector<std::string>> parse_model_list(std::string_view body) {

@@ -1,5 +1,5 @@
-// This reads what the JSON of a streamed or whole chat reply says. It is pure: payloads go in, text
-// comes out.
+// This reads what the JSON of a streamed or whole chat reply says. It is pure:
+// payloads go in, text comes out.
 #pragma once
 
 #include "coe/ask/endpoint/address.h"
@@ -42,24 +42,27 @@ class ReplyReader {
   static constexpr std::size_t kMaxPayload = std::size_t{16} << 20;
   static constexpr std::size_t kMaxText = std::size_t{64} << 20;
 
-  // `sink` is told of new text, once, even where the server repeats it; an error of its ends the
-  // reading. `api` is not kAuto.
-  ReplyReader(Api api, Sink sink);
+  // `sink` is told of new text, once, even where the server repeats it; an
+  // error of its ends the reading. `api` is not kAuto. `secret` is kept out of
+  // messages, and must outlive the reader.
+  ReplyReader(Api api, Sink sink, std::string_view secret = {});
   ReplyReader(const ReplyReader&) = delete;
   ReplyReader& operator=(const ReplyReader&) = delete;
 
-  // Errors: kEngine, in one line: not JSON, fields of the wrong type, an error that the server
-  // reports in the stream or in a choice, a message that contradicts the pieces before it, an
-  // answer that ends for no reason that ending_of() knows; kCorrupt for more than kMaxPayload or
-  // kMaxText bytes; those of the sink.
-  Status feed(std::string_view bytes);
-  // The body is complete. Errors: kEngine, also when no reason was given for the answer's end;
+  // Errors: kEngine, in one line: not JSON, fields of the wrong type, an error
+  // that the server reports in the stream or in a choice, a message that
+  // contradicts the pieces before it, an answer that ends for no reason that
+  // ending_of() knows; kCorrupt for more than kMaxPayload or kMaxText bytes;
   // those of the sink.
+  Status feed(std::string_view bytes);
+  // The body is complete. Errors: kEngine, also when no reason was given for
+  // the answer's end; those of the sink.
   Status finish();
   const ReplySummary& summary() const { return summary_; }
 
  private:
-  // What one payload says: in its piece of the text, and in a message that is all of it.
+  // What one payload says: in its piece of the text, and in a message that is
+  // all of it.
   struct News {
     ReplyDelta piece;
     ReplyDelta whole;
@@ -70,8 +73,11 @@ class ReplyReader {
   Status read_ollama(const nlohmann::json& document, News& news);
   Status pass_on(ReplyDelta delta);
 
+  Status server_says(const nlohmann::json& object) const;
+
   Api api_;
   Sink sink_;
+  std::string_view secret_;
   ReplySummary summary_;
   TextJoiner thinking_;
   TextJoiner content_;
@@ -80,12 +86,13 @@ class ReplyReader {
   PayloadReader payloads_;
 };
 
-// Returns the message in the body of a refusal, fit for one line. It is the server's own where its
-// form is known, else the body's beginning. It is empty for an empty body.
-std::string error_message(std::string_view body);
+// Returns the message in the body of a refusal, fit for one line. It is the
+// server's own where its form is known, else the body's beginning. It is empty
+// for an empty body. `secret` is kept out of it.
+std::string error_message(std::string_view body, std::string_view secret = {});
 
-// Returns the names of the models that a server lists (/v1/models, Ollama's /api/tags). Errors:
-// kEngine when it is no such list.
+// Returns the names of the models that a server lists (/v1/models, Ollama's
+// /api/tags). Errors: kEngine when it is no such list.
 Result<std::vector<std::string>> parse_model_list(std::string_view body);
 
 }  // namespace coe
