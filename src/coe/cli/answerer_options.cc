@@ -33,7 +33,7 @@ void add_endpoint_options(CLI::App& verb, AnswererOptions& options) {
                       "Environment variable that holds the server's key (default: COE_API_KEY)"));
   add(verb.add_option("--think-markers", options.think_markers,
                       "What begins and ends thinking, where the server leaves it in the answer "
-                      "(default: <think> </think>, and those of -m)")
+                      "(beside those of known families, and of -m)")
           ->expected(2)
           ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll));
   add(verb.add_option("--connect-timeout", endpoint.limits.connect_seconds, "Seconds to connect")

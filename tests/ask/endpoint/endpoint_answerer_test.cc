@@ -113,12 +113,29 @@ TEST(EndpointAnswerer, FindsThinkingWhereverItIs) {
   EXPECT_EQ(cut.thinking, "hm, on and on");
   EXPECT_EQ(cut.content, "");
   EXPECT_EQ(cut.end, AnswerEnd::kLength);
-  const MockEndpoint gemma(always({.content = "<|channel>thought\nhm\n<channel|>yes"}));
-  auto options = options_for(gemma);
-  options.markers = {{"<|channel>thought", "<channel|>"}};
-  const auto answer = value_of(ask(*connect(options), silent_observer()));
-  EXPECT_EQ(answer.thinking, "hm");
-  EXPECT_EQ(answer.content, "yes");
+  // Of families whose servers leave it where it is; nobody has to say so.
+  for (const char* text :
+       {"<|channel>thought\nhm\n<channel|>yes",
+        "<|channel|>analysis<|message|>hm<|end|><|start|>assistant<|channel|>final"
+        "<|message|>yes"}) {
+    const MockEndpoint server(always({.content = text}));
+    EXPECT_EQ(answer_of(server).thinking, "hm") << text;
+    EXPECT_EQ(answer_of(server).content, "yes") << text;
+  }
+  const MockEndpoint own(always({.content = "<plan>hm</plan>yes"}));
+  auto options = options_for(own);
+  options.markers.push_back({"<plan>", "</plan>"});
+  EXPECT_EQ(value_of(ask(*connect(options), silent_observer())).thinking, "hm");
+}
+
+TEST(EndpointAnswerer, WarnsOfMarkersThatItDoesNotKnow) {
+  const MockEndpoint server(always({.content = "<|channel>plan\nhm<channel|>yes"}));
+  const auto answerer = connect(options_for(server));
+  Listener listener;
+  value_of(ask(*answerer, listener));
+  value_of(ask(*answerer, listener));
+  EXPECT_THAT(listener.warnings, ElementsAre(HasSubstr("the marker `<|channel>plan`"),
+                                             HasSubstr("the marker `<channel|>`")));
 }
 
 TEST(EndpointAnswerer, AcceptsAnEmptyAnswerAndOneThatIsNotStreamed) {

@@ -103,6 +103,15 @@ TEST(ReplyReader, ReadsAnAnswerThatIsNotStreamed) {
   EXPECT_EQ(reply.summary.n_token, 5U);
 }
 
+TEST(ReplyReader, ReadsListsOfParts) {
+  const auto reply = read(Api::kOpenAi,
+                          R"({"choices":[{"finish_reason":"stop","message":{"content":[
+    {"type":"thinking","thinking":[{"type":"text","text":"hm"}]},{"type":"text","text":"4"}]}}]})");
+  expect_ok(reply.status);
+  EXPECT_EQ(reply.thinking, "hm");
+  EXPECT_EQ(reply.content, "4");
+}
+
 TEST(ReplyReader, TakesOneOfTwoNamesOfThinking) {
   const auto reply = read(Api::kOpenAi,
                           R"(data: {"choices":[{"delta":{"reasoning":"a","reasoning_content":"a"},
@@ -266,7 +275,7 @@ TEST(ReplyReader, RefusesWhatIsNoReply) {
   refuse("data: \xff\n\n", "is not a JSON object");
   refuse(R"(data: {"choices":{}})", "`choices` is object, not an array");
   refuse(R"(data: {"choices":[{"delta":7}]})", "a message is number, not an object");
-  refuse(R"(data: {"choices":[{"delta":{"content":["x"]}}]})", "`content` is array, not a string");
+  refuse(R"(data: {"choices":[{"delta":{"content":[7]}}]})", "a part of `content` is number");
   refuse(R"(data: {"choices":[{"delta":{"reasoning_content":1}}]})",
          "`reasoning_content` is number");
   expect_error(read(Api::kOllama, R"({"message":[],"done":true})").status, Code::kEngine,

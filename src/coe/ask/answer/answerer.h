@@ -12,6 +12,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace coe {
 
@@ -37,6 +38,8 @@ enum class AnswerEnd : std::uint8_t {
 struct ChatAnswer {
   std::string thinking;  // without markers
   std::string content;   // what is outside thinking
+  // Markers left in the content that look like a channel's and are not known: "<|channel>plan".
+  std::vector<std::string> unknown_markers;
   AnswerEnd end = AnswerEnd::kTurn;
   std::string filter;                // kFilter: the server's word for it, such as "content_filter"
   std::uint64_t n_token_prompt = 0;  // 0: the server does not say

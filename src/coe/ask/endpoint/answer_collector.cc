@@ -31,6 +31,7 @@ ChatAnswer AnswerCollector::answer(std::span<const ThinkingMarkers> markers) con
   ChatAnswer out;
   if (summary.splits_thinking) markers = {};  // what is left in the content is content
   auto split = split_thinking(content_, markers);
+  out.unknown_markers = std::move(split.unknown);
   out.content = std::move(split.content);
   out.thinking =
       summary.splits_thinking ? split_thinking(thinking_, {}).content : std::move(split.thinking);

@@ -3,10 +3,10 @@
 
 #include "coe/ask/answer/answerer.h"
 #include "coe/ask/answer/loop_guard.h"
-#include "coe/ask/answer/thinking.h"
 #include "coe/ask/endpoint/reply_reader.h"
 #include "coe/ask/endpoint/secret.h"
 #include "coe/base/result.h"
+#include "coe/corpus/message/thinking.h"
 
 #include <optional>
 #include <span>

@@ -22,6 +22,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+constexpr std::size_t kMostMarkers = 16;   // that are warned of
 constexpr double kMostListSeconds = 60.0;  // for a list of models
 
 Status wait(double seconds, Observer& observer) {
@@ -207,6 +208,19 @@ tl::expected<ChatAnswer, EndpointAnswerer::Failure> EndpointAnswerer::attempt(
   return answer;
 }
 
+void EndpointAnswerer::warn_of_markers(const std::vector<std::string>& names, Observer& observer) {
+  for (const auto& name : names) {
+    {
+      const std::scoped_lock lock(mutex_);
+      if (said_markers_.size() >= kMostMarkers || !said_markers_.insert(name).second) continue;
+    }
+    observer.warning(
+        fmt::format("{}: an answer holds the marker `{}`, which is not known: if thinking stands "
+                    "behind it, name what begins and ends it with --think-markers",
+                    address_.root, printable(name)));
+  }
+}
+
 // How long the server has answered nobody.
 double EndpointAnswerer::silent_seconds(bool answered) {
   const std::scoped_lock lock(mutex_);
@@ -250,6 +264,7 @@ Result<ChatAnswer> EndpointAnswerer::answer(const AnswerRequest& request, Observ
     auto outcome = attempt(request, fields(), observer);
     if (outcome) {
       (void)silent_seconds(true);
+      warn_of_markers(outcome->unknown_markers, observer);
       return *std::move(outcome);
     }
     auto& failure = outcome.error();

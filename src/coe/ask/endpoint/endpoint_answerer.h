@@ -3,19 +3,20 @@
 #pragma once
 
 #include "coe/ask/answer/answerer.h"
-#include "coe/ask/answer/thinking.h"
 #include "coe/ask/endpoint/address.h"
 #include "coe/ask/endpoint/backoff.h"
 #include "coe/ask/endpoint/http.h"
 #include "coe/ask/endpoint/request.h"
 #include "coe/base/observer.h"
 #include "coe/base/result.h"
+#include "coe/corpus/message/thinking.h"
 
 #include <chrono>
 #include <cstdint>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -29,7 +30,7 @@ struct EndpointOptions {
   std::string key;          // sent as a bearer token; kept out of all text; empty: none
   std::uint32_t n_ctx = 0;  // see RequestOptions
   // These markers count where the server leaves thinking in the content.
-  std::vector<ThinkingMarkers> markers = {{"<think>", "</think>"}};
+  std::vector<ThinkingMarkers> markers = known_thinking_markers();
   HttpLimits limits;
   RetryOptions retry;
 };
@@ -75,6 +76,7 @@ class EndpointAnswerer : public Answerer {
   // Waits until the next attempt; the failure's error when there is none.
   Status wait_for_next(Failure failure, Tries& tries, Rng& rng, Observer& observer);
   double silent_seconds(bool answered);
+  void warn_of_markers(const std::vector<std::string>& names, Observer& observer);
   RequestOptions fields() const;
   void leave_out(const std::vector<std::string>& fields, std::string_view message,
                  Observer& observer);
@@ -86,6 +88,7 @@ class EndpointAnswerer : public Answerer {
   RequestOptions fields_;
   // Since then the server has been busy or not ready, and answered nobody.
   std::optional<std::chrono::steady_clock::time_point> silent_since_;
+  std::set<std::string> said_markers_;
   std::optional<Trouble> said_;  // the trouble that a warning has told of
 };
 

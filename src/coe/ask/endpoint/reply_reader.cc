@@ -5,6 +5,7 @@
 #include "coe/base/json.h"
 #include "coe/base/printable.h"
 #include "coe/base/text.h"
+#include "coe/corpus/message/message_text.h"
 
 #include <fmt/format.h>
 
@@ -38,15 +39,6 @@ const Json* member(const Json& object, const char* name) {
   if (!object.is_object()) return nullptr;
   const auto found = object.find(name);
   return found == object.end() || found->is_null() ? nullptr : &*found;
-}
-
-Status append_text(const Json& object, const char* name, std::string& to) {
-  const Json* value = member(object, name);
-  if (value == nullptr) return {};
-  if (!value->is_string())
-    return bad_reply(fmt::format("`{}` is {}, not a string", name, value->type_name()));
-  to += value->get_ref<const std::string&>();
-  return {};
 }
 
 // Absent, too, for what is no count of tokens.
@@ -98,17 +90,10 @@ bool says_nothing(std::string_view payload) {
   return word.starts_with(':') || std::ranges::find(kWords, word) != kWords.end();
 }
 
-Status read_message(const Json& message, ReplyDelta& delta) {
-  if (!message.is_object())
-    return bad_reply(fmt::format("a message is {}, not an object", message.type_name()));
-  // Servers use these, in turn: llama-server, vLLM, LM Studio; vLLM, Ollama's
-  // /v1, OpenRouter; Ollama. One of them only: some servers send two for the
-  // sake of old clients.
-  for (const char* name : {"reasoning_content", "reasoning", "thinking"}) {
-    COE_TRY_STATUS(append_text(message, name, delta.thinking));
-    if (!delta.thinking.empty()) break;
-  }
-  return append_text(message, "content", delta.content);
+Result<ReplyDelta> read_message(const Json& message) {
+  auto text = read_message_text(message);
+  if (!text) return bad_reply(text.error().message);
+  return ReplyDelta{std::move(text->thinking), std::move(text->content)};
 }
 
 bool has_text(const ReplyDelta& delta) { return !delta.thinking.empty() || !delta.content.empty(); }
@@ -185,14 +170,15 @@ Status ReplyReader::read_openai(const Json& document, News& news) {
     const Json* message = member(choice, name);
     if (message == nullptr) continue;
     if (reports_error(*message)) return server_says(*message);
-    COE_TRY_STATUS(read_message(*message, *text));
+    COE_TRY(*text, read_message(*message));
   }
   return read_finish(member(choice, "finish_reason"), summary_);
 }
 
 Status ReplyReader::read_ollama(const Json& document, News& news) {
-  if (const Json* message = member(document, "message"))
-    COE_TRY_STATUS(read_message(*message, news.whole));
+  if (const Json* message = member(document, "message")) {
+    COE_TRY(news.whole, read_message(*message));
+  }
   take(summary_.n_token_prompt, count(&document, "prompt_eval_count"));
   take(summary_.n_token, count(&document, "eval_count"));
   const Json* done = member(document, "done");
