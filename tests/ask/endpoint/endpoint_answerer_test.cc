@@ -360,6 +360,26 @@ TEST(EndpointAnswerer, LeavesOutWhatTheServerRefuses) {
                "HTTP status 400: messages must not be empty");
 }
 
+TEST(EndpointAnswerer, SendsMaxTokensByItsOtherName) {
+  const MockEndpoint server([](const MockRequest& request) {
+    if (Json::parse(request.body).contains("max_tokens"))
+      return refusal(400, "'max_tokens' is not supported. Use 'max_completion_tokens' instead.");
+    return MockReply{.content = "fine"};
+  });
+  Listener listener;
+  EXPECT_EQ(value_of(ask(*connect(options_for(server)), listener)).content, "fine");
+  EXPECT_EQ(Json::parse(server.requests().at(1).body).at("max_completion_tokens"), 2048);
+  EXPECT_THAT(listener.warnings, ElementsAre(HasSubstr("sent as `max_completion_tokens`")));
+}
+
+TEST(EndpointAnswerer, KnowsAPageWhenItSeesOne) {
+  const MockEndpoint server(always({.body = "<!DOCTYPE html><html><body>Sign in</body></html>"}));
+  const auto result = ask(*connect(options_for(server)), silent_observer());
+  expect_error(result, Code::kEngine, "an HTML page");
+  EXPECT_THAT(result.error().hint, HasSubstr("address of its API"));
+  EXPECT_EQ(server.requests().size(), 1U);
+}
+
 TEST(EndpointAnswerer, DoesNotWaitForEver) {
   const MockEndpoint mute(always({.content = "late", .delay = milliseconds(400)}));
   auto options = options_for(mute);

@@ -73,7 +73,6 @@ TEST(ReplyReader, ReadsAStreamHoweverItIsCut) {
     ASSERT_TRUE(reply.status) << cut << ": " << reply.status.error().message;
     ASSERT_EQ(reply.thinking, "7x = 49, ü");
     ASSERT_EQ(reply.content, "x = 7 €");
-    ASSERT_TRUE(reply.summary.splits_thinking);
     ASSERT_FALSE(reply.summary.cut);
     ASSERT_EQ(reply.summary.n_piece, 3U);
     ASSERT_EQ(reply.summary.n_token, 26U);
@@ -271,7 +270,8 @@ TEST(ReplyReader, RefusesWhatIsNoReply) {
   };
   refuse("data: {\"choices\":\n\n", "is not a JSON object");
   refuse("data: [1]\n\n", "`[1]` is not a JSON object");
-  refuse("<html>busy</html>", "breaks off before the answer is complete");
+  refuse("<html>busy</html>", "the server's reply: an HTML page");
+  refuse("\n <!DOCTYPE html>\n<title>data</title>", "the server's reply: an HTML page");
   refuse("data: \xff\n\n", "is not a JSON object");
   refuse(R"(data: {"choices":{}})", "`choices` is object, not an array");
   refuse(R"(data: {"choices":[{"delta":7}]})", "a message is number, not an object");
@@ -317,8 +317,19 @@ TEST(ErrorMessage, IsTheServersOwn) {
   EXPECT_THAT(error_message(R"({"detail":[{"loc":["body","top_k"],"msg":"Extra inputs"}]})"),
               HasSubstr("\"top_k\""));
   EXPECT_EQ(error_message("Bad\nGateway"), "Bad\\nGateway");
+  EXPECT_EQ(error_message("<!doctype HTML><body>Bad Gateway"), "an HTML page");
   EXPECT_EQ(error_message(""), "");
   EXPECT_LT(error_message(std::string(100000, 'x')).size(), 400U);
+}
+
+TEST(Ollama, IsToldFromThoseThatSpeakItInPart) {
+  EXPECT_TRUE(is_ollama_version(R"({"version":"0.13.0"})"));
+  for (const char* body :
+       {"", "{}", R"({"version":3})", "<html>\"version\"</html>", R"(["version"])"})
+    EXPECT_FALSE(is_ollama_version(body)) << body;
+  EXPECT_TRUE(is_ollama_list(R"({"models":[]})"));
+  for (const char* body : {"", "{}", R"({"models":[],"data":[]})", R"({"detail":"Not Found"})"})
+    EXPECT_FALSE(is_ollama_list(body)) << body;
 }
 
 TEST(ModelList, IsThatOfBothProtocols) {

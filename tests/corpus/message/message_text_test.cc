@@ -48,6 +48,17 @@ TEST(MessageText, ReadsListsOfParts) {
   expect_text(R"({"content":"4","reasoning":[{"type":"text","text":"hm"}]})", "hm", "4");
 }
 
+TEST(SplitMessage, FindsThinkingWhereverItIs) {
+  const auto split = [](const std::string& thinking, const std::string& content) {
+    const auto parts = split_message({thinking, content});
+    return parts.thinking + "|" + parts.content;
+  };
+  EXPECT_EQ(split("", "<think>hm</think>4"), "hm|4");
+  EXPECT_EQ(split(" hm\n", "4 "), "hm|4");
+  EXPECT_EQ(split("hm", "write <think>x</think>"), "hm|write <think>x</think>");
+  EXPECT_EQ(split("\n", "<|channel>thought\nhm<channel|>4"), "hm|4");
+}
+
 TEST(MessageText, SaysWhatItCannotRead) {
   const std::vector<std::pair<std::string, std::string>> cases = {
       {"7", "a message is number, not an object"},

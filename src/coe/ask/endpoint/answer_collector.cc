@@ -22,19 +22,17 @@ bool AnswerCollector::feed(std::string_view bytes) {
 Status AnswerCollector::finish() {
   if (!looped() && status_) status_ = reader_.finish();
   if (!looped()) COE_TRY_STATUS(status_);
-  COE_TRY_STATUS(keep(thinking_redactor_.finish(), thinking_));
-  return keep(content_redactor_.finish(), content_);
+  COE_TRY_STATUS(keep(thinking_redactor_.finish(), text_.thinking));
+  return keep(content_redactor_.finish(), text_.content);
 }
 
 ChatAnswer AnswerCollector::answer(std::span<const ThinkingMarkers> markers) const {
   const auto& summary = reader_.summary();
   ChatAnswer out;
-  if (summary.splits_thinking) markers = {};  // what is left in the content is content
-  auto split = split_thinking(content_, markers);
-  out.unknown_markers = std::move(split.unknown);
+  auto split = split_message(text_, markers);
+  out.thinking = std::move(split.thinking);
   out.content = std::move(split.content);
-  out.thinking =
-      summary.splits_thinking ? split_thinking(thinking_, {}).content : std::move(split.thinking);
+  out.unknown_markers = std::move(split.unknown);
   if (looped())
     out.end = AnswerEnd::kLoop;
   else if (summary.cut)
@@ -51,8 +49,8 @@ ChatAnswer AnswerCollector::answer(std::span<const ThinkingMarkers> markers) con
 Status AnswerCollector::on_delta(const ReplyDelta& delta) {
   for (const auto& piece : {delta.thinking, delta.content})
     if (guard_) guard_->feed(piece);
-  COE_TRY_STATUS(keep(thinking_redactor_.feed(delta.thinking), thinking_));
-  COE_TRY_STATUS(keep(content_redactor_.feed(delta.content), content_));
+  COE_TRY_STATUS(keep(thinking_redactor_.feed(delta.thinking), text_.thinking));
+  COE_TRY_STATUS(keep(content_redactor_.feed(delta.content), text_.content));
   return looped() ? Status(fail(Code::kEngine, "looped")) : Status();
 }
 

@@ -6,6 +6,7 @@
 #include "coe/ask/endpoint/reply_reader.h"
 #include "coe/ask/endpoint/secret.h"
 #include "coe/base/result.h"
+#include "coe/corpus/message/message_text.h"
 #include "coe/corpus/message/thinking.h"
 
 #include <optional>
@@ -27,6 +28,7 @@ class AnswerCollector {
   // The reply is over. Errors: those of ReplyReader and of
   // AnswerRequest::on_text.
   Status finish();
+  bool is_page() const { return reader_.is_page(); }
   // The error is AnswerRequest::on_text's.
   bool watcher_failed() const { return watcher_failed_; }
 
@@ -42,8 +44,7 @@ class AnswerCollector {
   std::optional<LoopGuard> guard_;
   Redactor thinking_redactor_;
   Redactor content_redactor_;
-  std::string thinking_;
-  std::string content_;
+  MessageText text_;
   bool watcher_failed_ = false;
   Status status_;
   ReplyReader reader_;

@@ -22,6 +22,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+constexpr const char* kPageHint = "is this the address of its API?";
 constexpr std::size_t kMostMarkers = 16;   // that are warned of
 constexpr double kMostListSeconds = 60.0;  // for a list of models
 
@@ -40,7 +41,9 @@ std::string hint_of(long status) {
     return "does the server want a key? set COE_API_KEY, or name another "
            "variable with "
            "--api-key-env";
-  if (status == 404) return "is --model a model of that server, and the address right?";
+  if (status == 404 || status == 405)
+    return "is --model a model of that server? if its paths have another form, give the whole "
+           "address, up to …/chat/completions";
   return {};
 }
 
@@ -107,9 +110,11 @@ Result<HttpReply> EndpointAnswerer::get(const std::string& url, Observer& observ
 // Ollama's own protocol where the server has it: only there can thinking be
 // switched.
 Result<Api> EndpointAnswerer::probe(Observer& observer) {
-  COE_TRY(const auto reply, get(address_.ollama + "/version", observer));
-  const bool is_ollama = reply.status == 200 && reply.body.find("\"version\"") != std::string::npos;
-  return is_ollama ? Api::kOllama : Api::kOpenAi;
+  // Open WebUI has such a version, and llama-server such a list, beside one as OpenAI's.
+  COE_TRY(const auto version, get(address_.ollama + "/version", observer));
+  if (version.status != 200 || !is_ollama_version(version.body)) return Api::kOpenAi;
+  COE_TRY(const auto tags, get(address_.ollama + "/tags", observer));
+  return tags.status == 200 && is_ollama_list(tags.body) ? Api::kOllama : Api::kOpenAi;
 }
 
 Result<std::string> EndpointAnswerer::only_model(Observer& observer) {
@@ -120,10 +125,15 @@ Result<std::string> EndpointAnswerer::only_model(Observer& observer) {
     return fail(Code::kEngine,
                 fmt::format("{}: HTTP status {}: {}", url, reply.status,
                             error_message(reply.body, options_.key)),
-                reply.status == 401 || reply.status == 403 ? hint_of(reply.status)
-                                                           : "name the model with --model");
+                reply.status == 401 || reply.status == 403
+                    ? hint_of(reply.status)
+                    : "name the model with --model; if the server's paths have another form, give "
+                      "the whole address, up to …/chat/completions");
   auto names = parse_model_list(reply.body);
-  if (!names) return tl::unexpected(std::move(names).error().context(url));
+  if (!names) {
+    if (is_html(reply.body)) names.error().hint = kPageHint;
+    return tl::unexpected(std::move(names).error().context(url));
+  }
   if (names->size() == 1) return std::move(names->front());
   std::string list;
   constexpr std::size_t kShown = 10;
@@ -146,8 +156,10 @@ void EndpointAnswerer::leave_out(const std::vector<std::string>& fields, std::st
       const std::scoped_lock lock(mutex_);
       if (!fields_.refused.insert(field).second) continue;
     }
-    observer.warning(fmt::format("{} refuses the field `{}`, which is left out from here on: {}",
-                                 address_.root, field, message));
+    const auto name = other_name(field);
+    observer.warning(
+        fmt::format("{} refuses the field `{}`, which is {} from here on: {}", address_.root, field,
+                    name.empty() ? "left out" : fmt::format("sent as `{}`", name), message));
   }
 }
 
@@ -201,7 +213,12 @@ tl::expected<ChatAnswer, EndpointAnswerer::Failure> EndpointAnswerer::attempt(
   if (auto status = collector.finish(); !status) {
     auto error = std::move(status).error();
     if (collector.watcher_failed()) return tl::unexpected(Failure{std::move(error)});
-    return tl::unexpected(failure_of(std::move(error).context(address_.root)));
+    auto failure = failure_of(std::move(error).context(address_.root));
+    if (collector.is_page()) {
+      failure.trouble = Trouble::kLasting;
+      failure.error.hint = kPageHint;
+    }
+    return tl::unexpected(std::move(failure));
   }
   auto answer = collector.answer(options_.markers);
   answer.seconds = std::chrono::duration<double>(Clock::now() - start).count();

@@ -25,6 +25,8 @@ namespace {
 
 using Json = nlohmann::json;
 
+constexpr std::size_t kHead = 128;
+constexpr std::string_view kPage = "an HTML page";
 constexpr std::size_t kShown = 300;  // bytes of a server's words in a message of ours
 // No answer has as many tokens: some servers send 2^64 - 1 for "unknown".
 constexpr std::uint64_t kMostTokens = 1'000'000'000;
@@ -109,7 +111,7 @@ Result<std::string> new_text(TextJoiner& joiner, std::string_view piece, std::st
 }
 
 // An empty reason is none: some servers send it with every piece.
-Status read_finish(const Json* reason, ReplySummary& summary) {
+Status read_finish(const Json* reason, std::string_view secret, ReplySummary& summary) {
   if (reason == nullptr) return {};
   if (!reason->is_string())
     return bad_reply(
@@ -118,7 +120,8 @@ Status read_finish(const Json* reason, ReplySummary& summary) {
   if (word.empty()) return {};
   const Ending ending = ending_of(word);
   if (ending == Ending::kUnknown)
-    return bad_reply(fmt::format("the answer ends by `{}`, not by itself", printable(word)));
+    return bad_reply(
+        fmt::format("the answer ends by `{}`, not by itself", printable(redacted(word, secret))));
   summary.ended = true;
   summary.cut = summary.cut || ending == Ending::kCut;
   if (ending == Ending::kFilter) summary.filter = word;
@@ -145,6 +148,7 @@ ReplyReader::ReplyReader(Api api, Sink sink, std::string_view secret)
       payloads_(kMaxPayload, [this](std::string_view payload) { return on_payload(payload); }) {}
 
 Status ReplyReader::feed(std::string_view bytes) {
+  if (head_.size() < kHead) head_ += bytes.substr(0, kHead - head_.size());
   n_byte_ += bytes.size();
   if (n_byte_ > kMaxText)
     return fail(Code::kCorrupt, fmt::format("the server sends more than {} bytes", kMaxText));
@@ -172,7 +176,7 @@ Status ReplyReader::read_openai(const Json& document, News& news) {
     if (reports_error(*message)) return server_says(*message);
     COE_TRY(*text, read_message(*message));
   }
-  return read_finish(member(choice, "finish_reason"), summary_);
+  return read_finish(member(choice, "finish_reason"), secret_, summary_);
 }
 
 Status ReplyReader::read_ollama(const Json& document, News& news) {
@@ -183,7 +187,7 @@ Status ReplyReader::read_ollama(const Json& document, News& news) {
   take(summary_.n_token, count(&document, "eval_count"));
   const Json* done = member(document, "done");
   if (done == nullptr || !done->is_boolean() || !done->get<bool>()) return {};
-  return read_finish(member(document, "done_reason"), summary_);
+  return read_finish(member(document, "done_reason"), secret_, summary_);
 }
 
 Status ReplyReader::on_payload(std::string_view payload) {
@@ -207,14 +211,12 @@ Status ReplyReader::on_payload(std::string_view payload) {
   return pass_on(std::move(delta));
 }
 
-Status ReplyReader::pass_on(ReplyDelta delta) {
-  if (!delta.thinking.empty()) summary_.splits_thinking = true;
-  return has_text(delta) ? sink_(delta) : Status();
-}
+Status ReplyReader::pass_on(ReplyDelta delta) { return has_text(delta) ? sink_(delta) : Status(); }
 
 Status ReplyReader::finish() {
   COE_TRY_STATUS(payloads_.finish());
   COE_TRY_STATUS(pass_on({thinking_.finish(), content_.finish()}));
+  if (!summary_.ended && is_page()) return bad_reply(kPage);
   if (!summary_.ended)
     return bad_reply(
         "it breaks off before the answer is complete, or does not "
@@ -224,9 +226,29 @@ Status ReplyReader::finish() {
   return {};
 }
 
+bool is_html(std::string_view body) {
+  const auto first = body.find_first_not_of(" \t\r\n\xef\xbb\xbf");
+  if (first == std::string_view::npos) return false;
+  const auto head = lower_ascii(body.substr(first, 14));
+  return head.starts_with("<!doctype html") || head.starts_with("<html");
+}
+
 std::string error_message(std::string_view body, std::string_view secret) {
+  if (is_html(body)) return std::string(kPage);
   const std::string message = message_in(parse_json<Json>(body));
   return shown(message.empty() ? body : std::string_view(message), secret);
+}
+
+bool is_ollama_version(std::string_view body) {
+  const Json document = parse_json<Json>(body);
+  const Json* version = member(document, "version");
+  return version != nullptr && version->is_string();
+}
+
+bool is_ollama_list(std::string_view body) {
+  const Json document = parse_json<Json>(body);
+  const Json* models = member(document, "models");
+  return models != nullptr && models->is_array() && member(document, "data") == nullptr;
 }
 
 Result<std::vector<std::string>> parse_model_list(std::string_view body) {
@@ -241,7 +263,7 @@ Result<std::vector<std::string>> parse_model_list(std::string_view body) {
     }
     return names;
   }
-  return bad_reply("it is no list of models");
+  return bad_reply(is_html(body) ? kPage : "it is no list of models");
 }
 
 }  // namespace coe

@@ -26,14 +26,16 @@ struct ReplyDelta {
 };
 
 struct ReplySummary {
-  bool ended = false;            // the server said why the answer ends, by a word that is known
-  bool cut = false;              // … it is the length asked for, or the context's end
-  std::string filter;            // … it is a filter, and this its name; empty: none
-  bool splits_thinking = false;  // thinking came in a field of its own
-  std::uint64_t n_piece = 0;     // payloads with text
+  bool ended = false;         // the server said why the answer ends, by a word that is known
+  bool cut = false;           // … it is the length asked for, or the context's end
+  std::string filter;         // … it is a filter, and this its name; empty: none
+  std::uint64_t n_piece = 0;  // payloads with text
   std::optional<std::uint64_t> n_token_prompt;
   std::optional<std::uint64_t> n_token;
 };
+
+// Says whether a body begins as HTML does.
+bool is_html(std::string_view body);
 
 class ReplyReader {
  public:
@@ -59,6 +61,8 @@ class ReplyReader {
   // the answer's end; those of the sink.
   Status finish();
   const ReplySummary& summary() const { return summary_; }
+  // It is a page for people: nothing that is asked there gets an answer.
+  bool is_page() const { return is_html(head_); }
 
  private:
   // What one payload says: in its piece of the text, and in a message that is
@@ -82,6 +86,7 @@ class ReplyReader {
   TextJoiner thinking_;
   TextJoiner content_;
   bool has_pieces_ = false;
+  std::string head_;  // the body's first bytes
   std::size_t n_byte_ = 0;
   PayloadReader payloads_;
 };
@@ -90,6 +95,10 @@ class ReplyReader {
 // server's own where its form is known, else the body's beginning. It is empty
 // for an empty body. `secret` is kept out of it.
 std::string error_message(std::string_view body, std::string_view secret = {});
+
+// Says whether that is what Ollama's /api/version, or /api/tags, answers.
+bool is_ollama_version(std::string_view body);
+bool is_ollama_list(std::string_view body);
 
 // Returns the names of the models that a server lists (/v1/models, Ollama's
 // /api/tags). Errors: kEngine when it is no such list.

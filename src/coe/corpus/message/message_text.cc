@@ -5,9 +5,10 @@
 
 #include <fmt/format.h>
 
-#include <array>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace coe {
 
@@ -77,6 +78,14 @@ Result<MessageText> read_message_text(const Json& message) {
   if (const Json* content = member_of(message, "content"))
     COE_TRY_STATUS(add_text(*content, "content", out.content, thought));
   if (out.thinking.empty()) out.thinking = std::move(thought);
+  return out;
+}
+
+ThinkingSplit split_message(const MessageText& text, std::span<const ThinkingMarkers> markers) {
+  const bool apart = text.thinking.find_first_not_of(" \t\r\n") != std::string::npos;
+  if (!apart) return split_thinking(text.content, markers);
+  auto out = split_thinking(text.content, {});
+  out.thinking = split_thinking(text.thinking, {}).content;
   return out;
 }
 

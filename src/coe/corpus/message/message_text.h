@@ -2,9 +2,11 @@
 #pragma once
 
 #include "coe/base/result.h"
+#include "coe/corpus/message/thinking.h"
 
 #include <nlohmann/json_fwd.hpp>
 
+#include <span>
 #include <string>
 
 namespace coe {
@@ -20,5 +22,10 @@ struct MessageText {
 // {"type": "thinking", "thinking": "…" or parts}, whose text is thinking. What is missing or null
 // is empty. Errors: kCorrupt, naming the field: no object, a field or part of another type.
 Result<MessageText> read_message_text(const nlohmann::json& message);
+
+// Parts thinking from content, wherever it is: what stands apart is thinking, and all of the
+// content is content; where nothing does, split_thinking() parts the content.
+ThinkingSplit split_message(const MessageText& text,
+                            std::span<const ThinkingMarkers> markers = known_thinking_markers());
 
 }  // namespace coe
