@@ -96,7 +96,7 @@ Result<HttpReply> EndpointAnswerer::get(const std::string& url, Observer& observ
           return body.size() <= ReplyReader::kMaxPayload;
         },
         observer);
-    auto failure = reply ? refusal(*reply) : failure_of(std::move(reply).error());
+    auto failure = reply ? refusal(*reply) : failure_of(reply.error());
     if (failure.trouble != Trouble::kNotReady && failure.trouble != Trouble::kBusy) {
       if (!reply) return tl::unexpected(std::move(failure.error));
       (void)silent_seconds(true);
