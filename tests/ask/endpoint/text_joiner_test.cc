@@ -42,6 +42,8 @@ TEST(TextJoiner, JoinsPieces) {
   EXPECT_EQ(joined({"\n", "\n\n", "x"}), "\n\n\nx");
   EXPECT_EQ(joined({"The", "Therefore", " it"}), "TheTherefore it");
   EXPECT_EQ(joined({"-", "--", "---", "x"}), "------x");
+  EXPECT_EQ(joined({" ", "  ", "    "}), "       ");
+  EXPECT_EQ(joined({" ", "  ", "   b"}), "      b");
 }
 
 TEST(TextJoiner, TakesAnAccumulatedTextOnce) {

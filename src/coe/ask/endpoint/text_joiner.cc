@@ -112,7 +112,7 @@ Status TextJoiner::check_beside(std::string_view text, std::string_view piece) c
 std::string TextJoiner::finish() {
   if (form_ != Form::kUnknown || n_piece_ == 0) return {};
   const auto first = std::string_view(joined_).substr(0, text_.size());
-  const bool clear = n_extension_ > 1 || (n_extension_ == 1 && is_clear(first, kClearExtension));
+  const bool clear = n_extension_ > 0 && is_clear(first, n_extension_ > 1 ? 1 : kClearExtension);
   return settle(clear ? Form::kAccumulates : Form::kPieces);
 }
 
