@@ -33,7 +33,8 @@ Reading read(coe::Api api, std::string_view body, std::size_t piece) {
   }
   if (status) status = reader.finish();
   if (!status) {
-    require(status.error().code == coe::Code::kEngine);
+    require(status.error().code == coe::Code::kEngine ||
+            status.error().code == coe::Code::kCorrupt);
     require(status.error().message.find('\n') == std::string::npos);
     out.error = status.error().message;
   }

@@ -12,7 +12,9 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
+#include <vector>
 
 namespace {
 
@@ -41,7 +43,9 @@ void check_made(std::string_view text) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   for (const std::size_t n_option : {std::size_t{2}, std::size_t{5}, kMostOptions}) {
-    const auto found = coe::extract_letter(text, n_option);
+    std::vector<std::string> options(n_option);
+    options.front() = text.substr(0, 9);
+    const auto found = coe::extract_letter(text, options);
     if (!found) continue;
     require(found->letter >= 'A' && found->letter < static_cast<char>('A' + n_option));
   }

@@ -75,6 +75,18 @@ TEST_F(JournalTest, KeepsTheLastEntryOfEachQuestion) {
   EXPECT_EQ(journal.entries().at(3).outcome, Outcome::kLoop);
 }
 
+TEST_F(JournalTest, KeepsWhyAnAnswerWasFiltered) {
+  auto filtered = done("half");
+  filtered.outcome = Outcome::kFiltered;
+  filtered.answer.filter = "content_filter";
+  expect_ok(value_of(open()).add(1, filtered));
+  const auto entry = value_of(open()).entries().at(1);
+  EXPECT_EQ(entry.outcome, Outcome::kFiltered);
+  EXPECT_EQ(entry.answer.filter, "content_filter");
+  EXPECT_EQ(entry.answer.content, "half");
+  EXPECT_FALSE(is_answered(entry.outcome));
+}
+
 // Killed after any byte: the lines that were complete count, and the file can be gone on with.
 TEST_F(JournalTest, SurvivesAKillAtAnyByte) {
   const std::string whole = read(path_);
@@ -141,6 +153,8 @@ TEST(Outcome, IsThatOfTheAnswer) {
   EXPECT_EQ(outcome_of(answer), Outcome::kCut);
   answer.end = AnswerEnd::kLoop;
   EXPECT_EQ(outcome_of(answer), Outcome::kLoop);
+  answer.end = AnswerEnd::kFilter;
+  EXPECT_EQ(outcome_of(answer), Outcome::kFiltered);
 }
 
 }  // namespace

@@ -128,6 +128,25 @@ TEST_F(CliGenerate, CountsWhatIsNoAnswer) {
   EXPECT_EQ(server.requests().size(), 6U);
 }
 
+// A server that still loads its model is waited for, and one line says so; what failed is offered
+// again.
+TEST_F(CliGenerate, WaitsForAServerAndOffersFailedQuestionsAgain) {
+  const MockEndpoint server([](const MockRequest& request) {
+    if (request.index < 1) return refusal(503, "Loading model");
+    if (request.question == "q3") return refusal(400, "no such thing");
+    return MockReply{.content = "fine"};
+  });
+  const auto result = generate(server);
+  EXPECT_EQ(result.exit_code, 1) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("Loading model: waiting for it, up to 300 s (--wait)"));
+  EXPECT_THAT(result.out, HasSubstr("1 question got no answer: the same command with "
+                                    "--retry-failed asks it again"));
+  const MockEndpoint loading([](const MockRequest&) { return refusal(503, "Loading model"); });
+  const auto impatient = generate(loading, "--wait 0 --force");
+  EXPECT_EQ(impatient.exit_code, 4) << impatient.err;
+  EXPECT_THAT(impatient.err, HasSubstr("HTTP status 503: Loading model"));
+}
+
 TEST_F(CliGenerate, SendsTheKeyOfTheEnvironment) {
   const MockEndpoint server([](const MockRequest& request) {
     return request.headers.at("authorization") == "Bearer sk-right" ? MockReply{.content = "fine"}
@@ -158,7 +177,7 @@ TEST_F(CliGenerate, SaysWhatIsWrong) {
   const auto field = generate(server, "--model a --text problem");
   EXPECT_EQ(field.exit_code, 3);
   EXPECT_THAT(field.err, HasSubstr("q.jsonl:1: no field `problem`"));
-  EXPECT_EQ(run("coe corpus generate q.jsonl --endpoint 127.0.0.1:1 -o out").exit_code, 4);
+  EXPECT_EQ(run("coe corpus generate q.jsonl --endpoint 127.0.0.1:1 --wait 0 -o out").exit_code, 4);
   EXPECT_FALSE(std::filesystem::exists(dir_ / "out"));
   std::filesystem::create_directory(dir_ / "out");
   std::ofstream(dir_ / "out" / "answers.jsonl") << "precious";

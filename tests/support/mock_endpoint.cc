@@ -122,9 +122,23 @@ struct MockEndpoint::State {
     send(script(seen), response);
   }
 
+  void send_for_ever(const MockReply& reply, httplib::Response& response) {
+    response.set_chunked_content_provider(
+        reply.body_type, [this, reply](std::size_t, httplib::DataSink& sink) {
+          std::this_thread::sleep_for(reply.piece_delay);
+          const bool open = sink.write(reply.body->data(), reply.body->size());
+          if (!open) ++n_closed;
+          return open;
+        });
+  }
+
   void send(MockReply reply, httplib::Response& response) {
     response.status = reply.status;
     for (const auto& [name, value] : reply.headers) response.set_header(name, value);
+    if (reply.body && reply.endless) {
+      send_for_ever(reply, response);
+      return;
+    }
     if (reply.body || reply.status != 200) {
       response.set_content(reply.body.value_or(""), reply.body_type);
       return;
@@ -136,7 +150,7 @@ struct MockEndpoint::State {
   }
 };
 
-MockEndpoint::MockEndpoint(Script script, Kind kind, std::vector<std::string> models)
+MockEndpoint::MockEndpoint(Script script, Kind kind, std::vector<std::string> models, int port)
     : state_(std::make_unique<State>()) {
   state_->script = std::move(script);
   state_->kind = kind;
@@ -161,7 +175,10 @@ MockEndpoint::MockEndpoint(Script script, Kind kind, std::vector<std::string> mo
               [this](const httplib::Request& request, httplib::Response& response) {
                 state_->answer(request, response);
               });
-  state_->port = server.bind_to_any_port("127.0.0.1");
+  if (port == 0)
+    state_->port = server.bind_to_any_port("127.0.0.1");
+  else if (server.bind_to_port("127.0.0.1", port))
+    state_->port = port;
   if (state_->port <= 0) throw std::runtime_error("mock endpoint: no port");
   state_->thread = std::thread([this] { state_->server.listen_after_bind(); });
   while (!server.is_running()) std::this_thread::sleep_for(std::chrono::milliseconds(1));

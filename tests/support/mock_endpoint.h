@@ -1,7 +1,7 @@
 // A chat server for tests, in the test's own process: it speaks to OpenAI-compatible clients
 // (/v1/chat/completions, /v1/models) or to Ollama's (/api/chat, /api/tags, /api/version) on a port
-// of this machine, and answers each request as a script says. Not for targets that link
-// engine_llama, which brings another version of cpp-httplib.
+// of this machine (0: any free one), and answers each request as a script says. Not for targets
+// that link engine_llama, which brings another version of cpp-httplib.
 //
 //   MockEndpoint server([](const MockRequest& request) {
 //     return MockReply{.content = request.question == "1+1?" ? "2" : "?"};
@@ -39,7 +39,7 @@ struct MockReply {
   std::string finish = "stop";  // finish_reason, done_reason
   bool usage = true;            // counts: 7 tokens of the prompt, then one each piece
   std::size_t piece_bytes = 4;  // of a streamed piece; characters stay whole
-  bool endless = false;         // the content is repeated until the client closes the connection
+  bool endless = false;  // content or body is repeated until the client closes the connection
   std::chrono::milliseconds delay{0};          // before the first piece
   std::chrono::milliseconds piece_delay{0};    // between pieces
   std::optional<std::size_t> drop_after = {};  // pieces after which the connection breaks
@@ -56,7 +56,7 @@ class MockEndpoint {
   enum class Kind { kOpenAi, kOllama };
 
   explicit MockEndpoint(Script script, Kind kind = Kind::kOpenAi,
-                        std::vector<std::string> models = {"mock"});
+                        std::vector<std::string> models = {"mock"}, int port = 0);
   ~MockEndpoint();
   MockEndpoint(const MockEndpoint&) = delete;
   MockEndpoint& operator=(const MockEndpoint&) = delete;

@@ -103,7 +103,8 @@ class Crew : public Observer {
       return journal_.add(index, {outcome, *std::move(answer), {}});
     }
     auto& error = answer.error();
-    if (error.code == Code::kInvalidArgument) {  // the question's own fault
+    // It is this question's or its answer's own fault.
+    if (error.code == Code::kInvalidArgument || error.code == Code::kCorrupt) {
       ++n_asked_;
       return journal_.add(index, {Outcome::kFailed, {}, error.message});
     }
@@ -167,7 +168,7 @@ Result<AskReport> ask_all(Answerer& answerer, std::span<const std::uint64_t> que
   for (const auto index : questions) {
     const auto found = journal.entries().find(index);
     if (found == journal.entries().end() ||
-        (options.retry_failed && found->second.outcome == Outcome::kFailed))
+        (options.retry_failed && !is_answered(found->second.outcome)))
       to_ask.push_back(index);
   }
   Crew crew(answerer, options, journal, observer);

@@ -18,8 +18,8 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::string_view kSchema = "coe.answers.journal/1";
-constexpr std::array kOutcomes = {Outcome::kDone, Outcome::kLoop, Outcome::kCut, Outcome::kEmpty,
-                                  Outcome::kFailed};
+constexpr std::array kOutcomes = {Outcome::kDone,  Outcome::kLoop,     Outcome::kCut,
+                                  Outcome::kEmpty, Outcome::kFiltered, Outcome::kFailed};
 
 std::string header_line(const JournalHeader& header) {
   return json_line(Json{{"schema", kSchema},
@@ -42,6 +42,7 @@ std::string entry_line(std::uint64_t question, const JournalEntry& entry) {
                {"n_token", answer.n_token},
                {"n_token_known", answer.n_token_known},
                {"seconds", answer.seconds}});
+  if (entry.outcome == Outcome::kFiltered) json["reason"] = answer.filter;
   return json_line(json);
 }
 
@@ -86,6 +87,7 @@ std::optional<std::pair<std::uint64_t, JournalEntry>> parse_entry(const Json& js
       answer.n_token = *n_token;
       answer.n_token_known = json.at("n_token_known").get<bool>();
       answer.seconds = json.at("seconds").get<double>();
+      if (entry.outcome == Outcome::kFiltered) answer.filter = json.at("reason").get<std::string>();
     }
     const auto question = unsigned_at(json, "question");
     if (!question) return std::nullopt;
@@ -137,6 +139,8 @@ std::string_view outcome_name(Outcome outcome) {
       return "cut";
     case Outcome::kEmpty:
       return "empty";
+    case Outcome::kFiltered:
+      return "filtered";
     case Outcome::kFailed:
       break;
   }
@@ -146,6 +150,7 @@ std::string_view outcome_name(Outcome outcome) {
 Outcome outcome_of(const ChatAnswer& answer) {
   if (answer.end == AnswerEnd::kLoop) return Outcome::kLoop;
   if (answer.end == AnswerEnd::kLength) return Outcome::kCut;
+  if (answer.end == AnswerEnd::kFilter) return Outcome::kFiltered;
   const bool blank = answer.content.find_first_not_of(" \t\r\n") == std::string::npos;
   return blank ? Outcome::kEmpty : Outcome::kDone;
 }

@@ -17,14 +17,20 @@
 namespace coe {
 
 enum class Outcome : std::uint8_t {
-  kDone,    // an answer that the model ended
-  kLoop,    // stopped by the loop guard
-  kCut,     // reached the length asked for, or the end of the context
-  kEmpty,   // ended, with nothing but white space outside thinking
-  kFailed,  // no answer: see `reason`
+  kDone,      // an answer that the model ended
+  kLoop,      // stopped by the loop guard
+  kCut,       // reached the length asked for, or the end of the context
+  kEmpty,     // ended, with nothing but white space outside thinking
+  kFiltered,  // the server's filter withheld it or its rest: see ChatAnswer::filter
+  kFailed,    // no answer: see `reason`
 };
-// "done", "loop", "cut", "empty", "failed".
+// "done", "loop", "cut", "empty", "filtered", "failed".
 std::string_view outcome_name(Outcome outcome);
+// Says whether the model answered. Where it did not, its server is to blame, and it may be asked
+// again.
+constexpr bool is_answered(Outcome outcome) {
+  return outcome != Outcome::kFailed && outcome != Outcome::kFiltered;
+}
 Outcome outcome_of(const ChatAnswer& answer);
 
 struct JournalEntry {

@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -17,11 +18,18 @@ namespace coe {
 
 // `Json` is nlohmann::json or nlohmann::ordered_json in all of these.
 
-// Discarded (is_discarded()) where `text` is no JSON.
+// JSON from outside may nest so deep that the functions which walk it overflow the stack.
+inline constexpr std::size_t kMaxJsonDepth = 256;
+
+// Says whether more than kMaxJsonDepth brackets and braces are open anywhere in `text`, which need
+// not be JSON.
+bool nests_too_deep(std::string_view text);
+
+// Discarded (is_discarded()) where `text` is no JSON, or nests too deep.
 template <class Json>
 Json parse_json(std::string_view text);
 
-// Throws Json::exception where `text` is no JSON, with the place in its what().
+// Throws Json::exception where `text` is no JSON, with the place in its what(), or nests too deep.
 template <class Json>
 Json parse_json_or_throw(std::string_view text);
 

@@ -33,7 +33,7 @@ void add_endpoint_options(CLI::App& verb, AnswererOptions& options) {
                       "Environment variable that holds the server's key (default: COE_API_KEY)"));
   add(verb.add_option("--think-markers", options.think_markers,
                       "What begins and ends thinking, where the server leaves it in the answer "
-                      "(default: <think> </think>, and those of -m)")
+                      "(beside those of known families, and of -m)")
           ->expected(2)
           ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll));
   add(verb.add_option("--connect-timeout", endpoint.limits.connect_seconds, "Seconds to connect")
@@ -45,6 +45,12 @@ void add_endpoint_options(CLI::App& verb, AnswererOptions& options) {
           ->capture_default_str());
   add(verb.add_option("--total-timeout", endpoint.limits.total_seconds,
                       "Seconds for one answer (0: any)")
+          ->check(CLI::NonNegativeNumber)
+          ->capture_default_str());
+  add(verb.add_option(
+              "--wait", endpoint.retry.wait_seconds,
+              "Seconds to wait for a server that is not there yet, loads its model or wants "
+              "fewer requests")
           ->check(CLI::NonNegativeNumber)
           ->capture_default_str());
   add(verb.add_option("--attempts", endpoint.retry.n_attempt,
@@ -95,6 +101,13 @@ Result<std::string> system_text(const std::string& text_or_file) {
   COE_TRY(auto text, read_text(text_or_file));
   while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
   return text;
+}
+
+std::string retry_words(std::uint64_t n_failed) {
+  if (n_failed == 0) return {};
+  return fmt::format("  {} got no answer: the same command with --retry-failed asks {} again\n",
+                     n_failed == 1 ? "1 question" : fmt::format("{} questions", n_failed),
+                     n_failed == 1 ? "it" : "them");
 }
 
 void say_what_is_sent(const AskOptions& ask, const AnswererOptions& answerer, Session& session) {

@@ -25,6 +25,9 @@ void add_system_option(CLI::App& verb, std::vector<std::string>& systems, std::s
 // Returns the text, or the content of the file of that name. Errors: those of read_text.
 Result<std::string> system_text(const std::string& text_or_file);
 
+// Returns a line that says how to ask those again that got no answer; empty where there are none.
+std::string retry_words(std::uint64_t n_failed);
+
 // Says on a line of stderr which settings a server is sent in place of its own.
 void say_what_is_sent(const AskOptions& ask, const AnswererOptions& answerer, Session& session);
 // Returns {"temperature", …, "thinking", "max_new_tokens", "system"}.

@@ -118,6 +118,9 @@ Result<std::vector<JsonMember>> parse_json_line(std::string_view line) {
   if (const std::size_t bad = find_invalid_utf8(line); bad != std::string_view::npos)
     return fail(Code::kCorrupt, fmt::format("not UTF-8 at byte {} of the line", bad),
                 "save the file as UTF-8");
+  if (nests_too_deep(line))
+    return fail(Code::kCorrupt,
+                fmt::format("the line has more than {} levels of brackets", kMaxJsonDepth));
   MemberCollector collector;
   try {
     if (nlohmann::ordered_json::sax_parse(line.begin(), line.end(), &collector))

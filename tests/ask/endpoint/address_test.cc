@@ -43,6 +43,19 @@ TEST(Address, KeepsFoldersBeforeThePath) {
   // A path of the server's own, without a version.
   expect_address("https://host/x/chat/completions", Api::kOpenAi, "https://host/x",
                  "https://host/x/api");
+  // A version that is not the end, or another.
+  expect_address("https://host/v1beta/openai/", Api::kOpenAi, "https://host/v1beta/openai",
+                 "https://host/v1beta/openai/api");
+  expect_address("https://host/v1/openai/chat/completions", Api::kOpenAi, "https://host/v1/openai",
+                 "https://host/v1/openai/api");
+  expect_address("https://host/api/v3", Api::kOpenAi, "https://host/api/v3",
+                 "https://host/api/api");
+  expect_address("https://host/v1alpha2", Api::kOpenAi, "https://host/v1alpha2",
+                 "https://host/api");
+  for (const char* folder : {"v", "vx", "v1x", "view1", "1"})
+    expect_address(std::string("https://host/") + folder, Api::kAuto,
+                   std::string("https://host/") + folder + "/v1",
+                   std::string("https://host/") + folder + "/api");
   expect_address("https://host/a@b/v1", Api::kOpenAi, "https://host/a@b/v1",
                  "https://host/a@b/api");
   expect_address("http://[::1]:11434", Api::kAuto, "http://[::1]:11434/v1",

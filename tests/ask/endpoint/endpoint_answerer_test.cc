@@ -41,7 +41,8 @@ struct Listener : Observer {
 EndpointOptions options_for(const MockEndpoint& server) {
   EndpointOptions options;
   options.url = server.url();
-  options.retry = {.n_attempt = 3, .first_seconds = 0.01, .most_seconds = 0.02};
+  options.retry = {
+      .n_attempt = 3, .first_seconds = 0.01, .most_seconds = 0.02, .wait_seconds = 20.0};
   return options;
 }
 
@@ -112,12 +113,29 @@ TEST(EndpointAnswerer, FindsThinkingWhereverItIs) {
   EXPECT_EQ(cut.thinking, "hm, on and on");
   EXPECT_EQ(cut.content, "");
   EXPECT_EQ(cut.end, AnswerEnd::kLength);
-  const MockEndpoint gemma(always({.content = "<|channel>thought\nhm\n<channel|>yes"}));
-  auto options = options_for(gemma);
-  options.markers = {{"<|channel>thought", "<channel|>"}};
-  const auto answer = value_of(ask(*connect(options), silent_observer()));
-  EXPECT_EQ(answer.thinking, "hm");
-  EXPECT_EQ(answer.content, "yes");
+  // Of families whose servers leave it where it is; nobody has to say so.
+  for (const char* text :
+       {"<|channel>thought\nhm\n<channel|>yes",
+        "<|channel|>analysis<|message|>hm<|end|><|start|>assistant<|channel|>final"
+        "<|message|>yes"}) {
+    const MockEndpoint server(always({.content = text}));
+    EXPECT_EQ(answer_of(server).thinking, "hm") << text;
+    EXPECT_EQ(answer_of(server).content, "yes") << text;
+  }
+  const MockEndpoint own(always({.content = "<plan>hm</plan>yes"}));
+  auto options = options_for(own);
+  options.markers.push_back({"<plan>", "</plan>"});
+  EXPECT_EQ(value_of(ask(*connect(options), silent_observer())).thinking, "hm");
+}
+
+TEST(EndpointAnswerer, WarnsOfMarkersThatItDoesNotKnow) {
+  const MockEndpoint server(always({.content = "<|channel>plan\nhm<channel|>yes"}));
+  const auto answerer = connect(options_for(server));
+  Listener listener;
+  value_of(ask(*answerer, listener));
+  value_of(ask(*answerer, listener));
+  EXPECT_THAT(listener.warnings, ElementsAre(HasSubstr("the marker `<|channel>plan`"),
+                                             HasSubstr("the marker `<channel|>`")));
 }
 
 TEST(EndpointAnswerer, AcceptsAnEmptyAnswerAndOneThatIsNotStreamed) {
@@ -144,6 +162,41 @@ TEST(EndpointAnswerer, SpeaksOllamasProtocolWithOllama) {
   const auto request = server.requests().at(0);
   EXPECT_EQ(request.path, "/api/chat");
   EXPECT_EQ(Json::parse(request.body).at("think"), false);
+}
+
+// It never reaches a journal or a terminal, however the server cuts its text or its message is cut.
+TEST(EndpointAnswerer, KeepsItsKeyOutOfAllText) {
+  auto options = EndpointOptions();
+  const auto said = [&](MockReply reply) {
+    const MockEndpoint server(always(std::move(reply)));
+    options = options_for(server);
+    options.key = "sk-secret-1234";
+    options.retry.n_attempt = 1;
+    return ask(*connect(options), silent_observer());
+  };
+  for (const std::size_t piece_bytes : {1U, 4U, 100U}) {
+    const auto answer = value_of(said({.content = "It is sk-secret-1234.",
+                                       .thinking = "sk-secret-1234?",
+                                       .piece_bytes = piece_bytes}));
+    EXPECT_EQ(answer.content, "It is ….");
+    EXPECT_EQ(answer.thinking, "…?");
+  }
+  for (std::size_t n = 0; n < 310; ++n) {
+    const auto result = said({.status = 400, .body = std::string(n, 'x') + "sk-secret-1234"});
+    ASSERT_FALSE(result);
+    EXPECT_THAT(result.error().message, Not(HasSubstr("sk-"))) << n;
+    n += n < 270 ? 53 : 0;
+  }
+  for (const char* body : {R"({"choices":[{"error":{"message":"sk-secret-1234"}}]})",
+                           R"({"error":"bad key sk\u002dsecret-1234"})", "data: sk-secret-1234\n\n",
+                           R"({"choices":[{"finish_reason":"sk-secret-1234"}]})"}) {
+    const auto result = said({.body = body});
+    ASSERT_FALSE(result);
+    EXPECT_THAT(result.error().message, Not(HasSubstr("secret"))) << body;
+  }
+  const MockEndpoint named(always({}), MockEndpoint::Kind::kOpenAi, {"sk-secret-1234"});
+  options.url = named.url();
+  EXPECT_EQ(connect(options)->info().model, "…");
 }
 
 TEST(EndpointAnswerer, SendsItsKeyAndNeverSaysIt) {
@@ -175,7 +228,7 @@ TEST(EndpointAnswerer, TriesAgainWhatMayPass) {
   const MockReply broken = {.content = "half of it", .drop_after = 1};
   const MockReply garbage = {.body = "{\"choices\":[{\"delta\":"};
   for (const auto& bad :
-       {refusal(500, "busy"), refusal(503, "loading"), refusal(408, "slow"), broken, garbage}) {
+       {refusal(500, "busy"), refusal(502, "gone"), refusal(408, "slow"), broken, garbage}) {
     const MockEndpoint server(in_turn({bad, bad, {.content = "fine"}}));
     EXPECT_EQ(answer_of(server).content, "fine");
     EXPECT_EQ(server.requests().size(), 3U);
@@ -183,6 +236,19 @@ TEST(EndpointAnswerer, TriesAgainWhatMayPass) {
     expect_error(ask(*connect(options_for(hopeless)), silent_observer()), Code::kEngine,
                  "(after 3 attempts)");
     EXPECT_EQ(hopeless.requests().size(), 3U);
+  }
+}
+
+// Neither a text nor a name of 17 MB is asked for again: it would be as long.
+TEST(EndpointAnswerer, GivesUpAnAnswerThatIsTooLarge) {
+  const std::string large(std::size_t{17} << 20, 'x');
+  for (const auto& event :
+       {Json{{"choices", {{{"delta", {{"content", large}}}, {"finish_reason", "stop"}}}}},
+        Json{{"id", large}, {"choices", {{{"finish_reason", "stop"}}}}}}) {
+    const MockEndpoint server(always({.body = "data: " + event.dump() + "\n\n"}));
+    expect_error(ask(*connect(options_for(server)), silent_observer()), Code::kCorrupt,
+                 "the server sends more than 16777216 bytes");
+    EXPECT_EQ(server.requests().size(), 1U);
   }
 }
 
@@ -198,6 +264,63 @@ TEST(EndpointAnswerer, WaitsAsLongAsItIsAsked) {
   expect_error(ask(*connect(options_for(closed)), silent_observer()), Code::kEngine,
                "HTTP status 429: slow down");
   EXPECT_EQ(closed.requests().size(), 1U);
+}
+
+TEST(EndpointAnswerer, WaitsForAServerThatIsNotReady) {
+  for (const int status : {503, 429}) {
+    const MockReply busy = refusal(status, "Loading model");
+    const MockEndpoint server(
+        in_turn({busy, busy, busy, busy, busy, busy, busy, {.content = "fine"}}));
+    Listener listener;
+    auto options = options_for(server);
+    const auto answerer = connect(options);
+    EXPECT_EQ(value_of(ask(*answerer, listener)).content, "fine");
+    EXPECT_EQ(server.requests().size(), 8U);
+    EXPECT_THAT(listener.warnings, ElementsAre(HasSubstr("Loading model: waiting for it")));
+    const MockEndpoint hopeless(always(busy));
+    options = options_for(hopeless);
+    options.retry.wait_seconds = 0.2;
+    expect_error(ask(*connect(options), silent_observer()), Code::kEngine, "Loading model (waited");
+    EXPECT_GT(hopeless.requests().size(), 3U);
+  }
+  auto busy = refusal(429, "Rate limit reached. Please try again in 1s.");
+  const MockEndpoint server(in_turn({busy, {.content = "fine"}}));
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_EQ(answer_of(server).content, "fine");
+  EXPECT_GE(std::chrono::steady_clock::now() - start, milliseconds(1000));
+  EXPECT_EQ(server.requests().size(), 2U);
+}
+
+// The server starts after the client.
+TEST(EndpointAnswerer, WaitsUntilTheServerListens) {
+  int port = 0;
+  {
+    const MockEndpoint gone(always({}));
+    port = gone.port();
+  }
+  EndpointOptions options;
+  options.url = "127.0.0.1:" + std::to_string(port);
+  options.retry = {.first_seconds = 0.01, .wait_seconds = 20.0};
+  std::unique_ptr<MockEndpoint> server;
+  std::thread later([&] {
+    std::this_thread::sleep_for(milliseconds(300));
+    server =
+        std::make_unique<MockEndpoint>(always({.content = "fine"}), MockEndpoint::Kind::kOpenAi,
+                                       std::vector<std::string>{"mock"}, port);
+  });
+  Listener listener;
+  const auto answerer = value_of(EndpointAnswerer::connect(options, listener));
+  later.join();
+  EXPECT_EQ(value_of(ask(*answerer, listener)).content, "fine");
+  EXPECT_THAT(listener.warnings, ElementsAre(HasSubstr("Failed to connect")));
+}
+
+TEST(EndpointAnswerer, ReadsNoMoreOfAnErrorThanItShows) {
+  const MockEndpoint server(always({.status = 500, .endless = true, .body = "Oops"}));
+  auto options = options_for(server);
+  options.retry.n_attempt = 1;
+  expect_error(ask(*connect(options), silent_observer()), Code::kEngine, "HTTP status 500: Oops");
+  EXPECT_TRUE(server.wait_closed(1));
 }
 
 TEST(EndpointAnswerer, DoesNotRepeatWhatCannotPass) {
@@ -237,6 +360,26 @@ TEST(EndpointAnswerer, LeavesOutWhatTheServerRefuses) {
                "HTTP status 400: messages must not be empty");
 }
 
+TEST(EndpointAnswerer, SendsMaxTokensByItsOtherName) {
+  const MockEndpoint server([](const MockRequest& request) {
+    if (Json::parse(request.body).contains("max_tokens"))
+      return refusal(400, "'max_tokens' is not supported. Use 'max_completion_tokens' instead.");
+    return MockReply{.content = "fine"};
+  });
+  Listener listener;
+  EXPECT_EQ(value_of(ask(*connect(options_for(server)), listener)).content, "fine");
+  EXPECT_EQ(Json::parse(server.requests().at(1).body).at("max_completion_tokens"), 2048);
+  EXPECT_THAT(listener.warnings, ElementsAre(HasSubstr("sent as `max_completion_tokens`")));
+}
+
+TEST(EndpointAnswerer, KnowsAPageWhenItSeesOne) {
+  const MockEndpoint server(always({.body = "<!DOCTYPE html><html><body>Sign in</body></html>"}));
+  const auto result = ask(*connect(options_for(server)), silent_observer());
+  expect_error(result, Code::kEngine, "an HTML page");
+  EXPECT_THAT(result.error().hint, HasSubstr("address of its API"));
+  EXPECT_EQ(server.requests().size(), 1U);
+}
+
 TEST(EndpointAnswerer, DoesNotWaitForEver) {
   const MockEndpoint mute(always({.content = "late", .delay = milliseconds(400)}));
   auto options = options_for(mute);
@@ -251,6 +394,18 @@ TEST(EndpointAnswerer, DoesNotWaitForEver) {
   EXPECT_EQ(value_of(ask(*connect(options), silent_observer())).content, "a b c d e f g h");
   options.limits.total_seconds = 0.2;
   expect_error(ask(*connect(options), silent_observer()), Code::kEngine, "not done after 0.2 s");
+}
+
+// Comments and single bytes keep a connection alive without end.
+TEST(EndpointAnswerer, LimitsTheTimeOfAnAnswer) {
+  EXPECT_GT(HttpLimits().total_seconds, 0.0);
+  const MockEndpoint server(
+      always({.endless = true, .piece_delay = milliseconds(20), .body = ": ping\n\n"}));
+  auto options = options_for(server);
+  options.retry.n_attempt = 1;
+  options.limits.idle_seconds = 5.0;
+  options.limits.total_seconds = 0.3;
+  expect_error(ask(*connect(options), silent_observer()), Code::kEngine, "not done after 0.3 s");
 }
 
 TEST(EndpointAnswerer, CanBeInterrupted) {
@@ -299,6 +454,7 @@ TEST(EndpointAnswerer, SaysWhatIsWrongWhenItConnects) {
   EndpointOptions options;
   options.url = "127.0.0.1:" + std::to_string(port);
   options.model = "m";
+  options.retry.wait_seconds = 0.0;
   expect_error(EndpointAnswerer::connect(options, silent_observer()), Code::kEngine,
                "http://127.0.0.1:" + std::to_string(port) + "/api/version: Failed to connect");
   options.url = "nowhere://x";

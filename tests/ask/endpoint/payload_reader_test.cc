@@ -95,7 +95,7 @@ TEST(PayloadReader, IsBounded) {
   for (const auto& body :
        {"data: " + text + "\n\n", "{\"" + text + "\":1}", text,
         "data: " + text.substr(0, 80) + "\ndata: " + text.substr(0, 80) + "\n\n"})
-    expect_error(read({body}, 100).status, Code::kEngine, "more than 100 bytes");
+    expect_error(read({body}, 100).status, Code::kCorrupt, "more than 100 bytes");
   EXPECT_TRUE(read({"data: " + text + "\n\n"}, 206).status);
 }
 

@@ -40,6 +40,15 @@ Reply read(Api api, std::string_view body, std::size_t cut = std::string_view::n
   return out;
 }
 
+// A piece of a stream, and the one that ends the answer.
+std::string piece(const std::string& text) {
+  return R"(data: {"choices":[{"index":0,"delta":{"content":")" + text +
+         "\"},\"finish_reason\":null}]}\n\n";
+}
+std::string last(const std::string& reason) {
+  return R"(data: {"choices":[{"index":0,"delta":{},"finish_reason":")" + reason + "\"}]}\n\n";
+}
+
 // As llama-server v0.5.0 sends it.
 constexpr std::string_view kStream =
     R"(data: {"choices":[{"finish_reason":null,"index":0,"delta":{"role":"assistant","content":null}}],"created":1,"id":"x","model":"m","object":"chat.completion.chunk"}
@@ -64,7 +73,6 @@ TEST(ReplyReader, ReadsAStreamHoweverItIsCut) {
     ASSERT_TRUE(reply.status) << cut << ": " << reply.status.error().message;
     ASSERT_EQ(reply.thinking, "7x = 49, ü");
     ASSERT_EQ(reply.content, "x = 7 €");
-    ASSERT_TRUE(reply.summary.splits_thinking);
     ASSERT_FALSE(reply.summary.cut);
     ASSERT_EQ(reply.summary.n_piece, 3U);
     ASSERT_EQ(reply.summary.n_token, 26U);
@@ -94,12 +102,23 @@ TEST(ReplyReader, ReadsAnAnswerThatIsNotStreamed) {
   EXPECT_EQ(reply.summary.n_token, 5U);
 }
 
+TEST(ReplyReader, ReadsListsOfParts) {
+  const auto reply = read(Api::kOpenAi,
+                          R"({"choices":[{"finish_reason":"stop","message":{"content":[
+    {"type":"thinking","thinking":[{"type":"text","text":"hm"}]},{"type":"text","text":"4"}]}}]})");
+  expect_ok(reply.status);
+  EXPECT_EQ(reply.thinking, "hm");
+  EXPECT_EQ(reply.content, "4");
+}
+
 TEST(ReplyReader, TakesOneOfTwoNamesOfThinking) {
   const auto reply = read(Api::kOpenAi,
-                          R"(data: {"choices":[{"delta":{"reasoning":"a","reasoning_content":"a"}}]}
+                          R"(data: {"choices":[{"delta":{"reasoning":"a","reasoning_content":"a"},
+data: "finish_reason":"stop"}]}
 
 data: [DONE]
 )");
+  expect_ok(reply.status);
   EXPECT_EQ(reply.thinking, "a");
 }
 
@@ -130,7 +149,119 @@ TEST(ReplyReader, PassesOnTheServersError) {
       read(Api::kOpenAi, "data: {\"error\":{\"code\":500,\"message\":\"out of\\nmemory\"}}\n\n")
           .status,
       Code::kEngine, "the server says: out of");
-  expect_ok(read(Api::kOpenAi, "data: {\"error\":null}\n\ndata: [DONE]\n\n").status);
+  for (const char* none : {"null", "\"\"", "{}", "false"})
+    expect_ok(read(Api::kOpenAi,
+                   std::string(R"({"choices":[{"finish_reason":"stop"}],"error":)") + none + "}")
+                  .status);
+  // One that concerns the choice alone.
+  expect_error(read(Api::kOpenAi, piece("The answer") +
+                                      R"(data: {"choices":[{"index":0,"delta":{},
+data: "finish_reason":"stop","error":{"code":504,"message":"upstream timed out"}}]}
+
+)")
+                   .status,
+               Code::kEngine, "the server says: upstream timed out");
+  expect_error(
+      read(Api::kOpenAi, R"({"choices":[{"delta":{"error":"gone"},"finish_reason":"stop"}]})")
+          .status,
+      Code::kEngine, "the server says: gone");
+}
+
+TEST(ReplyReader, TakesNoOtherEndForSuccess) {
+  for (const char* reason : {"error", "abort", "tool_calls", "\\u001b[2J"})
+    expect_error(read(Api::kOpenAi, piece("The answer is not") + last(reason)).status,
+                 Code::kEngine, "the server's reply: the answer ends by `");
+  const std::string done = "data: [DONE]\n\n";
+  for (const auto& body :
+       {piece("Not (A) but") + done, piece("Not (A) but") + last("") + done, piece("Not (A) but")})
+    expect_error(read(Api::kOpenAi, body).status, Code::kEngine, "does not say why it ends");
+  expect_error(read(Api::kOllama, R"({"message":{"content":"x"},"done":true})").status,
+               Code::kEngine, "does not say why it ends");
+  expect_error(read(Api::kOllama, R"({"done":true,"done_reason":"unload"})").status, Code::kEngine,
+               "ends by `unload`");
+  // Servers that send an empty reason with every piece.
+  constexpr std::string_view empty =
+      R"({"choices":[{"delta":{"content":"x"},"finish_reason":""}]}
+{"choices":[{"delta":{},"finish_reason":"eos"}]})";
+  expect_ok(read(Api::kOpenAi, empty).status);
+}
+
+TEST(ReplyReader, TellsCutAndFilteredAnswersApart) {
+  for (const char* reason : {"length", "model_length", "max_tokens"}) {
+    const auto reply = read(Api::kOpenAi, piece("The answer is not") + last(reason));
+    expect_ok(reply.status);
+    EXPECT_TRUE(reply.summary.cut) << reason;
+    EXPECT_EQ(reply.summary.filter, "");
+  }
+  const auto filtered = read(Api::kOpenAi, piece("The answer is not") + last("content_filter"));
+  expect_ok(filtered.status);
+  EXPECT_FALSE(filtered.summary.cut);
+  EXPECT_EQ(filtered.summary.filter, "content_filter");
+  EXPECT_EQ(filtered.content, "The answer is not");
+}
+
+// Each chunk has a piece and the message so far; each piece is the text so far; the last chunk is
+// the message.
+TEST(ReplyReader, TakesTextOnceThatIsSentTwice) {
+  const auto beside = [](const std::string& piece, const std::string& whole) {
+    return R"(data: {"choices":[{"index":0,"delta":{"content":")" + piece +
+           R"("},"message":{"role":"assistant","content":")" + whole + "\"}}]}\n\n";
+  };
+  const std::string whole_chunk =
+      R"(data: {"choices":[{"message":{"content":"The answer is (B)."},"finish_reason":"stop"}]})";
+  for (const auto& body :
+       {beside("The ", "The ") + beside("answer ", "The answer ") +
+            beside("is (B).", "The answer is (B).") + beside("", "The answer is (B).") +
+            last("stop"),
+        beside("The ", "The ") + beside("answer ", "answer ") + beside("is (B).", "is (B).") +
+            last("stop"),
+        piece("The ") + piece("The answer ") + piece("The answer is (B).") + last("stop"),
+        piece("The ") + piece("answer is (B).") + whole_chunk,
+        piece("The ") + piece("answer is (B).") + piece("The answer is (B).") + last("stop")}) {
+    const auto reply = read(Api::kOpenAi, body);
+    expect_ok(reply.status);
+    EXPECT_EQ(reply.content, "The answer is (B).") << body;
+  }
+  const auto ollama = read(Api::kOllama, R"({"message":{"content":"The "}}
+{"message":{"content":"answer is (B)."}}
+{"message":{"content":"The answer is (B)."},"done":true,"done_reason":"stop"})");
+  EXPECT_EQ(ollama.content, "The answer is (B).");
+}
+
+TEST(ReplyReader, PassesOverEventsThatKeepTheConnectionAlive) {
+  for (const char* data : {": keepalive", "", ":", "   ", "[DONE]", " [DONE] ", "[done]",
+                           "[ DONE ]", "\"[DONE]\"", "null", "ping"}) {
+    const std::string event = std::string("data: ") + data + "\n\n";
+    const auto reply = read(Api::kOpenAi, "retry: 3000\n\n" + event + piece("The ") + event +
+                                              piece("answer") + event + last("stop") + event);
+    expect_ok(reply.status);
+    EXPECT_EQ(reply.content, "The answer") << data;
+  }
+  expect_error(read(Api::kOpenAi, "data: busy\n\n" + piece("x") + last("stop")).status,
+               Code::kEngine, "`busy` is not a JSON object");
+}
+
+TEST(ReplyReader, RefusesAMessageThatContradictsThePieces) {
+  expect_error(
+      read(Api::kOpenAi,
+           piece("The ") + piece("answer is (B).") +
+               R"(data: {"choices":[{"message":{"content":"It is (C)."},"finish_reason":"stop"}]})")
+          .status,
+      Code::kEngine, "its message and the pieces before differ");
+}
+
+TEST(ReplyReader, BelievesNoImpossibleCounts) {
+  for (const char* count :
+       {"18446744073709551615", "1000000001", "-1", "2.5", "\"3\"", "null", "0"}) {
+    const auto reply =
+        read(Api::kOpenAi, piece("x") + last("stop") +
+                               "data: {\"usage\":{\"completion_tokens\":" + count + "}}\n\n");
+    expect_ok(reply.status);
+    EXPECT_FALSE(reply.summary.n_token) << count;
+  }
+  constexpr std::string_view body =
+      R"({"message":{"content":"x"},"done":true,"done_reason":"stop","eval_count":-3})";
+  EXPECT_FALSE(read(Api::kOllama, body).summary.n_token);
 }
 
 TEST(ReplyReader, RefusesWhatIsNoReply) {
@@ -139,30 +270,42 @@ TEST(ReplyReader, RefusesWhatIsNoReply) {
   };
   refuse("data: {\"choices\":\n\n", "is not a JSON object");
   refuse("data: [1]\n\n", "`[1]` is not a JSON object");
-  refuse("<html>busy</html>", "breaks off before the answer is complete");
+  refuse("<html>busy</html>", "the server's reply: an HTML page");
+  refuse("\n <!DOCTYPE html>\n<title>data</title>", "the server's reply: an HTML page");
   refuse("data: \xff\n\n", "is not a JSON object");
   refuse(R"(data: {"choices":{}})", "`choices` is object, not an array");
   refuse(R"(data: {"choices":[{"delta":7}]})", "a message is number, not an object");
-  refuse(R"(data: {"choices":[{"delta":{"content":["x"]}}]})", "`content` is array, not a string");
+  refuse(R"(data: {"choices":[{"delta":{"content":[7]}}]})", "a part of `content` is number");
   refuse(R"(data: {"choices":[{"delta":{"reasoning_content":1}}]})",
          "`reasoning_content` is number");
   expect_error(read(Api::kOllama, R"({"message":[],"done":true})").status, Code::kEngine,
                "a message is array");
+  refuse(R"(data: {"choices":[{"finish_reason":3}]})", "answer's end is number, not a string");
   // Odd, but no reason to lose the answer.
   const auto odd =
       read(Api::kOpenAi,
            R"(data: {"choices":[7,null],"usage":{"completion_tokens":-1,"prompt_tokens":"3"}}
 
-data: {"choices":[{"finish_reason":3,"delta":null}],"usage":[]}
+data: {"choices":[{"finish_reason":"stop","delta":null}],"usage":[]}
 
 data: [DONE]
 )");
   expect_ok(odd.status);
   EXPECT_FALSE(odd.summary.n_token);
   EXPECT_FALSE(odd.summary.n_token_prompt);
-  // However deep it nests.
-  const std::string deep = "{\"a\":" + std::string(200000, '[') + std::string(200000, ']') + "}";
-  expect_ok(read(Api::kOpenAi, "data: " + deep + "\n\ndata: [DONE]\n\n").status);
+}
+
+TEST(ReplyReader, RefusesWhatNestsTooDeep) {
+  const std::size_t n = 4'000'000;
+  const std::string deep = std::string(n, '[') + std::string(n, ']') + "}";
+  for (const char* member : {"error", "choices", "a"}) {
+    const std::string document = std::string("{\"") + member + "\":" + deep;
+    expect_error(read(Api::kOpenAi, "data: " + document + "\n\n" + last("stop")).status,
+                 Code::kEngine, "more than 256 levels of brackets");
+    expect_error(read(Api::kOllama, document).status, Code::kEngine, "levels of brackets");
+    EXPECT_LT(error_message(document).size(), 400U);
+    expect_error(parse_model_list(document), Code::kEngine, "no list of models");
+  }
 }
 
 TEST(ErrorMessage, IsTheServersOwn) {
@@ -174,8 +317,19 @@ TEST(ErrorMessage, IsTheServersOwn) {
   EXPECT_THAT(error_message(R"({"detail":[{"loc":["body","top_k"],"msg":"Extra inputs"}]})"),
               HasSubstr("\"top_k\""));
   EXPECT_EQ(error_message("Bad\nGateway"), "Bad\\nGateway");
+  EXPECT_EQ(error_message("<!doctype HTML><body>Bad Gateway"), "an HTML page");
   EXPECT_EQ(error_message(""), "");
   EXPECT_LT(error_message(std::string(100000, 'x')).size(), 400U);
+}
+
+TEST(Ollama, IsToldFromThoseThatSpeakItInPart) {
+  EXPECT_TRUE(is_ollama_version(R"({"version":"0.13.0"})"));
+  for (const char* body :
+       {"", "{}", R"({"version":3})", "<html>\"version\"</html>", R"(["version"])"})
+    EXPECT_FALSE(is_ollama_version(body)) << body;
+  EXPECT_TRUE(is_ollama_list(R"({"models":[]})"));
+  for (const char* body : {"", "{}", R"({"models":[],"data":[]})", R"({"detail":"Not Found"})"})
+    EXPECT_FALSE(is_ollama_list(body)) << body;
 }
 
 TEST(ModelList, IsThatOfBothProtocols) {

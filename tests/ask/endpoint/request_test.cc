@@ -62,6 +62,31 @@ TEST(ChatRequest, LeavesRefusedFieldsOut) {
   EXPECT_TRUE(body.contains("min_p"));
 }
 
+TEST(ChatRequest, GivesMaxTokensItsOtherName) {
+  RequestOptions options{
+      .api = Api::kOpenAi, .model = "m", .refused = {"max_tokens", "temperature"}};
+  const auto body = Json::parse(chat_request(options, request()));
+  EXPECT_FALSE(body.contains("max_tokens"));
+  EXPECT_FALSE(body.contains("temperature"));
+  EXPECT_EQ(body["max_completion_tokens"], 99);
+}
+
+TEST(RefusedFields, TellsTheFieldFromItsValue) {
+  RequestOptions openai{.api = Api::kOpenAi, .model = "m", .refused = {}};
+  for (const char* message :
+       {"Unsupported parameter: 'max_tokens' is not supported with this model. Use "
+        "'max_completion_tokens' instead.",
+        "Unrecognized request argument supplied: max_tokens",
+        R"([{"loc":["body","max_tokens"],"msg":"Extra inputs are not permitted"}])"})
+    EXPECT_THAT(refused_fields(openai, message), ElementsAre("max_tokens")) << message;
+  EXPECT_THAT(refused_fields(openai, "max_tokens is too large: 16384"), IsEmpty());
+  EXPECT_THAT(refused_fields(openai, "max_completion_tokens is too large"), IsEmpty());
+  EXPECT_THAT(refused_fields(openai, "'temperature' does not support 0.6 with this model"),
+              ElementsAre("temperature"));
+  openai.refused = {"max_tokens"};
+  EXPECT_THAT(refused_fields(openai, "max_tokens is not supported"), IsEmpty());
+}
+
 TEST(RefusedFields, AreThoseThatTheServerNames) {
   RequestOptions openai{.api = Api::kOpenAi, .model = "m", .refused = {}};
   EXPECT_THAT(refused_fields(openai, "Unrecognized request argument supplied: top_k"),

@@ -176,6 +176,30 @@ TEST_F(GenerateCorpus, LeavesOutWhatIsNoAnswer) {
   EXPECT_EQ(answerer.asked().size(), 6U);
 }
 
+TEST_F(GenerateCorpus, LeavesOutWhatAFilterWithheld) {
+  bool filters = true;
+  ScriptedAnswerer answerer([&](const std::string& question) -> Result<ChatAnswer> {
+    if (question != "q1" || !filters) return answer("good");
+    auto out = answer("The answer is not", AnswerEnd::kFilter);
+    out.filter = "content_filter";
+    return out;
+  });
+  const auto report = value_of(run(answerer, 3));
+  EXPECT_EQ(report.n_done, 2U);
+  EXPECT_EQ(report.n_filtered, 1U);
+  EXPECT_EQ(report.n_failed, 0U);
+  EXPECT_TRUE(report.complete());
+  EXPECT_EQ(lines("answers.jsonl").size(), 2U);
+  const auto left_out = lines("left_out.jsonl").at(0);
+  EXPECT_EQ(left_out["outcome"], "filtered");
+  EXPECT_EQ(left_out["reason"], "content_filter");
+  EXPECT_EQ(left_out["solution"], "The answer is not");
+  // It may pass another time.
+  filters = false;
+  options_.ask.retry_failed = true;
+  EXPECT_EQ(value_of(run(answerer, 3)).n_done, 3U);
+}
+
 TEST_F(GenerateCorpus, GoesOnWhereItStopped) {
   struct Stopper : Observer {
     std::atomic<bool> stop = false;
@@ -263,6 +287,17 @@ TEST_F(GenerateCorpus, StopsWhenNobodyAnswersAnyMore) {
   options_.folder = dir_ / "broken";
   expect_error(run(broken, 20), Code::kInternal, "bug");
   EXPECT_EQ(broken.asked().size(), 1U);
+}
+
+TEST_F(GenerateCorpus, GoesOnAfterAnswersThatAreTooLarge) {
+  ScriptedAnswerer answerer([](const std::string& question) -> Result<ChatAnswer> {
+    if (question < "q6") return fail(Code::kCorrupt, "more than 16777216 bytes");
+    return answer(question);
+  });
+  const auto report = value_of(run(answerer, 8));
+  EXPECT_EQ(report.n_failed, 6U);
+  EXPECT_EQ(report.n_done, 2U);
+  EXPECT_EQ(lines("failed.jsonl").at(5)["reason"], "more than 16777216 bytes");
 }
 
 TEST_F(GenerateCorpus, WritesTheSameWhateverTheParallelism) {

@@ -79,6 +79,7 @@ TEST(ChosenOption, OfABrokenOffAnswerOnlyANamedLetterCounts) {
   EXPECT_TRUE(wrong.found && !wrong.right);
   EXPECT_FALSE(chosen_option(entry("\\boxed{E}"), question).found);  // no such option
   EXPECT_FALSE(chosen_option({Outcome::kFailed, {}, "HTTP 500"}, question).answered());
+  EXPECT_FALSE(chosen_option(entry("\\boxed{B}", Outcome::kFiltered), question).answered());
 }
 
 TEST(ChosenOption, SaysHowMuchIsNoRepetition) {

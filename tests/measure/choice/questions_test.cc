@@ -19,6 +19,7 @@ using coe::testing::TempDir;
 using coe::testing::value_of;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::UnorderedElementsAre;
 
 TEST(ParseChoice, ReadsTheFormsOfPublishedSets) {
   const std::vector<std::string> forms = {
@@ -37,8 +38,69 @@ TEST(ParseChoice, ReadsTheFormsOfPublishedSets) {
     EXPECT_EQ(choice.answer, 1U) << form;
     EXPECT_EQ(choice.category, "math") << form;
   }
-  // An option's text goes before its letter.
-  EXPECT_EQ(value_of(parse_choice(R"({"question":"Q","options":["B","A"],"answer":"A"})")).answer,
+}
+
+TEST(ParseChoice, ReadsCommonsenseQaAndOpenBookQa) {
+  const std::vector<std::string> forms = {
+      // CommonsenseQA, as first published and as a table
+      R"({"answerKey": "B", "id": "1", "question": {"question_concept": "c", "stem": "Q?",)"
+      R"( "choices": [{"label": "A", "text": "x"}, {"label": "B", "text": "y"}]}})",
+      R"({"id": "1", "question": "Q?", "question_concept": "c", "answerKey": "B",)"
+      R"( "choices": {"label": ["A", "B"], "text": ["x", "y"]}})",
+      // OpenBookQA, likewise
+      R"({"id": "7", "question": {"stem": "Q?", "choices": [{"text": "x", "label": "A"},)"
+      R"( {"text": "y", "label": "B"}]}, "answerKey": "B"})",
+      R"({"id": "7", "question_stem": "Q?", "choices": {"text": ["x", "y"], "label": ["A", "B"]},)"
+      R"( "answerKey": "B"})"};
+  for (const auto& form : forms) {
+    const auto choice = value_of(parse_choice(form));
+    EXPECT_EQ(choice.question, "Q?") << form;
+    EXPECT_THAT(choice.options, ElementsAre("x", "y")) << form;
+    EXPECT_EQ(choice.answer, 1U) << form;
+  }
+  // Labels are meant even where options are called so.
+  EXPECT_EQ(value_of(parse_choice(R"({"question":"Q","choices":{"text":["2","1"],)"
+                                  R"("label":["1","2"]},"answerKey":"2"})"))
+                .answer,
+            1U);
+}
+
+TEST(ParseChoice, ReadsHellaSwag) {
+  const std::string record =
+      R"({"ind": 24, "activity_label": "Roof", "ctx_a": "A man sits.", "ctx_b": "he",)"
+      R"( "ctx": "A man sits. he", "split": "val", "endings": ["3", "runs", "sits", "falls"],)";
+  for (const char* label : {"\"3\"", "3"}) {
+    const auto choice = value_of(parse_choice(record + R"("label": )" + label + "}"));
+    EXPECT_EQ(choice.question, "How does this go on?\nA man sits. he");
+    EXPECT_THAT(choice.options, ElementsAre("3", "runs", "sits", "falls"));
+    EXPECT_EQ(choice.answer, 3U) << label;
+  }
+  expect_error(parse_choice(record + R"("label": ""})"), Code::kCorrupt, "field `label` is empty");
+  expect_error(parse_choice(record + R"("label": "4"})"), Code::kCorrupt, "is no option");
+  expect_error(parse_choice(record + R"("label": "x"})"), Code::kCorrupt, "is `x`, not an index");
+}
+
+TEST(ParseChoice, ReadsGpqa) {
+  const std::string record =
+      R"({"Question": "Q?", "Correct Answer": "right\n", "Incorrect Answer 1": "w1",)"
+      R"( "Incorrect Answer 2": "w2", "High-level domain": "Physics", "Incorrect Answer 3": )";
+  const auto choice = value_of(parse_choice(record + R"("w3"})"));
+  EXPECT_EQ(choice.question, "Q?");
+  EXPECT_THAT(choice.options, UnorderedElementsAre("right", "w1", "w2", "w3"));
+  EXPECT_EQ(choice.options.at(choice.answer), "right");
+  EXPECT_EQ(choice.category, "Physics");
+  expect_error(parse_choice(record + R"("right"})"), Code::kCorrupt, "equals the right one");
+  expect_error(parse_choice(record + "7}"), Code::kCorrupt, "no field `Incorrect Answer 3`");
+}
+
+TEST(ParseChoice, RefusesAnAnswerThatMayBeTwo) {
+  expect_error(parse_choice(R"({"question":"Q","options":["B","A"],"answer":"A"})"), Code::kCorrupt,
+               "the answer `A` may be the text of one option and the letter of another");
+  expect_error(parse_choice(R"({"question":"Q","options":["1","0"],"answer":"1"})"), Code::kCorrupt,
+               "the answer `1` may be the text of one option and the index of another");
+  EXPECT_EQ(value_of(parse_choice(R"({"question":"Q","options":["A","B"],"answer":"B"})")).answer,
+            1U);
+  EXPECT_EQ(value_of(parse_choice(R"({"question":"Q","options":["1","0"],"answer":1})")).answer,
             1U);
 }
 
@@ -54,6 +116,9 @@ TEST(ParseChoice, SaysWhatIsWrong) {
       {R"({"question": "Q", "choices": {"text": ["x"]}, "answer": "A"})", "lacks `text` or"},
       {R"({"question": "Q", "choices": {"text": ["x", "y"], "label": ["1"]}, "answer": "A"})",
        "more texts than labels"},
+      {R"({"question": {"stem": "Q", "choices": ["x", {}]}, "answer": "A"})", "a list of strings"},
+      {R"({"question": {"choices": ["x", "y"]}, "answer": "A"})", "no field `stem`"},
+      {R"({"question": "Q", "options": ["x", "y"], "answerKey": ""})", "field `answer` is empty"},
       {R"({"question": "Q", "options": ["x", "y"]})", "no field `answer`"},
       {R"({"question": "Q", "options": ["x", "y"], "answer": "C"})", "is no option"},
       {R"({"question": "Q", "options": ["x", "y"], "answer": 2})", "the answer 2 is no option"},
@@ -61,6 +126,9 @@ TEST(ParseChoice, SaysWhatIsWrong) {
       {R"({"question": "Q", "options": ["x", "y"], "answer": [1]})", "is no option"},
       {"[1]", "not an object"},
       {"{", "not valid JSON"},
+      {R"({"question": "Q", "options": ["x", "y"], "answer": )" + std::string(10'000, '[') +
+           std::string(10'000, ']') + "}",
+       "more than 256 levels of brackets"},
   };
   for (const auto& [json, message] : cases) {
     SCOPED_TRACE(json);
@@ -106,18 +174,41 @@ TEST_F(LoadChoices, SelectsByCategoryAndNumber) {
                "no question of category `c`");
 }
 
+constexpr const char* kMmluPro =
+    R"({"question_id": 7, "question": "Which?", "options": ["x", "y", "N/A"], "answer": "B",)"
+    R"( "answer_index": 1, "cot_content": "", "category": "law", "src": "s"})";
+constexpr const char* kPlain = R"({"question": "What?", "options": ["x", "y"], "answer": "A"})";
+
 TEST_F(LoadChoices, ReadsMmluProAndArrays) {
-  const auto file = write(
-      "test.json",
-      R"([{"question_id": 7, "question": "Which?", "options": ["x", "y", "N/A"], "answer": "B",)"
-      R"( "answer_index": 1, "cot_content": "", "category": "law", "src": "s"},)"
-      "\n"
-      R"({"question": "What?", "options": ["x", "y"], "answer": "A"}])");
-  const auto set = value_of(load_choices(std::vector{file}, {}));
-  ASSERT_EQ(set.questions.size(), 2U);
+  const std::vector files = {write("pro.json", std::string("[") + kMmluPro + "]"),
+                             write("test.json", std::string("[") + kPlain + ",\n" + kPlain + "]")};
+  const auto set = value_of(load_choices(files, {}));
+  ASSERT_EQ(set.questions.size(), 3U);
   EXPECT_EQ(set.questions[0].choice.options.size(), 2U);
   EXPECT_EQ(set.questions[0].choice.category, "law");
   EXPECT_EQ(set.questions[1].choice.category, "test");  // the file's stem
+}
+
+TEST_F(LoadChoices, DecidesTheFormOnceForAFile) {
+  const auto mixed = write("mixed.jsonl", std::string(kPlain) + "\n" + kMmluPro + "\n");
+  expect_error(load_choices(std::vector{mixed}, {}), Code::kCorrupt,
+               "mixed.jsonl:2: a record in the form of MMLU-Pro, but the file began with question");
+  const auto records = [&](const std::vector<std::string>& answers) {
+    std::string text;
+    for (const auto& answer : answers)
+      text += R"({"question": "Q?", "options": ["B", "A", "x"], "answer": )" + answer + "}\n";
+    return write("answers.jsonl", text);
+  };
+  const auto answer = [&](const Path& file, std::size_t i) {
+    return value_of(load_choices(std::vector{file}, {})).questions.at(i).choice.answer;
+  };
+  // Another record says what is meant.
+  EXPECT_EQ(answer(records({R"("A")", R"("C")"}), 0), 0U);  // letters
+  EXPECT_EQ(answer(records({R"("A")", R"("x")"}), 0), 1U);  // texts
+  expect_error(load_choices(std::vector{records({R"("x")", R"("A")", R"("C")"})}, {}),
+               Code::kCorrupt, "answers.jsonl:3: the answer `C` is no option, read as the answers");
+  expect_error(load_choices(std::vector{records({R"("B")", R"("A")"})}, {}), Code::kCorrupt,
+               "answers.jsonl:1: the answer `B` may be the text of one option and the letter");
 }
 
 TEST_F(LoadChoices, MakesQuestionsOfProblems) {

@@ -12,6 +12,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace coe {
 
@@ -31,12 +32,16 @@ enum class AnswerEnd : std::uint8_t {
   kTurn,    // the model ended its turn
   kLength,  // max_new_tokens, or the end of the context
   kLoop,    // stopped by the loop guard
+  kFilter,  // whoever runs the model withheld the rest: a content filter
 };
 
 struct ChatAnswer {
   std::string thinking;  // without markers
   std::string content;   // what is outside thinking
+  // Markers left in the content that look like a channel's and are not known: "<|channel>plan".
+  std::vector<std::string> unknown_markers;
   AnswerEnd end = AnswerEnd::kTurn;
+  std::string filter;                // kFilter: the server's word for it, such as "content_filter"
   std::uint64_t n_token_prompt = 0;  // 0: the server does not say
   std::uint64_t n_token = 0;         // generated, thinking too
   bool n_token_known = true;         // false: n_token was counted as streamed pieces
@@ -53,7 +58,8 @@ class Answerer {
  public:
   virtual ~Answerer() = default;
   virtual const AnswererInfo& info() const = 0;
-  // Errors: kInvalidArgument for a question that fills the context; kUnsupported without a chat
+  // Errors: kInvalidArgument for a question that fills the context; kCorrupt for an answer that is
+  // too large; kUnsupported without a chat
   // template; kEngine when the engine fails, or, after the retries, a server cannot be reached,
   // refuses (HTTP status, its own message) or breaks off; kCancelled.
   virtual Result<ChatAnswer> answer(const AnswerRequest& request, Observer& observer) = 0;

@@ -55,15 +55,25 @@ bool remove_suffix(std::string& text, std::string_view suffix) {
   return true;
 }
 
-// The end of an OpenAI-compatible path: "/v1", also "/v4" and the like.
-std::size_t version_at(std::string_view path) {
-  const std::size_t slash = path.rfind('/');
-  if (slash == std::string_view::npos) return slash;
-  const auto name = path.substr(slash + 1);
-  const bool is_version =
-      name.size() >= 2 && name.size() <= 3 && name[0] == 'v' &&
-      std::ranges::all_of(name.substr(1), [](unsigned char c) { return std::isdigit(c) != 0; });
-  return is_version ? slash : std::string_view::npos;
+// "v1", "v4", "v1beta", "v1alpha2".
+bool is_version(std::string_view folder) {
+  if (!folder.starts_with('v') || folder.size() > 12) return false;
+  const auto digits = folder.find_first_not_of("0123456789", 1);
+  if (digits == 1 || folder.size() == 1) return false;
+  auto rest = folder.substr(std::min(digits, folder.size()));
+  for (const std::string_view stage : {"alpha", "beta"})
+    if (rest.starts_with(stage)) rest.remove_prefix(stage.size());
+  return rest.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+// Where the folder of a path begins that is a version, and where it ends; npos: there is none.
+std::pair<std::size_t, std::size_t> version_in(std::string_view path) {
+  for (auto at = path.rfind('/'); at != std::string_view::npos;
+       at = at == 0 ? std::string_view::npos : path.rfind('/', at - 1)) {
+    const auto end = std::min(path.find('/', at + 1), path.size());
+    if (is_version(path.substr(at + 1, end - at - 1))) return {at, end};
+  }
+  return {std::string_view::npos, std::string_view::npos};
 }
 
 }  // namespace
@@ -121,10 +131,11 @@ Result<Address> parse_address(std::string_view text) {
   } else if (remove_suffix(path, "/api/chat") || remove_suffix(path, "/api")) {
     address.api = Api::kOllama;
   }
-  if (const std::size_t version = version_at(path); version != std::string_view::npos) {
+  // An OpenAI-compatible path ends in its version, or has it further before: …/v1beta/openai.
+  if (const auto [version, end] = version_in(path); version != std::string_view::npos) {
     if (address.api == Api::kAuto) address.api = Api::kOpenAi;
     address.openai = server + path;
-    path.resize(version);
+    if (end == path.size()) path.resize(version);
   }
   address.root = server + path;
   if (address.openai.empty()) address.openai = address.root + "/v1";

@@ -26,7 +26,8 @@ struct Address {
 };
 
 // Takes host:port, http://host:port, …/v1, …/v1/chat/completions, …/api, …/api/chat, with further
-// folders before these and slashes behind. Errors: kInvalidArgument: other schemes, no host, a
+// folders before these and slashes behind; …/v1beta/openai and the like, and any
+// …/chat/completions, as they stand. Errors: kInvalidArgument: other schemes, no host, a
 // query, a password (keys belong in the environment), control characters.
 Result<Address> parse_address(std::string_view text);
 

@@ -1,6 +1,8 @@
 #include "coe/ask/endpoint/endpoint_answerer.h"
 
+#include "coe/ask/endpoint/answer_collector.h"
 #include "coe/ask/endpoint/reply_reader.h"
+#include "coe/ask/endpoint/secret.h"
 #include "coe/base/printable.h"
 
 #include <fmt/format.h>
@@ -20,6 +22,10 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+constexpr const char* kPageHint = "is this the address of its API?";
+constexpr std::size_t kMostMarkers = 16;   // that are warned of
+constexpr double kMostListSeconds = 60.0;  // for a list of models
+
 Status wait(double seconds, Observer& observer) {
   const auto end = Clock::now() + std::chrono::duration<double>(seconds);
   while (Clock::now() < end) {
@@ -32,74 +38,14 @@ Status wait(double seconds, Observer& observer) {
 // Returns what a server's refusal asks of the user.
 std::string hint_of(long status) {
   if (status == 401 || status == 403)
-    return "does the server want a key? set COE_API_KEY, or name another variable with "
+    return "does the server want a key? set COE_API_KEY, or name another "
+           "variable with "
            "--api-key-env";
-  if (status == 404) return "is --model a model of that server, and the address right?";
+  if (status == 404 || status == 405)
+    return "is --model a model of that server? if its paths have another form, give the whole "
+           "address, up to …/chat/completions";
   return {};
 }
-
-// Collects an answer while it is streamed.
-class Collector {
- public:
-  Collector(Api api, const AnswerRequest& request)
-      : request_(request),
-        reader_(api, [this](const ReplyDelta& delta) { return on_delta(delta); }) {
-    if (request.guard_loops) guard_.emplace(request.loop);
-  }
-
-  // Returns whether to go on.
-  bool feed(std::string_view bytes) {
-    if (auto status = reader_.feed(bytes); !status && !looped()) status_ = std::move(status);
-    return status_.has_value() && !looped();
-  }
-  Status finish() {
-    if (looped() || !status_) return status_;
-    return reader_.finish();
-  }
-  bool looped() const { return guard_ && guard_->looped(); }
-  bool watcher_failed() const { return watcher_failed_; }
-
-  ChatAnswer answer(std::span<const ThinkingMarkers> markers) {
-    const auto& summary = reader_.summary();
-    ChatAnswer out;
-    if (summary.splits_thinking) markers = {};  // what is left in the content is content
-    auto split = split_thinking(content_, markers);
-    out.content = std::move(split.content);
-    out.thinking =
-        summary.splits_thinking ? split_thinking(thinking_, {}).content : std::move(split.thinking);
-    if (looped())
-      out.end = AnswerEnd::kLoop;
-    else if (summary.cut)
-      out.end = AnswerEnd::kLength;
-    out.n_token_prompt = summary.n_token_prompt.value_or(0);
-    out.n_token_known = summary.n_token.has_value();
-    out.n_token = summary.n_token.value_or(summary.n_piece);
-    return out;
-  }
-
- private:
-  Status on_delta(const ReplyDelta& delta) {
-    thinking_ += delta.thinking;
-    content_ += delta.content;
-    for (const auto& piece : {delta.thinking, delta.content}) {
-      if (guard_) guard_->feed(piece);
-      if (!request_.on_text || piece.empty()) continue;
-      if (auto status = request_.on_text(piece); !status) {
-        watcher_failed_ = true;
-        return status;
-      }
-    }
-    return looped() ? Status(fail(Code::kEngine, "looped")) : Status();
-  }
-
-  const AnswerRequest& request_;
-  std::optional<LoopGuard> guard_;
-  std::string thinking_;
-  std::string content_;
-  bool watcher_failed_ = false;
-  Status status_;
-  ReplyReader reader_;
-};
 
 }  // namespace
 
@@ -124,17 +70,9 @@ Result<std::unique_ptr<EndpointAnswerer>> EndpointAnswerer::connect(const Endpoi
   if (fields.model.empty()) {
     COE_TRY(fields.model, out->only_model(observer));
   }
-  out->info_ = {fields.model, fmt::format("{} ({})", out->address_.root, api_name(fields.api))};
+  out->info_ = {redacted(fields.model, options.key),
+                fmt::format("{} ({})", out->address_.root, api_name(fields.api))};
   return out;
-}
-
-// Some servers quote the key that they refuse.
-std::string EndpointAnswerer::without_key(std::string text) const {
-  if (options_.key.empty()) return text;
-  for (std::size_t at = text.find(options_.key); at != std::string::npos;
-       at = text.find(options_.key, at))
-    text.replace(at, options_.key.size(), "…");
-  return text;
 }
 
 std::vector<std::string> EndpointAnswerer::headers() const {
@@ -142,44 +80,65 @@ std::vector<std::string> EndpointAnswerer::headers() const {
   return {"Authorization: Bearer " + options_.key};
 }
 
-Result<HttpReply> EndpointAnswerer::get(const std::string& url, std::string& body,
-                                        Observer& observer) const {
+Result<HttpReply> EndpointAnswerer::get(const std::string& url, Observer& observer) {
   const HttpRequest request = {url, headers(), std::nullopt};
-  return http_exchange(
-      request, options_.limits,
-      [&](std::string_view bytes) {
-        body += bytes;
-        return body.size() <= ReplyReader::kMaxPayload;
-      },
-      observer);
+  auto limits = options_.limits;
+  if (limits.total_seconds <= 0.0 || limits.total_seconds > kMostListSeconds)
+    limits.total_seconds = kMostListSeconds;
+  Tries tries;
+  Rng rng(1);
+  while (true) {
+    std::string body;
+    auto reply = http_exchange(
+        request, limits,
+        [&](std::string_view bytes) {
+          body += bytes;
+          return body.size() <= ReplyReader::kMaxPayload;
+        },
+        observer);
+    auto failure = reply ? refusal(*reply) : failure_of(reply.error());
+    if (failure.trouble != Trouble::kNotReady && failure.trouble != Trouble::kBusy) {
+      if (!reply) return tl::unexpected(std::move(failure.error));
+      (void)silent_seconds(true);
+      if (reply->status / 100 == 2) reply->body = std::move(body);
+      return reply;
+    }
+    COE_TRY_STATUS(wait_for_next(std::move(failure), tries, rng, observer));
+  }
 }
 
-// Ollama's own protocol where the server has it: only there can thinking be switched.
-Result<Api> EndpointAnswerer::probe(Observer& observer) const {
-  std::string body;
-  COE_TRY(const auto reply, get(address_.ollama + "/version", body, observer));
-  const bool is_ollama = reply.status == 200 && body.find("\"version\"") != std::string::npos;
-  return is_ollama ? Api::kOllama : Api::kOpenAi;
+// Ollama's own protocol where the server has it: only there can thinking be
+// switched.
+Result<Api> EndpointAnswerer::probe(Observer& observer) {
+  // Open WebUI has such a version, and llama-server such a list, beside one as OpenAI's.
+  COE_TRY(const auto version, get(address_.ollama + "/version", observer));
+  if (version.status != 200 || !is_ollama_version(version.body)) return Api::kOpenAi;
+  COE_TRY(const auto tags, get(address_.ollama + "/tags", observer));
+  return tags.status == 200 && is_ollama_list(tags.body) ? Api::kOllama : Api::kOpenAi;
 }
 
-Result<std::string> EndpointAnswerer::only_model(Observer& observer) const {
+Result<std::string> EndpointAnswerer::only_model(Observer& observer) {
   const std::string url =
       options_.api == Api::kOllama ? address_.ollama + "/tags" : address_.openai + "/models";
-  std::string body;
-  COE_TRY(const auto reply, get(url, body, observer));
+  COE_TRY(const auto reply, get(url, observer));
   if (reply.status != 200)
     return fail(Code::kEngine,
                 fmt::format("{}: HTTP status {}: {}", url, reply.status,
-                            without_key(error_message(reply.body))),
-                reply.status == 401 || reply.status == 403 ? hint_of(reply.status)
-                                                           : "name the model with --model");
-  auto names = parse_model_list(body);
-  if (!names) return tl::unexpected(std::move(names).error().context(url));
+                            error_message(reply.body, options_.key)),
+                reply.status == 401 || reply.status == 403
+                    ? hint_of(reply.status)
+                    : "name the model with --model; if the server's paths have another form, give "
+                      "the whole address, up to …/chat/completions");
+  auto names = parse_model_list(reply.body);
+  if (!names) {
+    if (is_html(reply.body)) names.error().hint = kPageHint;
+    return tl::unexpected(std::move(names).error().context(url));
+  }
   if (names->size() == 1) return std::move(names->front());
   std::string list;
   constexpr std::size_t kShown = 10;
   for (std::size_t i = 0; i < std::min(names->size(), kShown); ++i)
-    list += (i == 0 ? "" : ", ") + printable((*names)[i]);
+    list += (i == 0 ? "" : ", ") + printable(redacted((*names)[i], options_.key));
   if (names->size() > kShown) list += ", …";
   return fail(Code::kInvalidArgument, fmt::format("{}: {} models", url, names->size()),
               list.empty() ? "name the model with --model" : "choose one with --model: " + list);
@@ -197,22 +156,35 @@ void EndpointAnswerer::leave_out(const std::vector<std::string>& fields, std::st
       const std::scoped_lock lock(mutex_);
       if (!fields_.refused.insert(field).second) continue;
     }
-    observer.warning(fmt::format("{} refuses the field `{}`, which is left out from here on: {}",
-                                 address_.root, field, message));
+    const auto name = other_name(field);
+    observer.warning(
+        fmt::format("{} refuses the field `{}`, which is {} from here on: {}", address_.root, field,
+                    name.empty() ? "left out" : fmt::format("sent as `{}`", name), message));
   }
 }
 
-EndpointAnswerer::Failure EndpointAnswerer::refusal(const HttpReply& reply,
-                                                    const RequestOptions& fields) const {
-  const std::string words = without_key(error_message(reply.body));
+EndpointAnswerer::Failure EndpointAnswerer::failure_of(Error error) const {
+  Failure out;
+  if (error.code == Code::kNotFound)
+    out.trouble = Trouble::kNotReady;
+  else if (error.code == Code::kEngine)
+    out.trouble = Trouble::kPassing;
+  if (error.code == Code::kNotFound) error.code = Code::kEngine;
+  error.message = redacted(std::move(error.message), options_.key);
+  out.error = std::move(error);
+  return out;
+}
+
+EndpointAnswerer::Failure EndpointAnswerer::refusal(const HttpReply& reply) const {
+  const std::string words = error_message(reply.body, options_.key);
+  const std::chrono::duration<double> now = std::chrono::system_clock::now().time_since_epoch();
   Failure out;
   out.error = {Code::kEngine,
                fmt::format("{}: HTTP status {}{}{}", address_.root, reply.status,
                            words.empty() ? "" : ": ", words),
                hint_of(reply.status)};
-  out.transient = is_transient(reply.status);
-  out.wait_seconds = reply.retry_after_seconds;
-  if (reply.status == 400 || reply.status == 422) out.refused = refused_fields(fields, words);
+  out.trouble = trouble_of(reply.status);
+  out.asked_seconds = asked_seconds(reply.headers, reply.body, now.count());
   // llama-server's name of it; the interface's code for it.
   if (reply.status == 400 && reply.body.find("exceed_context_size") != std::string::npos)
     out.error.code = Code::kInvalidArgument;
@@ -227,48 +199,96 @@ tl::expected<ChatAnswer, EndpointAnswerer::Failure> EndpointAnswerer::attempt(
                                         : address_.openai + "/chat/completions";
   http.headers = headers();
   http.body = chat_request(fields, request);
-  Collector collector(fields.api, request);
+  AnswerCollector collector(fields.api, request, options_.key);
   auto reply = http_exchange(
       http, options_.limits, [&](std::string_view bytes) { return collector.feed(bytes); },
       observer);
-  if (!reply) {
-    const bool again = reply.error().code == Code::kEngine;
-    return tl::unexpected(Failure{std::move(reply).error(), again, {}, {}});
+  if (!reply) return tl::unexpected(failure_of(std::move(reply).error()));
+  if (reply->status < 200 || reply->status >= 300) {
+    auto failure = refusal(*reply);
+    if (reply->status == 400 || reply->status == 422)
+      failure.refused = refused_fields(fields, failure.error.message);
+    return tl::unexpected(std::move(failure));
   }
-  if (reply->status < 200 || reply->status >= 300) return tl::unexpected(refusal(*reply, fields));
   if (auto status = collector.finish(); !status) {
     auto error = std::move(status).error();
-    if (!collector.watcher_failed()) {
-      error.message = without_key(std::move(error.message));
-      error = std::move(error).context(address_.root);
+    if (collector.watcher_failed()) return tl::unexpected(Failure{std::move(error)});
+    auto failure = failure_of(std::move(error).context(address_.root));
+    if (collector.is_page()) {
+      failure.trouble = Trouble::kLasting;
+      failure.error.hint = kPageHint;
     }
-    return tl::unexpected(Failure{std::move(error), !collector.watcher_failed(), {}, {}});
+    return tl::unexpected(std::move(failure));
   }
   auto answer = collector.answer(options_.markers);
   answer.seconds = std::chrono::duration<double>(Clock::now() - start).count();
   return answer;
 }
 
+void EndpointAnswerer::warn_of_markers(const std::vector<std::string>& names, Observer& observer) {
+  for (const auto& name : names) {
+    {
+      const std::scoped_lock lock(mutex_);
+      if (said_markers_.size() >= kMostMarkers || !said_markers_.insert(name).second) continue;
+    }
+    observer.warning(
+        fmt::format("{}: an answer holds the marker `{}`, which is not known: if thinking stands "
+                    "behind it, name what begins and ends it with --think-markers",
+                    address_.root, printable(name)));
+  }
+}
+
+// How long the server has answered nobody.
+double EndpointAnswerer::silent_seconds(bool answered) {
+  const std::scoped_lock lock(mutex_);
+  if (answered) {
+    silent_since_.reset();
+    if (said_ == Trouble::kNotReady) said_.reset();
+    return 0.0;
+  }
+  const auto now = Clock::now();
+  if (!silent_since_) silent_since_ = now;
+  return std::chrono::duration<double>(now - *silent_since_).count();
+}
+
+Status EndpointAnswerer::wait_for_next(Failure failure, Tries& tries, Rng& rng,
+                                       Observer& observer) {
+  const bool waits = failure.trouble == Trouble::kNotReady || failure.trouble == Trouble::kBusy;
+  const double silent = silent_seconds(!waits);
+  const auto seconds =
+      next_wait(options_.retry, failure.trouble, tries, failure.asked_seconds, silent, rng);
+  if (!seconds) {
+    if (tries.n_made > 1)
+      failure.error.message += fmt::format(" (after {} attempts)", tries.n_made);
+    if (tries.n_waited > 0)
+      failure.error.message += fmt::format(" (waited {:.0f} s)", tries.waited_seconds);
+    return tl::unexpected(std::move(failure.error));
+  }
+  const bool is_news = [&] {
+    const std::scoped_lock lock(mutex_);
+    return waits && std::exchange(said_, failure.trouble) != failure.trouble;
+  }();
+  if (is_news)
+    observer.warning(fmt::format("{}: waiting for it, up to {:g} s (--wait)", failure.error.message,
+                                 options_.retry.wait_seconds));
+  return wait(*seconds, observer);
+}
+
 Result<ChatAnswer> EndpointAnswerer::answer(const AnswerRequest& request, Observer& observer) {
   Rng rng(request.sampling.seed);
-  unsigned n_made = 0;
+  Tries tries;
   while (true) {
     auto outcome = attempt(request, fields(), observer);
-    if (outcome) return *std::move(outcome);
+    if (outcome) {
+      (void)silent_seconds(true);
+      warn_of_markers(outcome->unknown_markers, observer);
+      return *std::move(outcome);
+    }
     auto& failure = outcome.error();
-    if (!failure.refused.empty()) {  // fewer fields each time: this ends
+    if (failure.refused.empty())
+      COE_TRY_STATUS(wait_for_next(std::move(failure), tries, rng, observer));
+    else  // fewer fields each time: this ends
       leave_out(failure.refused, failure.error.message, observer);
-      continue;
-    }
-    ++n_made;
-    const auto seconds = failure.transient
-                             ? backoff_seconds(options_.retry, n_made, failure.wait_seconds, rng)
-                             : std::nullopt;
-    if (!seconds) {
-      if (n_made > 1) failure.error.message += fmt::format(" (after {} attempts)", n_made);
-      return tl::unexpected(std::move(failure.error));
-    }
-    COE_TRY_STATUS(wait(*seconds, observer));
   }
 }
 

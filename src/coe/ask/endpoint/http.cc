@@ -14,6 +14,7 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace coe {
 
@@ -22,6 +23,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kMostErrorBody = std::size_t{64} << 10;
+constexpr std::size_t kMostHeaders = 32;
 constexpr int kPollMilliseconds = 50;  // how late an interrupt or a limit may be noticed
 
 struct CurlDeleter {
@@ -88,6 +90,8 @@ class Exchange {
     set(CURLOPT_ERRORBUFFER, error_.data());
     set(CURLOPT_WRITEFUNCTION, &Exchange::on_bytes);
     set(CURLOPT_WRITEDATA, static_cast<void*>(this));
+    set(CURLOPT_HEADERFUNCTION, &Exchange::on_header);
+    set(CURLOPT_HEADERDATA, static_cast<void*>(this));
     add_header("Expect:");  // no waiting for leave to send
     for (const auto& header : request_.headers) add_header(header.c_str());
     if (request_.body) {
@@ -109,6 +113,22 @@ class Exchange {
     return static_cast<Exchange*>(exchange)->take({bytes, size * n}) ? size * n : 0;
   }
 
+  static std::size_t on_header(char* bytes, std::size_t size, std::size_t n, void* exchange) {
+    static_cast<Exchange*>(exchange)->keep_header({bytes, size * n});
+    return size * n;
+  }
+
+  void keep_header(std::string_view line) {
+    const auto colon = line.find(':');
+    if (colon == std::string_view::npos || reply_.headers.size() == kMostHeaders) return;
+    auto name = lower_ascii(line.substr(0, colon));
+    if (!name.starts_with("retry-after") && !name.starts_with("x-ratelimit-")) return;
+    const auto value = line.substr(colon + 1);
+    const auto first = std::min(value.find_first_not_of(" \t"), value.size());
+    const auto last = value.find_last_not_of(" \t\r\n") + 1;  // npos + 1 is 0
+    if (first < last) reply_.headers[std::move(name)] = value.substr(first, last - first);
+  }
+
   bool take(std::string_view bytes) {
     last_byte_ = Clock::now();
     curl_easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &reply_.status);
@@ -117,7 +137,8 @@ class Exchange {
       return !reply_.stopped;
     }
     reply_.body += bytes.substr(0, kMostErrorBody - reply_.body.size());
-    return true;
+    reply_.stopped = reply_.body.size() == kMostErrorBody;
+    return !reply_.stopped;
   }
 
   Result<HttpReply> drive(Observer& observer) {
@@ -143,15 +164,16 @@ class Exchange {
     const CURLcode code = message == nullptr ? CURLE_OK : message->data.result;
     curl_easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &reply_.status);
     if (code != CURLE_OK && !reply_.stopped)
-      return failed(error_.front() != '\0' ? error_.data() : curl_easy_strerror(code));
-    curl_off_t wait = 0;
+      return failed(error_.front() != '\0' ? error_.data() : curl_easy_strerror(code),
+                    code == CURLE_COULDNT_CONNECT ? Code::kNotFound : Code::kEngine);
+    curl_off_t wait = 0;  // libcurl reads dates, too
     curl_easy_getinfo(easy_.get(), CURLINFO_RETRY_AFTER, &wait);
-    if (wait > 0) reply_.retry_after_seconds = static_cast<double>(wait);
+    if (wait > 0) reply_.headers["retry-after"] = fmt::format("{}", wait);
     return std::move(reply_);
   }
 
-  Result<HttpReply> failed(std::string_view why) const {
-    return fail(Code::kEngine, fmt::format("{}: {}", request_.url, why));
+  Result<HttpReply> failed(std::string_view why, Code code = Code::kEngine) const {
+    return fail(code, fmt::format("{}: {}", request_.url, why));
   }
 
   const HttpRequest& request_;

@@ -33,7 +33,7 @@ Status PayloadReader::feed(std::string_view bytes) {
 
 Status PayloadReader::append(std::string& to, char c) {
   if (to.size() >= max_bytes_)
-    return fail(Code::kEngine,
+    return fail(Code::kCorrupt,
                 fmt::format("the server sends more than {} bytes in one piece", max_bytes_));
   to += c;
   return {};

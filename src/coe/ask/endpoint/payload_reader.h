@@ -23,7 +23,7 @@ class PayloadReader {
 
   // `max_bytes` limits one payload.
   PayloadReader(std::size_t max_bytes, Sink sink);
-  // Errors: kEngine for a payload that is too long; those of the sink.
+  // Errors: kCorrupt for a payload that is too long; those of the sink.
   Status feed(std::string_view bytes);
   // The body is complete: an event that no blank line ends is one all the same. Errors: kEngine
   // for JSON that breaks off; those of the sink.

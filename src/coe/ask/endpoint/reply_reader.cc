@@ -1,10 +1,15 @@
 #include "coe/ask/endpoint/reply_reader.h"
 
+#include "coe/ask/endpoint/ending.h"
+#include "coe/ask/endpoint/secret.h"
 #include "coe/base/json.h"
 #include "coe/base/printable.h"
+#include "coe/base/text.h"
+#include "coe/corpus/message/message_text.h"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -20,38 +25,40 @@ namespace {
 
 using Json = nlohmann::json;
 
+constexpr std::size_t kHead = 128;
+constexpr std::string_view kPage = "an HTML page";
 constexpr std::size_t kShown = 300;  // bytes of a server's words in a message of ours
+// No answer has as many tokens: some servers send 2^64 - 1 for "unknown".
+constexpr std::uint64_t kMostTokens = 1'000'000'000;
 
 auto bad_reply(std::string_view what) {
   return fail(Code::kEngine, fmt::format("the server's reply: {}", what));
 }
 
-// The member, or null where there is none, it is null, or `object` is no object.
+// The member, or null where there is none, it is null, or `object` is no
+// object.
 const Json* member(const Json& object, const char* name) {
   if (!object.is_object()) return nullptr;
   const auto found = object.find(name);
   return found == object.end() || found->is_null() ? nullptr : &*found;
 }
 
-Status append_text(const Json& object, const char* name, std::string& to) {
-  const Json* value = member(object, name);
-  if (value == nullptr) return {};
-  if (!value->is_string())
-    return bad_reply(fmt::format("`{}` is {}, not a string", name, value->type_name()));
-  to += value->get_ref<const std::string&>();
-  return {};
-}
-
-// Absent, too, for what is no count.
+// Absent, too, for what is no count of tokens.
 std::optional<std::uint64_t> count(const Json* object, const char* name) {
-  return object == nullptr ? std::nullopt : unsigned_at(*object, name);
+  const auto n = object == nullptr ? std::nullopt : unsigned_at(*object, name);
+  return n && *n <= kMostTokens ? n : std::nullopt;
 }
 
 void take(std::optional<std::uint64_t>& to, std::optional<std::uint64_t> value) {
   if (value) to = value;
 }
 
-// Returns a message of one of the forms that servers report errors in, or nothing.
+std::string shown(std::string_view words, std::string_view secret) {
+  return printable(redacted(std::string(words), secret), kShown);
+}
+
+// Returns a message of one of the forms that servers report errors in, or
+// nothing.
 std::string message_in(const Json& document) {
   for (const char* name : {"error", "message", "detail"}) {
     const Json* value = member(document, name);
@@ -64,27 +71,64 @@ std::string message_in(const Json& document) {
   return {};
 }
 
-Status read_message(const Json& message, ReplyDelta& delta, ReplySummary& summary) {
-  if (!message.is_object())
-    return bad_reply(fmt::format("a message is {}, not an object", message.type_name()));
-  // Servers use these, in turn: llama-server, vLLM, LM Studio; vLLM, Ollama's /v1, OpenRouter;
-  // Ollama. One of them only: some servers send two for the sake of old clients.
-  for (const char* name : {"reasoning_content", "reasoning", "thinking"}) {
-    COE_TRY_STATUS(append_text(message, name, delta.thinking));
-    if (!delta.thinking.empty()) break;
-  }
-  COE_TRY_STATUS(append_text(message, "content", delta.content));
-  if (!delta.thinking.empty()) summary.splits_thinking = true;
+// Some servers send an empty `error` with all that they say.
+bool reports_error(const Json& object) {
+  const Json* error = member(object, "error");
+  if (error == nullptr) return false;
+  if (error->is_boolean()) return error->get<bool>();
+  if (error->is_string()) return !error->get_ref<const std::string&>().empty();
+  return !error->empty();
+}
+
+// Events that keep a connection alive, or end the stream, say nothing of the
+// answer.
+bool says_nothing(std::string_view payload) {
+  std::string word;
+  for (const char c : payload.substr(0, 2 * kShown))
+    if (std::string_view(" \t\r\n\"").find(c) == std::string_view::npos) word += c;
+  word = lower_ascii(word);
+  static constexpr std::array<std::string_view, 7> kWords = {
+      "", "[done]", "null", "ping", "keepalive", "keep-alive", "heartbeat"};
+  return word.starts_with(':') || std::ranges::find(kWords, word) != kWords.end();
+}
+
+Result<ReplyDelta> read_message(const Json& message) {
+  auto text = read_message_text(message);
+  if (!text) return bad_reply(text.error().message);
+  return ReplyDelta{std::move(text->thinking), std::move(text->content)};
+}
+
+bool has_text(const ReplyDelta& delta) { return !delta.thinking.empty() || !delta.content.empty(); }
+
+// Returns what is new in one payload's text. Without pieces, messages are the
+// pieces.
+Result<std::string> new_text(TextJoiner& joiner, std::string_view piece, std::string_view whole,
+                             bool has_pieces) {
+  if (piece.empty()) return has_pieces ? joiner.add_whole(whole) : joiner.add(whole);
+  COE_TRY(auto added, joiner.add(piece));
+  if (!whole.empty()) COE_TRY_STATUS(joiner.check_beside(whole, piece));
+  return added;
+}
+
+// An empty reason is none: some servers send it with every piece.
+Status read_finish(const Json* reason, std::string_view secret, ReplySummary& summary) {
+  if (reason == nullptr) return {};
+  if (!reason->is_string())
+    return bad_reply(
+        fmt::format("the reason for the answer's end is {}, not a string", reason->type_name()));
+  const auto& word = reason->get_ref<const std::string&>();
+  if (word.empty()) return {};
+  const Ending ending = ending_of(word);
+  if (ending == Ending::kUnknown)
+    return bad_reply(
+        fmt::format("the answer ends by `{}`, not by itself", printable(redacted(word, secret))));
+  summary.ended = true;
+  summary.cut = summary.cut || ending == Ending::kCut;
+  if (ending == Ending::kFilter) summary.filter = word;
   return {};
 }
 
-void read_finish(const Json* reason, ReplySummary& summary) {
-  summary.ended = true;
-  if (reason != nullptr && reason->is_string())
-    summary.cut = reason->get_ref<const std::string&>() == "length";
-}
-
-Status read_openai(const Json& document, ReplyDelta& delta, ReplySummary& summary) {
+void read_counts(const Json& document, ReplySummary& summary) {
   if (const Json* usage = member(document, "usage")) {
     take(summary.n_token_prompt, count(usage, "prompt_tokens"));
     take(summary.n_token, count(usage, "completion_tokens"));
@@ -93,72 +137,118 @@ Status read_openai(const Json& document, ReplyDelta& delta, ReplySummary& summar
     if (const auto n = count(timings, "prompt_n"))
       summary.n_token_prompt = *n + count(timings, "cache_n").value_or(0);
   }
+}
+
+}  // namespace
+
+ReplyReader::ReplyReader(Api api, Sink sink, std::string_view secret)
+    : api_(api),
+      sink_(std::move(sink)),
+      secret_(secret),
+      payloads_(kMaxPayload, [this](std::string_view payload) { return on_payload(payload); }) {}
+
+Status ReplyReader::feed(std::string_view bytes) {
+  if (head_.size() < kHead) head_ += bytes.substr(0, kHead - head_.size());
+  n_byte_ += bytes.size();
+  if (n_byte_ > kMaxText)
+    return fail(Code::kCorrupt, fmt::format("the server sends more than {} bytes", kMaxText));
+  return payloads_.feed(bytes);
+}
+
+Status ReplyReader::server_says(const Json& object) const {
+  return fail(Code::kEngine,
+              fmt::format("the server says: {}", shown(message_in(object), secret_)));
+}
+
+Status ReplyReader::read_openai(const Json& document, News& news) {
+  read_counts(document, summary_);
   const Json* choices = member(document, "choices");
   if (choices == nullptr) return {};
   if (!choices->is_array())
     return bad_reply(fmt::format("`choices` is {}, not an array", choices->type_name()));
   if (choices->empty()) return {};
   const Json& choice = choices->front();
-  for (const char* name : {"delta", "message"}) {
-    if (const Json* message = member(choice, name))
-      COE_TRY_STATUS(read_message(*message, delta, summary));
+  if (reports_error(choice)) return server_says(choice);
+  for (const auto& [name, text] :
+       {std::pair{"delta", &news.piece}, std::pair{"message", &news.whole}}) {
+    const Json* message = member(choice, name);
+    if (message == nullptr) continue;
+    if (reports_error(*message)) return server_says(*message);
+    COE_TRY(*text, read_message(*message));
   }
-  if (const Json* reason = member(choice, "finish_reason")) read_finish(reason, summary);
-  return {};
+  return read_finish(member(choice, "finish_reason"), secret_, summary_);
 }
 
-Status read_ollama(const Json& document, ReplyDelta& delta, ReplySummary& summary) {
-  if (const Json* message = member(document, "message"))
-    COE_TRY_STATUS(read_message(*message, delta, summary));
-  take(summary.n_token_prompt, count(&document, "prompt_eval_count"));
-  take(summary.n_token, count(&document, "eval_count"));
+Status ReplyReader::read_ollama(const Json& document, News& news) {
+  if (const Json* message = member(document, "message")) {
+    COE_TRY(news.whole, read_message(*message));
+  }
+  take(summary_.n_token_prompt, count(&document, "prompt_eval_count"));
+  take(summary_.n_token, count(&document, "eval_count"));
   const Json* done = member(document, "done");
-  if (done != nullptr && done->is_boolean() && done->get<bool>())
-    read_finish(member(document, "done_reason"), summary);
-  return {};
-}
-
-}  // namespace
-
-ReplyReader::ReplyReader(Api api, Sink sink)
-    : api_(api),
-      sink_(std::move(sink)),
-      payloads_(kMaxPayload, [this](std::string_view payload) { return on_payload(payload); }) {}
-
-Status ReplyReader::feed(std::string_view bytes) {
-  n_byte_ += bytes.size();
-  if (n_byte_ > kMaxText) return bad_reply(fmt::format("more than {} bytes of it", kMaxText));
-  return payloads_.feed(bytes);
+  if (done == nullptr || !done->is_boolean() || !done->get<bool>()) return {};
+  return read_finish(member(document, "done_reason"), secret_, summary_);
 }
 
 Status ReplyReader::on_payload(std::string_view payload) {
-  if (payload == "[DONE]") {
-    summary_.ended = true;
-    return {};
-  }
+  if (says_nothing(payload)) return {};
+  if (nests_too_deep(payload))
+    return bad_reply(fmt::format("it has more than {} levels of brackets", kMaxJsonDepth));
   const Json document = parse_json<Json>(payload);
   if (!document.is_object())
-    return bad_reply(fmt::format("`{}` is not a JSON object", printable(payload)));
-  if (member(document, "error") != nullptr)
-    return fail(Code::kEngine, fmt::format("the server says: {}", error_message(payload)));
-  ReplyDelta delta;
-  COE_TRY_STATUS(api_ == Api::kOllama ? read_ollama(document, delta, summary_)
-                                      : read_openai(document, delta, summary_));
-  if (delta.thinking.empty() && delta.content.empty()) return {};
+    return bad_reply(fmt::format("`{}` is not a JSON object",
+                                 printable(redacted(std::string(payload), secret_))));
+  if (reports_error(document)) return server_says(document);
+  News news;
+  COE_TRY_STATUS(api_ == Api::kOllama ? read_ollama(document, news) : read_openai(document, news));
+  const auto& [piece, whole] = news;
+  if (!has_text(piece) && !has_text(whole)) return {};
+  has_pieces_ = has_pieces_ || has_text(piece);
   ++summary_.n_piece;
-  return sink_(delta);
+  ReplyDelta delta;
+  COE_TRY(delta.thinking, new_text(thinking_, piece.thinking, whole.thinking, has_pieces_));
+  COE_TRY(delta.content, new_text(content_, piece.content, whole.content, has_pieces_));
+  return pass_on(std::move(delta));
 }
+
+Status ReplyReader::pass_on(ReplyDelta delta) { return has_text(delta) ? sink_(delta) : Status(); }
 
 Status ReplyReader::finish() {
   COE_TRY_STATUS(payloads_.finish());
-  if (!summary_.ended) return bad_reply("it breaks off before the answer is complete");
+  COE_TRY_STATUS(pass_on({thinking_.finish(), content_.finish()}));
+  if (!summary_.ended && is_page()) return bad_reply(kPage);
+  if (!summary_.ended)
+    return bad_reply(
+        "it breaks off before the answer is complete, or does not "
+        "say why it ends");
+  // Some servers count nothing, and say 0.
+  if (summary_.n_piece > 0 && summary_.n_token == 0U) summary_.n_token.reset();
   return {};
 }
 
-std::string error_message(std::string_view body) {
+bool is_html(std::string_view body) {
+  const auto first = body.find_first_not_of(" \t\r\n\xef\xbb\xbf");
+  if (first == std::string_view::npos) return false;
+  const auto head = lower_ascii(body.substr(first, 14));
+  return head.starts_with("<!doctype html") || head.starts_with("<html");
+}
+
+std::string error_message(std::string_view body, std::string_view secret) {
+  if (is_html(body)) return std::string(kPage);
+  const std::string message = message_in(parse_json<Json>(body));
+  return shown(message.empty() ? body : std::string_view(message), secret);
+}
+
+bool is_ollama_version(std::string_view body) {
   const Json document = parse_json<Json>(body);
-  const std::string message = message_in(document);
-  return printable(message.empty() ? body : std::string_view(message), kShown);
+  const Json* version = member(document, "version");
+  return version != nullptr && version->is_string();
+}
+
+bool is_ollama_list(std::string_view body) {
+  const Json document = parse_json<Json>(body);
+  const Json* models = member(document, "models");
+  return models != nullptr && models->is_array() && member(document, "data") == nullptr;
 }
 
 Result<std::vector<std::string>> parse_model_list(std::string_view body) {
@@ -173,7 +263,7 @@ Result<std::vector<std::string>> parse_model_list(std::string_view body) {
     }
     return names;
   }
-  return bad_reply("it is no list of models");
+  return bad_reply(is_html(body) ? kPage : "it is no list of models");
 }
 
 }  // namespace coe

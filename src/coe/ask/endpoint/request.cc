@@ -1,9 +1,12 @@
 #include "coe/ask/endpoint/request.h"
 
 #include "coe/base/json.h"
+#include "coe/base/text.h"
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <cctype>
 #include <charconv>
 #include <cstddef>
@@ -79,6 +82,8 @@ Json ollama_request(const RequestOptions& options, const AnswerRequest& request)
           {"options", std::move(tuning)}};
 }
 
+constexpr std::string_view kMaxTokens = "max_tokens";
+
 bool is_word(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; }
 
 bool names_word(std::string_view text, std::string_view word) {
@@ -98,10 +103,23 @@ std::vector<std::string_view> names_of(std::string_view field) {
   return {field};
 }
 
+// "max_tokens is too large" is no refusal of the field.
+bool refuses_max_tokens(std::string_view message) {
+  if (!names_word(message, kMaxTokens)) return false;
+  if (names_word(message, other_name(kMaxTokens))) return true;
+  const auto folded = lower_ascii(message);
+  return std::ranges::any_of(
+      std::array<std::string_view, 7>{"support", "unrecogni", "unknown", "unexpected",
+                                      "not permitted", "not allowed", "invalid parameter"},
+      [&](std::string_view word) { return folded.find(word) != std::string::npos; });
+}
+
 }  // namespace
 
 const std::vector<std::string>& optional_fields(Api api) {
   static const std::vector<std::string> openai = {"chat_template_kwargs",
+                                                  "temperature",
+                                                  "top_p",
                                                   "min_p",
                                                   "top_k",
                                                   "stream_options",
@@ -116,13 +134,24 @@ const std::vector<std::string>& optional_fields(Api api) {
 std::string chat_request(const RequestOptions& options, const AnswerRequest& request) {
   Json body = options.api == Api::kOllama ? ollama_request(options, request)
                                           : openai_request(options, request);
-  for (const auto& field : options.refused) body.erase(field);
+  for (const auto& field : options.refused) {
+    if (const auto name = other_name(field); !name.empty() && body.contains(field))
+      body[name] = body[field];
+    body.erase(field);
+  }
   // Text from files may not be UTF-8.
   return json_text(body);
 }
 
+std::string_view other_name(std::string_view field) {
+  return field == kMaxTokens ? "max_completion_tokens" : std::string_view();
+}
+
 std::vector<std::string> refused_fields(const RequestOptions& options, std::string_view message) {
   std::vector<std::string> out;
+  if (options.api == Api::kOpenAi && refuses_max_tokens(message) &&
+      !options.refused.contains(kMaxTokens))
+    out.emplace_back(kMaxTokens);
   for (const auto& field : optional_fields(options.api)) {
     if (options.refused.contains(field)) continue;
     for (const auto name : names_of(field)) {

@@ -52,6 +52,9 @@ void count(const JournalEntry& entry, GenerateCorpusReport& report) {
     case Outcome::kEmpty:
       ++report.n_empty;
       break;
+    case Outcome::kFiltered:
+      ++report.n_filtered;
+      break;
     case Outcome::kFailed:
       ++report.n_failed;
       return;

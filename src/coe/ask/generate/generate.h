@@ -34,6 +34,7 @@ struct GenerateCorpusReport {
   std::uint64_t n_loop = 0;
   std::uint64_t n_cut = 0;
   std::uint64_t n_empty = 0;
+  std::uint64_t n_filtered = 0;
   std::uint64_t n_failed = 0;
   std::uint64_t n_thinking = 0;  // records of thinking.jsonl
   std::uint64_t n_answer = 0;    // records of answers.jsonl
@@ -44,15 +45,18 @@ struct GenerateCorpusReport {
   std::uint64_t n_token_asked = 0;
   double seconds = 0.0;  // of this run
 
-  std::uint64_t n_answered() const { return n_done + n_loop + n_cut + n_empty + n_failed; }
+  std::uint64_t n_answered() const {
+    return n_done + n_loop + n_cut + n_empty + n_filtered + n_failed;
+  }
   bool complete() const { return n_answered() == n_question; }
 };
 
 // Questions are the corpus's records, numbered over the whole of it. Writes into the folder:
 // journal.jsonl while it runs; answers.jsonl, thinking.jsonl (sub-domain cot_think), left_out.jsonl
-// (loops, cut and empty answers) and failed.jsonl when every question has been asked, in the order
-// of the questions whatever AskOptions::n_parallel. A run that was stopped goes on where it was.
-// Errors: those of Journal::open and ask_all; kExists for a folder with such files but no journal.
+// (loops, cut, empty and filtered answers) and failed.jsonl when every question has been asked, in
+// the order of the questions whatever AskOptions::n_parallel. A run that was stopped goes on where
+// it was. Errors: those of Journal::open and ask_all; kExists for a folder with such files but no
+// journal.
 Result<GenerateCorpusReport> generate_corpus(Answerer& answerer, const Corpus& questions,
                                              const GenerateCorpusOptions& options,
                                              Observer& observer);

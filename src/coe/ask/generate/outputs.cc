@@ -67,13 +67,13 @@ class Outputs {
   }
 
   Status add_left_out(const GeneratedQuestion& question, const JournalEntry& entry) {
-    return left_out_.write(json_line(Json{{"source", question.record->where},
-                                          {"domain", question.domain->name},
-                                          {"problem", question.record->text},
-                                          {"outcome", outcome_name(entry.outcome)},
-                                          {"thinking", entry.answer.thinking},
-                                          {"solution", entry.answer.content},
-                                          {"n_token_generated", entry.answer.n_token}}));
+    Json line = {
+        {"source", question.record->where},         {"domain", question.domain->name},
+        {"problem", question.record->text},         {"outcome", outcome_name(entry.outcome)},
+        {"thinking", entry.answer.thinking},        {"solution", entry.answer.content},
+        {"n_token_generated", entry.answer.n_token}};
+    if (entry.outcome == Outcome::kFiltered) line["reason"] = entry.answer.filter;
+    return left_out_.write(json_line(line));
   }
 
   Status add_answer(const GeneratedQuestion& question, const JournalEntry& entry,

@@ -26,6 +26,7 @@ Json generate_json(const GenerateCorpusReport& report, const GenerateCorpusOptio
   doc["n_loop"] = report.n_loop;
   doc["n_empty"] = report.n_empty;
   doc["n_cut"] = report.n_cut;
+  doc["n_filtered"] = report.n_filtered;
   doc["n_answer_record"] = report.n_answer;
   doc["n_thinking_record"] = report.n_thinking;
   doc["n_token"] = report.n_token;
@@ -40,9 +41,10 @@ Json generate_json(const GenerateCorpusReport& report, const GenerateCorpusOptio
 std::string generate_text(const GenerateCorpusReport& report,
                           const GenerateCorpusOptions& options) {
   auto text = fmt::format(
-      "{}: {} of {} questions answered (loops: {}, cut off: {}, empty: {}, failed: {})\n",
+      "{}: {} of {} questions answered (loops: {}, cut off: {}, empty: {}{}, failed: {})\n",
       options.folder.string(), report.n_done, report.n_question, report.n_loop, report.n_cut,
-      report.n_empty, report.n_failed);
+      report.n_empty, report.n_filtered > 0 ? fmt::format(", filtered: {}", report.n_filtered) : "",
+      report.n_failed);
   text += fmt::format("  answers.jsonl   {} records\n  thinking.jsonl  {} records\n",
                       report.n_answer, report.n_thinking);
   if (report.n_asked > 0)

@@ -109,6 +109,7 @@ Result<int> bench_choice(BenchChoiceVerbOptions options, Session& session) {
       fmt::format("{} ({}): {} questions\n", report.subject, info.server, set.questions.size());
   text += choice_text(report);
   if (!total.n_token_known) text += "  tokens: some counted as streamed pieces\n";
+  text += retry_words(total.n_failed);
   text += fmt::format("{}: rows.jsonl, answers.jsonl, journals\n", options.run.folder.string());
   text += next_step("bench choice", {.model = options.answerer.engine.model,
                                      .parent = options.parent,

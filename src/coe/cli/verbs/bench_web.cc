@@ -125,10 +125,10 @@ Result<int> bench_web(BenchWebVerbOptions options, Session& session) {
   doc["n_failed"] = replies.answers.n_failed;
   doc["seconds"] = seconds.count();
   doc["peak_memory"] = peak_memory(outcomes);
-  const auto text =
-      fmt::format("{}: {} of {} pass\n\n{}\n{}: index.html (gallery), rows.jsonl, pictures\n{}",
-                  replies.name, total.n_passed, total.n, web_text(suite, outcomes),
-                  options.folder.string(), next_step("bench web", {.output = options.folder}));
+  const auto text = fmt::format(
+      "{}: {} of {} pass\n\n{}\n{}{}: index.html (gallery), rows.jsonl, pictures\n{}", replies.name,
+      total.n_passed, total.n, web_text(suite, outcomes), retry_words(replies.answers.n_failed),
+      options.folder.string(), next_step("bench web", {.output = options.folder}));
   COE_TRY_STATUS(session.emit(doc, text));
   return replies.answers.n_failed == 0 ? kExitDone : kExitCheckFailed;
 }

@@ -48,7 +48,7 @@ Result<int> generate(CorpusGenerateVerbOptions options, Session& session) {
           generate_corpus(*open.answerer, questions, generation, session.console));
   COE_TRY_STATUS(session.emit(
       generate_json(report, generation, open.answerer->info()),
-      generate_text(report, generation) +
+      generate_text(report, generation) + retry_words(report.n_failed + report.n_filtered) +
           next_step("corpus generate",
                     {.model = options.answerer.engine.model, .output = generation.folder})));
   return report.n_failed == 0 ? kExitDone : kExitCheckFailed;

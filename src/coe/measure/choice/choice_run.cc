@@ -67,12 +67,12 @@ std::string choice_prompt(const MultipleChoice& question, std::string_view instr
 ChosenOption chosen_option(const JournalEntry& entry, const MultipleChoice& question) {
   ChosenOption out;
   out.outcome = entry.outcome;
-  if (entry.outcome == Outcome::kFailed) return out;
+  if (!is_answered(entry.outcome)) return out;
   out.n_token = entry.answer.n_token;
   out.n_token_known = entry.answer.n_token_known;
   const auto words = words_of(entry.answer.thinking + "\n" + entry.answer.content);
   out.distinct4 = distinct_share(words, 4);
-  out.found = extract_letter(entry.answer.content, question.options.size());
+  out.found = extract_letter(entry.answer.content, question.options);
   const bool broken_off = entry.outcome == Outcome::kLoop || entry.outcome == Outcome::kCut;
   if (broken_off && out.found && out.found->rule > LetterRule::kBold) out.found.reset();
   out.right = out.found && out.found->letter == option_letter(question.answer);

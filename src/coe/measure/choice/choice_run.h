@@ -48,7 +48,7 @@ struct ChosenOption {
   // (distinct_share of words).
   std::optional<double> distinct4{};
 
-  bool answered() const { return outcome != Outcome::kFailed; }
+  bool answered() const { return is_answered(outcome); }
 };
 ChosenOption chosen_option(const JournalEntry& entry, const MultipleChoice& question);
 

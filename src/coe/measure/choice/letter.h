@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
+#include <string>
 #include <string_view>
 
 namespace coe {
@@ -12,12 +14,13 @@ namespace coe {
 // the letter of an option wins. Within a rule the last place in the text wins, since models correct
 // themselves. A letter beyond the options is no answer, and nothing is ever guessed.
 enum class LetterRule : std::uint8_t {
-  kBoxed,        // \boxed{C}, also \boxed{\text{C}}, \boxed{(C)}, \boxed{C. text}
-  kAnswerIs,     // "answer is (C)", "answer is option C"
+  // \boxed{C}, also \boxed{\text{C}}, \boxed{(C)}, \boxed{C. text}; <answer>C</answer> and <boxed>
+  kBoxed,
+  kAnswerIs,     // "answer is (C)", "correct option is C", "Option C is correct"
   kAnswerColon,  // "Answer: C", "**Answer:** C"
-  kBold,         // **C**, **(C)**
-  kLoneLine,     // a line that is nothing but the letter: "C", "(C)", "C."
-  kLastLetter,   // the text's last word is the letter, as a capital or in brackets: "... hence C."
+  kBold,         // **C**, **(C)**, **C. the option's text**
+  kLoneLine,     // a line that is nothing but the letter: "C", "(C)", or "C. the option's text"
+  kLastLetter,   // the text's last word is the letter, behind a word such as "hence" or in brackets
 };
 
 // "boxed", "answer_is", "answer_colon", "bold", "lone_line", "last_letter": for result rows.
@@ -28,10 +31,13 @@ struct FoundLetter {
   LetterRule rule = LetterRule::kBoxed;
 };
 
-// `text` is the answer outside its thinking, to a question of `n_option` options (1 to 26).
-// Full-width letters and brackets count as their ASCII forms. A bare "A" or "I" that begins a
-// phrase ("answer is a matter of ...", "Answer: I think") is a word, not an option. The result is
-// empty when no rule found a letter.
-std::optional<FoundLetter> extract_letter(std::string_view text, std::size_t n_option);
+// `text` is the answer outside its thinking, to a question with these options (1 to 26; their texts
+// may be empty). In place of the letter may stand the option's whole text. Where a line or bold
+// text goes on behind the letter, it does so with that option's text; of a list of options (A …, B
+// …) none is the answer. Full-width letters and brackets count as their ASCII forms. A bare "A" or
+// "I" that begins a phrase ("answer is a matter of ...", "Answer: I think"), and a letter that ends
+// a name ("vitamin A"), is no option. The result is empty when no rule found a letter.
+std::optional<FoundLetter> extract_letter(std::string_view text,
+                                          std::span<const std::string> options);
 
 }  // namespace coe

@@ -142,7 +142,7 @@ std::optional<MultipleChoice> as_it_stands(std::string_view problem, std::string
     const auto question = trimmed(problem.substr(0, lines[first].first));
     if (out.options.size() < 2 || question.empty()) return std::nullopt;
     out.question = question;
-    const auto found = extract_letter(solution, out.options.size());
+    const auto found = extract_letter(solution, out.options);
     if (!found) return std::nullopt;
     out.answer = static_cast<std::size_t>(found->letter - 'A');
     return out;

@@ -38,16 +38,16 @@ struct ChoiceSet {
   std::uint64_t n_unusable = 0;  // records of which make_choice makes nothing
 };
 
-// Reads JSON Lines or one JSON array of objects. A record with `answer_index` is a question of
-// MMLU-Pro as published (parse_mmlu_pro); parse_choice reads any other. Errors: kNotFound,
-// kInvalidArgument (no file, a category that no question has, nothing left), kCorrupt naming file
-// and line.
+// Reads JSON Lines or one JSON array of objects, each file in one form (QuestionForm), its answers
+// by one reading (settle_answers). Errors: kNotFound, kInvalidArgument (no file, a category that no
+// question has, nothing left), kCorrupt naming file and line: also a record of another form than
+// the first, or an answer that may mean two options.
 Result<ChoiceSet> load_choices(std::span<const Path> files, const ChoiceSetOptions& options);
 
-// {"question", "options", "answer"} and what else such sets call them: `problem`; `choices`, also
-// as {"text": […], "label": […]}; `answerKey`. The answer is the option's letter, its index from 0,
-// its label, or its text. The category is `category`, `subject` or `domain`, else empty. Errors:
-// kCorrupt.
+// A file of one record. {"question", "options", "answer"} and what else such sets call them:
+// `problem`, `question_stem`, or `stem` in `question`; `choices`, also as {"text": […], "label":
+// […]} or [{"text", "label"}, …]; `answerKey`. The category is `category`, `subject` or `domain`,
+// else empty. Errors: kCorrupt.
 Result<MultipleChoice> parse_choice(std::string_view json);
 
 // A problem whose text ends in lettered options ("A. …" or "(A) …" lines from A on) and whose

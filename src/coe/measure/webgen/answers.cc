@@ -35,7 +35,7 @@ Result<WebAnswers> ask_web_suite(Answerer& answerer, const WebSuite& suite,
   WebAnswers out;
   for (const auto i : numbers) {
     const auto& entry = journal.entries().at(i);
-    if (entry.outcome == Outcome::kFailed) ++out.n_failed;
+    if (!is_answered(entry.outcome)) ++out.n_failed;
     out.attempts.push_back({i / options.n_sample, fmt::format("{}", i % options.n_sample + 1),
                             entry.answer.content, false});
   }

@@ -1,6 +1,6 @@
 #include "coe/measure/webgen/extract.h"
 
-#include "coe/ask/answer/thinking.h"
+#include "coe/corpus/message/thinking.h"
 #include "coe/base/lines.h"
 #include "coe/base/text.h"
 

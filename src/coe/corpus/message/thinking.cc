@@ -1,0 +1,195 @@
+#include "coe/corpus/message/thinking.h"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace coe {
+
+namespace {
+
+constexpr std::size_t kNone = std::string_view::npos;
+constexpr std::size_t kMostUnknown = 8;
+
+// gpt-oss writes messages: <|start|>assistant<|channel|>analysis<|message|>…<|end|>
+constexpr std::string_view kChannel = "<|channel|>";
+constexpr std::string_view kMessage = "<|message|>";
+constexpr std::string_view kStart = "<|start|>";
+constexpr std::string_view kEnd = "<|end|>";
+
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view kBlank = " \t\r\n";
+  const auto first = text.find_first_not_of(kBlank);
+  if (first == kNone) return {};
+  return text.substr(first, text.find_last_not_of(kBlank) + 1 - first);
+}
+
+void add_part(std::string& to, std::string_view part) {
+  part = trimmed(part);
+  if (part.empty()) return;
+  if (!to.empty()) to += '\n';
+  to += part;
+}
+
+struct Found {
+  std::size_t begin = kNone;
+  std::size_t end = kNone;
+};
+
+// The first of the markers from `from` on; of several there the longest.
+Found find_first(std::string_view text, std::size_t from,
+                 std::span<const std::string_view> markers) {
+  Found found;
+  for (const auto marker : markers) {
+    if (marker.empty()) continue;
+    const std::size_t at = text.find(marker, from);
+    if (at == kNone) continue;
+    const std::size_t end = at + marker.size();
+    if (found.begin == kNone || at < found.begin || (at == found.begin && end > found.end))
+      found = {at, end};
+  }
+  return found;
+}
+
+bool is_name(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
+
+std::size_t name_length(std::string_view text) {
+  return static_cast<std::size_t>(std::ranges::find_if_not(text, is_name) - text.begin());
+}
+
+// Returns the marker that `text` begins with, and the name of its channel: "<|im_start|>",
+// "<|channel>plan", "<channel|>".
+std::string_view marker_at(std::string_view text) {
+  const bool opens = text.starts_with("<|");
+  const std::size_t first = opens ? 2 : 1;
+  std::size_t end = first + name_length(text.substr(first));
+  if (end == first) return {};
+  const bool closes = text.substr(end).starts_with("|>");
+  if (!closes && !(opens && text.substr(end).starts_with(">"))) return {};
+  const bool names_channel = opens && text.substr(first, end - first) == "channel";
+  end += closes ? 2 : 1;
+  if (names_channel) end += name_length(text.substr(end));
+  return text.substr(0, end);
+}
+
+std::vector<std::string> unknown_markers(std::string_view content) {
+  std::vector<std::string> out;
+  for (auto at = content.find('<'); at != kNone && out.size() < kMostUnknown;
+       at = content.find('<', at + 1)) {
+    const auto marker = marker_at(content.substr(at));
+    if (!marker.empty() && std::ranges::find(out, marker) == out.end()) out.emplace_back(marker);
+  }
+  return out;
+}
+
+// What one pair of markers, or several with the same start, part.
+ThinkingSplit split_blocks(std::string_view text, std::string_view start,
+                           std::span<const std::string_view> ends) {
+  ThinkingSplit out;
+  std::size_t at = 0;
+  const std::array starts = {start};
+  const Found opened = find_first(text, 0, ends);
+  if (opened.begin < text.find(start) && unknown_markers(text.substr(0, opened.begin)).empty()) {
+    add_part(out.thinking, text.substr(0, opened.begin));
+    at = opened.end;
+  }
+  while (at < text.size()) {
+    const Found open = find_first(text, at, starts);
+    add_part(out.content, text.substr(at, open.begin == kNone ? kNone : open.begin - at));
+    if (open.begin == kNone) break;
+    const Found end = find_first(text, open.end, ends);
+    add_part(out.thinking,
+             text.substr(open.end, end.begin == kNone ? kNone : end.begin - open.end));
+    at = end.end == kNone ? text.size() : end.end;
+  }
+  return out;
+}
+
+// A header that opens a turn says nothing.
+std::string_view without_opening(std::string_view text) {
+  const auto start = text.rfind(kStart);
+  if (start == kNone || text.find("<|", start + kStart.size()) != kNone) return text;
+  return text.substr(0, start);
+}
+
+ThinkingSplit split_channels(std::string_view text) {
+  static constexpr std::array kStops = {kEnd, std::string_view("<|return|>"),
+                                        std::string_view("<|call|>")};
+  static constexpr std::array kNexts = {kStart, kChannel};
+  ThinkingSplit out;
+  std::size_t at = 0;
+  while (at < text.size()) {
+    const std::size_t channel = text.find(kChannel, at);
+    auto before = text.substr(at, channel == kNone ? kNone : channel - at);
+    // A message whose head the prompt had written.
+    if (const auto end = before.find(kEnd); end != kNone && at == 0) {
+      add_part(out.thinking, before.substr(0, end));
+      before.remove_prefix(end + kEnd.size());
+    }
+    add_part(out.content, channel == kNone ? before : without_opening(before));
+    if (channel == kNone) break;
+    const std::size_t message = text.find(kMessage, channel);
+    const std::size_t body = message == kNone ? kNone : message + kMessage.size();
+    auto name = text.substr(channel + kChannel.size(),
+                            message == kNone ? kNone : message - channel - kChannel.size());
+    name = trimmed(name.substr(0, name.find_first_of(" <")));
+    const Found stop = find_first(text, std::min(body, text.size()), kStops);
+    const Found next = find_first(text, std::min(body, text.size()), kNexts);
+    const std::size_t end = std::min({stop.begin, next.begin, text.size()});
+    at = stop.begin == end ? stop.end : end;
+    if (body != kNone && name == "analysis")
+      add_part(out.thinking, text.substr(body, end - body));
+    else if (body != kNone && name == "final")
+      add_part(out.content, text.substr(body, end - body));
+    else  // kept with its marker, which is then unknown
+      add_part(out.content, text.substr(channel, end - channel));
+  }
+  return out;
+}
+
+// Where the pair's first marker stands. An end alone ends what the prompt had opened, but not what
+// a marker opened that is not known.
+std::size_t block_at(std::string_view text, const ThinkingMarkers& pair) {
+  const std::size_t start = text.find(pair.start);
+  const std::size_t end = text.find(pair.end);
+  if (end < start && !unknown_markers(text.substr(0, end)).empty()) return start;
+  return std::min(start, end);
+}
+
+}  // namespace
+
+const std::vector<ThinkingMarkers>& known_thinking_markers() {
+  static const std::vector<ThinkingMarkers> known = {
+      {"<think>", "</think>"}, {"<|channel>thought", "<channel|>"}, {"[THINK]", "[/THINK]"}};
+  return known;
+}
+
+ThinkingSplit split_thinking(std::string_view text, std::span<const ThinkingMarkers> markers) {
+  ThinkingSplit out;
+  const bool has_channels = !markers.empty() && text.find(kMessage) != kNone;
+  std::size_t first = markers.empty() ? 0 : has_channels ? text.find(kChannel) : kNone;
+  std::string_view start;
+  std::vector<std::string_view> ends;
+  for (const auto& pair : markers) {
+    const std::size_t at = block_at(text, pair);
+    if (at != kNone && pair.start == start) ends.push_back(pair.end);
+    if (at >= first) continue;
+    first = at;
+    start = pair.start;
+    ends = {pair.end};
+  }
+  if (!ends.empty())
+    out = split_blocks(text, start, ends);
+  else if (has_channels && first != kNone)
+    out = split_channels(text);
+  else
+    add_part(out.content, text);
+  out.unknown = unknown_markers(out.content);
+  return out;
+}
+
+}  // namespace coe

@@ -1,0 +1,35 @@
+// This parts thinking from content in an answer that came as one text.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace coe {
+
+struct ThinkingMarkers {
+  std::string start;  // "<think>"
+  std::string end;    // "</think>"
+};
+
+// Those that model families are known to write: <think>, Gemma 4's thought channel, Mistral's
+// [THINK].
+const std::vector<ThinkingMarkers>& known_thinking_markers();
+
+struct ThinkingSplit {
+  std::string thinking;  // without markers; blocks are joined by a newline
+  std::string content;
+  // Markers in the content that look like a channel's or a turn's and are none of those known, each
+  // once: "<|channel>plan", "<|im_start|>".
+  std::vector<std::string> unknown;
+};
+
+// Splits by the markers that come first in the text: one of `markers`, or gpt-oss's channels
+// (analysis is thinking, final is content). A block that nothing ends is thinking to the end. An
+// end marker that no start marker precedes ends a block that the prompt had opened, as some
+// templates do. White space around the parts is dropped. Without `markers` all is content.
+ThinkingSplit split_thinking(std::string_view text,
+                             std::span<const ThinkingMarkers> markers = known_thinking_markers());
+
+}  // namespace coe
