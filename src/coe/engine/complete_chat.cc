@@ -116,7 +116,7 @@ Result<std::string> ChatCompleter::render(std::span<const ChatMessage> messages,
   const bool has_reply = !messages.empty() && messages.back().role == "assistant";
   if (!thinking.empty() && !has_thinking_)
     return fail(Code::kUnsupported, "the model's chat template has no place for thinking",
-                "leave `thinking` out of the chat");
+                "leave thinking out of the chat: in a corpus spec drop_thinking = true does");
   if (!has_reply) return engine_.render_chat(messages, true);
   if (!messages.back().tool_calls.empty()) return render_calls(messages);
   COE_TRY(std::string text,
