@@ -8,6 +8,7 @@
 #include "coe/cli/render/table.h"
 #include "coe/cli/render/verify.h"
 #include "coe/cli/render/web.h"
+#include "coe/cli/terminal_text.h"
 
 #include "support/expect.h"
 #include "support/tiny_stats.h"
@@ -517,6 +518,21 @@ TEST(RenderCorpus, SaysWhatWasBadByReason) {
   EXPECT_THAT(text, HasSubstr("bad left out"));
   EXPECT_THAT(text, HasSubstr("  bad in web: 2 of: message 1: it is empty (first: a.jsonl:7)\n"
                               "  bad in web: 1 of: no turns (first: b:1)\n"));
+}
+
+// A model may write anything, and its tokens may be parts of characters.
+TEST(TerminalText, KeepsCharactersWholeAndCommandsOut) {
+  TerminalText text;
+  EXPECT_EQ(text.take("a\xe2\x82"), "a");
+  EXPECT_EQ(text.take("\xac\n\x1b"), "\xe2\x82\xac\n\\x1b");
+  EXPECT_EQ(text.take("\xc2"), "");
+  EXPECT_EQ(text.take("\x9b\r"), "\\xc2\\x9b\\x0d");
+  EXPECT_EQ(text.take("\xf0\x9f"), "");
+  EXPECT_EQ(text.take("b"),
+            "\\xf0\\x9f"
+            "b");
+  EXPECT_EQ(text.take("\xff"), "");
+  EXPECT_EQ(text.end(), "\\xff");
 }
 
 }  // namespace

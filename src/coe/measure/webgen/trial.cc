@@ -43,6 +43,14 @@ WebFault fault_of(PageFault fault) {
   }
 }
 
+// Whether a page that had more time might not have this fault.
+bool depends_on_time(WebFault kind) {
+  constexpr std::array kTimeless = {WebFault::kScriptError,   WebFault::kMemory,
+                                    WebFault::kDialogs,       WebFault::kContrast,
+                                    WebFault::kAccessibility, WebFault::kNoAnswer};
+  return std::ranges::find(kTimeless, kind) == kTimeless.end();
+}
+
 // One answer on one page. Every method returns what is wrong with the answer, if anything.
 class Trial {
  public:
@@ -304,11 +312,17 @@ Trial::Verdict Trial::run(const std::string& html) {
 
 }  // namespace
 
-bool is_starved(const ProcessorTime& before, const ProcessorTime& after) {
+bool is_starved(const ProcessorTime& before, const ProcessorTime& after, int patience) {
   constexpr double kSeconds = 0.5;
   const double ran = std::max(0.0, after.ran - before.ran);
   const double waited = std::max(0.0, after.waited - before.waited);
-  return waited > kSeconds && waited > ran;
+  return waited > kSeconds && waited > patience * ran;
+}
+
+bool hangs_idle(const ProcessorTime& before, const ProcessorTime& after,
+                std::chrono::milliseconds limit) {
+  const std::chrono::duration<double> seconds = limit;
+  return after.ran - before.ran < seconds.count() / 2;
 }
 
 Tester::Tester(const WebSuite& suite, BrowserOptions options, std::string axe, int patience)
@@ -326,9 +340,12 @@ Result<TrialResult> Tester::run(const WebTask& task, const std::string& html) {
   const auto start = Clock::now();
   const auto before = browser_->processor_time();
   result.fault = Trial(task, *browser_, axe_, patience_, result).run(html);
-  // Errors of a script and memory take no time.
-  result.starved = result.fault && result.fault->kind != WebFault::kMemory &&
-                   is_starved(before, browser_->processor_time());
+  const auto after = browser_->processor_time();
+  // A page may hang without work: it gets one more try.
+  const bool doubtful = result.fault && result.fault->kind == WebFault::kHung && patience_ == 1 &&
+                        hangs_idle(before, after, options_.call_limit);
+  result.starved = result.fault && depends_on_time(result.fault->kind) &&
+                   (doubtful || is_starved(before, after, patience_));
   result.seconds = std::chrono::duration<double>(Clock::now() - start).count();
   result.blocked = browser_->blocked();
   result.peak_memory = browser_->peak_memory();
@@ -341,7 +358,7 @@ Result<TrialResult> Tester::try_answer(const WebTask& task, const std::string& s
                                               patience_ * kCompileLimit));
   if (compiled.error.empty()) return run(task, compiled.html);
   TrialResult result;
-  result.starved = is_starved({}, compiled.spent);
+  result.starved = is_starved({}, compiled.spent, patience_);
   result.fault = TrialFault{WebFault::kBuild, compiled.error, 0};
   return result;
 }
