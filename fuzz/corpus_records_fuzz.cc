@@ -27,16 +27,18 @@ void check_question(std::string_view json) {
 }
 
 void check_chat(std::string_view json, std::string_view field) {
-  const auto turns = coe::chat_of_messages(json, field);
-  if (!turns) return require_plain(turns.error(), {coe::Code::kCorrupt});
+  const auto chat = coe::chat_of_messages(json, field);
+  if (!chat) return require_plain(chat.error(), {coe::Code::kCorrupt});
+  const auto* turns = &chat->turns;
   require(!turns->empty());
   for (std::size_t i = 0; i < turns->size(); ++i) {
     const auto& turn = (*turns)[i];
-    require(!turn.content.empty());
+    require(!turn.content.empty() || turn.role == "tool" || !turn.tool_calls.empty());
     require(coe::find_invalid_utf8(turn.content) == std::string_view::npos);
-    require(turn.role == "user" || turn.role == "assistant" || (turn.role == "system" && i == 0));
+    require(turn.role == "user" || turn.role == "assistant" || turn.role == "tool" ||
+            (turn.role == "system" && i == 0));
     require(turn.thinking.empty() || turn.role == "assistant");
-    if (i > 0) require(turn.role != (*turns)[i - 1].role);
+    if (i > 0) require(turn.role == "tool" || turn.role != (*turns)[i - 1].role);
     // What is compared of a text lies within it and does not change when squeezed again.
     for (const auto& word : coe::words_of(turn.content))
       require(word.begin < word.end && word.end <= turn.content.size());

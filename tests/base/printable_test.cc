@@ -18,6 +18,24 @@ TEST(Printable, EscapesControlCharacters) {
   EXPECT_EQ(printable(std::string("\0\x1b[31m\x7f", 7)), "\\x00\\x1b[31m\\x7f");
 }
 
+// A terminal takes some characters beyond ASCII for commands, too, and some turn lines around.
+TEST(Printable, EscapesControlsBeyondAscii) {
+  EXPECT_EQ(printable("\xc2\x9b"
+                      "2J"),
+            "\\xc2\\x9b2J");
+  EXPECT_EQ(printable("a\xe2\x80\xae"
+                      "b"),
+            "a\\xe2\\x80\\xaeb");
+  EXPECT_EQ(printable("\xe2\x81\xa6"), "\\xe2\\x81\\xa6");
+  EXPECT_EQ(printable("\xc2\xa0\xe2\x80\x94"), "\xc2\xa0\xe2\x80\x94");  // a wide blank, a dash
+}
+
+TEST(PrintableLines, KeepsLinesAndTabsOnly) {
+  EXPECT_EQ(printable_lines("a\tb\nc\rd\x1b]0;title\x07\n"), "a\tb\nc\\x0dd\\x1b]0;title\\x07\n");
+  EXPECT_EQ(printable_lines(std::string(200, 'a')), std::string(200, 'a'));
+  EXPECT_EQ(printable_lines("\xff ß"), "\\xff ß");
+}
+
 TEST(Printable, EscapesMalformedUtf8) {
   EXPECT_EQ(printable("\xff"), "\\xff");
   EXPECT_EQ(printable("\xc3"), "\\xc3");                             // cut off

@@ -58,6 +58,27 @@ TEST_F(CliCorpus, WhatNeedsAModelSaysSo) {
   EXPECT_FALSE(std::filesystem::exists(dir_ / "chat.jsonl.manifest.json"));
 }
 
+TEST_F(CliCorpus, BadRecordsAreCountedUpToALimit) {
+  std::string lines;
+  for (int i = 0; i < 20; ++i) lines += fmt::format("{{\"text\":\"record {}\"}}\n", i);
+  write("a.jsonl", lines + "{\"text\":\"\"}\n{\"body\":\"x\"}\n");
+  write("a.toml",
+        "[[domain]]\nname = \"web\"\n[[domain.source]]\nkind = \"jsonl\"\npath = \"a.jsonl\"\n");
+  const auto refused = run("coe corpus build a.toml -o out.jsonl");
+  EXPECT_EQ(refused.exit_code, 3);
+  EXPECT_THAT(refused.err, HasSubstr("a.jsonl:21: the text is empty; 2 of 22 records are bad"));
+  EXPECT_THAT(refused.err, HasSubstr("--max-bad"));
+  const auto built = run("coe corpus build a.toml -o out.jsonl --max-bad 10%");
+  EXPECT_EQ(built.exit_code, 0) << built.err;
+  EXPECT_THAT(built.out, HasSubstr("bad in web: 1 of: no field `text` (first: a.jsonl:22)"));
+  const auto doc = run_json("coe corpus build a.toml -o out.jsonl --max-bad 2 --force");
+  EXPECT_EQ(doc.at("domains")[0].at("n_bad"), 2);
+  EXPECT_EQ(doc.at("domains")[0].at("bad")[1].at("first"), "a.jsonl:22");
+  const auto odd = run("coe corpus build a.toml -o out.jsonl --max-bad few --force");
+  EXPECT_EQ(odd.exit_code, 2);
+  EXPECT_THAT(odd.err, HasSubstr("--max-bad: `few`"));
+}
+
 TEST_F(CliCorpus, CheckFindsPlantedLeaks) {
   problems("train", "0/2", 200);
   problems("test", "1/2", 60);

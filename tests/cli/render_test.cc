@@ -1,4 +1,5 @@
 // What the functions of cli/render/ say, letter by letter, of results made by hand.
+#include "coe/cli/render/corpus.h"
 #include "coe/cli/render/mask_report.h"
 #include "coe/cli/render/profile.h"
 #include "coe/cli/render/slice_check.h"
@@ -6,6 +7,8 @@
 #include "coe/cli/render/sweep.h"
 #include "coe/cli/render/table.h"
 #include "coe/cli/render/verify.h"
+#include "coe/cli/render/web.h"
+#include "coe/cli/terminal_text.h"
 
 #include "support/expect.h"
 #include "support/tiny_stats.h"
@@ -486,6 +489,50 @@ TEST(RenderMerge, SaysTheSum) {
             R"({"schema":"coe.merge/1","output":"ab.gguf","n_token":6,"n_sample":3,"domains":[)"
             R"({"name":"css","weight":0.75,"n_token":4,"n_sample":2},)"
             R"({"name":"js","weight":0.25,"n_token":2,"n_sample":1}]})");
+}
+
+// The words of a page's error are the page's: they may be long, and commands of a terminal.
+TEST(RenderWeb, ReasonsAreFitForATerminal) {
+  WebSuite suite;
+  suite.tasks.emplace_back();
+  suite.tasks.back().id = "css-nav";
+  suite.tasks.back().category = "css";
+  WebOutcome outcome;
+  outcome.name = "1";
+  outcome.fault =
+      TrialFault{WebFault::kScriptError, "\x1b[2J\x1b]0;mine\x07\r" + std::string(5000, 'x'), 0};
+  const auto text = web_text(suite, {&outcome, 1});
+  EXPECT_THAT(text, HasSubstr("css-nav 1: script-error: \\x1b[2J\\x1b]0;mine\\x07\\x0dxxx"));
+  EXPECT_EQ(text.find('\x1b'), std::string::npos);
+  EXPECT_LT(text.size(), 1000U);
+}
+
+TEST(RenderCorpus, SaysWhatWasBadByReason) {
+  CorpusBuildReport report;
+  report.domains.push_back(
+      {.name = "web",
+       .n_record = 12,
+       .n_bad = 3,
+       .bad = {{"message 1: it is empty", 2, "a.jsonl:7"}, {"no turns", 1, "b:1"}}});
+  const auto text = built_domains_table(report, false);
+  EXPECT_THAT(text, HasSubstr("bad left out"));
+  EXPECT_THAT(text, HasSubstr("  bad in web: 2 of: message 1: it is empty (first: a.jsonl:7)\n"
+                              "  bad in web: 1 of: no turns (first: b:1)\n"));
+}
+
+// A model may write anything, and its tokens may be parts of characters.
+TEST(TerminalText, KeepsCharactersWholeAndCommandsOut) {
+  TerminalText text;
+  EXPECT_EQ(text.take("a\xe2\x82"), "a");
+  EXPECT_EQ(text.take("\xac\n\x1b"), "\xe2\x82\xac\n\\x1b");
+  EXPECT_EQ(text.take("\xc2"), "");
+  EXPECT_EQ(text.take("\x9b\r"), "\\xc2\\x9b\\x0d");
+  EXPECT_EQ(text.take("\xf0\x9f"), "");
+  EXPECT_EQ(text.take("b"),
+            "\\xf0\\x9f"
+            "b");
+  EXPECT_EQ(text.take("\xff"), "");
+  EXPECT_EQ(text.end(), "\\xff");
 }
 
 }  // namespace

@@ -347,7 +347,8 @@ TEST_F(CorpusOptions, ReadsMmluPro) {
 TEST_F(CorpusOptions, MmluProErrors) {
   write("in/test.jsonl", mmlu(1, "math") + "\n" + mmlu(2, "math") + "\n{\"question\":\"?\"}\n");
   const std::string head = domain_head() + "kind = \"mmlu_pro\"\npath = \"in/test.jsonl\"\n";
-  expect_error(build(head), Code::kCorrupt, "in/test.jsonl:3: field `question_id` is missing");
+  expect_error(build("max_bad = 0\n" + head), Code::kCorrupt,
+               "in/test.jsonl:3: field `question_id` is missing");
   write("in/test.jsonl", mmlu(1, "math") + "\n" + mmlu(2, "law") + "\n");
   const auto unknown = build(head + "categories = [\"maths\"]\n");
   expect_error(unknown, Code::kNotFound, "source 1: no question is of category `maths`");

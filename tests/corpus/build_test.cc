@@ -170,8 +170,9 @@ TEST_F(CorpusBuild, ReadsJsonl) {
 
 TEST_F(CorpusBuild, BrokenJsonlNamesSourceFileAndLine) {
   write("in/a.jsonl", "{\"text\":\"x\"}\n{\"text\":\n");
-  expect_error(build(jsonl_head()), Code::kCorrupt, "in/a.jsonl:2: not valid JSON");
-  expect_error(build(jsonl_head()), Code::kCorrupt, "spec.toml:4: domain `web`, source 1: ");
+  const std::string strict = "max_bad = 0\n" + jsonl_head();
+  expect_error(build(strict), Code::kCorrupt, "in/a.jsonl:2: not valid JSON");
+  expect_error(build(strict), Code::kCorrupt, "spec.toml:5: domain `web`, source 1: ");
   write("in/a.jsonl", "{\"body\":\"x\"}\n");
   const auto missing = build(jsonl_head());
   expect_error(missing, Code::kCorrupt, "in/a.jsonl:1: no field `text`");

@@ -8,6 +8,7 @@
 #include "support/expect.h"
 #include "support/temp_dir.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
@@ -121,6 +122,40 @@ TEST(Corpus, NamesFileAndLineOfEveryBrokenRecord) {
   for (const char* weight : {"0", "-1", "\"2\"", "null"})
     expect_error(bad(std::string("{\"text\":\"x\",\"weight\":") + weight + "}"), Code::kCorrupt,
                  place + "field `weight` must be a number above 0");
+}
+
+TEST(Corpus, ReadsAnArrayOfObjects) {
+  const Corpus corpus = value_of(parse("[{\"text\":\"a\"},\n {\"text\":\"b\"}]"));
+  ASSERT_EQ(corpus.n_record(), 2U);
+  EXPECT_EQ(corpus.domains[0].records[1].where, "data/web.jsonl:2");
+  EXPECT_EQ(corpus.digest, value_of(parse("{\"text\":\"a\"}\n{\"text\":\"b\"}")).digest);
+  expect_error(parse("[{\"text\":\"a\"}"), Code::kCorrupt, "data/web.jsonl:1: the array lacks");
+}
+
+TEST(Corpus, SaysWhatAFileIsThatHoldsNoRecords) {
+  struct Case {
+    std::string bytes;
+    std::string_view what, hint;
+  };
+  const std::vector<Case> cases = {
+      {"\x1f\x8b\x08 and so on", "a gzip archive", "gunzip"},
+      {"\x28\xb5\x2f\xfd and so on", "a zstd archive", "zstd -d"},
+      {"BZh91AY", "a bzip2 archive", "bunzip2"},
+      {"\xfd"
+       "7zXZ",
+       "an xz archive", "xz -d"},
+      {"PAR1\x15\x04", "a Parquet table", "read_parquet"},
+      {"PK\x03\x04", "a zip archive", "unzip"},
+      {"\xff\xfe{", "text in UTF-16", "iconv"},
+      {"<!DOCTYPE html><html>", "an HTML page", "download it again"},
+      {"GGUF\x03", "a GGUF model", "-m"},
+      {std::string(4096, '\0'), "zeros at its start", "download it again"},
+  };
+  for (const auto& [bytes, what, hint] : cases) {
+    const auto result = parse(bytes);
+    expect_error(result, Code::kCorrupt, fmt::format("data/web.jsonl: {}", what));
+    EXPECT_THAT(result.error().hint, HasSubstr(std::string(hint)));
+  }
 }
 
 TEST(Corpus, MissingFieldListsTheFieldsThereAre) {

@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace coe {
@@ -57,6 +58,33 @@ TEST(JsonLine, RefusesBrokenJsonWithItsPlace) {
   expect_error(parse_json_line(R"({"n":1e999})"), Code::kCorrupt, "not valid JSON");
   expect_error(parse_json_line(std::string("{\"t\":\"a\0b\"}", 11)), Code::kCorrupt,
                "not valid JSON at byte 7");
+}
+
+// The message says what stands there, and the hint the way out.
+void expect_trouble(std::string_view line, std::string_view what, std::string_view hint) {
+  const auto members = parse_json_line(line);
+  expect_error(members, Code::kCorrupt, std::string(what));
+  EXPECT_THAT(members.error().hint, ::testing::HasSubstr(std::string(hint))) << line;
+}
+
+TEST(JsonLine, SaysWhatStandsThereInstead) {
+  expect_trouble(R"({"text":"a","score":NaN})", "`NaN` is no number", "allow_nan=False");
+  expect_trouble(R"({"score":-Infinity})", "`Infinity` is no number", "allow_nan=False");
+  expect_trouble(R"({"text":"cut \ud83d here"})", R"(`\ud83d` is one half of a character)",
+                 "'replace'");
+  expect_trouble(R"({"text":"cut \ude00"})", R"(`\ude00` is one half)", "'replace'");
+  expect_trouble("Once upon a time", "it looks like plain text", "kind = \"files\"");
+  expect_trouble("{'text': 'a'}", "single quotes", "json.dumps");
+  expect_trouble("{", "the line ends within the object", "jq -c .");
+  expect_trouble(R"({"text": "a)", "the line ends within the object", "jq -c .");
+  expect_trouble(std::string("{\"text\"\0\0", 9), "a zero byte stands there", "fetch the file");
+  expect_trouble("[1]", "the line is an array", "messages");
+}
+
+TEST(JsonLine, BlamesOnlyWhatIsWrong) {
+  const auto after_pair = parse_json_line(R"({"t":"\ud83d\ude00"x)");
+  expect_error(after_pair, Code::kCorrupt, "not valid JSON");
+  EXPECT_THAT(after_pair.error().message, ::testing::Not(::testing::HasSubstr("half")));
 }
 
 TEST(JsonLine, RefusesOtherEncodings) {

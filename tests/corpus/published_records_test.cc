@@ -14,7 +14,9 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -25,6 +27,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using testing::expect_error;
+using testing::expect_ok;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using testing::value_of;
@@ -47,6 +50,9 @@ TEST(RecordReader, ReadsLinesAndArraysAlike) {
   EXPECT_THAT(read_all("\xef\xbb\xbf \n[\n {\"a\":\n 1},\n\n {\"b\":\"]}\\\"{\"} ]\n"),
               ElementsAre("3:{\"a\":\n 1}", "6:{\"b\":\"]}\\\"{\"}"));
   EXPECT_THAT(read_all("[ ]"), IsEmpty());
+  // Lists of messages: in an array, or one a line.
+  EXPECT_THAT(read_all("[[{\"a\":1}], [2]]"), ElementsAre("1:[{\"a\":1}]", "1:[2]"));
+  EXPECT_THAT(read_all("[1]\n[\"]\"]\n"), ElementsAre("1:[1]", "2:[\"]\"]"));
   EXPECT_THAT(read_all(""), IsEmpty());
 }
 
@@ -112,12 +118,21 @@ TEST(MmluPro, RefusesWhatIsNoSuchQuestion) {
   expect_error(parse_mmlu_pro("{\"a\":"), Code::kCorrupt, "not valid JSON");
 }
 
-std::vector<std::string> spoken(const std::vector<ChatTurn>& turns) {
+std::vector<std::string> spoken(const RecordChat& chat) {
   std::vector<std::string> out;
-  for (const auto& turn : turns)
+  for (const auto& turn : chat.turns) {
     out.push_back(turn.role + ": " + (turn.thinking.empty() ? "" : "(" + turn.thinking + ") ") +
                   turn.content);
+    for (const auto& call : turn.tool_calls)
+      out.back() += fmt::format("{}({}){}", call.name, call.arguments, call.id);
+    if (turn.role == "tool")
+      out.back() += fmt::format(" [{}{}]", turn.tool_name, turn.tool_call_id);
+  }
   return out;
+}
+
+std::vector<std::string> spoken_in(const std::string& list) {
+  return spoken(value_of(chat_of_messages(R"({"messages": )" + list + "}", "messages")));
 }
 
 TEST(ChatRecord, ReadsListsOfMessages) {
@@ -134,16 +149,109 @@ TEST(ChatRecord, ReadsListsOfMessages) {
               ElementsAre("user: Why?", "assistant: So.", "user: And?"));
 }
 
+TEST(ChatRecord, ReadsContentsAsParts) {
+  EXPECT_THAT(spoken_in(R"([{"role": "user", "content": [{"type": "text", "text": "Why"},
+                             {"type": "text", "text": "so?"}]},
+                            {"role": "assistant", "content": ["So."]}])"),
+              ElementsAre("user: Why\nso?", "assistant: So."));
+  EXPECT_THAT(spoken_in(R"([{"role": "user", "content": "Why?"}, {"role": "assistant", "content":
+                            [{"type": "thinking", "thinking": "hm"}, {"text": "So."}]}])"),
+              ElementsAre("user: Why?", "assistant: (hm) So."));
+}
+
+TEST(ChatRecord, ReadsCallsOfTools) {
+  EXPECT_THAT(
+      spoken_in(R"([{"role": "user", "content": "1+2?"}, {"role": "assistant", "content": null,
+                     "tool_calls": [{"id": "c1", "type": "function",
+                       "function": {"name": "add", "arguments": "{\"a\": 1}"}}]},
+                    {"role": "tool", "tool_call_id": "c1", "content": "3"},
+                    {"role": "assistant", "content": "3."}])"),
+      ElementsAre("user: 1+2?", "assistant: add({\"a\": 1})c1", "tool: 3 [c1]", "assistant: 3."));
+  // The form of ShareGPT sets: the call is the words of a speaker of its own.
+  EXPECT_THAT(spoken_in(R"([{"from": "human", "value": "1+2?"},
+                    {"from": "function_call", "value": "{\"name\": \"add\", \"arguments\": {\"a\":1}}"},
+                    {"from": "observation", "value": ""}, {"from": "gpt", "value": "3."}])"),
+              ElementsAre("user: 1+2?", "assistant: add({\"a\":1})", "tool:  []", "assistant: 3."));
+}
+
+TEST(ChatRecord, ReadsRolesInAnyCaseAndByOtherNames) {
+  EXPECT_THAT(spoken_in(R"([{"role": "developer", "content": "Be brief."},
+                            {"role": "User", "content": "Why?"},
+                            {"role": "ASSISTANT", "content": "So."}])"),
+              ElementsAre("system: Be brief.", "user: Why?", "assistant: So."));
+}
+
+TEST(ChatRecord, ReadsListsWhereverTheyAreKept) {
+  const std::string list = R"([{"role": "user", "content": "Why?"}])";
+  EXPECT_THAT(spoken_in(nlohmann::json(list).dump()), ElementsAre("user: Why?"));  // in a string
+  EXPECT_THAT(spoken(value_of(chat_of_messages(list, "messages"))), ElementsAre("user: Why?"));
+  EXPECT_THAT(spoken(value_of(chat_of_messages(
+                  R"({"system": "Be brief.", "messages": )" + list + "}", "messages"))),
+              ElementsAre("system: Be brief.", "user: Why?"));
+  const std::string both =
+      R"({"system": "A.", "m": [{"role": "system", "content": "B."}, )" + list.substr(1) + "}";
+  expect_error(chat_of_messages(both, "m"), Code::kCorrupt, "are different words");
+}
+
+TEST(ChatRecord, ReadsThinkingByItsNames) {
+  for (const char* field : {"reasoning", "reasoning_content", "thinking"})
+    EXPECT_THAT(spoken_in(fmt::format(R"([{{"role": "user", "content": "Why?"}},
+                                         {{"role": "assistant", "content": "So.", "{}": "hm"}}])",
+                                      field)),
+                ElementsAre("user: Why?", "assistant: (hm) So."));
+  const auto doubtful = value_of(chat_of_messages(
+      R"({"m": [{"role": "user", "content": "x"},
+                {"role": "assistant", "content": "y", "thoughts": "hm"}]})",
+      "m"));
+  EXPECT_THAT(doubtful.unknown_thinking, HasSubstr("the field `thoughts`"));
+}
+
+TEST(ChatRecord, PartsThinkingFromTheWords) {
+  ModelHooks model;
+  model.split_thinking = [](std::string_view words) -> Result<ThinkingParts> {
+    const std::size_t bar = words.find('|');
+    if (bar == std::string_view::npos) return ThinkingParts{"", std::string(words)};
+    return ThinkingParts{std::string(words.substr(0, bar)), std::string(words.substr(bar + 1))};
+  };
+  RecordChat chat{{{"user", "a|b"},
+                   {"assistant", "hm|So.", "first"},
+                   {"user", "c"},
+                   {"assistant", "<reasoning>x</reasoning>y"}}};
+  expect_ok(part_thinking(model, false, chat));
+  EXPECT_THAT(spoken(chat), ElementsAre("user: a|b", "assistant: (first\nhm) So.", "user: c",
+                                        "assistant: <reasoning>x</reasoning>y"));
+  EXPECT_THAT(chat.unknown_thinking, HasSubstr("`<reasoning>`"));
+  RecordChat cut{{{"user", "a"}, {"assistant", "hm|"}}};
+  expect_error(part_thinking(model, true, cut), Code::kCorrupt, "thinks, but does not answer");
+}
+
+// Errors say what is there, not only that something is not.
 TEST(ChatRecord, RefusesWhatIsNoChat) {
   const std::vector<std::pair<std::string, std::string>> cases = {
       {R"("x")", "no list of messages"},
       {R"([])", "no words of a user"},
       {R"([{"role": "system", "content": "s"}])", "no words of a user"},
-      {R"([3])", "message 1: it is no object"},
-      {R"([{"role": "user"}])", "message 1: it lacks"},
-      {R"([{"role": "user", "content": ["parts"]}])", "message 1: it lacks"},
+      {R"({"a": 1})", "no list of messages"},
+      {R"([3])", "message 1: it is a number, not an object"},
+      {R"([[{"role": "user", "content": "x"}]])", "message 1: it is a list, not an object"},
+      {R"([{"speaker": "user"}])",
+       "message 1: it has neither `role` nor `from` (there are: speaker)"},
+      {R"([{"role": 1}])", "message 1: its role is a number"},
+      {R"([{"role": "user", "words": "x"}])",
+       "message 1: it has neither `content` nor `value` (there are: role, words)"},
+      {R"([{"role": "user", "content": null}])", "message 1: its content is null"},
+      {R"([{"role": "user", "content": {"parts": []}}])", "message 1: its content is an object"},
+      {R"([{"role": "user", "content": [{"type": "image_url", "image_url": "x"}]}])",
+       "message 1: part 1 of its content is of the type `image_url`"},
       {R"([{"role": "user", "content": ""}])", "message 1: it is empty"},
-      {R"([{"role": "tool", "content": "x"}])", "unknown role `tool`"},
+      {R"([{"role": "user", "content": " \n"}])", "message 1: it is empty"},
+      {R"([{"role": "tool", "content": "x"}])", "no call of one stands before"},
+      {R"([{"role": "user", "content": "x"}, {"role": "function_call", "content": "x"}])",
+       "its content is no JSON of a call"},
+      {R"([{"role": "user", "content": "x"}, {"role": "assistant", "content": null,
+          "tool_calls": [{"id": "1"}]}])",
+       "message 2: a call of a tool has no `name` (there are: id)"},
+      {R"([{"role": "narrator", "content": "x"}])", "unknown role `narrator`"},
       {R"([{"role": "assistant", "content": "x"}])", "answers nobody"},
       {R"([{"role": "user", "content": "x"}, {"role": "user", "content": "y"}])",
        "message 2: two turns of the user"},
@@ -155,6 +263,11 @@ TEST(ChatRecord, RefusesWhatIsNoChat) {
                  message);
   expect_error(chat_of_messages("{}", "messages"), Code::kCorrupt, "`messages`");
   expect_error(chat_of_messages("{", "messages"), Code::kCorrupt, "not valid JSON");
+  const std::string deep = std::string(100'000, '[') + std::string(100'000, ']');
+  expect_error(chat_of_messages("{\"messages\":" + deep + "}", "messages"), Code::kCorrupt,
+               "no JSON of messages");
+  expect_error(chat_of_messages("{\"messages\":\"" + deep + "\"}", "messages"), Code::kCorrupt,
+               "holds no list of messages");
 }
 
 TEST(ChatRecord, TakesTurnsFromFields) {

@@ -172,5 +172,34 @@ TEST(CorpusSpec, BrokenTomlNamesTheLine) {
   expect_error(parse("a = \"\xff\"\n"), Code::kCorrupt, "s.toml:1: not TOML");
 }
 
+std::string repeated(std::string_view part, int n) {
+  std::string out;
+  for (int i = 0; i < n; ++i) out += part;
+  return out;
+}
+
+// Tables in tables are walked by a function that calls itself.
+TEST(CorpusSpec, SurvivesAnyDepth) {
+  const std::string key = "a" + repeated(".a", 200'000);
+  for (const auto& toml :
+       {"seed = 1\n" + key + " = 1\n", "seed = 1\n[" + key + "]\n", "\n[[" + key + "]]\n",
+        "\nx = { " + key + " = 1 }\n", "\n" + repeated("\"a\" . ", 200'000) + "b = 1\n"})
+    expect_error(parse(toml), Code::kCorrupt, "s.toml:2: a key of too many parts");
+  expect_error(parse("x = " + repeated("[", 200'000)), Code::kCorrupt, "s.toml:1: not TOML");
+  expect_error(parse("x = " + repeated("{a=", 200'000)), Code::kCorrupt, "s.toml:1: not TOML");
+}
+
+// Dots that part no key do not count.
+TEST(CorpusSpec, TakesTextsWithManyDots) {
+  const std::string dots = repeated(".", 100);
+  for (const auto& toml :
+       {"[[domain]]\nname = \"" + dots + "\"\n", "# " + dots + "\n", "x = '" + dots + "'\n",
+        "x = \"\"\"\n" + dots + "\\\"\n\"\"\"\n", "x = [" + repeated("1.5, ", 100) + "]\n"}) {
+    const auto spec = parse(toml);
+    ASSERT_FALSE(spec.has_value());
+    EXPECT_EQ(spec.error().message.find("too many parts"), std::string::npos) << toml;
+  }
+}
+
 }  // namespace
 }  // namespace coe

@@ -46,6 +46,8 @@ class TemplateEngine : public FakeEngine {
       out += message.role == "assistant" ? words_.model_open
              : message.role == "system"  ? words_.system_open
                                          : words_.user_open;
+      for (const auto& call : message.tool_calls)
+        out += message.call_thinking + "[" + call.name + call.arguments + "]";
       out += message.content + words_.turn_end;
     }
     return out + words_.model_open + (thinking ? words_.open_block : words_.closed_block);
@@ -126,6 +128,23 @@ TEST(ChatCompleter, FindsTheTurnsEndWithoutKnowingHowOthersBegin) {
   TemplateEngine engine(words);
   EXPECT_EQ(completed(engine, chat(), ""),
             "<|turn>user\nWhy?<turn|>\n<|turn>model\n<|channel>thought\n<channel|>So.<turn|>\n");
+}
+
+// The template writes calls, wherever they stand; at the end no turn begins after them.
+TEST(ChatCompleter, LeavesCallsOfToolsToTheTemplate) {
+  TemplateEngine engine(chatml());
+  const ChatMessage call{
+      .role = "assistant", .content = "", .tool_calls = {{"add", "{}"}}, .call_thinking = "hm"};
+  const std::vector<ChatMessage> open = {{"user", "1+2?"}, call};
+  const std::string expected =
+      "<|im_start|>user\n1+2?<|im_end|>\n<|im_start|>assistant\nhm[add{}]<|im_end|>\n";
+  EXPECT_EQ(completed(engine, open, "hm"), expected);
+  const std::vector<ChatMessage> answered = {
+      {"user", "1+2?"}, call, {"tool", "3"}, {"assistant", "3."}};
+  EXPECT_EQ(completed(engine, answered, ""),
+            expected +
+                "<|im_start|>user\n3<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>"
+                "\n\n3.<|im_end|>\n");
 }
 
 TEST(ChatCompleter, RefusesThinkingWhereThereIsNone) {

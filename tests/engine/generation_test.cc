@@ -25,6 +25,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace coe {
@@ -185,6 +186,21 @@ TEST(Chat, SaysThatAModelHasNoTemplateOrABrokenOne) {
   ASSERT_FALSE(none);
   EXPECT_EQ(none.error().code, Code::kUnsupported);
   EXPECT_THAT(none.error().message, HasSubstr("has no chat template"));
+  // The library would take another family's template for these.
+  for (const auto& [source, words] :
+       {std::pair{"", "chat template is empty"},
+        {" \n", "chat template is empty"},
+        {"chatml", "is no template, but the text `chatml`"},
+        {"{%- for message in messages", "chat template is broken: "}}) {
+    copy_with_template(dir / "odd.gguf", source);
+    const auto odd = open_single_threaded(dir / "odd.gguf");
+    ASSERT_NE(odd, nullptr);
+    const auto markup_of_odd = odd->chat_markup();
+    ASSERT_FALSE(markup_of_odd) << source;
+    EXPECT_EQ(markup_of_odd.error().code, Code::kUnsupported);
+    EXPECT_THAT(markup_of_odd.error().message, HasSubstr(words));
+    EXPECT_THAT(markup_of_odd.error().hint, HasSubstr("tokenizer.chat_template"));
+  }
   copy_with_template(dir / "broken.gguf", "{%- for message in messages %}{{ message.content }}");
   const auto broken = open_single_threaded(dir / "broken.gguf");
   ASSERT_NE(broken, nullptr);
@@ -192,7 +208,31 @@ TEST(Chat, SaysThatAModelHasNoTemplateOrABrokenOne) {
   const auto refused = broken->render_chat({&message, 1}, true);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Code::kUnsupported);
-  EXPECT_THAT(refused.error().message, HasSubstr("chat template: "));
+  EXPECT_THAT(refused.error().message, HasSubstr("chat template is broken: "));
+}
+
+TEST(Chat, HandsCallsOfToolsToTheTemplate) {
+  const auto engine = open_single_threaded(kModel);
+  ASSERT_NE(engine, nullptr);
+  std::vector<ChatMessage> chat = {{"user", "1+2?"}, {"assistant", ""}, {"tool", "3"}};
+  chat[1].tool_calls = {{"add", R"({"a":1})", "c1"}};
+  chat[1].call_thinking = "hm";
+  chat[2].tool_call_id = "c1";
+  const auto text = engine->render_chat(chat, false);
+  ASSERT_TRUE(text) << text.error().message;
+  EXPECT_EQ(*text,
+            "<|turn>user\n1+2?<turn|>\n<|turn>model\n<|channel>thought\nhm\n<channel|>"
+            "<|tool_call>call:add{a:1}<tool_call|><|tool_response>response:add{value:<|\"|>3<|\"|>}"
+            "<tool_response|>");
+  const coe::testing::TempDir dir;
+  copy_with_template(dir / "plain.gguf",
+                     "{%- for message in messages %}[{{ message.role }}]{{ message.content }}"
+                     "{% endfor %}[assistant]");
+  const auto plain = open_single_threaded(dir / "plain.gguf");
+  ASSERT_NE(plain, nullptr);
+  const auto refused = plain->render_chat(chat, false);
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, HasSubstr("no place for calls of tools"));
 }
 
 // Temperature 0 against decoding the growing text anew for each token and taking the best. One

@@ -1,6 +1,7 @@
 #include "coe/cli/console.h"
 
 #include "coe/base/file.h"
+#include "coe/base/printable.h"
 #include "coe/cli/exit_code.h"
 
 #include <fmt/format.h>
@@ -137,7 +138,7 @@ void ConsoleObserver::clear() {
 void ConsoleObserver::warning(std::string_view message) {
   if (quiet_) return;
   clear();
-  print_stderr(fmt::format("warning: {}\n", message));
+  print_stderr(fmt::format("warning: {}\n", printable_lines(message)));
 }
 
 bool ConsoleObserver::cancelled() {
@@ -165,8 +166,8 @@ void print_stderr(std::string_view text) {
 }
 
 void print_error(const Error& error) {
-  print_stderr(fmt::format("error: {}\n", error.message));
-  if (!error.hint.empty()) print_stderr(fmt::format("hint: {}\n", error.hint));
+  print_stderr(fmt::format("error: {}\n", printable_lines(error.message)));
+  if (!error.hint.empty()) print_stderr(fmt::format("hint: {}\n", printable_lines(error.hint)));
 }
 
 }  // namespace coe::cli

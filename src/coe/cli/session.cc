@@ -1,6 +1,7 @@
 #include "coe/cli/session.h"
 
 #include "coe/base/json.h"
+#include "coe/base/printable.h"
 
 namespace coe::cli {
 
@@ -13,7 +14,7 @@ Status Session::emit(const Json& document, std::string_view text) {
   // Text from files may not be UTF-8; replace rather than fail.
   if (json) return print(json_text(document, 2) + "\n");
   if (quiet) return {};
-  return print(text);
+  return print(printable_lines(text));  // names and words in it may come from anywhere
 }
 
 }  // namespace coe::cli

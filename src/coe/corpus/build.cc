@@ -5,7 +5,9 @@
 #include "coe/base/json.h"
 #include "coe/base/observer.h"
 #include "coe/base/result.h"
+#include "coe/base/text.h"
 #include "coe/base/utf8.h"
+#include "coe/corpus/bad_records.h"
 #include "coe/corpus/corpus.h"
 #include "coe/corpus/manifest.h"
 #include "coe/corpus/near_duplicates.h"
@@ -19,8 +21,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <filesystem>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <unordered_set>
 #include <utility>
 #include <vector>
@@ -125,11 +129,13 @@ class Builder {
   Result<std::vector<Draft>> read_distinct(const DomainSpec& spec, BuiltDomain& built,
                                            std::unordered_set<std::string>& keys) {
     std::vector<Draft> drafts;
+    BadRecords bad;
     for (const auto& source : spec.sources) {
       if (observer_.cancelled())
         return fail(Code::kCancelled, fmt::format("{}: interrupted", source.where));
       COE_TRY(auto found, read_source(source, context_, observer_));
       built.n_filtered += found.n_filtered;
+      bad.add(found.bad);
       for (auto& draft : found.drafts) {
         std::string key = digest_of(draft.text);
         if (seen_.contains(key) || !keys.insert(std::move(key)).second)
@@ -139,6 +145,8 @@ class Builder {
       }
       observer_.progress("corpus", ++n_source_done_, n_source_, "sources");
     }
+    built.n_bad = bad.n();
+    built.bad = bad.reasons();
     return drafts;
   }
 
@@ -210,9 +218,20 @@ class Builder {
   CorpusBuildReport report_;
 };
 
+// A spec is read whole, so what is far too large for one is refused first.
+Status check_spec_size(const Path& spec) {
+  constexpr std::uintmax_t kLargest = 16 << 20;
+  std::error_code ec;
+  const auto size = std::filesystem::file_size(spec, ec);
+  if (ec || size <= kLargest) return {};
+  return fail(Code::kCorrupt, fmt::format("{}: {} are no spec", spec.string(), human_bytes(size)),
+              "a spec is a TOML text of some lines; data are named in it as sources");
+}
+
 }  // namespace
 
 Result<CorpusBuildReport> build_corpus(const CorpusBuildOptions& options, Observer& observer) {
+  COE_TRY_STATUS(check_spec_size(options.spec));
   COE_TRY(const std::string toml, read_text(options.spec));
   COE_TRY(const CorpusSpec spec, parse_corpus_spec(toml, options.spec));
   if (const std::string where = needs_model(spec); !where.empty() && !options.model.count_tokens)
@@ -222,7 +241,8 @@ Result<CorpusBuildReport> build_corpus(const CorpusBuildOptions& options, Observ
   COE_TRY(auto output, AtomicFile::create(options.output, options.overwrite));
   COE_TRY(auto manifest, AtomicFile::create(manifest_path(options.output), options.overwrite));
   SourceLog log;
-  Builder builder(std::move(output), {root, options.output, options.model, log}, spec, observer);
+  Builder builder(std::move(output), {root, options.output, options.model, log, options.max_bad},
+                  spec, observer);
   for (const auto& domain : spec.domains) COE_TRY_STATUS(builder.add(domain));
   return builder.finish(options, toml, std::move(manifest));
 }

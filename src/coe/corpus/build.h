@@ -5,9 +5,11 @@
 #include "coe/base/file.h"
 #include "coe/base/observer.h"
 #include "coe/base/result.h"
+#include "coe/corpus/bad_records.h"
 #include "coe/corpus/hooks.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +24,8 @@ struct BuiltDomain {
   std::uint64_t n_filtered = 0;        // records that filters and limits on tokens left out
   std::uint64_t n_duplicate = 0;       // records dropped because their text occurred before
   std::uint64_t n_near_duplicate = 0;  // records dropped because they are like one before
+  std::uint64_t n_bad = 0;             // records that cannot be used
+  std::vector<BadReason> bad = {};     // why not
   bool left_out = false;  // fewer than min_records or min_tokens: none of them are in the output
 };
 
@@ -40,15 +44,16 @@ struct CorpusBuildOptions {
   Path root;  // that relative paths of the spec start from; empty: the spec's folder
   Overwrite overwrite = Overwrite::kRefuse;
   ModelHooks model = {};
+  std::optional<BadLimit> max_bad = {};  // of every source; none: what the spec says
 };
 
 // The same spec, sources and model give identical bytes, both of the output and of the manifest
 // beside it. The output appears first and the manifest then, so a manifest without its output's
-// digest is that of an earlier build. Errors: kCorrupt naming spec, table and key, or a broken
-// JSONL record; kNotFound for a source that is missing or matches no file, or when no domain has
-// enough records; kExists for the output; kInvalidArgument when a source is the output or the spec
-// needs a model and there is none; those of the model's hooks; kCancelled. On any error no output
-// is left.
+// digest is that of an earlier build. Records that cannot be used are left out and counted. Errors:
+// kCorrupt naming spec, table and key, or more bad records than a source may have; kNotFound for a
+// source that is missing or matches no file, or when no domain has enough records; kExists for the
+// output; kInvalidArgument when a source is the output or the spec needs a model and there is none;
+// those of the model's hooks; kCancelled. On any error no output is left.
 Result<CorpusBuildReport> build_corpus(const CorpusBuildOptions& options, Observer& observer);
 
 }  // namespace coe

@@ -1,10 +1,11 @@
 #include "coe/corpus/corpus.h"
 
 #include "coe/base/file.h"
-#include "coe/base/lines.h"
 #include "coe/base/printable.h"
 #include "coe/base/result.h"
+#include "coe/corpus/foreign_file.h"
 #include "coe/corpus/json_line.h"
+#include "coe/corpus/record_reader.h"
 #include "coe/corpus/select.h"
 #include "coe/corpus/text_spec.h"
 
@@ -33,11 +34,17 @@ class CorpusBuilder {
   explicit CorpusBuilder(const TextSpec& spec) : spec_(spec) {}
 
   Status add_file(std::string_view bytes, const Path& name) {
+    COE_TRY_STATUS(refuse_foreign(bytes, name));
     const std::string stem = name.stem().string();
-    LineReader lines(bytes);
+    RecordReader records(bytes);
     std::uint64_t n_record = 0;
-    while (const auto line = lines.next()) {
-      if (line->blank()) continue;
+    while (true) {
+      auto line_or = records.next();
+      if (!line_or)
+        return tl::unexpected(std::move(line_or).error().context(
+            fmt::format("{}:{}", name.string(), records.line())));
+      const auto& line = *line_or;
+      if (!line) break;
       ++n_record;
       std::string where = fmt::format("{}:{}", name.string(), line->number);
       if (auto status = add_line(line->text, stem, where); !status)

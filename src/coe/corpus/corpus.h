@@ -1,6 +1,7 @@
 // A corpus in memory has named sub-domains with weights, and each of these a list of records of
-// text. It is read from JSONL files, one object a line. `domain` and `weight` are fields of a line;
-// where they are missing, the file's stem and 1 stand for them. The format: docs/formats/corpus.md.
+// text. It is read from JSONL files, one object a line, or from JSON arrays of objects. `domain`
+// and `weight` are fields of a line; where they are missing, the file's stem and 1 stand for them.
+// The format: docs/formats/corpus.md.
 #pragma once
 
 #include "coe/base/file.h"
@@ -41,8 +42,8 @@ const TextSpec& default_text_spec();
 // Blank lines, a UTF-8 byte order mark and carriage returns before a newline are passed over.
 // Records keep the order of files and lines within their domain. Errors: kNotFound (file),
 // kInvalidArgument (no file, or one given twice), kCorrupt naming file and line (not UTF-8, not
-// JSON, no such field, an empty text, a bad or contradicting weight), kCorrupt when a file holds no
-// record.
+// JSON, which says what it is instead, no such field, an empty text, a bad or contradicting
+// weight), kCorrupt when a file holds no record.
 Result<Corpus> load_corpus(std::span<const Path> files, const TextSpec& spec);
 
 // Does the same for one file's bytes; `name` stands for its path.

@@ -5,6 +5,7 @@
 #include "coe/base/json.h"
 #include "coe/base/result.h"
 #include "coe/base/text.h"
+#include "coe/corpus/bad_records.h"
 #include "coe/corpus/build.h"
 #include "coe/corpus/hooks.h"
 
@@ -15,11 +16,19 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace coe {
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+Json bad_json(const std::vector<BadReason>& reasons) {
+  Json out = Json::array();
+  for (const auto& bad : reasons)
+    out.push_back({{"reason", bad.reason}, {"n", bad.n}, {"first", bad.first}});
+  return out;
+}
 
 Json domain_json(const BuiltDomain& domain, bool has_tokens) {
   return {{"name", domain.name},
@@ -30,6 +39,8 @@ Json domain_json(const BuiltDomain& domain, bool has_tokens) {
           {"n_filtered", domain.n_filtered},
           {"n_duplicate", domain.n_duplicate},
           {"n_near_duplicate", domain.n_near_duplicate},
+          {"n_bad", domain.n_bad},
+          {"bad", bad_json(domain.bad)},
           {"left_out", domain.left_out}};
 }
 

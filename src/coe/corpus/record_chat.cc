@@ -5,13 +5,12 @@
 #include "coe/base/result.h"
 #include "coe/corpus/hooks.h"
 #include "coe/corpus/json_line.h"
+#include "coe/corpus/message.h"
 #include "coe/corpus/spec.h"
 #include "coe/corpus/text_spec.h"
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <array>
 #include <cstddef>
 #include <exception>
 #include <optional>
@@ -24,9 +23,6 @@ namespace coe {
 namespace {
 
 using Json = nlohmann::json;
-
-constexpr std::string_view kHint =
-    R"(messages are objects such as {"role": "user", "content": "…"} or {"from": "human", "value": "…"})";
 
 // The text, empty when a field that it needs is missing, null or empty.
 Result<std::string> optional_text(const std::optional<TextSpec>& spec,
@@ -51,96 +47,129 @@ Status add_required(std::vector<ChatTurn>& turns, const char* role, const TextSp
   return {};
 }
 
-// Names of the speaker in published sets.
-std::optional<std::string> role_of(std::string_view name) {
-  struct Name {
-    std::string_view name;
-    std::string_view role;
-  };
-  static constexpr std::array<Name, 7> kNames = {
-      Name{"system", "system"},   {"user", "user"},     {"human", "user"},
-      {"assistant", "assistant"}, {"gpt", "assistant"}, {"model", "assistant"},
-      {"bot", "assistant"}};
-  const auto* const found = std::find_if(kNames.begin(), kNames.end(),
-                                         [&](const Name& known) { return known.name == name; });
-  if (found == kNames.end()) return std::nullopt;
-  return std::string(found->role);
-}
-
-std::optional<std::string> string_of(const Json& message, const char* field) {
-  const auto found = message.find(field);
-  if (found == message.end() || !found->is_string()) return std::nullopt;
-  return found->get<std::string>();
-}
-
 tl::unexpected<Error> bad_message(std::size_t index, std::string_view what) {
-  return fail(Code::kCorrupt, fmt::format("message {}: {}", index + 1, what), std::string(kHint));
+  return fail(Code::kCorrupt, fmt::format("message {}: {}", index + 1, what), kMessageHint);
 }
 
-Result<ChatTurn> turn_of(const Json& message, std::size_t index) {
-  if (!message.is_object()) return bad_message(index, "it is no object");
-  auto name = string_of(message, "role");
-  auto content = string_of(message, "content");
-  if (!name) {
-    name = string_of(message, "from");
-    content = string_of(message, "value");
+// Says why `turn` cannot stand behind those before; empty when it can.
+std::string wrong_place(const std::vector<ChatTurn>& before, const ChatTurn& turn) {
+  const std::string_view last = before.empty() ? "" : std::string_view(before.back().role);
+  if (turn.role == "system" && !before.empty()) return "system words must come first";
+  if (turn.role == "tool") {
+    const bool called = last == "tool" || (!before.empty() && !before.back().tool_calls.empty());
+    return called ? "" : "a tool answers, but no call of one stands before";
   }
-  if (!name || !content) return bad_message(index, "it lacks `role` and `content`");
-  const auto role = role_of(*name);
-  if (!role) return bad_message(index, fmt::format("unknown role `{}`", printable(*name)));
-  ChatTurn out{*role, *std::move(content), {}};
-  if (out.content.empty()) return bad_message(index, "it is empty");
-  if (out.role != "assistant") return out;
-  auto thinking = string_of(message, "thinking");
-  if (!thinking) thinking = string_of(message, "reasoning_content");
-  out.thinking = std::move(thinking).value_or("");
-  return out;
+  if (last == turn.role) return fmt::format("two turns of the {} in a row", turn.role);
+  if (turn.role == "assistant" && last != "user" && last != "tool")
+    return "the assistant answers nobody";
+  return {};
 }
 
-Result<std::vector<ChatTurn>> turns_of(const Json& object, std::string_view field) {
-  const auto found = object.find(field);
-  if (found == object.end() || !found->is_array())
-    return fail(Code::kCorrupt, fmt::format("field `{}` is no list of messages", printable(field)),
-                std::string(kHint));
-  std::vector<ChatTurn> out;
-  for (const auto& message : *found) {
-    COE_TRY(ChatTurn turn, turn_of(message, out.size()));
-    const bool is_system = turn.role == "system";
-    if (is_system && !out.empty()) return bad_message(out.size(), "system words must come first");
-    if (!out.empty() && out.back().role == turn.role)
-      return bad_message(out.size(), fmt::format("two turns of the {} in a row", turn.role));
-    if (turn.role == "assistant" && (out.empty() || out.back().role != "user"))
-      return bad_message(out.size(), "the assistant answers nobody");
-    out.push_back(std::move(turn));
+// System words that stand beside the list of messages.
+Status add_system(const Json& record, std::vector<ChatTurn>& turns) {
+  const auto found = record.find("system");
+  if (found == record.end() || !found->is_string()) return {};
+  auto words = found->get<std::string>();
+  if (words.find_first_not_of(" \t\r\n") == std::string::npos) return {};
+  if (turns.empty() || turns.front().role != "system")
+    turns.insert(turns.begin(), ChatTurn{"system", std::move(words)});
+  else if (turns.front().content != words)
+    return fail(Code::kCorrupt, "the field `system` and the first message are different words");
+  return {};
+}
+
+// The list in `value`, or in the string that it is.
+Result<Json> list_of(const Json& value, std::string_view field) {
+  if (value.is_array()) return value;
+  const std::string name = printable(field);
+  if (!value.is_string())
+    return fail(Code::kCorrupt, fmt::format("field `{}` is no list of messages", name),
+                kMessageHint);
+  Json list = parse_message_json(value.get_ref<const std::string&>());
+  if (list.is_array()) return list;
+  return fail(Code::kCorrupt,
+              fmt::format("field `{}` is a string that holds no list of messages as JSON", name),
+              kMessageHint);
+}
+
+Result<RecordChat> read_list(const Json& list, std::string_view field) {
+  RecordChat out;
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    auto turn = read_message(list[i]);
+    if (!turn)
+      return tl::unexpected(std::move(turn).error().context(fmt::format("message {}", i + 1)));
+    if (const std::string problem = wrong_place(out.turns, *turn); !problem.empty())
+      return bad_message(i, problem);
+    if (turn->role == "assistant" && out.unknown_thinking.empty())
+      out.unknown_thinking = unknown_thinking_field(list[i]);
+    out.turns.push_back(*std::move(turn));
   }
-  if (out.empty() || (out.size() == 1 && out.front().role == "system"))
+  if (out.turns.empty() || (out.turns.size() == 1 && out.turns.front().role == "system"))
     return fail(Code::kCorrupt, fmt::format("field `{}` has no words of a user", printable(field)),
-                std::string(kHint));
+                kMessageHint);
   return out;
+}
+
+Result<RecordChat> read_chat(const Json& record, std::string_view field) {
+  if (record.is_array()) return read_list(record, field);
+  const auto found = record.find(field);
+  if (found == record.end())
+    return fail(Code::kCorrupt, fmt::format("no field `{}`", printable(field)), kMessageHint);
+  COE_TRY(const Json list, list_of(*found, field));
+  COE_TRY(auto out, read_list(list, field));
+  COE_TRY_STATUS(add_system(record, out.turns));
+  return out;
+}
+
+// Adds what the words of a turn held of thinking.
+void add_thinking(std::string& thinking, std::string_view more) {
+  if (more.empty() || thinking.find(more) != std::string::npos) return;
+  if (!thinking.empty()) thinking += '\n';
+  thinking += more;
 }
 
 }  // namespace
 
-Result<std::vector<ChatTurn>> chat_of_fields(const ChatSpec& spec,
-                                             const std::vector<JsonMember>& members) {
-  std::vector<ChatTurn> out;
+Result<RecordChat> chat_of_fields(const ChatSpec& spec, const std::vector<JsonMember>& members) {
+  RecordChat chat;
+  auto& out = chat.turns;
   COE_TRY(std::string system, optional_text(spec.system, members));
   if (!system.empty()) out.push_back({"system", std::move(system), {}});
   if (spec.user) COE_TRY_STATUS(add_required(out, "user", *spec.user, members, {}));
-  if (!spec.assistant) return out;
+  if (!spec.assistant) return chat;
   COE_TRY(std::string thinking, optional_text(spec.thinking, members));
   COE_TRY_STATUS(add_required(out, "assistant", *spec.assistant, members, std::move(thinking)));
-  return out;
+  return chat;
 }
 
-Result<std::vector<ChatTurn>> chat_of_messages(std::string_view json, std::string_view field) {
+Result<RecordChat> chat_of_messages(std::string_view json, std::string_view field) {
   // Bytes and syntax are judged as everywhere.
-  COE_TRY_STATUS(parse_json_line(json).map([](auto&&) {}));
+  if (!json.starts_with('[')) COE_TRY_STATUS(parse_json_line(json).map([](auto&&) {}));
+  const Json record = parse_message_json(json);
+  if (record.is_discarded())
+    return fail(Code::kCorrupt, "the record is no JSON of messages", kMessageHint);
   try {
-    return turns_of(parse_json_or_throw<Json>(json), field);
+    return read_chat(record, field);
   } catch (const std::exception& error) {
     return fail(Code::kInternal, fmt::format("the JSON reader threw: {}", error.what()));
   }
+}
+
+Status part_thinking(const ModelHooks& model, bool drop, RecordChat& chat) {
+  for (auto& turn : chat.turns) {
+    if (turn.role != "assistant") continue;
+    if (model.split_thinking) {
+      COE_TRY(auto parts, model.split_thinking(turn.content));
+      add_thinking(turn.thinking, parts.thinking);
+      turn.content = std::move(parts.content);
+    }
+    if (drop) turn.thinking.clear();
+    if (turn.content.empty() && turn.tool_calls.empty())
+      return fail(Code::kCorrupt, "the assistant thinks, but does not answer",
+                  "such answers were cut off before their end");
+    if (chat.unknown_thinking.empty()) chat.unknown_thinking = unknown_thinking_tag(turn.content);
+  }
+  return {};
 }
 
 }  // namespace coe

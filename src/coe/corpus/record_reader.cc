@@ -15,9 +15,9 @@ namespace {
 
 constexpr std::string_view kBlank = " \t\r\n";
 
-// Length of the object that `text` begins with, up to the brace that closes it; npos when none
+// Length of the object or list that `text` begins with, up to what closes it; npos when nothing
 // does.
-std::size_t object_length(std::string_view text) {
+std::size_t value_length(std::string_view text) {
   std::size_t depth = 0;
   bool in_string = false;
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -39,6 +39,15 @@ std::size_t object_length(std::string_view text) {
   return std::string_view::npos;
 }
 
+// Says whether a list ends on the line that it begins on, and another begins on the next.
+bool are_lists_on_lines(std::string_view text) {
+  const std::string_view line = text.substr(0, text.find('\n'));
+  if (value_length(line) == std::string_view::npos) return false;
+  text.remove_prefix(line.size());
+  const std::size_t next = text.find_first_not_of(kBlank);
+  return next != std::string_view::npos && text[next] == '[';
+}
+
 tl::unexpected<Error> broken(std::string_view what) {
   return fail(Code::kCorrupt, std::string(what),
               "the file must be JSON Lines or one JSON array of objects");
@@ -55,7 +64,7 @@ RecordReader::RecordReader(std::string_view bytes) : lines_(bytes) {
   rest_ = bytes;
   if (rest_.starts_with(kByteOrderMark)) rest_.remove_prefix(kByteOrderMark.size());
   skip_blanks();
-  is_array_ = rest_.starts_with('[');
+  is_array_ = rest_.starts_with('[') && !are_lists_on_lines(rest_);
   if (is_array_) rest_.remove_prefix(1);
 }
 
@@ -88,9 +97,10 @@ Result<std::optional<Line>> RecordReader::next_in_array() {
     rest_.remove_prefix(1);
     skip_blanks();
   }
-  if (!rest_.starts_with('{')) return broken("an element of the array is no object");
-  const std::size_t length = object_length(rest_);
-  if (length == std::string_view::npos) return broken("the object that begins here never ends");
+  if (!rest_.starts_with('{') && !rest_.starts_with('['))
+    return broken("an element of the array is no object");
+  const std::size_t length = value_length(rest_);
+  if (length == std::string_view::npos) return broken("what begins here never ends");
   const Line out{rest_.substr(0, length), line_};
   line_ += count_newlines(out.text);
   rest_.remove_prefix(length);

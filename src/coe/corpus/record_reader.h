@@ -1,4 +1,5 @@
-// The records of a file as they are published: JSON Lines, or one JSON array of objects.
+// The records of a file as they are published: JSON Lines, or one JSON array. Records are objects,
+// or lists of messages.
 #pragma once
 
 #include "coe/base/lines.h"
@@ -13,12 +14,13 @@ namespace coe {
 
 class RecordReader {
  public:
-  // A file whose first character is `[` is an array, any other JSON Lines.
+  // A file whose first character is `[` is an array, any other JSON Lines. So is one with a list on
+  // its first line and more lists behind.
   explicit RecordReader(std::string_view bytes);
 
-  // The text of the next object and the line that it begins at. What is between the braces of an
-  // array's object is not checked here. Errors: kCorrupt for an array that is broken between its
-  // objects; line() is where.
+  // The text of the next record and the line that it begins at. What is between the brackets of an
+  // array's element is not checked here. Errors: kCorrupt for an array that is broken between its
+  // elements; line() is where.
   Result<std::optional<Line>> next();
   std::uint64_t line() const { return line_; }
 

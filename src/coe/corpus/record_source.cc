@@ -3,6 +3,7 @@
 #include "coe/base/observer.h"
 #include "coe/base/printable.h"
 #include "coe/base/result.h"
+#include "coe/corpus/foreign_file.h"
 #include "coe/corpus/glob.h"
 #include "coe/corpus/hooks.h"
 #include "coe/corpus/json_line.h"
@@ -83,17 +84,20 @@ Extra parts_of(const std::vector<ChatTurn>& turns) {
 }
 
 // Makes a record's text, format and further fields. `json` is what `members` were read from; empty
-// for records that were never JSON.
+// for records that were never JSON. `unknown_thinking`: see RecordChat.
 Result<Draft> draft_of(const SourceSpec& spec, const BuildContext& context,
-                       const std::vector<JsonMember>& members, std::string_view json, Extra extra) {
+                       const std::vector<JsonMember>& members, std::string_view json, Extra extra,
+                       std::string& unknown_thinking) {
   Draft out;
   if (spec.chat) {
     const bool by_messages = !spec.chat->messages.empty();
-    COE_TRY(const auto turns, by_messages ? chat_of_messages(json, spec.chat->messages)
-                                          : chat_of_fields(*spec.chat, members));
-    COE_TRY(out.text, context.model.render_chat(turns));
+    COE_TRY(auto chat, by_messages ? chat_of_messages(json, spec.chat->messages)
+                                   : chat_of_fields(*spec.chat, members));
+    COE_TRY_STATUS(part_thinking(context.model, spec.chat->drop_thinking, chat));
+    COE_TRY(out.text, context.model.render_chat(chat.turns));
     out.format = spec.format.empty() ? "chat" : spec.format;
-    out.extra = parts_of(turns);
+    out.extra = parts_of(chat.turns);
+    unknown_thinking = std::move(chat.unknown_thinking);
   } else {
     COE_TRY(out.text, spec.text.render(members));
     out.format = spec.format.empty() ? string_or(members, "format", "text") : spec.format;
@@ -179,11 +183,15 @@ class RecordSource {
       COE_TRY(const auto found, expand_glob(context_.root, pattern));
       for (const auto& name : found) COE_TRY_STATUS(add_file(name));
     }
+    COE_TRY_STATUS(out_.bad.check(context_.max_bad.value_or(spec_.max_bad), n_record_));
     for (const auto& category : categories_) {
       if (seen_.contains(category)) continue;
       return fail(Code::kNotFound, fmt::format("no question is of category `{}`", category),
                   fmt::format("there are: {}", fmt::join(seen_, ", ")));
     }
+    for (const auto& [what, n] : unknown_thinking_)
+      observer_.warning(fmt::format("{}: {} {} {}; coe does not know it as thinking", spec_.where,
+                                    n, n == 1 ? "chat has" : "chats have", what));
     return std::move(out_);
   }
 
@@ -192,6 +200,7 @@ class RecordSource {
     const Path path = context_.root / name;
     COE_TRY_STATUS(refuse_output(spec_, context_, path));
     COE_TRY(const auto mapped, MappedFile::open(path));
+    COE_TRY_STATUS(refuse_foreign(as_text(mapped), path));
     context_.log.add(path, context_.root, as_text(mapped));
     RecordReader reader(as_text(mapped));
     for (std::uint64_t n_read = 0;; ++n_read) {
@@ -202,17 +211,19 @@ class RecordSource {
         return tl::unexpected(
             std::move(line).error().context(fmt::format("{}:{}", path.string(), reader.line())));
       if (!*line) return {};
-      auto status = add_record((*line)->text, fmt::format("{}:{}", name, (*line)->number));
+      ++n_record_;
+      const std::string place = fmt::format("{}:{}", name, (*line)->number);
+      auto status = add_record((*line)->text, place);
       if (status) continue;
-      Error error = std::move(status).error();
-      if (error.code == Code::kNotFound) error.code = Code::kCorrupt;  // of a field
-      return tl::unexpected(
-          std::move(error).context(fmt::format("{}:{}", path.string(), (*line)->number)));
+      const bool is_bad = status.error().code == Code::kCorrupt ||
+                          status.error().code == Code::kNotFound;  // of a field
+      if (!is_bad) return tl::unexpected(std::move(status).error().context(place));
+      out_.bad.add(status.error(), place);
     }
   }
 
   Status add_record(std::string_view json, const std::string& place) {
-    COE_TRY(auto fields, fields_of_(json, place));
+    COE_TRY(auto fields, fields_of_record(json, place));
     COE_TRY(const bool taken, split_.take(fields.members));
     if (!categories_.empty()) {
       const std::string category = string_or(fields.members, "category", "");
@@ -225,11 +236,20 @@ class RecordSource {
       ++out_.n_filtered;
       return {};
     }
-    COE_TRY(auto draft, draft_of(spec_, context_, fields.members, json, std::move(fields.extra)));
+    std::string unknown_thinking;
+    COE_TRY(auto draft, draft_of(spec_, context_, fields.members, json, std::move(fields.extra),
+                                 unknown_thinking));
+    if (!unknown_thinking.empty()) ++unknown_thinking_[std::move(unknown_thinking)];
     for (auto& piece : pieces_of(spec_, std::move(draft.text), fields.source))
       out_.drafts.push_back(
           {std::move(piece.text), std::move(piece.name), draft.format, draft.extra, 0});
     return {};
+  }
+
+  // A record that is itself the list of messages has no fields.
+  Result<Fields> fields_of_record(std::string_view json, const std::string& place) const {
+    const bool is_list = json.starts_with('[') && spec_.chat && !spec_.chat->messages.empty();
+    return is_list ? Fields{{}, {}, place} : fields_of_(json, place);
   }
 
   const SourceSpec& spec_;
@@ -240,6 +260,8 @@ class RecordSource {
   Observer& observer_;
   OffSplit split_;
   std::set<std::string> seen_;  // categories
+  std::uint64_t n_record_ = 0;
+  std::map<std::string, std::uint64_t> unknown_thinking_;  // number of chats
   SourceRecords out_;
 };
 
@@ -280,7 +302,8 @@ Result<SourceRecords> read_kind(const SourceSpec& spec, const ReasoningSource& k
     }
     const Extra extra = {
         {"problem", made.problem}, {"thinking", made.thinking}, {"solution", made.solution}};
-    COE_TRY(auto draft, draft_of(spec, context, members, {}, extra));
+    std::string unknown_thinking;  // our own problems have none
+    COE_TRY(auto draft, draft_of(spec, context, members, {}, extra, unknown_thinking));
     const std::string name = fmt::format("reasoning/{}:{}", made.family, i + 1);
     for (auto& piece : pieces_of(spec, std::move(draft.text), name))
       out.drafts.push_back(

@@ -2,6 +2,7 @@
 
 #include "coe/base/printable.h"
 #include "coe/base/result.h"
+#include "coe/corpus/bad_records.h"
 #include "coe/corpus/glob.h"
 #include "coe/corpus/reasoning.h"
 #include "coe/corpus/regex.h"
@@ -115,6 +116,7 @@ Status read_chat(TomlTable& table, SourceSpec& out, std::string_view text_key,
   COE_TRY(spec.user, read_turn(*chat, "user", allowed));
   COE_TRY(spec.assistant, read_turn(*chat, "assistant", allowed));
   COE_TRY(spec.thinking, read_turn(*chat, "thinking", allowed));
+  COE_TRY(spec.drop_thinking, chat->flag_or("drop_thinking", false));
   COE_TRY_STATUS(chat->finish());
   const bool has_messages = !spec.messages.empty();
   if (has_messages && !std::holds_alternative<JsonlSource>(out.kind))
@@ -124,6 +126,8 @@ Status read_chat(TomlTable& table, SourceSpec& out, std::string_view text_key,
   if (!has_messages && !spec.user)
     return table.bad("chat", "it names neither `user` nor `messages`",
                      "chat = { user = \"question\", assistant = \"answer\" }");
+  if (spec.thinking && spec.drop_thinking)
+    return chat->bad("drop_thinking", "it goes with no `thinking`");
   if (spec.thinking && !spec.assistant)
     return chat->bad("thinking", "it stands before the assistant's words: give `assistant` too");
   out.chat = std::move(spec);
@@ -226,6 +230,16 @@ Status read_reasoning(TomlTable& table, SourceSpec& out) {
   return read_filters(table, out, fields);
 }
 
+// A share such as "2%", or a number of records.
+Result<BadLimit> read_max_bad(TomlTable& table, const BadLimit& outer) {
+  COE_TRY(const std::string text, table.string_or_count("max_bad", ""));
+  if (text.empty() && !table.has("max_bad")) return outer;
+  auto limit = BadLimit::parse(text);
+  if (limit) return limit;
+  const Error error = std::move(limit).error();
+  return table.bad("max_bad", error.message, R"(write "2%" or 20; 0 allows none)");
+}
+
 }  // namespace
 
 Result<SpecDefaults> read_defaults(TomlTable& table, const SpecDefaults& outer) {
@@ -243,6 +257,7 @@ Result<SpecDefaults> read_defaults(TomlTable& table, const SpecDefaults& outer) 
     return table.bad(table.has("min_record_tokens") ? "min_record_tokens" : "max_record_tokens",
                      fmt::format("min_record_tokens {} is above max_record_tokens {}",
                                  out.min_tokens, out.max_tokens));
+  COE_TRY(out.max_bad, read_max_bad(table, outer.max_bad));
   return out;
 }
 
@@ -265,6 +280,7 @@ Result<SourceSpec> read_source_spec(TomlTable table, const SpecDefaults& outer) 
   out.max_chars = own.max_chars;
   out.min_tokens = own.min_tokens;
   out.max_tokens = own.max_tokens;
+  out.max_bad = own.max_bad;
   COE_TRY(out.format, table.string_or("format", ""));
   COE_TRY(out.max_records, table.count_or("max_records", kUnlimited, 1, INT64_MAX));
   COE_TRY(out.token_cap, table.count_or("max_tokens", kUnlimited, 1, INT64_MAX));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "coe/base/result.h"
+#include "coe/corpus/bad_records.h"
 #include "coe/corpus/spec.h"
 #include "coe/corpus/toml_table.h"
 
@@ -16,6 +17,7 @@ struct SpecDefaults {
   std::uint64_t max_chars = kUnlimited;
   std::uint64_t min_tokens = 0;
   std::uint64_t max_tokens = kUnlimited;
+  BadLimit max_bad = {};
 };
 Result<SpecDefaults> read_defaults(TomlTable& table, const SpecDefaults& outer);
 

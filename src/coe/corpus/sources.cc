@@ -75,6 +75,7 @@ Result<SourceRecords> read_source(const SourceSpec& spec, const BuildContext& co
     observer.warning(fmt::format(
         "{}: gave no record; {}", spec.where,
         out->n_filtered > 0 ? "its filters or limits leave nothing of it"
+        : out->bad.n() > 0  ? "all of its records are bad"
                             : "min_chars, max_chars or skip_minified leave nothing of it"));
   return out;
 }

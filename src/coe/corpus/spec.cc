@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <exception>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -95,6 +96,46 @@ Result<CorpusSpec> read_spec(const toml::table& root, const std::string& file) {
   return out;
 }
 
+// Skips a string of TOML that begins at `at`; returns where it ends.
+std::size_t end_of_string(std::string_view toml, std::size_t at) {
+  const char quote = toml[at];
+  const std::string whole(3, quote);
+  const bool is_long = toml.substr(at).starts_with(whole);
+  for (std::size_t i = at + (is_long ? 3 : 1); i < toml.size(); ++i) {
+    if (toml[i] == '\\' && quote == '"')
+      ++i;
+    else if (is_long ? toml.substr(i).starts_with(whole) : toml[i] == quote || toml[i] == '\n')
+      return i + (is_long ? 3 : 1);
+  }
+  return toml.size();
+}
+
+// Each dot of a key is a table in a table, and the library walks these by calling itself. Returns
+// the line of a key with more parts than any spec has, or 0.
+std::uint64_t line_of_deep_key(std::string_view toml) {
+  constexpr std::size_t kMostDots = 16;
+  std::uint64_t line = 1;
+  std::size_t n_dot = 0;
+  for (std::size_t i = 0; i < toml.size();) {
+    const char c = toml[i];
+    std::size_t next = i + 1;
+    if (c == '"' || c == '\'') {
+      next = end_of_string(toml, i);
+    } else if (c == '#') {
+      next = std::min(toml.find('\n', i), toml.size());
+    } else if (c == '.') {
+      if (++n_dot > kMostDots) return line;
+    } else if (std::string_view("=,[]{}\n").find(c) != std::string_view::npos) {
+      n_dot = 0;
+    }
+    line += static_cast<std::uint64_t>(std::count(toml.begin() + static_cast<std::ptrdiff_t>(i),
+                                                  toml.begin() + static_cast<std::ptrdiff_t>(next),
+                                                  '\n'));
+    i = next;
+  }
+  return 0;
+}
+
 }  // namespace
 
 std::string needs_model(const CorpusSpec& spec) {
@@ -116,6 +157,9 @@ std::string needs_model(const CorpusSpec& spec) {
 
 Result<CorpusSpec> parse_corpus_spec(std::string_view toml, const Path& name) {
   const std::string file = name.string();
+  if (const std::uint64_t line = line_of_deep_key(toml); line > 0)
+    return fail(Code::kCorrupt, fmt::format("{}:{}: a key of too many parts", file, line),
+                "docs/formats/corpus.md describes the spec");
   try {
     const toml::table root = toml::parse(toml, file);
     return read_spec(root, file);

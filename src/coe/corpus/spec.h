@@ -4,6 +4,7 @@
 
 #include "coe/base/file.h"
 #include "coe/base/result.h"
+#include "coe/corpus/bad_records.h"
 #include "coe/corpus/near_duplicates.h"
 #include "coe/corpus/reasoning.h"
 #include "coe/corpus/regex.h"
@@ -34,6 +35,7 @@ struct ChatSpec {
   std::optional<TextSpec> user;
   std::optional<TextSpec> assistant;
   std::optional<TextSpec> thinking;
+  bool drop_thinking = false;  // of all turns, wherever it stands
 };
 
 // For off-k splits (docs/method.md, section 1) records are numbered from 0 within their category,
@@ -87,6 +89,7 @@ struct SourceSpec {
   std::uint64_t max_chars = kUnlimited;
   std::uint64_t min_tokens = 0;  // of a record
   std::uint64_t max_tokens = kUnlimited;
+  BadLimit max_bad;
   std::string format;  // of the records; empty: what they say themselves, else "text"
   std::vector<FilterSpec> filters;
   // Samples of what is left.

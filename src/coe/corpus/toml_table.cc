@@ -67,6 +67,16 @@ Result<std::string> TomlTable::string_or(std::string_view key, std::string_view 
   return bad(key, fmt::format("it is {}, but must be a string", type_name(*node)));
 }
 
+Result<std::string> TomlTable::string_or_count(std::string_view key, std::string_view otherwise) {
+  const toml::node* node = find(key);
+  if (node == nullptr) return std::string(otherwise);
+  if (const auto* value = node->as_string()) return value->get();
+  const auto* number = node->as_integer();
+  if (number != nullptr && number->get() >= 0) return fmt::format("{}", number->get());
+  return bad(key, fmt::format("it is {}, but must be a string or a whole number from 0 on",
+                              type_name(*node)));
+}
+
 Result<std::vector<std::string>> TomlTable::strings(std::string_view key) {
   if (!has(key)) return missing(key);
   COE_TRY(auto out, strings_or(key, {}));

@@ -28,6 +28,8 @@ class TomlTable {
   // Some of these values must be there, others have a default. All errors: kCorrupt.
   Result<std::string> string(std::string_view key);
   Result<std::string> string_or(std::string_view key, std::string_view otherwise);
+  // Returns a string, or the digits of a whole number from 0 on.
+  Result<std::string> string_or_count(std::string_view key, std::string_view otherwise);
   // Returns the strings of a string, or of an array that is not empty.
   Result<std::vector<std::string>> strings(std::string_view key);
   Result<std::vector<std::string>> strings_or(std::string_view key,

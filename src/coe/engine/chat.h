@@ -2,6 +2,8 @@
 // single tokens spell, and how a text is continued.
 #pragma once
 
+#include "coe/base/tool_call.h"
+
 #include <cstdint>
 #include <span>
 #include <string>
@@ -14,8 +16,14 @@ class RoutingObserver;
 struct ExpertFilter;
 
 struct ChatMessage {
-  std::string role;  // "system", "user", "assistant"
+  std::string role;  // "system", "user", "assistant", "tool"
   std::string content;
+  // Of the assistant: what it calls, and the thinking before these calls, which templates keep.
+  std::vector<ToolCall> tool_calls = {};
+  std::string call_thinking = {};
+  // Of a tool: its name and the call that it answers; either may be empty.
+  std::string tool_name = {};
+  std::string tool_call_id = {};
 };
 
 // Markup says where turns and thinking begin and end in a rendered chat. Each string is spelled as

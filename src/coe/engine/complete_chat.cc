@@ -26,14 +26,20 @@ std::string_view common_suffix(std::string_view a, std::string_view b) {
   return a.substr(a.size() - static_cast<std::size_t>(end - a.rbegin()));
 }
 
-// Returns what follows the last marker in `text`, all of it when none is there.
-std::string_view after_last(std::string_view text, std::span<const std::string> markers) {
-  std::size_t at = 0;
+struct Place {
+  std::size_t begin = 0;
+  std::size_t end = 0;
+};
+
+// The last marker in `text`; both 0 when none is there.
+Place last_marker(std::string_view text, std::span<const std::string> markers) {
+  Place last;
   for (const auto& marker : markers) {
     const std::size_t found = text.rfind(marker);
-    if (found != std::string_view::npos) at = std::max(at, found + marker.size());
+    if (found != std::string_view::npos && found + marker.size() > last.end)
+      last = {found, found + marker.size()};
   }
-  return text.substr(at);
+  return last;
 }
 
 std::string_view without_blanks_at_end(std::string_view text) {
@@ -80,10 +86,12 @@ Status ChatCompleter::learn_turn_end() {
 // thinking.
 Status ChatCompleter::learn_thinking() {
   has_thinking_ = !markup_.thinking_ends.empty();
-  if (!has_thinking_) return {};
   const ChatMessage question = {"user", std::string(kFirst)};
   COE_TRY(const std::string text, engine_.render_chat({&question, 1}, false));
-  std::string_view turn = after_last(text, markup_.model_turns);
+  const Place opening = last_marker(text, markup_.model_turns);
+  if (opening.end > 0) reply_opening_ = text.substr(opening.begin);
+  if (!has_thinking_) return {};
+  std::string_view turn = std::string_view(text).substr(opening.end);
   std::string_view start = markup_.thinking_start;
   std::string end = markup_.thinking_ends.front();
   std::string gap = "\n";
@@ -108,8 +116,9 @@ Result<std::string> ChatCompleter::render(std::span<const ChatMessage> messages,
   const bool has_reply = !messages.empty() && messages.back().role == "assistant";
   if (!thinking.empty() && !has_thinking_)
     return fail(Code::kUnsupported, "the model's chat template has no place for thinking",
-                "leave `thinking` out of the chat");
+                "leave thinking out of the chat: in a corpus spec drop_thinking = true does");
   if (!has_reply) return engine_.render_chat(messages, true);
+  if (!messages.back().tool_calls.empty()) return render_calls(messages);
   COE_TRY(std::string text,
           engine_.render_chat(messages.first(messages.size() - 1), !thinking.empty()));
   // Some templates open the block themselves.
@@ -124,6 +133,14 @@ Result<std::string> ChatCompleter::render(std::span<const ChatMessage> messages,
     text += thinking_close_;
   }
   return text + messages.back().content + turn_end_;
+}
+
+// What a template renders ends where the model's next turn begins, and a call ends before.
+Result<std::string> ChatCompleter::render_calls(std::span<const ChatMessage> messages) const {
+  COE_TRY(std::string text, engine_.render_chat(messages, false));
+  if (!reply_opening_.empty() && text.ends_with(reply_opening_))
+    text.resize(text.size() - reply_opening_.size());
+  return text;
 }
 
 }  // namespace coe

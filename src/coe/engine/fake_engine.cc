@@ -150,6 +150,10 @@ Result<ChatMarkup> FakeEngine::chat_markup() {
 Result<std::string> FakeEngine::render_chat(std::span<const ChatMessage> messages, bool thinking) {
   if (!options_.has_chat) return Engine::render_chat(messages, thinking);
   std::string text;
+  for (const auto& message : messages) {
+    if (message.role == "tool" || !message.tool_calls.empty())
+      return fail(Code::kUnsupported, "fake: no place for calls of tools");
+  }
   for (const auto& message : messages)
     text += message.role == "assistant" ? "<model>" + message.content + kFakeEnd
                                         : "<user>" + message.content;

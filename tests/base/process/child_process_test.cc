@@ -35,6 +35,24 @@ TEST(RunProgram, AProgramThatReadsNothing) {
   EXPECT_EQ(coe::testing::value_of(run_program(shell("exit 0"), large, {})).exit_code, 0);
 }
 
+// A loop wants a processor all the time, and has it or waits for it; one that sleeps wants none.
+TEST(ChildProcess, SaysWhatItHadOfTheProcessors) {
+  auto loop = coe::testing::value_of(ChildProcess::start(shell("while true; do :; done"), {}));
+  auto idle = coe::testing::value_of(ChildProcess::start(shell("sleep 60"), {}));
+  std::this_thread::sleep_for(500ms);
+  const auto busy = loop.processor_time();
+  if (busy.ran + busy.waited == 0.0) GTEST_SKIP() << "no schedstat here";
+  EXPECT_GT(busy.ran + busy.waited, 0.3);
+  EXPECT_LT(busy.ran, 5.0);
+  const auto asleep = idle.processor_time();
+  EXPECT_LT(asleep.ran, 0.3);
+  ProcessorTime spent;
+  coe::testing::expect_error(
+      run_program(shell("while true; do :; done"), "", {.time = 500ms, .spent = &spent}),
+      Code::kCheckFailed, "too long");
+  EXPECT_GT(spent.ran + spent.waited, 0.2);
+}
+
 TEST(RunProgram, EndsAtItsLimits) {
   const auto start = std::chrono::steady_clock::now();
   coe::testing::expect_error(run_program(shell("sleep 60"), "", {.time = 300ms}),

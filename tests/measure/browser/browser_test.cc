@@ -69,6 +69,47 @@ TEST_F(BrowserTest, CollectsWhatScriptsDoWrong) {
   EXPECT_THAT(browser_->script_errors(), IsEmpty());
 }
 
+// What a page keeps from the console has happened all the same.
+TEST_F(BrowserTest, CollectsWhatPagesHide) {
+  const auto errors_of = [&](const std::string& script) {
+    expect_ok(browser_->open(page("<script>" + script + "</script>"), {}));
+    expect_ok(browser_->wait(300ms));
+    return browser_->script_errors();
+  };
+  EXPECT_THAT(errors_of("addEventListener('error', (e) => e.preventDefault()); lost()"),
+              ElementsAre(HasSubstr("lost is not defined")));
+  EXPECT_THAT(errors_of("window.onerror = () => true; throw new Error('away')"),
+              ElementsAre(HasSubstr("away")));
+  EXPECT_THAT(errors_of("addEventListener('unhandledrejection', (e) => e.preventDefault());"
+                        "Promise.reject(new Error('gone'))"),
+              ElementsAre(HasSubstr("gone")));
+  EXPECT_THAT(errors_of("console.error = () => {}; console.error('mute')"),
+              ElementsAre("console: mute"));
+  EXPECT_THAT(errors_of("const code = 'throw new Error(\"at work\")';"
+                        "new Worker(URL.createObjectURL(new Blob([code])))"),
+              ::testing::Contains(HasSubstr("at work")));
+  EXPECT_THAT(errors_of("console.error = console.error.bind(console); addEventListener('error', () "
+                        "=> 1); window.fine = typeof coeTell"),
+              IsEmpty());
+}
+
+// Half of a character is no JSON, but what the page said is known.
+TEST_F(BrowserTest, ReadsMessagesWithHalvesOfCharacters) {
+  expect_ok(browser_->open(page("<script>console.error('cut \\ud83d here')</script>"), {}));
+  EXPECT_THAT(browser_->script_errors(), ElementsAre(HasSubstr("here")));
+  EXPECT_EQ(eval("'\\ude00'.length"), 1);
+  EXPECT_FALSE(eval("'a\\ud83d'").is_null());
+}
+
+TEST(ParseMessage, MendsHalvesAndNothingElse) {
+  EXPECT_EQ(parse_message(R"({"a":"\ud83d"})"), (Json{{"a", "\ufffd"}}));
+  EXPECT_EQ(parse_message(R"({"a":"\ud83d\ude00\ude00x"})"), (Json{{"a", "\U0001f600\ufffdx"}}));
+  EXPECT_EQ(parse_message(R"({"a":"\\ud83d","b":"\ud83d"})"),
+            (Json{{"a", "\\ud83d"}, {"b", "\ufffd"}}));
+  EXPECT_TRUE(parse_message("[1]").is_discarded());
+  EXPECT_TRUE(parse_message("{").is_discarded());
+}
+
 TEST_F(BrowserTest, LoadsNothingFromElsewhere) {
   expect_ok(browser_->open(
       page("<img src='http://example.org/a.png'><img src='file:///etc/hostname'><img id=d "

@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -61,6 +62,18 @@ class Trials : public ::testing::Test {
     return "<!doctype html><html lang=en><title>t</title><body><h1 id=a>Hello</h1>" + body;
   }
 };
+
+// Parsing this takes twice as long with every bracket.
+TEST_F(Trials, ACompilerThatRunsOutOfTimeIsTheAnswersFault) {
+  std::string nested = "1";
+  for (int i = 0; i < 40; ++i) nested = "<T>(" + nested + ")";
+  const auto source =
+      "<script setup lang=\"ts\">\nlet x=" + nested + "\n</script><template><p>hi</p></template>";
+  const auto compiled =
+      compile_answer(kSuite, WebFormat::kVue, source, true, std::chrono::seconds(3));
+  EXPECT_THAT(value_of(compiled).error,
+              ::testing::AnyOf(HasSubstr("takes too long"), HasSubstr("takes too much memory")));
+}
 
 TEST_F(Trials, EachFaultIsCalledByItsName) {
   auto suite = suite_of(WebFormat::kHtml);

@@ -1,9 +1,16 @@
 #include "coe/ask/generate/model_hooks.h"
 
+#include "coe/ask/answer/thinking.h"
+#include "coe/base/result.h"
+#include "coe/corpus/hooks.h"
+#include "coe/engine/chat.h"
 #include "coe/engine/complete_chat.h"
 #include "coe/model/moe/open_model.h"
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
+#include <iterator>
 #include <memory>
 #include <span>
 #include <string>
@@ -14,6 +21,12 @@
 namespace coe {
 
 namespace {
+
+ChatMessage message_of(const ChatTurn& turn) {
+  return {turn.role,       turn.content,
+          turn.tool_calls, turn.tool_calls.empty() ? std::string() : turn.thinking,
+          turn.tool_name,  turn.tool_call_id};
+}
 
 // The template is looked at when the first chat is rendered: most corpora have none, and not every
 // model has a template.
@@ -28,13 +41,78 @@ class ChatHook {
     }
     std::vector<ChatMessage> messages;
     messages.reserve(turns.size());
-    for (const auto& turn : turns) messages.push_back({turn.role, turn.content});
-    return completer_->render(messages, turns.empty() ? std::string() : turns.back().thinking);
+    for (const auto& turn : turns) messages.push_back(message_of(turn));
+    auto text = completer_->render(messages, turns.empty() ? std::string() : turns.back().thinking);
+    // The template works, as create() has shown: it is this chat that it cannot take.
+    if (!text && text.error().code == Code::kUnsupported) text.error().code = Code::kCorrupt;
+    return text;
   }
 
  private:
   std::shared_ptr<Engine> engine_;
   std::shared_ptr<ChatCompleter> completer_;
+};
+
+constexpr std::string_view kEndOfAnything = "<|end|>";
+
+// Markers that published answers carry, whatever model they are rendered for.
+const std::vector<ThinkingMarkers>& published_markers() {
+  static const std::vector<ThinkingMarkers> markers = {
+      {"<think>", "</think>"},
+      {"<thinking>", "</thinking>"},
+      {"[THINK]", "[/THINK]"},
+      {"<seed:think>", "</seed:think>"},
+      {"<|begin_of_thought|>", "<|end_of_thought|>"},
+      {"<|channel>thought", "<channel|>"},
+      {"<|channel|>analysis<|message|>", std::string(kEndOfAnything)}};
+  return markers;
+}
+
+// What stands around the answer beside its thinking.
+std::string without_answer_marks(std::string content) {
+  struct Marks {
+    std::string_view open, close;
+  };
+  static constexpr std::array kMarks = {
+      Marks{"<|start|>assistant<|channel|>final<|message|>", "<|return|>"},
+      Marks{"<|start|>assistant<|channel|>final<|message|>", "<|end|>"},
+      Marks{"<|channel|>final<|message|>", "<|return|>"},
+      Marks{"<|channel|>final<|message|>", "<|end|>"},
+      Marks{"<|begin_of_solution|>", "<|end_of_solution|>"}};
+  for (const auto& marks : kMarks) {
+    if (!content.starts_with(marks.open)) continue;
+    content.erase(0, marks.open.size());
+    if (content.ends_with(marks.close)) content.resize(content.size() - marks.close.size());
+  }
+  return content;
+}
+
+class ThinkingHook {
+ public:
+  explicit ThinkingHook(std::shared_ptr<Engine> engine) : engine_(std::move(engine)) {}
+
+  Result<ThinkingParts> operator()(std::string_view words) {
+    if (markers_.empty()) {
+      COE_TRY(const auto markup, engine_->chat_markup());
+      for (const auto& end : markup.thinking_ends) {
+        if (!markup.thinking_start.empty()) markers_.push_back({markup.thinking_start, end});
+      }
+      markers_.insert(markers_.end(), published_markers().begin(), published_markers().end());
+    }
+    // A lone end is that of a block which a prompt had opened; "<|end|>" ends other things, too.
+    std::vector<ThinkingMarkers> present;
+    std::ranges::copy_if(markers_, std::back_inserter(present), [&](const ThinkingMarkers& pair) {
+      return words.find(pair.start) != words.npos ||
+             (pair.end != kEndOfAnything && words.find(pair.end) != words.npos);
+    });
+    if (present.empty()) return ThinkingParts{{}, without_answer_marks(std::string(words))};
+    auto split = split_thinking(words, present);
+    return ThinkingParts{std::move(split.thinking), without_answer_marks(std::move(split.content))};
+  }
+
+ private:
+  std::shared_ptr<Engine> engine_;
+  std::vector<ThinkingMarkers> markers_;  // empty: not asked for yet
 };
 
 }  // namespace
@@ -50,6 +128,7 @@ Result<ModelHooks> open_hooks(const Path& model, const EngineLibrary& library, O
   COE_TRY(auto made, library.open(options));
   const std::shared_ptr<Engine> engine = std::move(made);
   hooks.render_chat = ChatHook(engine);
+  hooks.split_thinking = ThinkingHook(engine);
   hooks.count_tokens = [engine](std::string_view text) -> Result<std::uint64_t> {
     COE_TRY(const auto tokens, engine->tokenize(text));
     return tokens.size();

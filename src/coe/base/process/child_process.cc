@@ -97,8 +97,8 @@ Result<ChildProcess> ChildProcess::start(const std::vector<std::string>& command
   return ChildProcess(pid, group);
 }
 
-std::uint64_t ChildProcess::memory() const {
-  if (pid_ < 0) return 0;
+std::set<pid_t> ChildProcess::tree() const {
+  if (pid_ < 0) return {};
   const auto parent_of = parents();
   std::set<pid_t> tree = {pid_};
   for (bool grows = true; grows;) {
@@ -106,8 +106,30 @@ std::uint64_t ChildProcess::memory() const {
     for (const auto& [pid, parent] : parent_of)
       if (tree.contains(parent) && tree.insert(pid).second) grows = true;
   }
+  return tree;
+}
+
+std::uint64_t ChildProcess::memory() const {
   std::uint64_t sum = 0;
-  for (const auto pid : tree) sum += anonymous_bytes(pid);
+  for (const auto pid : tree()) sum += anonymous_bytes(pid);
+  return sum;
+}
+
+// Source: Linux, Documentation/scheduler/sched-stats.rst, /proc/PID/schedstat.
+ProcessorTime ChildProcess::processor_time() const {
+  ProcessorTime sum;
+  std::error_code ec;
+  for (const auto pid : tree()) {
+    const auto threads = fmt::format("/proc/{}/task", pid);
+    for (const auto& thread : std::filesystem::directory_iterator(threads, ec)) {
+      std::ifstream file(thread.path() / "schedstat");
+      double ran = 0.0;
+      double waited = 0.0;
+      if (!(file >> ran >> waited)) continue;
+      sum.ran += ran * 1e-9;
+      sum.waited += waited * 1e-9;
+    }
+  }
   return sum;
 }
 
@@ -150,6 +172,7 @@ Result<ProgramRun> run_program(const std::vector<std::string>& command, std::str
   ProgramRun run;
   const auto deadline = Clock::now() + limits.time;
   const auto stopped = [&](std::string_view what) {
+    if (limits.spent != nullptr) *limits.spent = child.processor_time();
     return fail(Code::kCheckFailed, fmt::format("{}: {}", command.front(), what));
   };
   while (out.read.get() >= 0 || err.read.get() >= 0) {

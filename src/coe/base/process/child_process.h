@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <sys/types.h>
@@ -21,6 +22,12 @@ enum class ProcessGroup : std::uint8_t { kOwn, kOurs };
 struct ChildUsage {
   int exit_code = 0;                     // 128 + signal when killed
   std::uint64_t max_resident_bytes = 0;  // with pages of mapped files
+};
+
+// What threads had of the processors, in seconds over all of them.
+struct ProcessorTime {
+  double ran = 0.0;
+  double waited = 0.0;  // for a processor, ready to run
 };
 
 class ChildProcess {
@@ -41,6 +48,8 @@ class ChildProcess {
   // Memory of its own that it and all below it have, in bytes: resident, but not of files or
   // shared.
   std::uint64_t memory() const;
+  // Of all threads that it and all below it have now. Zeros where the system does not tell.
+  ProcessorTime processor_time() const;
   pid_t pid() const { return pid_; }
   // Exit code, or 128 + signal; nothing while it runs.
   std::optional<int> ended();
@@ -51,6 +60,8 @@ class ChildProcess {
 
  private:
   ChildProcess(pid_t pid, ProcessGroup group) : pid_(pid), group_(group) {}
+  std::set<pid_t> tree() const;  // it and all below it
+
   pid_t pid_;
   ProcessGroup group_;
   std::optional<int> ended_;
@@ -60,6 +71,7 @@ struct ProgramLimits {
   std::chrono::milliseconds time{20'000};
   std::uint64_t memory = std::uint64_t{2} << 30;
   std::size_t output = std::size_t{16} << 20;
+  ProcessorTime* spent = nullptr;  // past a limit: what the program had of the processors
 };
 
 struct ProgramRun {

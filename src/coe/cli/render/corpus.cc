@@ -1,12 +1,20 @@
 #include "coe/cli/render/corpus.h"
 
+#include "coe/base/printable.h"
 #include "coe/cli/render/table.h"
 
 #include <fmt/format.h>
 
+#include <cstddef>
 #include <utility>
 
 namespace coe::cli {
+
+namespace {
+
+constexpr std::size_t kReasonBytes = 200;
+
+}  // namespace
 
 Json built_domains_json(const CorpusBuildReport& report, bool has_tokens) {
   Json domains = Json::array();
@@ -17,7 +25,11 @@ Json built_domains_json(const CorpusBuildReport& report, bool has_tokens) {
                 {"n_char", domain.n_char},
                 {"n_filtered", domain.n_filtered},
                 {"n_duplicate", domain.n_duplicate},
-                {"n_near_duplicate", domain.n_near_duplicate}};
+                {"n_near_duplicate", domain.n_near_duplicate},
+                {"n_bad", domain.n_bad},
+                {"bad", Json::array()}};
+    for (const auto& bad : domain.bad)
+      row["bad"].push_back({{"reason", bad.reason}, {"n", bad.n}, {"first", bad.first}});
     row["left_out"] = domain.left_out;
     row["n_token"] = has_tokens ? Json(domain.n_token) : Json(nullptr);
     domains.push_back(std::move(row));
@@ -27,17 +39,23 @@ Json built_domains_json(const CorpusBuildReport& report, bool has_tokens) {
 
 std::string built_domains_table(const CorpusBuildReport& report, bool has_tokens) {
   std::vector<std::vector<std::string>> rows = {{"sub-domain", "weight", "records", "characters",
-                                                 "duplicates left out",
-                                                 "near-duplicates left out"}};
+                                                 "duplicates left out", "near-duplicates left out",
+                                                 "bad left out"}};
   if (has_tokens) rows.front().emplace_back("tokens");
   for (const auto& domain : report.domains) {
     rows.push_back({domain.name + (domain.left_out ? " (left out: too thin)" : ""),
                     fmt::format("{:g}", domain.weight), fmt::format("{}", domain.n_record),
                     fmt::format("{}", domain.n_char), fmt::format("{}", domain.n_duplicate),
-                    fmt::format("{}", domain.n_near_duplicate)});
+                    fmt::format("{}", domain.n_near_duplicate), fmt::format("{}", domain.n_bad)});
     if (has_tokens) rows.back().push_back(fmt::format("{}", domain.n_token));
   }
-  return format_table(rows);
+  std::string out = format_table(rows);
+  for (const auto& domain : report.domains) {
+    for (const auto& bad : domain.bad)
+      out += fmt::format("  bad in {}: {} of: {} (first: {})\n", domain.name, bad.n,
+                         printable(bad.reason, kReasonBytes), printable(bad.first, kReasonBytes));
+  }
+  return out;
 }
 
 Json domain_rows(const std::vector<DomainFacts>& domains, bool has_tokens) {

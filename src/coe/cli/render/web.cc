@@ -1,5 +1,6 @@
 #include "coe/cli/render/web.h"
 
+#include "coe/base/printable.h"
 #include "coe/base/stats/interval_text.h"
 #include "coe/base/stats/paired.h"
 #include "coe/cli/render/table.h"
@@ -8,6 +9,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstddef>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -28,6 +31,12 @@ std::string table_text(const WebSuite& suite, std::span<const WebOutcome> outcom
   return format_table(table);
 }
 
+// Pages choose the words of their errors, and how many.
+std::string reason_text(const WebOutcome& outcome) {
+  constexpr std::size_t kReasonBytes = 200;
+  return printable(outcome.fault->reason, kReasonBytes);
+}
+
 Json fault_json(const WebOutcome& outcome) {
   if (outcome.passed()) return nullptr;
   return {{"kind", fault_name(outcome.fault->kind)},
@@ -41,7 +50,7 @@ std::string failures_text(const WebSuite& suite, std::span<const WebOutcome> out
     if (outcome.passed()) continue;
     const auto step = outcome.fault->step > 0 ? fmt::format(" (step {})", outcome.fault->step) : "";
     out += fmt::format("  {} {}: {}: {}{}\n", suite.tasks[outcome.task].id, outcome.name,
-                       fault_name(outcome.fault->kind), outcome.fault->reason, step);
+                       fault_name(outcome.fault->kind), reason_text(outcome), step);
   }
   return out.empty() ? out : "\nWhat failed:\n" + out;
 }
@@ -53,7 +62,7 @@ std::string wrong_text(const WebTask& task, const WebOutcome& outcome, const std
       "  {} {}: {}{}\n", task.id, name,
       outcome.passed() ? "passes"
                        : fmt::format("{}: {} (step {})", fault_name(outcome.fault->kind),
-                                     outcome.fault->reason, outcome.fault->step),
+                                     reason_text(outcome), outcome.fault->step),
       mutant == nullptr
           ? ""
           : fmt::format("; expected {}: {}", fault_name(mutant->kind), mutant->about));

@@ -5,6 +5,7 @@
 #include "coe/cli/answerer_options.h"
 #include "coe/cli/exit_code.h"
 #include "coe/cli/options.h"
+#include "coe/cli/terminal_text.h"
 #include "coe/cli/verbs/verbs.h"
 #include "coe/mask/masked/open_mask.h"
 #include "coe/model/moe/open_model.h"
@@ -44,8 +45,11 @@ class Chat {
     request.max_new_tokens = options_.ask.max_new_tokens;
     request.sampling = options_.ask.sampling;
     request.guard_loops = false;  // whoever reads along sees it
-    if (!session_.json) request.on_text = [](std::string_view piece) { return print(piece); };
+    TerminalText written;
+    if (!session_.json)
+      request.on_text = [&](std::string_view piece) { return print(written.take(piece)); };
     COE_TRY(auto answer, answerer_.answer(request, session_.console));
+    COE_TRY_STATUS(print(written.end()));
     // Templates leave the thinking of earlier turns out.
     messages_.push_back({"assistant", answer.content});
     return answer;

@@ -6,12 +6,15 @@
 #include "coe/cli/render/corpus.h"
 #include "coe/cli/render/next_step.h"
 #include "coe/cli/verbs/verbs.h"
+#include "coe/corpus/bad_records.h"
 #include "coe/corpus/build.h"
 #include "coe/corpus/manifest.h"
 
 #include <fmt/format.h>
 
 #include <memory>
+#include <string>
+#include <utility>
 
 namespace coe::cli {
 
@@ -20,10 +23,16 @@ namespace {
 struct CorpusBuildVerbOptions {
   CorpusBuildOptions build;
   Path model;
+  std::string max_bad;
 };
 
 Result<int> build(CorpusBuildVerbOptions options, Session& session) {
   options.build.overwrite = session.overwrite();
+  if (!options.max_bad.empty()) {
+    auto limit = BadLimit::parse(options.max_bad);
+    if (!limit) return tl::unexpected(std::move(limit).error().context("--max-bad"));
+    options.build.max_bad = *limit;
+  }
   COE_TRY_STATUS(check_output(options.build.output, options.build.overwrite));
   COE_TRY(options.build.model, open_hooks(options.model, session.library, session.console));
   COE_TRY(const auto report, build_corpus(options.build, session.console));
@@ -57,6 +66,10 @@ void add_corpus(CLI::App& app, Run& run) {
                    "Folder that the spec's relative paths start from");
   verb->add_option("-m,--model", options->model,
                    "Render chats with this model's template and count tokens with its tokenizer");
+  verb->add_option("--max-bad", options->max_bad,
+                   "Records of a source that may be left out because they cannot be used: a share "
+                   "(2%) or a number; more are an error (default: the spec's max_bad, else 1%, and "
+                   "one of a small file)");
   verb->callback(
       [options, &run] { run = [options](Session& session) { return build(*options, session); }; });
   add_corpus_check(*corpus, run);

@@ -1,11 +1,14 @@
 #include "coe/engine/llama/chat_template.h"
 
+#include "coe/base/printable.h"
+
 #include <fmt/format.h>
 #include <llama.h>
 
 #include <algorithm>
 #include <chat.h>
 #include <chrono>
+#include <cstddef>
 #include <exception>
 #include <log.h>
 #include <string>
@@ -20,20 +23,38 @@ namespace {
 // 2026-01-01 00:00 UTC.
 constexpr std::chrono::system_clock::time_point kToday{std::chrono::seconds{1767225600}};
 
+// The library quotes the place in the template over several lines.
+constexpr std::size_t kErrorBytes = 300;
+
 auto template_error(std::string_view what) {
-  return fail(Code::kUnsupported, fmt::format("the model's chat template: {}", what));
+  return fail(Code::kUnsupported,
+              fmt::format("the model's chat template: {}", printable(what, kErrorBytes)));
+}
+
+common_chat_msg message_of(const ChatMessage& message) {
+  common_chat_msg out;
+  out.role = message.role;
+  out.content = message.content;
+  out.reasoning_content = message.call_thinking;
+  out.tool_name = message.tool_name;
+  out.tool_call_id = message.tool_call_id;
+  for (const auto& call : message.tool_calls)
+    out.tool_calls.push_back({call.name, call.arguments, call.id});
+  return out;
 }
 
 // The library throws on templates that it cannot run.
 Result<common_chat_params> apply(const common_chat_templates* templates,
                                  std::span<const ChatMessage> messages, bool thinking) {
   common_chat_templates_inputs inputs;
-  for (const auto& message : messages) {
-    common_chat_msg next;
-    next.role = message.role;
-    next.content = message.content;
-    inputs.messages.push_back(std::move(next));
-  }
+  inputs.messages.reserve(messages.size());
+  for (const auto& message : messages) inputs.messages.push_back(message_of(message));
+  // Such a template would leave calls and answers out without a word.
+  const bool has_tools = std::ranges::any_of(messages, [](const ChatMessage& message) {
+    return message.role == "tool" || !message.tool_calls.empty();
+  });
+  if (has_tools && !common_chat_templates_get_caps(templates).at("supports_tool_calls"))
+    return template_error("it has no place for calls of tools");
   inputs.reasoning_format = COMMON_REASONING_FORMAT_DEEPSEEK;
   inputs.enable_thinking = thinking;
   inputs.now = kToday;
@@ -41,6 +62,29 @@ Result<common_chat_params> apply(const common_chat_templates* templates,
     return common_chat_templates_apply(templates, inputs);
   } catch (const std::exception& e) {
     return template_error(e.what());
+  }
+}
+
+// The library would take ChatML, another family's, for a template that is empty or only named, and
+// its own errors on a broken one lose their words.
+Status check_source(std::string_view source) {
+  constexpr std::string_view kHint =
+      "its file's key `tokenizer.chat_template` must hold the template of the original model";
+  if (source.find_first_not_of(" \t\r\n") == std::string_view::npos)
+    return fail(Code::kUnsupported, "the model's chat template is empty", std::string(kHint));
+  if (source.find("{{") == std::string_view::npos && source.find("{%") == std::string_view::npos)
+    return fail(Code::kUnsupported,
+                fmt::format("the model's chat template is no template, but the text `{}`",
+                            printable(source)),
+                std::string(kHint));
+  try {
+    const common_chat_template parsed(std::string(source), "", "");
+    return {};
+  } catch (const std::exception& e) {
+    return fail(
+        Code::kUnsupported,
+        fmt::format("the model's chat template is broken: {}", printable(e.what(), kErrorBytes)),
+        std::string(kHint));
   }
 }
 
@@ -62,10 +106,12 @@ void ChatTemplate::Deleter::operator()(common_chat_templates* templates) const {
 Result<ChatTemplate> ChatTemplate::load(const llama_model* model) {
   // The library prints on its own; what matters comes as exceptions.
   common_log_set_verbosity_thold(LOG_LEVEL_OUTPUT - 1);
-  if (llama_model_chat_template(model, nullptr) == nullptr)
+  const char* const source = llama_model_chat_template(model, nullptr);
+  if (source == nullptr)
     return fail(Code::kUnsupported, "the model has no chat template",
                 "its file has no key `tokenizer.chat_template`; profile text as it stands, without "
                 "roles");
+  COE_TRY_STATUS(check_source(source));
   try {
     return ChatTemplate(common_chat_templates_init(model, "").release());
   } catch (const std::exception& e) {

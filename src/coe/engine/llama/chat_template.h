@@ -16,13 +16,14 @@ namespace coe {
 
 class ChatTemplate {
  public:
-  // Errors: kUnsupported when the model has no template, or one that cannot be parsed.
+  // Errors, which are different words: kUnsupported when the model has no template, an empty one,
+  // only the name of one, or one that cannot be parsed.
   static Result<ChatTemplate> load(const llama_model* model);
   ChatTemplate(ChatTemplate&& other) noexcept;
   ~ChatTemplate();
 
   // See Engine::render_chat. Dates in templates are fixed, so that texts do not change from day to
-  // day. Errors: kUnsupported when the template fails on the messages.
+  // day. Errors: kUnsupported when the template fails on the messages, or has no place for tools.
   Result<std::string> render(std::span<const ChatMessage> messages, bool thinking) const;
   // As the template writes it. Errors: kUnsupported when nothing tells where a turn of the model
   // begins.

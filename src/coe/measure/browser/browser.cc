@@ -1,13 +1,14 @@
 #include "coe/measure/browser/browser.h"
 
 #include "coe/measure/browser/base64.h"
+#include "coe/measure/browser/find_chromium.h"
+#include "coe/measure/browser/keys.h"
 #include "coe/measure/browser/sandbox.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <cstdlib>
 #include <filesystem>
 #include <unistd.h>
@@ -20,19 +21,6 @@ namespace {
 constexpr const char* kAddress = "http://localhost/";
 constexpr int kMaxDialog = 10;
 constexpr std::chrono::milliseconds kStart{20'000};
-
-Result<Path> find_chromium(const Path& wanted) {
-  if (!wanted.empty()) {
-    if (::access(wanted.c_str(), X_OK) == 0) return wanted;
-    return fail(Code::kEngine, fmt::format("{}: is no program", wanted.string()));
-  }
-  // The shell first: without the parts that nobody sees it takes a third of the memory.
-  constexpr std::array kNames = {"chromium-headless-shell", "chrome-headless-shell", "chromium",
-                                 "chromium-browser", "google-chrome"};
-  for (const auto* name : kNames)
-    if (auto found = find_program(name, "")) return found;
-  return find_program("chromium", "chromium-headless-shell");
-}
 
 std::vector<std::string> chromium_command(const Path& program, const Path& profile, bool boxed) {
   std::vector<std::string> command = {program.string(),
@@ -84,72 +72,41 @@ std::string console_text(const Json& params) {
   return text.substr(0, text.find('\n'));
 }
 
-struct Key {
-  const char* name;  // as DevTools has it
-  const char* code;
-  int number;
-  const char* text;
-};
+constexpr const char* kTell = "coeTell";
 
-constexpr std::array kKeys = {
-    Key{"Enter", "Enter", 13, "\r"},
-    Key{"Tab", "Tab", 9, ""},
-    Key{"Escape", "Escape", 27, ""},
-    Key{"Backspace", "Backspace", 8, ""},
-    Key{"Delete", "Delete", 46, ""},
-    Key{"Home", "Home", 36, ""},
-    Key{"End", "End", 35, ""},
-    Key{"PageUp", "PageUp", 33, ""},
-    Key{"PageDown", "PageDown", 34, ""},
-    Key{"ArrowLeft", "ArrowLeft", 37, ""},
-    Key{"ArrowUp", "ArrowUp", 38, ""},
-    Key{"ArrowRight", "ArrowRight", 39, ""},
-    Key{"ArrowDown", "ArrowDown", 40, ""},
-};
+// Runs before a page's own scripts and takes what it needs with it, so that they find nothing
+// changed. What they hide from the browser it tells of: errors whose default was prevented, and
+// what a console.error of theirs is given, which the browser's own is given first.
+constexpr const char* kWatch = R"js((name) => {
+  const tell = globalThis[name];
+  delete globalThis[name];
+  if (!tell) return;
+  const { setTimeout, String, Reflect } = globalThis;
+  const later = (event, what) => setTimeout(() => {
+    if (event.defaultPrevented) tell(String(what()));
+  }, 0);
+  globalThis.addEventListener('error', (event) => {
+    if (event.message) later(event, () => event.message);
+  }, true);
+  globalThis.addEventListener('unhandledrejection',
+                              (event) => later(event, () => event.reason), true);
+  const native = console.error;
+  let current = native;
+  Object.defineProperty(console, 'error', {
+    configurable: true,
+    enumerable: true,
+    get: () => current,
+    set: (own) => {
+      current = typeof own !== 'function' || own === native ? own : function (...words) {
+        Reflect.apply(native, console, words);
+        return Reflect.apply(own, this, words);
+      };
+    },
+  });
+})js";
 
-// The commands that an editing key gives, which DevTools does not derive from the key.
-Json commands_of(const std::string& name, int modifiers) {
-  if (modifiers != 2) return Json::array();
-  if (name == "a") return {"selectAll"};
-  if (name == "z") return {"undo"};
-  if (name == "y") return {"redo"};
-  return Json::array();
-}
-
-Json named_key(const Key& key, int modifiers) {
-  Json out = {{"key", key.name},
-              {"code", key.code},
-              {"windowsVirtualKeyCode", key.number},
-              {"modifiers", modifiers}};
-  if (*key.text != '\0') out["text"] = key.text;
-  return out;
-}
-
-// A character's key. Those that no key gives directly carry their text alone.
-Json character_key(const std::string& character, int modifiers) {
-  Json out = {{"key", character}, {"modifiers", modifiers}};
-  const auto c = static_cast<unsigned char>(character.front());
-  if (character.size() == 1 && std::isalnum(c) != 0) {
-    const char upper = static_cast<char>(std::toupper(c));
-    out["windowsVirtualKeyCode"] = static_cast<int>(upper);
-    out["code"] = fmt::format("{}{}", std::isdigit(c) != 0 ? "Digit" : "Key", upper);
-  } else if (character == " ") {
-    out["windowsVirtualKeyCode"] = 32;
-    out["code"] = "Space";
-  }
-  if ((modifiers & ~8) == 0) out["text"] = character;
-  return out;
-}
-
-std::vector<std::string> characters_of(const std::string& text) {
-  std::vector<std::string> out;
-  for (const char c : text) {
-    if ((static_cast<unsigned char>(c) & 0xC0U) == 0x80U && !out.empty())
-      out.back() += c;
-    else
-      out.emplace_back(1, c);
-  }
-  return out;
+Json auto_attach() {
+  return {{"autoAttach", true}, {"waitForDebuggerOnStart", true}, {"flatten", true}};
 }
 
 }  // namespace
@@ -171,9 +128,8 @@ Result<std::unique_ptr<Browser>> Browser::launch(const BrowserOptions& options) 
   Path profile;
   std::vector<std::string> command;
   if (options.sandbox) {
-    COE_TRY(command, sandboxed(chromium_command(program, "/tmp/profile", true),
-                               options.program.empty() ? std::vector<Path>{}
-                                                       : std::vector<Path>{program.parent_path()}));
+    COE_TRY(command,
+            sandboxed(chromium_command(program, "/tmp/profile", true), folders_of(program)));
   } else {
     std::string folder = (std::filesystem::temp_directory_path() / "coe-browser-XXXXXX").string();
     if (::mkdtemp(folder.data()) == nullptr) return tl::unexpected(io_error(folder, "create"));
@@ -236,7 +192,6 @@ void Browser::on_request(const Json& params) {
 }
 
 void Browser::on_event(const std::string& method, const Json& params) {
-  constexpr std::size_t kMaxError = 100;
   if (method == "Fetch.requestPaused") {
     on_request(params);
   } else if (method == "Page.loadEventFired") {
@@ -257,14 +212,41 @@ void Browser::on_event(const std::string& method, const Json& params) {
     const auto& info = params.at("targetInfo");
     if (info.contains("openerId"))
       devtools_->send("Target.closeTarget", {{"targetId", info.at("targetId")}}, "");
-  } else if (script_errors_.size() >= kMaxError) {
-    return;
-  } else if (method == "Runtime.exceptionThrown") {
+  } else if (method == "Target.attachedToTarget") {
+    on_attached(params);
+  } else {
+    on_script_event(method, params);
+  }
+}
+
+void Browser::on_script_event(const std::string& method, const Json& params) {
+  constexpr std::size_t kMaxError = 100;
+  if (script_errors_.size() >= kMaxError) return;
+  if (method == "Runtime.exceptionThrown") {
     script_errors_.push_back(exception_text(params.at("exceptionDetails")));
   } else if (method == "Runtime.consoleAPICalled") {
     if (params.value("type", "") == "error" || params.value("type", "") == "assert")
       script_errors_.push_back("console: " + console_text(params));
+  } else if (method == "Runtime.bindingCalled" && params.value("name", "") == kTell) {
+    const auto said = params.value("payload", std::string());
+    script_errors_.push_back("hidden: " + said.substr(0, said.find('\n')));
   }
+}
+
+// A worker waits until it is watched. It may have workers of its own.
+void Browser::on_attached(const Json& params) {
+  const auto session = params.value("sessionId", std::string());
+  if (session.empty() || params.at("targetInfo").value("type", "") == "page") return;
+  devtools_->send("Runtime.enable", Json::object(), session);
+  devtools_->send("Target.setAutoAttach", auto_attach(), session);
+  devtools_->send("Runtime.runIfWaitingForDebugger", Json::object(), session);
+}
+
+Status Browser::watch_errors() {
+  COE_TRY_STATUS(order("Runtime.addBinding", {{"name", kTell}}));
+  COE_TRY_STATUS(order("Page.addScriptToEvaluateOnNewDocument",
+                       {{"source", fmt::format("({})('{}')", kWatch, kTell)}}));
+  return order("Target.setAutoAttach", auto_attach());
 }
 
 Status Browser::open(std::string_view html, WindowSize size) {
@@ -293,6 +275,7 @@ Status Browser::open(std::string_view html, WindowSize size) {
   session_ = session.at("sessionId");
   for (const auto* domain : {"Page.enable", "Runtime.enable", "Inspector.enable"})
     COE_TRY_STATUS(order(domain));
+  COE_TRY_STATUS(watch_errors());
   COE_TRY_STATUS(order("Fetch.enable", {{"patterns", Json::array({{{"urlPattern", "*"}}})}}));
   COE_TRY_STATUS(call_browser("Browser.setDownloadBehavior",
                               {{"behavior", "deny"}, {"browserContextId", context_}})
@@ -390,34 +373,9 @@ Status Browser::key_event(const char* type, const Json& key) {
 }
 
 Status Browser::press_key(const std::string& key) {
-  std::string name = key;
-  int modifiers = 0;
-  constexpr std::array<std::pair<std::string_view, int>, 4> kModifiers = {
-      {{"Alt+", 1}, {"Control+", 2}, {"Meta+", 4}, {"Shift+", 8}}};
-  for (bool again = true; again;) {
-    again = false;
-    for (const auto& [prefix, bit] : kModifiers) {
-      if (!name.starts_with(prefix) || name.size() == prefix.size()) continue;
-      modifiers |= bit;
-      name.erase(0, prefix.size());
-      again = true;
-    }
-  }
-  if (name == "Space") name = " ";
-  Json event;
-  const auto found = std::ranges::find_if(kKeys, [&](const auto& k) { return name == k.name; });
-  if (found != kKeys.end())
-    event = named_key(*found, modifiers);
-  else if (characters_of(name).size() == 1)
-    event = character_key(name, modifiers);
-  else
-    return fail(Code::kInvalidArgument, fmt::format("`{}` is no key", key));
-  auto down = event;
-  if (auto commands = commands_of(name, modifiers); !commands.empty())
-    down["commands"] = std::move(commands);
-  COE_TRY_STATUS(key_event(down.contains("text") ? "keyDown" : "rawKeyDown", down));
-  event.erase("text");
-  return key_event("keyUp", event);
+  COE_TRY(const auto events, key_events(key));
+  COE_TRY_STATUS(key_event(events.down.contains("text") ? "keyDown" : "rawKeyDown", events.down));
+  return key_event("keyUp", events.up);
 }
 
 Status Browser::type(const std::string& text) {

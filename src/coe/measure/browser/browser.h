@@ -2,6 +2,7 @@
 #pragma once
 
 #include "coe/base/file.h"
+#include "coe/base/process/child_process.h"
 #include "coe/base/result.h"
 #include "coe/measure/browser/devtools.h"
 
@@ -66,12 +67,14 @@ class Browser {
   // Takes in what the page does meanwhile.
   Status wait(std::chrono::milliseconds time);
 
-  // Exceptions, rejections and console errors of the page are gathered here since open().
+  // Exceptions, rejections and console errors of the page and its workers are gathered here since
+  // open(), those too that the page hides by preventDefault or a console.error of its own.
   const std::vector<std::string>& script_errors() const { return script_errors_; }
   // Addresses that the page asked for and did not get.
   const std::vector<std::string>& blocked() const { return blocked_; }
   PageFault fault() const { return devtools_->fault(); }
   std::uint64_t peak_memory() const { return devtools_->peak_memory(); }
+  ProcessorTime processor_time() const { return devtools_->processor_time(); }
 
  private:
   Browser(const BrowserOptions& options, std::unique_ptr<DevTools> devtools, Path profile);
@@ -82,6 +85,9 @@ class Browser {
   Result<Json> call_browser(const std::string& method, const Json& params);
   void on_event(const std::string& method, const Json& params);
   void on_request(const Json& params);
+  void on_script_event(const std::string& method, const Json& params);
+  void on_attached(const Json& params);
+  Status watch_errors();
   Status settle();
   Status make_world();
   Status key_event(const char* type, const Json& key);

@@ -20,7 +20,11 @@ namespace coe {
 using Json = nlohmann::json;
 
 // A browser answers no more for one of these reasons.
-enum class PageFault : std::uint8_t { kNone, kHung, kCrashed, kMemory, kDialogs };
+enum class PageFault : std::uint8_t { kNone, kHung, kCrashed, kMemory, kDialogs, kGarbled };
+
+// Parses a message. Halves of characters, which pages may write and JSON may not hold, become
+// U+FFFD. Discarded (is_discarded()) where it is no object.
+Json parse_message(std::string_view message);
 
 // One thread uses it at a time. Every wait ends: by an answer, at its deadline, when memory runs
 // over the limit, or with the browser.
@@ -54,6 +58,7 @@ class DevTools {
   // The first fault stays.
   void set_fault(PageFault fault);
   std::uint64_t peak_memory() const { return peak_memory_; }
+  ProcessorTime processor_time() const { return child_.processor_time(); }
 
  private:
   Status check_fault() const;

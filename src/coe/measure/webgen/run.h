@@ -30,7 +30,9 @@ struct WebRunOptions {
   bool restart = false;     // forget what the journal holds
 };
 
-// In the order of `attempts`. Outcomes in the journal count when suite and text are the same.
+// In the order of `attempts`. Outcomes in the journal count when suite and text are the same. What
+// fails while the machine is too busy is tried again at the end, one browser at a time, and where
+// that did not help is in no journal.
 // Errors: kEngine where browser or toolchain cannot be started; kCancelled;
 // kIo; those of WebJournal::open.
 Result<std::vector<WebOutcome>> try_all(const WebSuite& suite, std::span<const WebAttempt> attempts,

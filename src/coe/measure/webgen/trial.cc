@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <map>
@@ -35,9 +36,19 @@ WebFault fault_of(PageFault fault) {
       return WebFault::kMemory;
     case PageFault::kDialogs:
       return WebFault::kDialogs;
+    case PageFault::kGarbled:
+      return WebFault::kScriptError;
     default:
       return WebFault::kHung;
   }
+}
+
+// Whether a page that had more time might not have this fault.
+bool depends_on_time(WebFault kind) {
+  constexpr std::array kTimeless = {WebFault::kScriptError,   WebFault::kMemory,
+                                    WebFault::kDialogs,       WebFault::kContrast,
+                                    WebFault::kAccessibility, WebFault::kNoAnswer};
+  return std::ranges::find(kTimeless, kind) == kTimeless.end();
 }
 
 // One answer on one page. Every method returns what is wrong with the answer, if anything.
@@ -45,8 +56,9 @@ class Trial {
  public:
   using Verdict = std::optional<TrialFault>;
 
-  Trial(const WebTask& task, Browser& browser, const std::string& axe, TrialResult& result)
-      : task_(task), browser_(browser), axe_(axe), result_(result) {}
+  Trial(const WebTask& task, Browser& browser, const std::string& axe, int patience,
+        TrialResult& result)
+      : task_(task), browser_(browser), axe_(axe), patience_(patience), result_(result) {}
 
   Verdict run(const std::string& html);
 
@@ -73,6 +85,7 @@ class Trial {
   const WebTask& task_;
   Browser& browser_;
   const std::string& axe_;
+  int patience_;
   TrialResult& result_;
   std::map<std::string, Image> shots_;
   int step_ = 0;
@@ -131,7 +144,7 @@ Trial::Verdict Trial::check_layout() {
     if (auto verdict = done(browser_.resize({width, kWindow.height}))) return verdict;
     if (auto verdict = done(browser_.wait(std::chrono::milliseconds(60)))) return verdict;
     // A transition may be on its way: what stays wrong is wrong.
-    const auto until = Clock::now() + std::chrono::milliseconds(600);
+    const auto until = Clock::now() + patience_ * std::chrono::milliseconds(600);
     while (true) {
       Verdict verdict;
       const auto found = ask(call, verdict);
@@ -214,7 +227,7 @@ Trial::Verdict Trial::said(const std::string& call) {
 
 Trial::Verdict Trial::expect(const WebStep& step) {
   const bool stays = step.kind == StepKind::kStays;
-  const auto until = Clock::now() + std::chrono::milliseconds(step.ms);
+  const auto until = Clock::now() + (stays ? 1 : patience_) * std::chrono::milliseconds(step.ms);
   const auto call = fmt::format("Boolean({})", step.what);
   while (true) {
     auto found = browser_.evaluate(call);
@@ -299,9 +312,24 @@ Trial::Verdict Trial::run(const std::string& html) {
 
 }  // namespace
 
-Tester::Tester(const WebSuite& suite, BrowserOptions options, std::string axe)
-    : suite_(suite), options_(std::move(options)), axe_(std::move(axe)) {
+bool is_starved(const ProcessorTime& before, const ProcessorTime& after, int patience) {
+  constexpr double kSeconds = 0.5;
+  const double ran = std::max(0.0, after.ran - before.ran);
+  const double waited = std::max(0.0, after.waited - before.waited);
+  return waited > kSeconds && waited > patience * ran;
+}
+
+bool hangs_idle(const ProcessorTime& before, const ProcessorTime& after,
+                std::chrono::milliseconds limit) {
+  const std::chrono::duration<double> seconds = limit;
+  return after.ran - before.ran < seconds.count() / 2;
+}
+
+Tester::Tester(const WebSuite& suite, BrowserOptions options, std::string axe, int patience)
+    : suite_(suite), options_(std::move(options)), axe_(std::move(axe)), patience_(patience) {
   options_.helpers = suite.helpers;
+  options_.call_limit *= patience;
+  options_.page_limit *= patience;
 }
 
 Result<TrialResult> Tester::run(const WebTask& task, const std::string& html) {
@@ -310,7 +338,14 @@ Result<TrialResult> Tester::run(const WebTask& task, const std::string& html) {
   }
   TrialResult result;
   const auto start = Clock::now();
-  result.fault = Trial(task, *browser_, axe_, result).run(html);
+  const auto before = browser_->processor_time();
+  result.fault = Trial(task, *browser_, axe_, patience_, result).run(html);
+  const auto after = browser_->processor_time();
+  // A page may hang without work: it gets one more try.
+  const bool doubtful = result.fault && result.fault->kind == WebFault::kHung && patience_ == 1 &&
+                        hangs_idle(before, after, options_.call_limit);
+  result.starved = result.fault && depends_on_time(result.fault->kind) &&
+                   (doubtful || is_starved(before, after, patience_));
   result.seconds = std::chrono::duration<double>(Clock::now() - start).count();
   result.blocked = browser_->blocked();
   result.peak_memory = browser_->peak_memory();
@@ -319,10 +354,11 @@ Result<TrialResult> Tester::run(const WebTask& task, const std::string& html) {
 }
 
 Result<TrialResult> Tester::try_answer(const WebTask& task, const std::string& source) {
-  COE_TRY(const auto compiled,
-          compile_answer(suite_.folder, task.format, source, options_.sandbox));
+  COE_TRY(const auto compiled, compile_answer(suite_.folder, task.format, source, options_.sandbox,
+                                              patience_ * kCompileLimit));
   if (compiled.error.empty()) return run(task, compiled.html);
   TrialResult result;
+  result.starved = is_starved({}, compiled.spent, patience_);
   result.fault = TrialFault{WebFault::kBuild, compiled.error, 0};
   return result;
 }

@@ -5,6 +5,7 @@
 #include "coe/measure/browser/browser.h"
 #include "coe/measure/webgen/task.h"
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -29,16 +30,28 @@ struct TrialResult {
   std::vector<std::string> blocked;  // addresses that the page asked for and did not get
   double seconds = 0.0;
   std::uint64_t peak_memory = 0;
+  // The machine had other things to do, or may have had: a fault says nothing of the answer.
+  bool starved = false;
 
   bool passed() const { return !fault.has_value(); }
 };
+
+// Says whether a browser that ran and waited so long between two looks was kept from its work: it
+// waited for longer than it ran, times `patience`, for so much more time it was given.
+bool is_starved(const ProcessorTime& before, const ProcessorTime& after, int patience = 1);
+
+// Says whether a browser that gave no answer within `limit` can have worked all that time. One that
+// hardly ran waits for the page, or for something that nobody counts, such as a slow disk.
+bool hangs_idle(const ProcessorTime& before, const ProcessorTime& after,
+                std::chrono::milliseconds limit);
 
 // Tries answers one after another, each on a page of its own; a browser that a page has broken is
 // replaced by a new one.
 class Tester {
  public:
-  // `suite` must outlive the tester. `axe` is the source of axe-core.
-  Tester(const WebSuite& suite, BrowserOptions options, std::string axe);
+  // `suite` must outlive the tester. `axe` is the source of axe-core. All limits of time are longer
+  // by the factor `patience`.
+  Tester(const WebSuite& suite, BrowserOptions options, std::string axe, int patience = 1);
 
   // Errors: kEngine where the browser or the toolchain cannot be started. Nothing that an answer
   // can do is an error.
@@ -52,6 +65,7 @@ class Tester {
   const WebSuite& suite_;
   BrowserOptions options_;
   std::string axe_;
+  int patience_;
   std::unique_ptr<Browser> browser_;
 };
 

@@ -1,5 +1,6 @@
 #include "coe/model/gguf/sniff.h"
 
+#include "coe/base/file_kind.h"
 #include "coe/model/gguf/encoding.h"
 
 #include <algorithm>
@@ -7,7 +8,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <string>
 #include <string_view>
 
 namespace coe::gguf {
@@ -20,7 +20,6 @@ struct Signature {
 
 constexpr std::string_view kConvert =
     "convert the model to GGUF first, with llama.cpp's convert_hf_to_gguf.py";
-constexpr std::string_view kUnpack = "unpack it first";
 constexpr std::string_view kOldForm = "convert the original model again with a current llama.cpp";
 
 using std::string_view_literals::operator""sv;
@@ -30,29 +29,12 @@ constexpr std::array kSignatures = {
     Signature{"lmgg", {"a GGML file of 2023, the form before GGUF", kOldForm}},
     Signature{"tjgg", {"a GGJT file of 2023, the form before GGUF", kOldForm}},
     Signature{"fmgg", {"a GGMF file of 2023, the form before GGUF", kOldForm}},
-    Signature{"version https://git-lfs",
-              {"a git-lfs pointer, not the file it points to", "fetch the file: git lfs pull"}},
     Signature{"PK\x03\x04", {"a zip archive, as PyTorch checkpoints are", kConvert}},
     Signature{"\x80\x02"sv, {"a Python pickle, as old PyTorch checkpoints are", kConvert}},
-    Signature{"\x1f\x8b"sv, {"a gzip archive", kUnpack}},
-    Signature{"\xfd"
-              "7zXZ"sv,
-              {"an xz archive", kUnpack}},
-    Signature{"\x28\xb5\x2f\xfd"sv, {"a zstd archive", kUnpack}},
-    Signature{"BZh", {"a bzip2 archive", kUnpack}},
     Signature{"\x7f"
               "ELF"sv,
               {"a program", ""}},
 };
-
-std::string lower_start(std::string_view text) {
-  const std::size_t first = text.find_first_not_of(" \t\r\n");
-  if (first == std::string_view::npos) return {};
-  std::string start(text.substr(first, 16));
-  for (char& c : start)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return start;
-}
 
 }  // namespace
 
@@ -66,12 +48,10 @@ LooksLike sniff(std::span<const std::byte> bytes) {
   // safetensors: u64 length of a JSON header, then the header.
   if (text.size() > 9 && text[8] == '{' && load_little<std::uint64_t>(bytes.data()) < bytes.size())
     return {"a safetensors file", kConvert};
-  const std::string start = lower_start(text);
-  if (start.starts_with("<!doctype html") || start.starts_with("<html"))
-    return {"an HTML page, as a failed download leaves behind", "download it again"};
-  if (start.starts_with("{")) return {"a JSON text", ""};
-  if (text.find_first_not_of('\0') == std::string_view::npos)
-    return {"zeros at its start, as an unfinished download leaves behind", "download it again"};
+  const FileKind kind = file_kind(text);
+  if (!kind.what.empty()) return {kind.what, kind.hint};
+  const std::size_t first = text.find_first_not_of(" \t\r\n");
+  if (first != std::string_view::npos && text[first] == '{') return {"a JSON text", ""};
   return {};
 }
 

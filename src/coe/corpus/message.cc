@@ -1,0 +1,290 @@
+#include "coe/corpus/message.h"
+
+#include "coe/base/json.h"
+#include "coe/base/printable.h"
+#include "coe/base/result.h"
+#include "coe/base/text.h"
+#include "coe/base/tool_call.h"
+#include "coe/corpus/hooks.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace coe {
+
+const std::string kMessageHint =
+    R"(messages are objects such as {"role": "user", "content": "…"} or {"from": "human", "value": "…"})";
+
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr std::array kThinkingFields = {"reasoning_content", "reasoning", "thinking"};
+constexpr std::string_view kCallRole = "function_call";  // its content is the call
+
+tl::unexpected<Error> bad(std::string what) {
+  return fail(Code::kCorrupt, std::move(what), kMessageHint);
+}
+
+std::string kind_of(const Json& value) {
+  if (value.is_null()) return "null";
+  if (value.is_string()) return "a string";
+  if (value.is_array()) return "a list";
+  if (value.is_object()) return "an object";
+  return value.is_boolean() ? "true or false" : "a number";
+}
+
+// The names in an object, for messages.
+std::string names_in(const Json& object) {
+  std::vector<std::string> names;
+  for (const auto& [name, value] : object.items()) names.push_back(printable(name, 30));
+  constexpr std::size_t kMost = 8;
+  const bool more = names.size() > kMost;
+  if (more) names.resize(kMost);
+  return names.empty() ? "it is empty"
+                       : fmt::format("there are: {}{}", fmt::join(names, ", "), more ? ", …" : "");
+}
+
+const Json* find_any(const Json& object, std::initializer_list<const char*> names) {
+  for (const char* name : names) {
+    if (const auto found = object.find(name); found != object.end()) return &*found;
+  }
+  return nullptr;
+}
+
+std::string string_at(const Json& object, const char* name) {
+  const auto found = object.find(name);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+// Names of the speaker in published sets.
+std::string_view role_of(std::string_view name) {
+  struct Name {
+    std::string_view name, role;
+  };
+  static constexpr std::array<Name, 19> kNames = {
+      Name{"system", "system"},  {"developer", "system"},
+      {"user", "user"},          {"human", "user"},
+      {"prompter", "user"},      {"assistant", "assistant"},
+      {"gpt", "assistant"},      {"chatgpt", "assistant"},
+      {"model", "assistant"},    {"bot", "assistant"},
+      {"ai", "assistant"},       {"tool", "tool"},
+      {"function", "tool"},      {"observation", "tool"},
+      {"tool_response", "tool"}, {"function_response", "tool"},
+      {"ipython", "tool"},       {"function_call", kCallRole},
+      {"tool_call", kCallRole}};
+  const auto* const found =
+      std::ranges::find_if(kNames, [&](const Name& known) { return known.name == name; });
+  return found == kNames.end() ? std::string_view() : found->role;
+}
+
+void join(std::string& text, std::string_view more) {
+  if (!text.empty() && !more.empty()) text += '\n';
+  text += more;
+}
+
+// Adds a part of a content to the turn.
+Status add_part(const Json& part, std::size_t number, ChatTurn& turn) {
+  if (part.is_string()) {
+    join(turn.content, part.get_ref<const std::string&>());
+    return {};
+  }
+  if (!part.is_object())
+    return bad(fmt::format("part {} of its content is {}", number, kind_of(part)));
+  const std::string type = string_at(part, "type");
+  const std::string text = string_at(part, "text");
+  if (type == "thinking" || type == "reasoning") {
+    const std::string thinking = string_at(part, "thinking");
+    join(turn.thinking, thinking.empty() ? text : thinking);
+    return {};
+  }
+  if (type.empty() || type == "text" || type == "input_text" || type == "output_text") {
+    if (part.contains("text") && part.at("text").is_string()) {
+      join(turn.content, text);
+      return {};
+    }
+    return bad(fmt::format("part {} of its content has no `text` ({})", number, names_in(part)));
+  }
+  return fail(Code::kCorrupt,
+              fmt::format("part {} of its content is of the type `{}`, not text", number,
+                          printable(type, 30)),
+              "only text can be profiled; other parts have no place in the model's template");
+}
+
+Status read_content(const Json& content, bool may_be_missing, ChatTurn& turn) {
+  if (content.is_string()) {
+    turn.content = content.get<std::string>();
+    return {};
+  }
+  if (content.is_array()) {
+    std::size_t number = 0;
+    for (const auto& part : content) COE_TRY_STATUS(add_part(part, ++number, turn));
+    return {};
+  }
+  if (content.is_null() && may_be_missing) return {};
+  // What a tool gives may be any value.
+  if (turn.role == "tool" && !content.is_null()) {
+    turn.content = json_text(content);
+    return {};
+  }
+  return bad(fmt::format("its content is {}", kind_of(content)));
+}
+
+// {"name", "arguments"}, with the arguments as an object or as its text.
+Result<ToolCall> read_call(const Json& call) {
+  if (!call.is_object()) return bad(fmt::format("a call of a tool is {}", kind_of(call)));
+  const auto function = call.find("function");
+  const Json& body = function != call.end() && function->is_object() ? *function : call;
+  ToolCall out{string_at(body, "name"), {}, string_at(call, "id")};
+  if (out.name.empty())
+    return bad(fmt::format("a call of a tool has no `name` ({})", names_in(body)));
+  const Json* arguments = find_any(body, {"arguments", "parameters"});
+  if (arguments == nullptr || arguments->is_null())
+    out.arguments = "{}";
+  else
+    out.arguments = arguments->is_string() ? arguments->get<std::string>() : json_text(*arguments);
+  return out;
+}
+
+Status add_calls(const Json& calls, ChatTurn& turn) {
+  if (calls.is_null()) return {};
+  if (calls.is_object()) {
+    COE_TRY(auto call, read_call(calls));
+    turn.tool_calls.push_back(std::move(call));
+    return {};
+  }
+  if (!calls.is_array()) return bad(fmt::format("its calls of tools are {}", kind_of(calls)));
+  for (const auto& call : calls) {
+    COE_TRY(auto read, read_call(call));
+    turn.tool_calls.push_back(std::move(read));
+  }
+  return {};
+}
+
+// A content that is itself the call.
+Status turn_into_call(ChatTurn& turn) {
+  const Json call = parse_message_json(turn.content);
+  if (call.is_discarded() || (!call.is_object() && !call.is_array()))
+    return bad(fmt::format("its role is `{}`, but its content is no JSON of a call", kCallRole));
+  turn.role = "assistant";
+  turn.content.clear();
+  return add_calls(call, turn);
+}
+
+void read_thinking(const Json& message, ChatTurn& turn) {
+  for (const char* field : kThinkingFields) {
+    const std::string thinking = string_at(message, field);
+    join(turn.thinking, thinking);
+    if (!thinking.empty()) return;
+  }
+}
+
+// Says whether arrays and objects lie deeper in each other than any chat has them. Such values are
+// written again by functions that call themselves.
+bool nests_deeply(std::string_view json) {
+  constexpr std::size_t kDeepest = 200;
+  std::size_t depth = 0;
+  bool in_string = false;
+  for (std::size_t i = 0; i < json.size(); ++i) {
+    const char c = json[i];
+    if (in_string) {
+      if (c == '\\') ++i;
+      if (c == '"') in_string = false;
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '{' || c == '[') {
+      if (++depth > kDeepest) return true;
+    } else if ((c == '}' || c == ']') && depth > 0) {
+      --depth;
+    }
+  }
+  return false;
+}
+
+bool is_blank(std::string_view text) {
+  return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
+}
+
+// Returns the name in "<name>", "[name]" or "<|name|>" at the beginning of `text`, with what is
+// around it; empty when there is none.
+std::string_view leading_tag(std::string_view text) {
+  const std::size_t first = text.find_first_not_of(" \t\r\n");
+  if (first == std::string_view::npos) return {};
+  text.remove_prefix(first);
+  if (text.front() != '<' && text.front() != '[') return {};
+  constexpr std::size_t kLongest = 40;
+  const std::size_t end = text.substr(0, kLongest).find(text.front() == '<' ? '>' : ']');
+  return end == std::string_view::npos ? std::string_view() : text.substr(0, end + 1);
+}
+
+bool sounds_like_thinking(std::string_view name) {
+  const std::string low = lower_ascii(name);
+  constexpr std::array<std::string_view, 6> kStems = {"think",   "thought", "reason",
+                                                      "scratch", "reflect", "monolog"};
+  return std::ranges::any_of(
+      kStems, [&](std::string_view stem) { return low.find(stem) != std::string::npos; });
+}
+
+}  // namespace
+
+Json parse_message_json(std::string_view text) {
+  return nests_deeply(text) ? Json(Json::value_t::discarded) : parse_json<Json>(text);
+}
+
+Result<ChatTurn> read_message(const Json& message) {
+  if (!message.is_object()) return bad(fmt::format("it is {}, not an object", kind_of(message)));
+  const Json* name = find_any(message, {"role", "from"});
+  if (name == nullptr)
+    return bad(fmt::format("it has neither `role` nor `from` ({})", names_in(message)));
+  if (!name->is_string()) return bad(fmt::format("its role is {}", kind_of(*name)));
+  const std::string speaker = name->get<std::string>();
+  ChatTurn turn{std::string(role_of(lower_ascii(speaker))), {}};
+  if (turn.role.empty()) return bad(fmt::format("unknown role `{}`", printable(speaker, 30)));
+  for (const char* field : {"tool_calls", "function_call"}) {
+    if (turn.role != "assistant" || !message.contains(field)) continue;
+    COE_TRY_STATUS(add_calls(message.at(field), turn));
+  }
+  const Json* content = find_any(message, {"content", "value", "text"});
+  const bool may_be_missing = !turn.tool_calls.empty();
+  if (content == nullptr && !may_be_missing)
+    return bad(fmt::format("it has neither `content` nor `value` ({})", names_in(message)));
+  if (content != nullptr) COE_TRY_STATUS(read_content(*content, may_be_missing, turn));
+  if (turn.role == kCallRole) COE_TRY_STATUS(turn_into_call(turn));
+  if (turn.role == "assistant") read_thinking(message, turn);
+  if (turn.role == "tool") {
+    turn.tool_name = string_at(message, "name");
+    turn.tool_call_id = string_at(message, "tool_call_id");
+  }
+  const bool may_be_empty = turn.role == "tool" || !turn.tool_calls.empty();
+  if (!may_be_empty && is_blank(turn.content)) return bad("it is empty");
+  return turn;
+}
+
+std::string unknown_thinking_field(const Json& message) {
+  ChatTurn known;
+  read_thinking(message, known);
+  if (!known.thinking.empty()) return {};
+  for (const auto& [name, value] : message.items()) {
+    const bool has_words = (value.is_string() && !value.get_ref<const std::string&>().empty()) ||
+                           (value.is_array() && !value.empty());
+    if (has_words && sounds_like_thinking(name))
+      return fmt::format("the field `{}`, which is left out", printable(name, 40));
+  }
+  return {};
+}
+
+std::string unknown_thinking_tag(std::string_view content) {
+  const std::string_view tag = leading_tag(content);
+  if (!sounds_like_thinking(tag)) return {};
+  return fmt::format("`{}` at its beginning, which stays words of the answer", printable(tag));
+}
+
+}  // namespace coe

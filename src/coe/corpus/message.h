@@ -1,0 +1,31 @@
+// One message of a chat as sets publish it becomes a turn. It is private to corpus/.
+#pragma once
+
+#include "coe/base/json.h"
+#include "coe/base/result.h"
+#include "coe/corpus/hooks.h"
+
+#include <string>
+#include <string_view>
+
+namespace coe {
+
+// Words of an error that helps with any message.
+extern const std::string kMessageHint;
+
+// JSON of messages; discarded (is_discarded()) where `text` is none, or nests deeper than any chat.
+nlohmann::json parse_message_json(std::string_view text);
+
+// `message` is an object with `role` and `content`, or `from` and `value`. Names of roles count in
+// any case, and developer, human, gpt, function_call, observation and the like are those of
+// ChatTurn. The content is a string or a list of text parts, which a newline joins; beside calls
+// of tools it may be null. Of an assistant also `reasoning_content`, `reasoning` or `thinking`.
+// Errors: kCorrupt, saying what is there instead.
+Result<ChatTurn> read_message(const nlohmann::json& message);
+
+// Words that look like thinking and that nothing here knows as such, as what they are and what
+// becomes of them: "the field `thoughts`, which is left out". Empty when there are none.
+std::string unknown_thinking_field(const nlohmann::json& message);
+std::string unknown_thinking_tag(std::string_view content);
+
+}  // namespace coe
