@@ -68,6 +68,13 @@ TEST(SplitThinking, KnowsTheChannelsOfGptOss) {
   expect_split("Write <|channel|> first.", "", "Write <|channel|> first.");
 }
 
+// What is no header as gpt-oss writes it stays in the content.
+TEST(SplitThinking, LosesNothingOfOddHeaders) {
+  expect_split("<|channel|>analysis of x<|message|>hm<|end|><|channel|>final<|message|>4", "",
+               "<|channel|>analysis of x<|message|>hm\n4");
+  expect_split("<|start|>user says<|channel|>final<|message|>4", "", "<|start|>user says\n4");
+}
+
 TEST(SplitThinking, TakesMarkersOfOnesOwn) {
   const std::vector<ThinkingMarkers> own = {{"<plan>", "</plan>"}, {"<plan>", "<plan end>"}};
   EXPECT_EQ(split_thinking("<plan>a<plan end>b", own).content, "b");

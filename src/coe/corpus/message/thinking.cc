@@ -109,11 +109,11 @@ ThinkingSplit split_blocks(std::string_view text, std::string_view start,
   return out;
 }
 
-// A header that opens a turn says nothing.
+// The header that opens the model's turn says nothing.
 std::string_view without_opening(std::string_view text) {
   const auto start = text.rfind(kStart);
-  if (start == kNone || text.find("<|", start + kStart.size()) != kNone) return text;
-  return text.substr(0, start);
+  const bool opens = start != kNone && trimmed(text.substr(start + kStart.size())) == "assistant";
+  return opens ? text.substr(0, start) : text;
 }
 
 ThinkingSplit split_channels(std::string_view text) {
@@ -136,7 +136,7 @@ ThinkingSplit split_channels(std::string_view text) {
     const std::size_t body = message == kNone ? kNone : message + kMessage.size();
     auto name = text.substr(channel + kChannel.size(),
                             message == kNone ? kNone : message - channel - kChannel.size());
-    name = trimmed(name.substr(0, name.find_first_of(" <")));
+    name = trimmed(name);
     const Found stop = find_first(text, std::min(body, text.size()), kStops);
     const Found next = find_first(text, std::min(body, text.size()), kNexts);
     const std::size_t end = std::min({stop.begin, next.begin, text.size()});
