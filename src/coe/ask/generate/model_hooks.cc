@@ -1,16 +1,13 @@
 #include "coe/ask/generate/model_hooks.h"
 
-#include "coe/ask/answer/thinking.h"
 #include "coe/base/result.h"
 #include "coe/corpus/hooks.h"
+#include "coe/corpus/message/thinking.h"
 #include "coe/engine/chat.h"
 #include "coe/engine/complete_chat.h"
 #include "coe/model/moe/open_model.h"
 
-#include <algorithm>
-#include <array>
 #include <cstdint>
-#include <iterator>
 #include <memory>
 #include <span>
 #include <string>
@@ -53,37 +50,13 @@ class ChatHook {
   std::shared_ptr<ChatCompleter> completer_;
 };
 
-constexpr std::string_view kEndOfAnything = "<|end|>";
-
-// Markers that published answers carry, whatever model they are rendered for.
-const std::vector<ThinkingMarkers>& published_markers() {
-  static const std::vector<ThinkingMarkers> markers = {
-      {"<think>", "</think>"},
-      {"<thinking>", "</thinking>"},
-      {"[THINK]", "[/THINK]"},
-      {"<seed:think>", "</seed:think>"},
-      {"<|begin_of_thought|>", "<|end_of_thought|>"},
-      {"<|channel>thought", "<channel|>"},
-      {"<|channel|>analysis<|message|>", std::string(kEndOfAnything)}};
-  return markers;
-}
-
-// What stands around the answer beside its thinking.
+// Some published answers mark their answer as they mark their thinking.
 std::string without_answer_marks(std::string content) {
-  struct Marks {
-    std::string_view open, close;
-  };
-  static constexpr std::array kMarks = {
-      Marks{"<|start|>assistant<|channel|>final<|message|>", "<|return|>"},
-      Marks{"<|start|>assistant<|channel|>final<|message|>", "<|end|>"},
-      Marks{"<|channel|>final<|message|>", "<|return|>"},
-      Marks{"<|channel|>final<|message|>", "<|end|>"},
-      Marks{"<|begin_of_solution|>", "<|end_of_solution|>"}};
-  for (const auto& marks : kMarks) {
-    if (!content.starts_with(marks.open)) continue;
-    content.erase(0, marks.open.size());
-    if (content.ends_with(marks.close)) content.resize(content.size() - marks.close.size());
-  }
+  constexpr std::string_view kOpen = "<|begin_of_solution|>";
+  constexpr std::string_view kClose = "<|end_of_solution|>";
+  if (!content.starts_with(kOpen)) return content;
+  content.erase(0, kOpen.size());
+  if (content.ends_with(kClose)) content.resize(content.size() - kClose.size());
   return content;
 }
 
@@ -97,16 +70,10 @@ class ThinkingHook {
       for (const auto& end : markup.thinking_ends) {
         if (!markup.thinking_start.empty()) markers_.push_back({markup.thinking_start, end});
       }
-      markers_.insert(markers_.end(), published_markers().begin(), published_markers().end());
+      const auto& known = known_thinking_markers();
+      markers_.insert(markers_.end(), known.begin(), known.end());
     }
-    // A lone end is that of a block which a prompt had opened; "<|end|>" ends other things, too.
-    std::vector<ThinkingMarkers> present;
-    std::ranges::copy_if(markers_, std::back_inserter(present), [&](const ThinkingMarkers& pair) {
-      return words.find(pair.start) != words.npos ||
-             (pair.end != kEndOfAnything && words.find(pair.end) != words.npos);
-    });
-    if (present.empty()) return ThinkingParts{{}, without_answer_marks(std::string(words))};
-    auto split = split_thinking(words, present);
+    auto split = split_thinking(words, markers_);
     return ThinkingParts{std::move(split.thinking), without_answer_marks(std::move(split.content))};
   }
 

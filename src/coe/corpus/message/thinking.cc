@@ -164,7 +164,12 @@ std::size_t block_at(std::string_view text, const ThinkingMarkers& pair) {
 
 const std::vector<ThinkingMarkers>& known_thinking_markers() {
   static const std::vector<ThinkingMarkers> known = {
-      {"<think>", "</think>"}, {"<|channel>thought", "<channel|>"}, {"[THINK]", "[/THINK]"}};
+      {"<think>", "</think>"},
+      {"<thinking>", "</thinking>"},
+      {"<|channel>thought", "<channel|>"},
+      {"[THINK]", "[/THINK]"},
+      {"<seed:think>", "</seed:think>"},
+      {"<|begin_of_thought|>", "<|end_of_thought|>"}};
   return known;
 }
 

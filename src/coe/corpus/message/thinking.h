@@ -13,8 +13,8 @@ struct ThinkingMarkers {
   std::string end;    // "</think>"
 };
 
-// Those that model families are known to write: <think>, Gemma 4's thought channel, Mistral's
-// [THINK].
+// Those that model families, and published answers, are known to have: <think>, Gemma 4's thought
+// channel, Mistral's [THINK] and a few more.
 const std::vector<ThinkingMarkers>& known_thinking_markers();
 
 struct ThinkingSplit {
