@@ -20,9 +20,6 @@
 
 namespace coe {
 
-const std::string kMessageHint =
-    R"(messages are objects such as {"role": "user", "content": "…"} or {"from": "human", "value": "…"})";
-
 namespace {
 
 using Json = nlohmann::json;

@@ -11,7 +11,8 @@
 namespace coe {
 
 // Words of an error that helps with any message.
-extern const std::string kMessageHint;
+inline constexpr const char* kMessageHint =
+    R"(messages are objects such as {"role": "user", "content": "…"} or {"from": "human", "value": "…"})";
 
 // JSON of messages; discarded (is_discarded()) where `text` is none, or nests deeper than any chat.
 nlohmann::json parse_message_json(std::string_view text);

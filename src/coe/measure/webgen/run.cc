@@ -79,7 +79,7 @@ class WebRun {
         return 1;
       };
     };
-    const auto ran = run_jobs(plan, worker, observer);
+    auto ran = run_jobs(plan, worker, observer);
     if (!ran && ran.error().code == Code::kCancelled)
       return fail(Code::kCancelled, "pages: interrupted",
                   options_.journal.empty() ? "" : "the same command goes on from there");
