@@ -165,9 +165,15 @@ void print_stderr(std::string_view text) {
   (void)std::fwrite(text.data(), 1, text.size(), stderr);  // fmt::print would throw
 }
 
+std::string_view shortened(std::string_view message) {
+  constexpr std::size_t kMost = 2000;  // whatever a file puts into it
+  return message.substr(0, kMost);
+}
+
 void print_error(const Error& error) {
-  print_stderr(fmt::format("error: {}\n", printable_lines(error.message)));
-  if (!error.hint.empty()) print_stderr(fmt::format("hint: {}\n", printable_lines(error.hint)));
+  print_stderr(fmt::format("error: {}\n", printable_lines(shortened(error.message))));
+  if (!error.hint.empty())
+    print_stderr(fmt::format("hint: {}\n", printable_lines(shortened(error.hint))));
 }
 
 }  // namespace coe::cli

@@ -47,6 +47,9 @@ Status print(std::string_view text);
 // not change what the command does or returns.
 void print_stderr(std::string_view text);
 
+// A message's first 2,000 bytes: a file may put any number into it.
+std::string_view shortened(std::string_view message);
+
 void print_error(const Error& error);
 
 }  // namespace coe::cli

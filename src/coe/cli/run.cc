@@ -52,8 +52,8 @@ void report_error(const Session& session, const Error& error) {
   if (!session.json) return;
   auto doc = document("error");
   doc["error"] = {{"code", code_name(error.code)},
-                  {"message", error.message},
-                  {"hint", error.hint},
+                  {"message", shortened(error.message)},
+                  {"hint", shortened(error.hint)},
                   {"exit_code", exit_code(error.code)}};
   // The process ends with the error's own code, whether or not anyone can read this.
   (void)print(json_text(doc, 2) + "\n");

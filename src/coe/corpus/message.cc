@@ -168,7 +168,7 @@ Status add_calls(const Json& calls, ChatTurn& turn) {
 
 // A content that is itself the call.
 Status turn_into_call(ChatTurn& turn) {
-  const Json call = parse_message_json(turn.content);
+  const Json call = parse_json<Json>(turn.content);
   if (call.is_discarded() || (!call.is_object() && !call.is_array()))
     return bad(fmt::format("its role is `{}`, but its content is no JSON of a call", kCallRole));
   turn.role = "assistant";
@@ -182,28 +182,6 @@ void read_thinking(const Json& message, ChatTurn& turn) {
     join(turn.thinking, thinking);
     if (!thinking.empty()) return;
   }
-}
-
-// Says whether arrays and objects lie deeper in each other than any chat has them. Such values are
-// written again by functions that call themselves.
-bool nests_deeply(std::string_view json) {
-  constexpr std::size_t kDeepest = 200;
-  std::size_t depth = 0;
-  bool in_string = false;
-  for (std::size_t i = 0; i < json.size(); ++i) {
-    const char c = json[i];
-    if (in_string) {
-      if (c == '\\') ++i;
-      if (c == '"') in_string = false;
-    } else if (c == '"') {
-      in_string = true;
-    } else if (c == '{' || c == '[') {
-      if (++depth > kDeepest) return true;
-    } else if ((c == '}' || c == ']') && depth > 0) {
-      --depth;
-    }
-  }
-  return false;
 }
 
 bool is_blank(std::string_view text) {
@@ -231,10 +209,6 @@ bool sounds_like_thinking(std::string_view name) {
 }
 
 }  // namespace
-
-Json parse_message_json(std::string_view text) {
-  return nests_deeply(text) ? Json(Json::value_t::discarded) : parse_json<Json>(text);
-}
 
 Result<ChatTurn> read_message(const Json& message) {
   if (!message.is_object()) return bad(fmt::format("it is {}, not an object", kind_of(message)));

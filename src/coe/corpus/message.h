@@ -14,9 +14,6 @@ namespace coe {
 inline constexpr const char* kMessageHint =
     R"(messages are objects such as {"role": "user", "content": "…"} or {"from": "human", "value": "…"})";
 
-// JSON of messages; discarded (is_discarded()) where `text` is none, or nests deeper than any chat.
-nlohmann::json parse_message_json(std::string_view text);
-
 // `message` is an object with `role` and `content`, or `from` and `value`. Names of roles count in
 // any case, and developer, human, gpt, function_call, observation and the like are those of
 // ChatTurn. The content is a string or a list of text parts, which a newline joins; beside calls

@@ -85,7 +85,7 @@ Result<Json> list_of(const Json& value, std::string_view field) {
   if (!value.is_string())
     return fail(Code::kCorrupt, fmt::format("field `{}` is no list of messages", name),
                 kMessageHint);
-  Json list = parse_message_json(value.get_ref<const std::string&>());
+  Json list = parse_json<Json>(value.get_ref<const std::string&>());
   if (list.is_array()) return list;
   return fail(Code::kCorrupt,
               fmt::format("field `{}` is a string that holds no list of messages as JSON", name),
@@ -145,7 +145,7 @@ Result<RecordChat> chat_of_fields(const ChatSpec& spec, const std::vector<JsonMe
 Result<RecordChat> chat_of_messages(std::string_view json, std::string_view field) {
   // Bytes and syntax are judged as everywhere.
   if (!json.starts_with('[')) COE_TRY_STATUS(parse_json_line(json).map([](auto&&) {}));
-  const Json record = parse_message_json(json);
+  const Json record = parse_json<Json>(json);
   if (record.is_discarded())
     return fail(Code::kCorrupt, "the record is no JSON of messages", kMessageHint);
   try {
