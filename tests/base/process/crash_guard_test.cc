@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <stdexcept>
@@ -64,6 +65,19 @@ TEST(CrashGuardDeathTest, SaysWhatAnExceptionOfAThreadSaid) {
   EXPECT_EXIT(
       crash(true, [] { std::thread([] { throw std::runtime_error("no such tensor"); }).join(); }),
       ::testing::ExitedWithCode(kScoped), "stopped: no such tensor");
+}
+
+TEST(CrashGuardDeathTest, EndsWhatDoesNotEnd) {
+  using std::chrono::milliseconds;
+  EXPECT_EXIT(crash(true,
+                    [] {
+                      const CrashDeadline deadline(milliseconds(20), "it does not come to an end");
+                      std::this_thread::sleep_for(std::chrono::seconds(60));
+                    }),
+              ::testing::ExitedWithCode(kScoped), "stopped: it does not come to an end");
+  {
+    const CrashDeadline in_time(std::chrono::seconds(60), "no");
+  }
 }
 
 TEST(CrashGuardDeathTest, AScopeEnds) {

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdlib>
 #include <exception>
+#include <string>
 #include <unistd.h>
 #include <vector>
 
@@ -100,5 +101,22 @@ CrashScope::CrashScope(std::string_view who, std::string_view hint) {
 }
 
 CrashScope::~CrashScope() { --n_scope; }
+
+CrashDeadline::CrashDeadline(std::chrono::milliseconds limit, std::string_view reason)
+    : watcher_([this, limit, words = std::string(reason)] {
+        std::unique_lock lock(mutex_);
+        if (changed_.wait_for(lock, limit, [this] { return done_; })) return;
+        note_crash(words);
+        std::abort();
+      }) {}
+
+CrashDeadline::~CrashDeadline() {
+  {
+    const std::lock_guard lock(mutex_);
+    done_ = true;
+  }
+  changed_.notify_all();
+  watcher_.join();
+}
 
 }  // namespace coe

@@ -3,7 +3,11 @@
 // stdout. No destructors run.
 #pragma once
 
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
 #include <string_view>
+#include <thread>
 
 namespace coe {
 
@@ -22,6 +26,22 @@ class CrashScope {
   ~CrashScope();
   CrashScope(const CrashScope&) = delete;
   CrashScope& operator=(const CrashScope&) = delete;
+};
+
+// Crashes with `reason` when it lives longer than `limit`: for calls into libraries that a file can
+// keep busy for ever and that cannot be told to stop.
+class CrashDeadline {
+ public:
+  CrashDeadline(std::chrono::milliseconds limit, std::string_view reason);
+  ~CrashDeadline();
+  CrashDeadline(const CrashDeadline&) = delete;
+  CrashDeadline& operator=(const CrashDeadline&) = delete;
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool done_ = false;
+  std::thread watcher_;
 };
 
 }  // namespace coe

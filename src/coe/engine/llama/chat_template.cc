@@ -1,6 +1,7 @@
 #include "coe/engine/llama/chat_template.h"
 
 #include "coe/base/printable.h"
+#include "coe/base/process/crash_guard.h"
 
 #include <fmt/format.h>
 #include <llama.h>
@@ -22,6 +23,10 @@ namespace {
 
 // 2026-01-01 00:00 UTC.
 constexpr std::chrono::system_clock::time_point kToday{std::chrono::seconds{1767225600}};
+
+// Rendering takes milliseconds; a template may loop as long as it likes.
+constexpr std::chrono::seconds kMostTime{10};
+constexpr std::string_view kTooLong = "the model's chat template does not come to an end";
 
 // The library quotes the place in the template over several lines.
 constexpr std::size_t kErrorBytes = 300;
@@ -49,6 +54,7 @@ Result<common_chat_params> apply(const common_chat_templates* templates,
   common_chat_templates_inputs inputs;
   inputs.messages.reserve(messages.size());
   for (const auto& message : messages) inputs.messages.push_back(message_of(message));
+  const CrashDeadline deadline(kMostTime, kTooLong);
   // Such a template would leave calls and answers out without a word.
   const bool has_tools = std::ranges::any_of(messages, [](const ChatMessage& message) {
     return message.role == "tool" || !message.tool_calls.empty();
@@ -111,6 +117,7 @@ Result<ChatTemplate> ChatTemplate::load(const llama_model* model) {
     return fail(Code::kUnsupported, "the model has no chat template",
                 "its file has no key `tokenizer.chat_template`; profile text as it stands, without "
                 "roles");
+  const CrashDeadline deadline(kMostTime, kTooLong);
   COE_TRY_STATUS(check_source(source));
   try {
     return ChatTemplate(common_chat_templates_init(model, "").release());
