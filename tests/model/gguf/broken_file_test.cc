@@ -206,6 +206,16 @@ TEST(BrokenFile, UnknownTensorTypes) {
                  Code::kCorrupt, "tensor `t` has an unknown type " + std::to_string(type));
 }
 
+TEST(BrokenFile, TypesOfAFork) {
+  const auto hint_of = [](std::uint32_t type) {
+    return Raw::head(1, 0).tensor("t", {1}, type, 0).pad(32).zeros(32).parse().error().hint;
+  };
+  for (const std::uint32_t type : {97U, 137U, 339U})
+    EXPECT_NE(hint_of(type).find("ik_llama.cpp"), std::string::npos) << type;
+  for (const std::uint32_t type : {43U, 0xffffffffU})
+    EXPECT_EQ(hint_of(type).find("ik_llama.cpp"), std::string::npos) << type;
+}
+
 TEST(BrokenFile, WrongOffsets) {
   expect_error(Raw::head(1, 0).tensor("t", {1}, kF32, 32).pad(32).zeros(64).parse(), Code::kCorrupt,
                "tensor `t` has a wrong offset (32 vs 0)");

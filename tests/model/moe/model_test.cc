@@ -17,6 +17,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -190,6 +191,33 @@ TEST_F(DescribeMoe, RefusesDenseModels) {
   expect_error(result, Code::kUnsupported,
                "tiny.gguf: no expert tensors, architecture `llama` is dense here");
   EXPECT_EQ(result.error().hint, "coe works on Mixture-of-Experts models");
+}
+
+TEST_F(DescribeMoe, SaysWhatStandsBesideModels) {
+  for (const auto& [type, words] :
+       std::map<std::string, std::string>{{"adapter", "tiny.gguf: a LoRA adapter, not a model"},
+                                          {"mmproj", "a projector of images or sound (mmproj)"},
+                                          {"imatrix", "an importance matrix, not a model"}}) {
+    auto model = tiny_dense();
+    model.set("general.type", gguf::Value::string(type));
+    expect_refused(model, Code::kUnsupported, words);
+    model.erase("general.architecture");
+    expect_refused(model, Code::kUnsupported, words);
+  }
+  auto clip = tiny_dense();
+  clip.set("general.architecture", gguf::Value::string("clip"));
+  expect_refused(clip, Code::kUnsupported, "a projector of images or sound (mmproj)");
+}
+
+TEST_F(DescribeMoe, WarnsOfAnEncoderAmongTheTensors) {
+  auto model = tiny_moe({});
+  for (const auto* name : {"v.blk.0.attn_q.weight", "mm.0.weight"})
+    model.tensors.push_back(tiny_tensor(name, "F32", {4, 4}, 1));
+  const auto described = value_of(describe(model));
+  ASSERT_EQ(described.warnings.size(), 1U);
+  EXPECT_THAT(described.warnings[0],
+              ::testing::StartsWith("2 tensors of an encoder of images or sound (`v.blk.0."));
+  EXPECT_TRUE(value_of(describe(tiny_moe({}))).warnings.empty());
 }
 
 TEST_F(DescribeMoe, RefusesKeysThatContradictTensors) {

@@ -26,6 +26,10 @@
 namespace coe::gguf {
 namespace {
 
+// ggml counts its types from 0 and has some forty; forks number theirs from about a hundred.
+constexpr std::uint32_t kFirstOfForks = 90;
+constexpr std::uint32_t kEndOfForks = 500;
+
 constexpr std::string_view kTruncatedHint = "the file is incomplete: download or copy it again";
 constexpr std::string_view kDamagedHint = "the file is damaged: download or copy it again";
 constexpr std::uint64_t kMinKeyBytes = 8 + 1 + 4 + 1;         // one-byte key, one-byte value
@@ -179,8 +183,12 @@ Result<TensorInfo> read_tensor(Cursor& cursor, std::uint64_t index) {
   COE_TRY(const auto type_id, cursor.scalar<std::uint32_t>(what));
   const TypeTraits* type = find_type(type_id);
   if (type == nullptr)
-    return cursor.damaged(fmt::format("{} has an unknown type {}", what, type_id),
-                          "the file is damaged, or made by a llama.cpp newer than this coe knows");
+    return cursor.damaged(
+        fmt::format("{} has an unknown type {}", what, type_id),
+        type_id >= kFirstOfForks && type_id < kEndOfForks
+            ? "such numbers are those of ik_llama.cpp's own types: quantise the model with "
+              "llama.cpp's llama-quantize"
+            : "the file is damaged, or made by a llama.cpp newer than this coe knows");
   tensor.type = type->type;
   const auto n_bytes = tensor_bytes(*type, tensor.ne);
   if (!n_bytes)

@@ -56,6 +56,9 @@ std::span<const ArchFacts> all_archs();
 // Null for architectures that coe does not know.
 const ArchFacts* find_arch(std::string_view architecture);
 
+// Suffix of the name of a layer's router: "blk.3.ffn_gate_inp.weight".
+inline constexpr std::string_view kRouterSuffix = "ffn_gate_inp.weight";
+
 // "blk.12.ffn_up.weight" → {12, "ffn_up.weight"}; nullopt for tensors outside blocks.
 struct BlockName {
   LayerId block;

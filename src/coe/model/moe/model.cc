@@ -1,6 +1,5 @@
 #include "coe/model/moe/model.h"
 
-#include "coe/base/hash.h"
 #include "coe/base/printable.h"
 #include "coe/base/result.h"
 #include "coe/model/gguf/reader.h"
@@ -27,8 +26,6 @@ namespace coe {
 namespace {
 
 constexpr std::uint32_t kMaxExperts = 1024;  // llama.cpp: LLAMA_MAX_EXPERTS
-constexpr std::uint64_t kDigestEdge = 4096;
-constexpr std::string_view kRouterSuffix = "ffn_gate_inp.weight";
 
 // Reads `<arch>.<name>` keys and collects what is wrong with them.
 class Keys {
@@ -351,8 +348,53 @@ std::uint64_t MoeModel::expert_bytes() const {
   return bytes;
 }
 
+namespace {
+
+struct KindOfFile {
+  std::string_view what;
+  std::string_view what_to_do;
+};
+
+// A file that stands beside a model and is none; nullopt for models.
+std::optional<KindOfFile> kind_beside_models(const gguf::Header& header) {
+  const auto text_of = [&](std::string_view key) {
+    const auto* value = header.find_key(key);
+    return value == nullptr ? std::nullopt : value->as_string();
+  };
+  const auto type = text_of("general.type");
+  if (type == "adapter")
+    return KindOfFile{"a LoRA adapter, not a model",
+                      "merge it into its model with llama.cpp's llama-export-lora, and give that"};
+  if (type == "mmproj" || text_of("general.architecture") == "clip")
+    return KindOfFile{"a projector of images or sound (mmproj), not a model",
+                      "give the model's own file; the projector stays as it is"};
+  if (type == "imatrix")
+    return KindOfFile{"an importance matrix, not a model", "give the model's own file"};
+  return std::nullopt;
+}
+
+// llama.cpp loads the encoder of images or sound from a file of its own, and refuses tensors of a
+// model that it does not know.
+void warn_of_encoder(const gguf::Header& header, MoeModel& model) {
+  const auto is_encoder = [](const gguf::TensorInfo& tensor) {
+    return tensor.name.starts_with("v.") || tensor.name.starts_with("mm.") ||
+           tensor.name.starts_with("a.");
+  };
+  const auto n = std::ranges::count_if(header.tensors, is_encoder);
+  if (n > 0)
+    model.warnings.push_back(
+        fmt::format("{} tensors of an encoder of images or sound (`{}`) stand among the model's: "
+                    "llama.cpp wants them in a file of their own (mmproj) and does not load this "
+                    "one",
+                    n, printable(std::ranges::find_if(header.tensors, is_encoder)->name)));
+}
+
+}  // namespace
+
 Result<MoeModel> describe_moe(const gguf::GgufFile& file) {
   MoeModel model;
+  if (const auto other = kind_beside_models(file.header()))
+    return unsupported(file, other->what, other->what_to_do);
   COE_TRY(model.id.architecture, read_architecture(file));
   const Keys keys(file, model.id.architecture);
   COE_TRY(model.n_expert, keys.u32("expert_count", 0));
@@ -379,6 +421,7 @@ Result<MoeModel> describe_moe(const gguf::GgufFile& file) {
   COE_TRY(model.n_group_used, keys.u32("expert_group_used_count", 0));
   COE_TRY_STATUS(read_special_counts(keys, model));
   COE_TRY_STATUS(collect_layers(file, keys, model));
+  warn_of_encoder(file.header(), model);
   COE_TRY_STATUS(read_used_count(keys, model));
   COE_TRY_STATUS(check_counts(keys, model));
   COE_TRY_STATUS(check_token_tables(file, model));
@@ -387,68 +430,6 @@ Result<MoeModel> describe_moe(const gguf::GgufFile& file) {
   model.id.name = read_name(file);
   COE_TRY(model.id.digest, model_digest(file));
   return model;
-}
-
-Result<std::string> model_digest(const gguf::GgufFile& file) {
-  std::vector<const gguf::TensorInfo*> sorted;
-  for (const auto& tensor : file.header().tensors) sorted.push_back(&tensor);
-  std::ranges::sort(sorted, {},
-                    [](const auto* tensor) -> std::string_view { return tensor->name; });
-  Hasher hasher;
-  std::vector<std::byte> bytes;
-  const auto add = [&](const gguf::TensorInfo& tensor, std::uint64_t offset, std::uint64_t n) {
-    bytes.resize(n);
-    auto status = file.read(tensor, offset, bytes);
-    if (status) hasher.add(bytes);
-    return status;
-  };
-  for (const auto* tensor : sorted) {
-    hasher.add_sized(tensor->name);
-    hasher.add(static_cast<std::uint64_t>(tensor->type));
-    for (const auto n : tensor->ne) hasher.add(n);
-    const auto name = split_block_name(tensor->name);
-    if (name && name->suffix == kRouterSuffix) {
-      COE_TRY_STATUS(add(*tensor, 0, tensor->n_bytes));
-    } else {
-      const auto edge = std::min<std::uint64_t>(tensor->n_bytes, kDigestEdge);
-      COE_TRY_STATUS(add(*tensor, 0, edge));
-      COE_TRY_STATUS(add(*tensor, tensor->n_bytes - edge, edge));
-    }
-  }
-  return hasher.digest();
-}
-
-std::string metadata_digest(const gguf::Header& header) {
-  const auto* architecture = header.find_key("general.architecture");
-  const auto name = architecture == nullptr ? std::nullopt : architecture->as_string();
-  const auto prefix = std::string(name.value_or("")) + ".";
-  Hasher hasher;
-  hasher.add_sized(prefix);
-  for (const auto& [key, value] : header.keys) {
-    if (!key.starts_with(prefix) && !key.starts_with("tokenizer.")) continue;
-    hasher.add_sized(key);
-    hasher.add(static_cast<std::uint64_t>(value.type()));
-    hasher.add(std::uint64_t{value.bytes().size()});
-    hasher.add(value.bytes());
-  }
-  return hasher.digest();
-}
-
-Status check_same_model(const ModelId& expected, const ModelId& found, std::string_view what) {
-  const auto refuse = [&](std::string_view property, std::string_view a, std::string_view b) {
-    return fail(Code::kMismatch,
-                fmt::format("{}: made for another model ({} `{}` vs `{}`)", what, property,
-                            printable(a), printable(b)),
-                "use files made from the same parent, or make this one again");
-  };
-  // Fields are empty where a file does not say.
-  if (!found.architecture.empty() && !expected.architecture.empty() &&
-      found.architecture != expected.architecture)
-    return refuse("architecture", found.architecture, expected.architecture);
-  if (found.digest.empty() || expected.digest.empty() || found.digest == expected.digest) return {};
-  if (!found.name.empty() && found.name != expected.name)
-    return refuse("name", found.name, expected.name);
-  return refuse("digest", found.digest, expected.digest);
 }
 
 }  // namespace coe
