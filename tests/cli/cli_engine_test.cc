@@ -25,10 +25,17 @@
 namespace coe {
 namespace {
 
+using ::testing::AnyOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
+using ::testing::StartsWith;
 using Json = nlohmann::json;
 
+#ifdef __SANITIZE_ADDRESS__
+constexpr bool kSanitized = true;
+#else
+constexpr bool kSanitized = false;
+#endif
 constexpr const char* kModel = COE_SOURCE_DIR "/models/gemma4-tiny-moe-q4_k_m.gguf";
 
 class CliEngine : public coe::testing::CliTest {
@@ -38,6 +45,13 @@ class CliEngine : public coe::testing::CliTest {
     coe::testing::write_reasoning_chats(dir_ / "test.jsonl", 2, 30);
   }
   std::string model() const { return kModel; }
+  static testing::TinyGguf copy_of_model() {
+    const auto file = testing::value_of(gguf::GgufFile::open(kModel));
+    testing::TinyGguf copy{file.header().keys, {}};
+    for (const auto& tensor : file.header().tensors)
+      copy.tensors.push_back({tensor, testing::value_of(file.read_all(tensor))});
+    return copy;
+  }
 };
 
 // The parent runs once; the file, too, brackets what the running parent gives.
@@ -216,12 +230,50 @@ TEST_F(CliEngine, SaysWhatToTypeNext) {
        "--repeat-penalty 1.05 --repeat-last-n 1024\n");
 }
 
+// What llama.cpp asserts ends the process; once a debugger began to print onto stdout.
+TEST_F(CliEngine, SaysWhatTheEngineStoppedFor) {
+  if (kSanitized) GTEST_SKIP() << "crashes are left to the sanitizers";
+  const auto with = [&](const std::string& key, const gguf::Value& value) {
+    auto copy = copy_of_model();
+    copy.set(key, value);
+    testing::write_tiny(dir_ / "x.gguf", copy);
+  };
+  const auto expect_stopped = [&](const std::string& words) {
+    const auto result = run("coe eval -t 1 -m x.gguf -f test.jsonl");
+    EXPECT_EQ(result.exit_code, 4) << words;
+    EXPECT_EQ(result.out, "") << words;
+    EXPECT_THAT(result.err, StartsWith("error: x.gguf: ")) << words;
+    EXPECT_THAT(result.err, HasSubstr(words));
+    EXPECT_THAT(result.err, HasSubstr("\nhint: ")) << words;
+  };
+  with("tokenizer.ggml.bos_token_id", gguf::Value::u32(4'000'000'000));
+  expect_stopped("llama.cpp stopped: ");
+  with("gemma4.block_count", gguf::Value::u32(4'000'000));
+  expect_stopped("llama.cpp stopped: ");
+  with("tokenizer.ggml.tokens", gguf::Value::strings(std::vector<std::string>(8192, "a")));
+  expect_stopped("llama.cpp stopped: ");
+  const auto remote = run("coe eval -t 1 -m " + model() + " -f test.jsonl --rpc 127.0.0.1:9");
+  EXPECT_EQ(remote.exit_code, 4) << remote.err;
+  EXPECT_THAT(remote.err, StartsWith("error: --rpc 127.0.0.1:9: "));
+}
+
+TEST_F(CliEngine, SaysThatATemplateDoesNotEnd) {
+  if (kSanitized) GTEST_SKIP() << "crashes are left to the sanitizers";
+  auto copy = copy_of_model();
+  const auto expect_error = [&](const std::string& source) {
+    copy.set("tokenizer.chat_template", gguf::Value::string(source));
+    testing::write_tiny(dir_ / "x.gguf", copy);
+    const auto result = run("echo hello | coe chat -t 1 -m x.gguf");
+    EXPECT_THAT(result.exit_code, AnyOf(3, 4)) << result.err;
+    EXPECT_THAT(result.err, StartsWith("error: x.gguf: ")) << result.err;
+  };
+  expect_error("{% for i in range(1000000000) %}{{ i }}{% endfor %}");
+  expect_error("{{ " + std::string(200'000, '(') + "1" + std::string(200'000, ')') + " }}");
+}
+
 // A soft cap that is no number leaves every weight as it was; what answers is noise all the same.
 TEST_F(CliEngine, SaysThatAModelGivesNoNumbers) {
-  const auto file = testing::value_of(gguf::GgufFile::open(model()));
-  testing::TinyGguf copy{file.header().keys, {}};
-  for (const auto& tensor : file.header().tensors)
-    copy.tensors.push_back({tensor, testing::value_of(file.read_all(tensor))});
+  auto copy = copy_of_model();
   const float nan = std::numeric_limits<float>::quiet_NaN();
   copy.set("gemma4.final_logit_softcapping",
            gguf::Value::from_bytes(gguf::ValueType::kF32, std::as_bytes(std::span(&nan, 1))));

@@ -106,6 +106,21 @@ TEST_F(LlamaEngineTest, RefusesWhatIsNoModel) {
   EXPECT_THAT(engine.error().message, HasSubstr("no-model.gguf"));
 }
 
+TEST_F(LlamaEngineTest, RefusesOptionsThatTheEngineOnlyAsserts) {
+  EngineOptions options;
+  options.model = kModel;
+  options.n_ctx = 1;
+  auto opened = open_llama_engine(options);
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code, Code::kInvalidArgument);
+  EXPECT_EQ(opened.error().message, "a context of 1 tokens (at least 2)");
+  options.n_ctx = 64;
+  options.n_threads = 100'000;
+  opened = open_llama_engine(options);
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().message, "100000 threads (at most 512)");
+}
+
 TEST_F(LlamaEngineTest, EveryTokenIsRoutedAtEveryLayer) {
   const auto engine = open_single_threaded(kModel, 512);
   const auto stats = profile(*engine, {});

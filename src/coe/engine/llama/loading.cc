@@ -53,13 +53,29 @@ Status add_rpc_servers(const std::vector<std::string>& servers) {
   const auto add = reinterpret_cast<AddServer>(
       ggml_backend_reg_get_proc_address(rpc, "ggml_backend_rpc_add_server"));
   COE_CHECK(add != nullptr);
+  constexpr const char* kHint =
+      "start one there with ggml-rpc-server; both must be of the same llama.cpp";
   for (const auto& server : servers) {
+    const CrashScope scope(fmt::format("--rpc {}: llama.cpp stopped", printable(server)), kHint);
     const ggml_backend_reg_t added = add(server.c_str());
     if (added == nullptr)
       return fail(Code::kEngine, fmt::format("no llama.cpp RPC server answers at {}", server),
-                  "start one there with ggml-rpc-server; both must be of the same llama.cpp");
+                  kHint);
     ggml_backend_register(added);
   }
+  return {};
+}
+
+// What ggml only asserts.
+Status check_options(const EngineOptions& options) {
+  if (options.n_ctx < kProbeTokens)
+    return fail(Code::kInvalidArgument,
+                fmt::format("a context of {} tokens (at least {})", options.n_ctx, kProbeTokens),
+                "choose a larger -c");
+  if (options.n_threads > GGML_MAX_N_THREADS)
+    return fail(Code::kInvalidArgument,
+                fmt::format("{} threads (at most {})", options.n_threads, int{GGML_MAX_N_THREADS}),
+                "choose fewer with -t; more than the machine has cores only makes it slower");
   return {};
 }
 
@@ -96,6 +112,7 @@ void set_llama_log(std::function<void(std::string_view)> sink) {
 }
 
 Result<std::shared_ptr<llama_model>> load_model(const EngineOptions& options, Loading loading) {
+  COE_TRY_STATUS(check_options(options));
   start_backend();
   COE_TRY_STATUS(add_rpc_servers(options.rpc_servers));
   llama_model_params params = llama_model_default_params();
