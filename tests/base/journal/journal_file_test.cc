@@ -5,6 +5,7 @@
 #include "support/expect.h"
 #include "support/temp_dir.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -19,6 +20,7 @@ using coe::testing::expect_error;
 using coe::testing::expect_ok;
 using coe::testing::TempDir;
 using coe::testing::value_of;
+using ::testing::MatchesRegex;
 
 class JournalFileTest : public ::testing::Test {
  protected:
@@ -34,21 +36,25 @@ TEST_F(JournalFileTest, GrowsByLines) {
     auto file = value_of(JournalFile::open(path_));
     EXPECT_EQ(file.text(), "");
     EXPECT_EQ(file.path(), path_);
-    expect_ok(file.begin("header\n"));
-    expect_ok(file.append("one\n"));
+    expect_ok(file.begin("{\"schema\":1}\n"));
+    expect_ok(file.append("{\"id\":\"one\"}\n"));
     EXPECT_EQ(file.text(), "");
   }
-  EXPECT_EQ(read(), "header\none\n");
-  EXPECT_EQ(value_of(JournalFile::open(path_)).text(), "header\none\n");
+  EXPECT_THAT(read(), MatchesRegex("\\{\"schema\":1,\"sum\":\"[0-9a-f]+\"\\}\n"
+                                   "\\{\"id\":\"one\",\"sum\":\"[0-9a-f]+\"\\}\n"));
+  EXPECT_EQ(value_of(JournalFile::open(path_)).text(), "{\"schema\":1}\n{\"id\":\"one\"}\n");
+  EXPECT_EQ(value_of(read_journal_lines(path_)), "{\"schema\":1}\n{\"id\":\"one\"}\n");
 }
 
 TEST_F(JournalFileTest, BeginsAnew) {
   write("header\none\n");
-  auto file = value_of(JournalFile::open(path_));
-  expect_ok(file.begin("other\n"));
-  EXPECT_EQ(file.text(), "");
-  expect_ok(file.append("two\n"));
-  EXPECT_EQ(read(), "other\ntwo\n");
+  {
+    auto file = value_of(JournalFile::open(path_));
+    expect_ok(file.begin("{\"a\":1}\n"));
+    EXPECT_EQ(file.text(), "");
+    expect_ok(file.append("{}\n"));
+  }
+  EXPECT_EQ(value_of(read_journal_lines(path_)), "{\"a\":1}\n{}\n");
 }
 
 // A kill may end a file after any byte.
@@ -63,10 +69,48 @@ TEST_F(JournalFileTest, CutsOffAnUnfinishedLine) {
     {
       auto file = value_of(JournalFile::open(path_));
       EXPECT_EQ(file.text(), lines) << n;
-      expect_ok(file.append("more\n"));
+      expect_ok(file.append("{\"more\":1}\n"));
     }
-    EXPECT_EQ(read(), lines + "more\n") << n;
+    EXPECT_EQ(value_of(read_journal_lines(path_)), lines + "{\"more\":1}\n") << n;
   }
+}
+
+// Another letter of an answer is another valid answer, but for the sum.
+TEST_F(JournalFileTest, NoticesEveryFlippedBit) {
+  {
+    auto file = value_of(JournalFile::open(path_));
+    expect_ok(file.begin("{\"schema\":1}\n"));
+    expect_ok(file.append("{\"answer\":\"The answer is (B).\"}\n"));
+  }
+  const auto whole = read();
+  const auto lines = value_of(read_journal_lines(path_));
+  std::size_t n_noticed = 0;
+  for (std::size_t at = 0; at + 1 < whole.size(); ++at) {
+    for (const int bit : {1, 4, 32}) {
+      auto bytes = whole;
+      bytes[at] = static_cast<char>(bytes[at] ^ bit);
+      write(bytes);
+      const auto found = read_journal_lines(path_);
+      // What breaks the name of the sum leaves a member that no room knows, and the rest as it was.
+      if (found) {
+        EXPECT_NE(found->find("The answer is (B)."), std::string::npos) << at;
+      }
+      n_noticed += found ? 0U : 1U;
+    }
+  }
+  EXPECT_GT(n_noticed, whole.size() * 2);
+  auto bytes = whole;
+  bytes[bytes.find("(B)") + 1] = 'C';
+  write(bytes);
+  expect_error(read_journal_lines(path_), Code::kCorrupt,
+               "journal.jsonl:2: does not have the sum that it says: it was damaged or edited");
+  expect_error(JournalFile::open(path_), Code::kCorrupt, "journal.jsonl:2: ");
+  EXPECT_EQ(read(), bytes);
+}
+
+TEST_F(JournalFileTest, ReadsLinesOfEarlierVersions) {
+  write("{\"schema\":1}\n{\"id\":2}\n{}\n");
+  EXPECT_EQ(value_of(read_journal_lines(path_)), "{\"schema\":1}\n{\"id\":2}\n{}\n");
 }
 
 TEST_F(JournalFileTest, HasOneWriter) {

@@ -1,15 +1,72 @@
 #include "coe/base/journal/journal_file.h"
 
+#include "coe/base/hash.h"
+
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <fcntl.h>
 #include <span>
+#include <string>
+#include <string_view>
 #include <sys/file.h>
 #include <sys/types.h>
 #include <unistd.h>
 #include <utility>
 
 namespace coe {
+namespace {
+
+// A line ends with `,"sum":"0123456789abcdef"}`.
+constexpr std::string_view kBefore = R"(,"sum":")";
+constexpr std::string_view kAfter = "\"}\n";
+constexpr std::size_t kDigits = 16;
+constexpr std::size_t kSumBytes = kBefore.size() + kDigits + kAfter.size();
+
+// `rest`: the line up to its last brace.
+std::string sum_of(std::string_view rest) {
+  constexpr std::string_view kName = "xxh3:";
+  return digest_of(rest).substr(kName.size(), kDigits);
+}
+
+std::string with_sum(std::string_view line) {
+  COE_CHECK(line.ends_with("}\n"));
+  const auto rest = line.substr(0, line.size() - 2);
+  return fmt::format("{}{}{}{}", rest, kBefore, sum_of(rest), kAfter);
+}
+
+Result<std::string> read_whole_lines(const Path& path) {
+  COE_TRY(auto text, read_text(path));
+  text.resize(text.rfind('\n') + 1);  // npos + 1 is 0
+  return text;
+}
+
+Result<std::string> without_sums(std::string_view text, const Path& path) {
+  std::string out;
+  out.reserve(text.size());
+  for (std::uint64_t number = 1; !text.empty(); ++number) {
+    const auto line = text.substr(0, text.find('\n') + 1);
+    text.remove_prefix(line.size());
+    const auto end = line.substr(line.size() - std::min(line.size(), kSumBytes));
+    if (!end.starts_with(kBefore) || !end.ends_with(kAfter)) {
+      out += line;
+      continue;
+    }
+    const auto rest = line.substr(0, line.size() - kSumBytes);
+    if (end.substr(kBefore.size(), kDigits) != sum_of(rest))
+      return fail(Code::kCorrupt,
+                  fmt::format("{}:{}: does not have the sum that it says: it was damaged or edited",
+                              path.string(), number),
+                  "remove that line, and what it held is made again; or start again with --force");
+    out += rest;
+    out += "}\n";
+  }
+  return out;
+}
+
+}  // namespace
 
 Result<JournalFile> JournalFile::open(const Path& path) {
   JournalFile journal;
@@ -24,9 +81,10 @@ Result<JournalFile> JournalFile::open(const Path& path) {
 }
 
 Status JournalFile::mend() {
-  COE_TRY(text_, read_journal_lines(path_));
-  if (::ftruncate(file_.get(), static_cast<off_t>(text_.size())) != 0)
+  COE_TRY(const auto whole, read_whole_lines(path_));
+  if (::ftruncate(file_.get(), static_cast<off_t>(whole.size())) != 0)
     return tl::unexpected(io_error(path_, "truncate"));
+  COE_TRY(text_, without_sums(whole, path_));
   return {};
 }
 
@@ -37,14 +95,14 @@ Status JournalFile::begin(std::string_view header) {
 }
 
 Status JournalFile::append(std::string_view line) {
-  COE_TRY_STATUS(write_all(file_.get(), std::as_bytes(std::span(line)), path_));
+  const auto summed = with_sum(line);
+  COE_TRY_STATUS(write_all(file_.get(), std::as_bytes(std::span(summed)), path_));
   return ::fsync(file_.get()) == 0 ? Status() : Status(tl::unexpected(io_error(path_, "flush")));
 }
 
 Result<std::string> read_journal_lines(const Path& path) {
-  COE_TRY(auto text, read_text(path));
-  text.resize(text.rfind('\n') + 1);  // npos + 1 is 0
-  return text;
+  COE_TRY(const auto whole, read_whole_lines(path));
+  return without_sums(whole, path);
 }
 
 Error bad_journal_line(const Path& path, std::uint64_t number, std::string_view why) {

@@ -1,6 +1,8 @@
 // A file of lines that a run writes while it works, so that it can be killed at any moment and goes
 // on where it was. The first line, the header, says what the journal belongs to. The rooms that
-// keep journals give the lines their meaning.
+// keep journals give the lines their meaning. Lines are JSON objects. In the file each has one more
+// member, "sum", of what the rest of the line says, so that damage is noticed; the rooms do not see
+// it.
 #pragma once
 
 #include "coe/base/descriptor.h"
@@ -17,7 +19,7 @@ class JournalFile {
  public:
   // Opens the file at `path`, or makes an empty one, and locks it until this object is gone. Cuts
   // off a last line that a kill left unfinished. Errors: kExists when another process has it open;
-  // kIo.
+  // those of read_journal_lines().
   static Result<JournalFile> open(const Path& path);
 
   const Path& path() const { return path_; }
@@ -25,7 +27,7 @@ class JournalFile {
   std::string_view text() const { return text_; }
   // Forgets all that the file holds, and writes `header` as its first line. Errors: kIo.
   Status begin(std::string_view header);
-  // Adds a line, which ends with its newline. Returns when it is on disk. Errors: kIo.
+  // Adds a line, an object and its newline. Returns when it is on disk. Errors: kIo.
   Status append(std::string_view line);
 
  private:
@@ -33,12 +35,13 @@ class JournalFile {
   Status mend();
 
   Path path_;
-  Descriptor file_;  // holds the lock
-  std::string text_;
+  Descriptor file_;   // holds the lock
+  std::string text_;  // without the sums
 };
 
 // The lines of a journal that nobody need have open, without a last one that a kill left
-// unfinished. Errors: kNotFound; kIo.
+// unfinished. Errors: kNotFound; kIo; kCorrupt for a line that does not have the sum that it says.
+// A line that says none is of an earlier version.
 Result<std::string> read_journal_lines(const Path& path);
 
 // kCorrupt: line `number` of a journal is not what it should be.
