@@ -44,7 +44,8 @@ TEST_F(OpenAnswererTest, TheEngineAnswersAndIsKnownByModelEngineAndContext) {
   const auto open = value_of(opened());
   ASSERT_TRUE(open.answerer);
   EXPECT_EQ(open.answerer->info().model, model_.string());
-  EXPECT_EQ(open.identity, "model=" + open.model->moe.id.digest + " engine=fake ctx=64");
+  EXPECT_EQ(open.identity, "model=" + open.model->moe.id.digest + " metadata=" +
+                               metadata_digest(open.model->file.header()) + " engine=fake ctx=64");
   EXPECT_EQ(library_.n_opened, 1);
 }
 

@@ -265,7 +265,7 @@ TEST(ChatRecord, RefusesWhatIsNoChat) {
   expect_error(chat_of_messages("{", "messages"), Code::kCorrupt, "not valid JSON");
   const std::string deep = std::string(100'000, '[') + std::string(100'000, ']');
   expect_error(chat_of_messages("{\"messages\":" + deep + "}", "messages"), Code::kCorrupt,
-               "no JSON of messages");
+               "more than 256 levels of brackets");
   expect_error(chat_of_messages("{\"messages\":\"" + deep + "\"}", "messages"), Code::kCorrupt,
                "holds no list of messages");
 }

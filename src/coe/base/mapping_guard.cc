@@ -59,7 +59,7 @@ void name_mapping(const void* begin, std::size_t size, std::string_view name) {
     std::uintptr_t free = 0;
     if (!mapping.begin.compare_exchange_strong(free, at)) continue;
     const std::size_t n = std::min(name.size(), mapping.name.size() - 1);
-    std::copy_n(name.data(), n, mapping.name.data());
+    std::ranges::copy(name.substr(0, n), mapping.name.begin());
     mapping.name[n] = '\0';
     mapping.end = at + size;
     return;

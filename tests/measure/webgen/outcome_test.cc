@@ -91,12 +91,12 @@ TEST_F(WebJournalTest, GoesOnAfterAKill) {
 
 TEST_F(WebJournalTest, BeginsWithTheSuite) {
   expect_ok(value_of(open())->add("one", failed()));
-  EXPECT_EQ(value_of(read_text(path_)),
+  EXPECT_EQ(value_of(read_journal_lines(path_)),
             "{\"schema\":\"coe.web-outcomes.journal/1\",\"suite\":\"xxh3:1\"}\n" +
                 outcome_line("one", failed()));
   // Outcomes of another suite could never count.
   EXPECT_EQ(value_of(open(false, "xxh3:2"))->find("one"), nullptr);
-  EXPECT_EQ(value_of(read_text(path_)),
+  EXPECT_EQ(value_of(read_journal_lines(path_)),
             "{\"schema\":\"coe.web-outcomes.journal/1\",\"suite\":\"xxh3:2\"}\n");
 }
 
@@ -107,7 +107,7 @@ TEST_F(WebJournalTest, GoesOnWithAnOldFile) {
                    outcome_line("two", WebOutcome{}) + "\n" + outcome_line("one", WebOutcome{});
   write(old + "\n{\"schema\"");
   expect_ok(value_of(open())->add("three", failed()));
-  EXPECT_EQ(value_of(read_text(path_)), old + "\n" + outcome_line("three", failed()));
+  EXPECT_EQ(value_of(read_journal_lines(path_)), old + "\n" + outcome_line("three", failed()));
   const auto journal = value_of(open());
   ASSERT_NE(journal->find("one"), nullptr);
   EXPECT_FALSE(journal->find("one")->passed());  // the first counts

@@ -19,7 +19,7 @@ using Words = std::array<char, 1024>;
 
 void put(Words& words, std::string_view text) {
   const std::size_t n = std::min(text.size(), words.size() - 1);
-  std::copy_n(text.data(), n, words.data());
+  std::ranges::copy(text.substr(0, n), words.begin());
   words[n] = '\0';
 }
 

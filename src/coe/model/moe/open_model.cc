@@ -10,7 +10,8 @@ namespace coe {
 Result<OpenModel> open_model(const Path& path, Observer& observer) {
   COE_TRY(auto file, gguf::GgufFile::open(path));
   COE_TRY(auto moe, describe_moe(file));
-  for (std::size_t i = 0; i < file.n_part(); ++i)
+  // The first was named by whoever called, who protects it.
+  for (std::size_t i = 1; i < file.n_part(); ++i)
     protect_input(file.part_path(i), "a part of the model");
   for (const auto& warning : moe.warnings) observer.warning(warning);
   return OpenModel{std::move(file), std::move(moe)};
