@@ -69,7 +69,6 @@ class ParentCache::Rows : public Reference, public RowObserver {
   const ScoredSequence& sequence_;
   RowIndex index_;
   double tail_;
-  std::uint32_t n_thread_;
   std::vector<ParentRow> rows_;
 };
 

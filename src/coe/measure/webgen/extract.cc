@@ -1,8 +1,8 @@
 #include "coe/measure/webgen/extract.h"
 
-#include "coe/corpus/message/thinking.h"
 #include "coe/base/lines.h"
 #include "coe/base/text.h"
+#include "coe/corpus/message/thinking.h"
 
 #include <algorithm>
 #include <array>
