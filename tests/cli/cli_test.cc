@@ -306,6 +306,7 @@ TEST_F(Cli, NoVerbWritesOverItsInput) {
        {"coe prune -m parent.gguf --mask mask.json -o mask.json",
         "coe merge parent.profile.gguf parent.profile.gguf -o parent.profile.gguf",
         "coe mask -p parent.profile.gguf=0.5 -k 4 -o parent.profile.gguf",
+        "coe mask -p parent.profile.gguf:0.5 -k 4 -o parent.profile.gguf",
         "coe compare mask.json mask.json --svg mask.json",
         "coe mask --recipe mask.json -p parent.profile.gguf -o mask.json"})
     expect_error(command + " --force", 2, "the output is an input", "");

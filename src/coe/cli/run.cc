@@ -115,7 +115,8 @@ const CLI::App& called_verb(const CLI::App& app) {
   return called.empty() ? app : called_verb(*called.front());
 }
 
-// Protects the files that the verb's options name, but for outputs. A weight may follow a name.
+// Protects the files that the verb's options name, but for outputs. Weights and caps may follow a
+// name: "a.profile.gguf:0.5".
 void protect_inputs(const CLI::App& verb) {
   static constexpr std::array<std::string_view, 3> kOutputs = {"output", "svg", "save-text"};
   for (const auto* option : verb.get_options()) {
@@ -125,8 +126,9 @@ void protect_inputs(const CLI::App& verb) {
         }))
       continue;
     for (const auto& value : option->results())
-      for (const auto& file : {value, value.substr(0, value.rfind('='))})
-        protect_input(file, option->get_name());
+      for (auto end = value.size(); end != std::string::npos && end > 0;
+           end = value.find_last_of(":=", end - 1))
+        protect_input(value.substr(0, end), option->get_name());
   }
 }
 
