@@ -155,6 +155,13 @@ Status check_output(const Path& path, Overwrite overwrite) {
 
 namespace {
 
+// Says whether `name` is that of the open file, and what that is.
+bool is_named(int fd, const Path& name, struct stat& opened) {
+  struct stat named{};
+  return ::fstat(fd, &opened) == 0 && ::lstat(name.c_str(), &named) == 0 &&
+         opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
+}
+
 // " (process 4711)", or nothing where the system does not say. A line of /proc/locks:
 // "1: FLOCK  ADVISORY  WRITE 4711 08:01:131213 0 EOF".
 std::string holder_of(int fd) {
@@ -190,11 +197,9 @@ Result<AtomicFile> AtomicFile::create(const Path& path, Overwrite overwrite) {
     file.descriptor_ =
         Descriptor(::open(temporary.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666));
     if (file.fd() < 0) return tl::unexpected(io_error(path, "create"));
-    struct stat named{};
     // Between our open and our lock the other run may have finished and given the file its final
     // name: then it is no longer the temporary, and not ours to touch.
-    if (::flock(file.fd(), LOCK_EX | LOCK_NB) != 0 || ::fstat(file.fd(), &opened) != 0 ||
-        ::lstat(temporary.c_str(), &named) != 0 || opened.st_ino != named.st_ino)
+    if (::flock(file.fd(), LOCK_EX | LOCK_NB) != 0 || !is_named(file.fd(), temporary, opened))
       return fail(
           Code::kExists,
           fmt::format("{}: another process is writing it{}", path.string(), holder_of(file.fd())),
@@ -222,9 +227,7 @@ AtomicFile::~AtomicFile() {
 
 bool AtomicFile::owns_temporary() const {
   struct stat opened{};
-  struct stat named{};
-  return ::fstat(fd(), &opened) == 0 && ::lstat(temporary_.c_str(), &named) == 0 &&
-         opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
+  return is_named(fd(), temporary_, opened);
 }
 
 Status write_all(int fd, std::span<const std::byte> bytes, const Path& path) {

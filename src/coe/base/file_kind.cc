@@ -5,30 +5,28 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <span>
 #include <string>
 #include <string_view>
 
 namespace coe {
 namespace {
 
-struct Signature {
-  std::string_view prefix;
-  FileKind kind;
-};
-
 using std::string_view_literals::operator""sv;
 
 constexpr std::array kSignatures = {
-    Signature{"\x1f\x8b"sv, {"a gzip archive", "unpack it first: gunzip -k FILE.gz"}},
-    Signature{"\xfd"
-              "7zXZ"sv,
-              {"an xz archive", "unpack it first: xz -dk FILE.xz"}},
-    Signature{"\x28\xb5\x2f\xfd"sv, {"a zstd archive", "unpack it first: zstd -d FILE.zst"}},
-    Signature{"BZh", {"a bzip2 archive", "unpack it first: bunzip2 -k FILE.bz2"}},
-    Signature{"version https://git-lfs",
-              {"a git-lfs pointer, not the file it points to", "fetch the file: git lfs pull"}},
-    Signature{"\xff\xfe"sv, {"text in UTF-16", "convert it: iconv -f UTF-16 -t UTF-8 FILE > OUT"}},
-    Signature{"\xfe\xff"sv, {"text in UTF-16", "convert it: iconv -f UTF-16 -t UTF-8 FILE > OUT"}},
+    FileSignature{"\x1f\x8b"sv, {"a gzip archive", "unpack it first: gunzip -k FILE.gz"}},
+    FileSignature{"\xfd"
+                  "7zXZ"sv,
+                  {"an xz archive", "unpack it first: xz -dk FILE.xz"}},
+    FileSignature{"\x28\xb5\x2f\xfd"sv, {"a zstd archive", "unpack it first: zstd -d FILE.zst"}},
+    FileSignature{"BZh", {"a bzip2 archive", "unpack it first: bunzip2 -k FILE.bz2"}},
+    FileSignature{"version https://git-lfs",
+                  {"a git-lfs pointer, not the file it points to", "fetch the file: git lfs pull"}},
+    FileSignature{"\xff\xfe"sv,
+                  {"text in UTF-16", "convert it: iconv -f UTF-16 -t UTF-8 FILE > OUT"}},
+    FileSignature{"\xfe\xff"sv,
+                  {"text in UTF-16", "convert it: iconv -f UTF-16 -t UTF-8 FILE > OUT"}},
 };
 
 std::string lower_start(std::string_view text) {
@@ -39,10 +37,14 @@ std::string lower_start(std::string_view text) {
 
 }  // namespace
 
+FileKind match_signature(std::string_view start, std::span<const FileSignature> signatures) {
+  const auto found = std::ranges::find_if(
+      signatures, [&](const FileSignature& known) { return start.starts_with(known.prefix); });
+  return found == signatures.end() ? FileKind() : found->kind;
+}
+
 FileKind file_kind(std::string_view start) {
-  const auto* const found = std::ranges::find_if(
-      kSignatures, [&](const Signature& known) { return start.starts_with(known.prefix); });
-  if (found != kSignatures.end()) return found->kind;
+  if (const FileKind kind = match_signature(start, kSignatures); !kind.what.empty()) return kind;
   const std::string words = lower_start(start);
   if (words.starts_with("<!doctype html") || words.starts_with("<html"))
     return {"an HTML page, as a failed download leaves behind", "download it again"};

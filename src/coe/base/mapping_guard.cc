@@ -1,6 +1,7 @@
 #include "coe/base/mapping_guard.h"
 
-#include <algorithm>
+#include "coe/base/signal_words.h"
+
 #include <array>
 #include <atomic>
 #include <csignal>
@@ -22,11 +23,6 @@ std::array<Mapping, 64> mappings;
 std::atomic<int> code_at_end{1};
 static_assert(std::atomic<std::uintptr_t>::is_always_lock_free, "read in a signal handler");
 
-void say(std::string_view text) {
-  // Nobody is left to tell when this fails.
-  [[maybe_unused]] const auto n = ::write(STDERR_FILENO, text.data(), text.size());
-}
-
 void on_bus_error(int signal, siginfo_t* info, void* /*context*/) {
   if (info->si_code != BUS_ADRERR) {  // not a page behind the end of a file
     std::signal(signal, SIG_DFL);
@@ -36,9 +32,10 @@ void on_bus_error(int signal, siginfo_t* info, void* /*context*/) {
   std::string_view name = "a mapped file (the model?)";
   for (const auto& mapping : mappings)
     if (at >= mapping.begin && at < mapping.end) name = mapping.name.data();
-  say("error: ");
-  say(name);
-  say(": became shorter while it was being read\nhint: leave the file alone until the work is "
+  say_in_handler("error: ");
+  say_in_handler(name);
+  say_in_handler(
+      ": became shorter while it was being read\nhint: leave the file alone until the work is "
       "done\n");
   ::_exit(code_at_end);
 }
@@ -58,9 +55,7 @@ void name_mapping(const void* begin, std::size_t size, std::string_view name) {
   for (auto& mapping : mappings) {
     std::uintptr_t free = 0;
     if (!mapping.begin.compare_exchange_strong(free, at)) continue;
-    const std::size_t n = std::min(name.size(), mapping.name.size() - 1);
-    std::ranges::copy(name.substr(0, n), mapping.name.begin());
-    mapping.name[n] = '\0';
+    keep_words(mapping.name, name);
     mapping.end = at + size;
     return;
   }

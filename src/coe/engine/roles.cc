@@ -1,6 +1,7 @@
 #include "coe/engine/roles.h"
 
 #include "coe/base/result.h"
+#include "coe/base/search.h"
 
 #include <algorithm>
 #include <cstddef>
@@ -19,31 +20,6 @@ constexpr std::size_t kNone = std::string_view::npos;
 constexpr std::string_view kWhiteSpace = " \t\r\n";
 
 bool blank(std::string_view text) { return text.find_first_not_of(kWhiteSpace) == kNone; }
-
-std::string_view trim(std::string_view text) {
-  if (blank(text)) return {};
-  const std::size_t first = text.find_first_not_of(kWhiteSpace);
-  return text.substr(first, text.find_last_not_of(kWhiteSpace) + 1 - first);
-}
-
-struct Marker {
-  std::size_t begin = kNone;
-  std::size_t end = kNone;
-};
-
-// The first of the markers from `from` on; of several there the longest.
-Marker find_marker(std::string_view text, std::size_t from, std::span<const std::string> markers) {
-  Marker found;
-  for (const auto& marker : markers) {
-    if (marker.empty()) continue;
-    const std::size_t at = text.find(marker, from);
-    if (at == kNone) continue;
-    const std::size_t end = at + marker.size();
-    if (found.begin == kNone || at < found.begin || (at == found.begin && end > found.end))
-      found = {at, end};
-  }
-  return found;
-}
 
 class Segmenter {
  public:
@@ -89,7 +65,7 @@ class Segmenter {
   }
 
   void segment_chat() {
-    Marker opening = find_marker(text_, 0, markup_.model_turns);
+    FoundMarker opening = find_marker(text_, 0, markup_.model_turns);
     bool resumes = false;
     bool answered = false;
     while (opening.begin != kNone) {
@@ -126,7 +102,7 @@ class Segmenter {
 
   // Returns what the model wrote in [begin, end).
   void keep(std::size_t begin, std::size_t end, std::string& kept) const {
-    const auto part = trim(std::string_view(text_).substr(begin, end - begin));
+    const auto part = trimmed(std::string_view(text_).substr(begin, end - begin));
     if (!generates_ || part.empty()) return;
     if (!kept.empty()) kept += '\n';
     kept += part;
@@ -148,7 +124,7 @@ class Segmenter {
       keep(at, to, out_.answer);
     };
     while (at < end) {
-      const Marker start = start_of_thinking(turn, at, begin);
+      const FoundMarker start = start_of_thinking(turn, at, begin);
       if (start.begin == kNone) break;
       answer(start.begin);
       at = segment_block(turn, start);
@@ -160,23 +136,25 @@ class Segmenter {
   // Some templates switch thinking off with a lone end marker. Returns where the turn goes on.
   std::size_t skip_closed_block(std::string_view turn, std::size_t begin) {
     if (generates_ || markup_.thinking_ends.empty()) return begin;
-    const Marker stop = find_marker(turn, begin, {markup_.thinking_ends.data(), 1});
+    const FoundMarker stop = find_marker(turn, begin, std::span(markup_.thinking_ends.data(), 1));
     if (stop.begin == kNone || !blank(turn.substr(begin, stop.begin - begin))) return begin;
     paint(begin, stop.end, Role::kPrompt);
     return stop.end;
   }
 
-  Marker start_of_thinking(std::string_view turn, std::size_t at, std::size_t turn_begin) const {
+  FoundMarker start_of_thinking(std::string_view turn, std::size_t at,
+                                std::size_t turn_begin) const {
     if (markup_.thinking_ends.empty()) return {};
-    if (!markup_.thinking_start.empty()) return find_marker(turn, at, {&markup_.thinking_start, 1});
+    if (!markup_.thinking_start.empty())
+      return find_marker(turn, at, std::span(&markup_.thinking_start, 1));
     if (at != turn_begin) return {};
     const bool ends = find_marker(turn, at, markup_.thinking_ends).begin != kNone;
-    return ends || generates_ ? Marker{at, at} : Marker{};
+    return ends || generates_ ? FoundMarker{at, at} : FoundMarker{};
   }
 
   // Returns where the block ends.
-  std::size_t segment_block(std::string_view turn, Marker start) {
-    const Marker stop = find_marker(turn, start.end, markup_.thinking_ends);
+  std::size_t segment_block(std::string_view turn, FoundMarker start) {
+    const FoundMarker stop = find_marker(turn, start.end, markup_.thinking_ends);
     keep(start.end, std::min(stop.begin, turn.size()), out_.thinking);
     if (stop.begin == kNone) {
       paint(start.begin, turn.size(), Role::kThinking);

@@ -1,6 +1,7 @@
 #include "coe/ask/generate/model_hooks.h"
 
 #include "coe/base/result.h"
+#include "coe/base/search.h"
 #include "coe/corpus/hooks.h"
 #include "coe/corpus/message/thinking.h"
 #include "coe/engine/chat.h"
@@ -74,10 +75,7 @@ class ThinkingHook {
       markers_.insert(markers_.end(), known.begin(), known.end());
     }
     auto split = split_thinking(words, markers_);
-    const auto first = words.find_first_not_of(" \t\r\n");
-    const bool is_untouched = split.thinking.empty() && first != words.npos &&
-                              words.substr(first).starts_with(split.content);
-    if (is_untouched && words.find_last_not_of(" \t\r\n") + 1 == first + split.content.size())
+    if (split.thinking.empty() && split.content == trimmed(words))
       split.content = words;  // with the white space that it has
     return ThinkingParts{std::move(split.thinking), without_answer_marks(std::move(split.content))};
   }

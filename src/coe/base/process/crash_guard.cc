@@ -1,6 +1,7 @@
 #include "coe/base/process/crash_guard.h"
 
-#include <algorithm>
+#include "coe/base/signal_words.h"
+
 #include <array>
 #include <atomic>
 #include <csignal>
@@ -17,12 +18,6 @@ namespace {
 // Plain memory, which a signal handler may read whatever has happened to the heap.
 using Words = std::array<char, 1024>;
 
-void put(Words& words, std::string_view text) {
-  const std::size_t n = std::min(text.size(), words.size() - 1);
-  std::ranges::copy(text.substr(0, n), words.begin());
-  words[n] = '\0';
-}
-
 struct Speaker {
   Words who{};
   Words hint{};
@@ -35,29 +30,24 @@ std::atomic<int> own_code{70};
 std::atomic<int> scoped_code{70};
 std::atomic<bool> is_speaking{false};
 
-void say(std::string_view text) {
-  // Nobody is left to tell when this fails.
-  [[maybe_unused]] const auto n = ::write(STDERR_FILENO, text.data(), text.size());
-}
-
 void on_crash(int signal) {
   if (is_speaking.exchange(true)) {  // another thread crashed, too
     ::pause();
     return;
   }
   const bool is_scoped = n_scope > 0;
-  say("error: ");
-  say(is_scoped ? speaker.who.data() : "internal");
-  say(": ");
+  say_in_handler("error: ");
+  say_in_handler(is_scoped ? speaker.who.data() : "internal");
+  say_in_handler(": ");
   if (noted[0] != '\0')
-    say(noted.data());
+    say_in_handler(noted.data());
   else
-    say(signal == SIGSEGV  ? "a segmentation fault, or no stack left"
-        : signal == SIGFPE ? "an arithmetic fault"
-                           : "it aborted");
-  say("\nhint: ");
-  say(is_scoped ? speaker.hint.data() : "this is a bug in coe; please report it");
-  say("\n");
+    say_in_handler(signal == SIGSEGV  ? "a segmentation fault, or no stack left"
+                   : signal == SIGFPE ? "an arithmetic fault"
+                                      : "it aborted");
+  say_in_handler("\nhint: ");
+  say_in_handler(is_scoped ? speaker.hint.data() : "this is a bug in coe; please report it");
+  say_in_handler("\n");
   ::_exit(is_scoped ? scoped_code : own_code);
 }
 
@@ -91,12 +81,12 @@ void guard_crashes(int own_exit_code, int scoped_exit_code) {
 }
 
 void note_crash(std::string_view reason) {
-  if (noted[0] == '\0') put(noted, reason);
+  if (noted[0] == '\0') keep_words(noted, reason);
 }
 
 CrashScope::CrashScope(std::string_view who, std::string_view hint) {
-  put(speaker.who, who);
-  put(speaker.hint, hint);
+  keep_words(speaker.who, who);
+  keep_words(speaker.hint, hint);
   ++n_scope;
 }
 

@@ -1,5 +1,7 @@
 #include "coe/corpus/message/thinking.h"
 
+#include "coe/base/search.h"
+
 #include <algorithm>
 #include <array>
 #include <cstddef>
@@ -21,38 +23,11 @@ constexpr std::string_view kMessage = "<|message|>";
 constexpr std::string_view kStart = "<|start|>";
 constexpr std::string_view kEnd = "<|end|>";
 
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view kBlank = " \t\r\n";
-  const auto first = text.find_first_not_of(kBlank);
-  if (first == kNone) return {};
-  return text.substr(first, text.find_last_not_of(kBlank) + 1 - first);
-}
-
 void add_part(std::string& to, std::string_view part) {
   part = trimmed(part);
   if (part.empty()) return;
   if (!to.empty()) to += '\n';
   to += part;
-}
-
-struct Found {
-  std::size_t begin = kNone;
-  std::size_t end = kNone;
-};
-
-// The first of the markers from `from` on; of several there the longest.
-Found find_first(std::string_view text, std::size_t from,
-                 std::span<const std::string_view> markers) {
-  Found found;
-  for (const auto marker : markers) {
-    if (marker.empty()) continue;
-    const std::size_t at = text.find(marker, from);
-    if (at == kNone) continue;
-    const std::size_t end = at + marker.size();
-    if (found.begin == kNone || at < found.begin || (at == found.begin && end > found.end))
-      found = {at, end};
-  }
-  return found;
 }
 
 bool is_name(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
@@ -92,16 +67,16 @@ ThinkingSplit split_blocks(std::string_view text, std::string_view start,
   ThinkingSplit out;
   std::size_t at = 0;
   const std::array starts = {start};
-  const Found opened = find_first(text, 0, ends);
+  const FoundMarker opened = find_marker(text, 0, ends);
   if (opened.begin < text.find(start) && unknown_markers(text.substr(0, opened.begin)).empty()) {
     add_part(out.thinking, text.substr(0, opened.begin));
     at = opened.end;
   }
   while (at < text.size()) {
-    const Found open = find_first(text, at, starts);
+    const FoundMarker open = find_marker(text, at, starts);
     add_part(out.content, text.substr(at, open.begin == kNone ? kNone : open.begin - at));
     if (open.begin == kNone) break;
-    const Found end = find_first(text, open.end, ends);
+    const FoundMarker end = find_marker(text, open.end, ends);
     add_part(out.thinking,
              text.substr(open.end, end.begin == kNone ? kNone : end.begin - open.end));
     at = end.end == kNone ? text.size() : end.end;
@@ -137,8 +112,8 @@ ThinkingSplit split_channels(std::string_view text) {
     auto name = text.substr(channel + kChannel.size(),
                             message == kNone ? kNone : message - channel - kChannel.size());
     name = trimmed(name);
-    const Found stop = find_first(text, std::min(body, text.size()), kStops);
-    const Found next = find_first(text, std::min(body, text.size()), kNexts);
+    const FoundMarker stop = find_marker(text, std::min(body, text.size()), kStops);
+    const FoundMarker next = find_marker(text, std::min(body, text.size()), kNexts);
     const std::size_t end = std::min({stop.begin, next.begin, text.size()});
     at = stop.begin == end ? stop.end : end;
     if (body != kNone && name == "analysis")

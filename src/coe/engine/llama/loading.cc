@@ -66,7 +66,7 @@ Status add_rpc_servers(const std::vector<std::string>& servers) {
   return {};
 }
 
-// What ggml only asserts.
+// ggml only asserts these.
 Status check_options(const EngineOptions& options) {
   if (options.n_ctx < kProbeTokens)
     return fail(Code::kInvalidArgument,

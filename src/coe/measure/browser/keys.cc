@@ -19,26 +19,17 @@ namespace {
 using Json = nlohmann::json;
 
 struct Key {
-  const char* name;  // as DevTools has it
-  const char* code;
+  const char* name;  // as DevTools has it, and its code
   int number;
   const char* text;
 };
 
 constexpr std::array kKeys = {
-    Key{"Enter", "Enter", 13, "\r"},
-    Key{"Tab", "Tab", 9, ""},
-    Key{"Escape", "Escape", 27, ""},
-    Key{"Backspace", "Backspace", 8, ""},
-    Key{"Delete", "Delete", 46, ""},
-    Key{"Home", "Home", 36, ""},
-    Key{"End", "End", 35, ""},
-    Key{"PageUp", "PageUp", 33, ""},
-    Key{"PageDown", "PageDown", 34, ""},
-    Key{"ArrowLeft", "ArrowLeft", 37, ""},
-    Key{"ArrowUp", "ArrowUp", 38, ""},
-    Key{"ArrowRight", "ArrowRight", 39, ""},
-    Key{"ArrowDown", "ArrowDown", 40, ""},
+    Key{"Enter", 13, "\r"},   Key{"Tab", 9, ""},      Key{"Escape", 27, ""},
+    Key{"Backspace", 8, ""},  Key{"Delete", 46, ""},  Key{"Home", 36, ""},
+    Key{"End", 35, ""},       Key{"PageUp", 33, ""},  Key{"PageDown", 34, ""},
+    Key{"ArrowLeft", 37, ""}, Key{"ArrowUp", 38, ""}, Key{"ArrowRight", 39, ""},
+    Key{"ArrowDown", 40, ""},
 };
 
 // The commands that an editing key gives, which DevTools does not derive from the key.
@@ -52,7 +43,7 @@ Json commands_of(const std::string& name, int modifiers) {
 
 Json named_key(const Key& key, int modifiers) {
   Json out = {{"key", key.name},
-              {"code", key.code},
+              {"code", key.name},
               {"windowsVirtualKeyCode", key.number},
               {"modifiers", modifiers}};
   if (*key.text != '\0') out["text"] = key.text;

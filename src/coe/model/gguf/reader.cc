@@ -266,7 +266,7 @@ Status check_magic(std::span<const std::byte> bytes, std::string_view name) {
   const std::string_view start(reinterpret_cast<const char*>(bytes.data()),
                                std::min(bytes.size(), kMagic.size()));
   if (start == kMagic) return {};
-  const LooksLike looks = sniff(bytes);
+  const FileKind looks = sniff(bytes);
   return fail(Code::kCorrupt,
               looks.what.empty()
                   ? fmt::format("{}: not a GGUF file (starts with `{}` vs `{}`)", name,

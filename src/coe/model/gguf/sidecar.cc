@@ -4,6 +4,7 @@
 #include "coe/base/hash.h"
 #include "coe/base/printable.h"
 #include "coe/base/result.h"
+#include "coe/model/gguf/hashing.h"
 #include "coe/model/gguf/reader.h"
 #include "coe/model/gguf/tensor_type.h"
 #include "coe/model/gguf/typed_keys.h"
@@ -30,19 +31,12 @@ constexpr std::string_view kTypeKey = "general.type";
 constexpr std::string_view kChecksumKey = "coe.checksum";
 
 void add_keys(Hasher& hasher, const std::vector<KeyValue>& keys) {
-  for (const auto& [key, value] : keys) {
-    if (key == kChecksumKey) continue;
-    hasher.add_sized(key);
-    hasher.add(static_cast<std::uint64_t>(value.type()));
-    hasher.add(std::uint64_t{value.bytes().size()});
-    hasher.add(value.bytes());
-  }
+  for (const auto& item : keys)
+    if (item.key != kChecksumKey) add_key(hasher, item);
 }
 
 void add_tensor(Hasher& hasher, const TensorInfo& info, std::span<const std::byte> bytes) {
-  hasher.add_sized(info.name);
-  hasher.add(static_cast<std::uint64_t>(info.type));
-  for (const auto n : info.ne) hasher.add(n);
+  add_tensor_head(hasher, info);
   hasher.add(bytes);
 }
 

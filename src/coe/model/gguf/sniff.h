@@ -1,17 +1,14 @@
 // This tells what a file that is not GGUF looks like, for the error message.
 #pragma once
 
+#include "coe/base/file_kind.h"
+
 #include <cstddef>
 #include <span>
-#include <string_view>
 
 namespace coe::gguf {
 
-struct LooksLike {
-  std::string_view what;  // "a zip archive"; empty when nothing is recognised
-  std::string_view hint;
-};
-
-LooksLike sniff(std::span<const std::byte> bytes);
+// An empty kind when nothing is recognised.
+FileKind sniff(std::span<const std::byte> bytes);
 
 }  // namespace coe::gguf

@@ -1,6 +1,7 @@
-// What makes two files the same model.
+// Decides whether two files are the same model.
 #include "coe/base/hash.h"
 #include "coe/base/printable.h"
+#include "coe/model/gguf/hashing.h"
 #include "coe/model/gguf/reader.h"
 #include "coe/model/moe/arch_table.h"
 #include "coe/model/moe/model.h"
@@ -37,9 +38,7 @@ Result<std::string> model_digest(const gguf::GgufFile& file) {
     return status;
   };
   for (const auto* tensor : sorted) {
-    hasher.add_sized(tensor->name);
-    hasher.add(static_cast<std::uint64_t>(tensor->type));
-    for (const auto n : tensor->ne) hasher.add(n);
+    gguf::add_tensor_head(hasher, *tensor);
     const auto name = split_block_name(tensor->name);
     if (name && name->suffix == kRouterSuffix) {
       COE_TRY_STATUS(add(*tensor, 0, tensor->n_bytes));
@@ -58,13 +57,9 @@ std::string metadata_digest(const gguf::Header& header) {
   const auto prefix = std::string(name.value_or("")) + ".";
   Hasher hasher;
   hasher.add_sized(prefix);
-  for (const auto& [key, value] : header.keys) {
-    if (!key.starts_with(prefix) && !key.starts_with("tokenizer.")) continue;
-    hasher.add_sized(key);
-    hasher.add(static_cast<std::uint64_t>(value.type()));
-    hasher.add(std::uint64_t{value.bytes().size()});
-    hasher.add(value.bytes());
-  }
+  for (const auto& item : header.keys)
+    if (item.key.starts_with(prefix) || item.key.starts_with("tokenizer."))
+      gguf::add_key(hasher, item);
   return hasher.digest();
 }
 
