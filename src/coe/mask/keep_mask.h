@@ -3,6 +3,7 @@
 // is written.
 #pragma once
 
+#include "coe/base/file.h"
 #include "coe/base/result.h"
 #include "coe/model/moe/ids.h"
 #include "coe/model/moe/kept_experts.h"
@@ -59,6 +60,8 @@ class KeepMask {
 // twice. Errors: kCorrupt (with the JSON position, layer or id); kUnsupported for a newer schema
 // version.
 Result<KeepMask> parse_mask(std::string_view json, std::string_view name);
+// The same of a file. Errors: those of read_text, too.
+Result<KeepMask> read_mask(const Path& file);
 // Native form, or with `plain` the reference form (layers only). Deterministic; ends in a newline.
 // parse_mask of the native form gives an equal mask. Each pass must hold a JSON object in one line.
 std::string mask_to_json(const KeepMask& mask, bool plain);

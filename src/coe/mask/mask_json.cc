@@ -308,6 +308,11 @@ Result<KeepMask> parse_mask(std::string_view json, std::string_view name) {
   return mask;
 }
 
+Result<KeepMask> read_mask(const Path& file) {
+  COE_TRY(const auto text, read_text(file));
+  return parse_mask(text, file.string());
+}
+
 std::string mask_to_json(const KeepMask& mask, bool plain) {
   if (plain) return "{\n" + layers_text(mask, "  ") + "\n}\n";
   const auto text = native_text(mask);

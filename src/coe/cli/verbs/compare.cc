@@ -26,8 +26,7 @@ struct CompareVerbOptions {
 Result<std::vector<NamedMask>> read_masks(const std::vector<Path>& paths) {
   std::vector<NamedMask> masks;
   for (const auto& path : paths) {
-    COE_TRY(const auto text, read_text(path));
-    COE_TRY(auto mask, parse_mask(text, path.string()));
+    COE_TRY(auto mask, read_mask(path));
     masks.push_back({path.string(), std::move(mask)});
   }
   return masks;

@@ -75,8 +75,7 @@ Result<KeepMask> read_old_mask(const MaskVerbOptions& options, ProfileFiles& fil
   }
   if (!options.score_table.empty())
     COE_TRY_STATUS(files.load_table(options.score_table).map([](const auto&) {}));
-  COE_TRY(const auto text, read_text(options.recipe));
-  return parse_mask(text, options.recipe.string());
+  return read_mask(options.recipe);
 }
 
 // The layers where the rebuilt mask is another.

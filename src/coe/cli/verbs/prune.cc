@@ -61,8 +61,7 @@ Result<int> prune(const PruneVerbOptions& options, Session& session) {
                   "add -o CHILD.gguf, or --dry-run to see the plan");
     COE_TRY_STATUS(check_output(options.output, session.overwrite()));
   }
-  COE_TRY(const auto mask_text, read_text(options.mask));
-  COE_TRY(const auto mask, parse_mask(mask_text, options.mask.string()));
+  COE_TRY(const auto mask, read_mask(options.mask));
   COE_TRY(const auto model, open_model(options.model, session.console));
   SurgeryOptions surgery;
   surgery.provenance = !options.no_provenance;

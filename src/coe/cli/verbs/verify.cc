@@ -63,8 +63,7 @@ Result<SliceCheck> run_both(const VerifyVerbOptions& options, const std::optiona
 Result<int> verify(const VerifyVerbOptions& options, Session& session) {
   std::optional<KeepMask> mask;
   if (!options.mask.empty()) {
-    COE_TRY(const auto text, read_text(options.mask));
-    COE_TRY(mask, parse_mask(text, options.mask.string()));
+    COE_TRY(mask, read_mask(options.mask));
   }
   VerifyOutput output{.parent = options.parent, .child = options.child, .report = {}, .run = {}};
   const auto start = std::chrono::steady_clock::now();

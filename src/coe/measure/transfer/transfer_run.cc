@@ -5,7 +5,7 @@
 #include "coe/engine/run_settings.h"
 #include "coe/mask/compare/agg_cosine.h"
 #include "coe/mask/compare/overlap.h"
-#include "coe/mask/masked/open_mask.h"
+#include "coe/mask/keep_mask.h"
 #include "coe/mask/recipe/profile_files.h"
 #include "coe/measure/transfer/measure.h"
 #include "coe/measure/transfer/picture.h"
@@ -106,8 +106,9 @@ Status TransferRun::add_masks_of_profiles() {
 
 Status TransferRun::add_ready_masks() {
   for (const auto& ready : options_.masks) {
-    COE_TRY(auto opened, open_mask(ready.file, *model_));
-    COE_TRY_STATUS(add_specialist({ready.name, false, std::move(opened.mask)}));
+    COE_TRY(auto mask, read_mask(ready.file));
+    COE_TRY_STATUS(check_mask(mask, model_->moe, ready.file.string()));
+    COE_TRY_STATUS(add_specialist({ready.name, false, std::move(mask)}));
   }
   return {};
 }
