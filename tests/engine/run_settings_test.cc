@@ -86,6 +86,13 @@ TEST(RunSettings, CountLayersOnlyWhereThereIsADeviceForThem) {
   EXPECT_THAT(run_settings(library, remote), HasSubstr("n_gpu_layers=-1"));
 }
 
+TEST(RunSettings, CanLeaveTheModelOut) {
+  EXPECT_EQ(without_model("n_ctx=2 metadata=xxh3:1 cache_type_k=q8_0"),
+            "n_ctx=2 cache_type_k=q8_0");
+  EXPECT_EQ(without_model("metadata=-"), "");
+  EXPECT_EQ(without_model(""), "");
+}
+
 TEST(RunSettings, SayWhatIsMissing) {
   EXPECT_EQ(settings_difference("a=1 b=2", "a=1 b=2"), std::nullopt);
   EXPECT_EQ(settings_difference("a=1", "a=1 b=2"), "b (missing vs 2)");

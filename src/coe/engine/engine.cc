@@ -1,5 +1,8 @@
 #include "coe/engine/engine.h"
 
+#include "coe/model/gguf/gguf_source.h"
+#include "coe/model/gguf/reader.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -37,6 +40,14 @@ LayerRouting LayerRouting::of_tokens(std::uint32_t first, std::uint32_t n) const
           .residual_norms = cut(residual_norms, n_token, first, n),
           .scores = cut(scores, n_token, first, n),
           .moe_outputs = cut(moe_outputs, n_token, first, n)};
+}
+
+std::string EngineOptions::model_name() const { return source ? source->name() : model.string(); }
+
+Result<gguf::Header> model_header(const EngineOptions& options) {
+  if (options.source) return options.source->header();
+  COE_TRY(const auto file, gguf::GgufFile::open(options.model));
+  return file.header();
 }
 
 Result<ChatMarkup> Engine::chat_markup() { return no_chat(*this); }

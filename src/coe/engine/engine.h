@@ -18,6 +18,11 @@
 #include <string_view>
 #include <vector>
 
+namespace coe::gguf {
+class GgufSource;
+struct Header;
+}  // namespace coe::gguf
+
 namespace coe {
 
 struct EngineInfo {
@@ -197,6 +202,9 @@ class Engine {
 
 struct EngineOptions {
   Path model;
+  // Where set, the model is what this reads, and not a file: it is loaded into memory of the
+  // engine's own, and `model` is only where it comes from.
+  std::shared_ptr<const gguf::GgufSource> source{};
   std::uint32_t n_ctx = 2048;   // capped at what the model was trained for
   std::uint32_t n_batch = 512;  // tokens per forward pass
   // Sequences that may share a forward pass. 0: many on a GPU, which short ones leave idle; one on
@@ -223,7 +231,13 @@ struct EngineOptions {
   // M > 0: every decode runs all experts for every token, and CandidateRequest tells of the M that
   // the router ranks best. The model computes what it always does.
   std::uint32_t n_candidate = 0;
+
+  // Stands for the model in messages.
+  std::string model_name() const;
 };
+
+// Returns the header of the model that these options open. Errors: those of GgufFile::open.
+Result<gguf::Header> model_header(const EngineOptions& options);
 
 // Lists the types that a KV cache can have, those of llama.cpp's -ctk.
 const std::vector<std::string>& cache_types();

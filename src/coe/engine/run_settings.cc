@@ -14,6 +14,8 @@ namespace coe {
 
 namespace {
 
+constexpr std::string_view kMetadata = "metadata";
+
 using Settings = std::vector<std::pair<std::string_view, std::string_view>>;
 
 // Values have no spaces, which part settings.
@@ -62,8 +64,8 @@ std::string run_settings(const EngineLibrary& library, const EngineOptions& opti
       options.n_ctx, options.n_batch, options.n_seq, offloads ? options.n_gpu_layers : 0,
       options.n_cpu_moe, joined(devices), joined(options.rpc_servers), options.repack ? 1 : 0,
       options.flash_attn ? 1 : 0, options.swa_full ? 1 : 0);
-  const auto model = gguf::GgufFile::open(options.model);
-  settings += " metadata=" + (model ? metadata_digest(model->header()) : "-");
+  const auto header = model_header(options);
+  settings += fmt::format(" {}={}", kMetadata, header ? metadata_digest(*header) : "-");
   const EngineOptions usual;
   if (options.cache_type_k != usual.cache_type_k)
     settings += " cache_type_k=" + word(options.cache_type_k);
@@ -81,6 +83,13 @@ std::optional<std::string> settings_difference(std::string_view found, std::stri
   for (const auto& [name, value] : there)
     if (value_of(here, name) != value) return fmt::format("{} ({} vs missing)", name, value);
   return std::nullopt;
+}
+
+std::string without_model(std::string_view settings) {
+  std::string out;
+  for (const auto& [name, value] : parse(settings))
+    if (name != kMetadata) out += fmt::format("{}{}={}", out.empty() ? "" : " ", name, value);
+  return out;
 }
 
 }  // namespace coe

@@ -23,4 +23,7 @@ std::string run_settings(const EngineLibrary& library, const EngineOptions& opti
 // "missing" in the other.
 std::optional<std::string> settings_difference(std::string_view found, std::string_view wanted);
 
+// The settings without what they say of the model: those of a run of any.
+std::string without_model(std::string_view settings);
+
 }  // namespace coe

@@ -43,8 +43,8 @@ Result<NoiseFloor> noise_floor(Engine& engine, const Corpus& corpus, Observer& o
         domain.records.begin() + static_cast<std::ptrdiff_t>(std::min(n, domain.records.size())));
   }
   const auto filter = keep_all(engine.info());
-  const EvalSubject same{&engine, &filter};
-  const EvalSubject plain{&engine, nullptr};
+  const EvalSubject same{&engine, &filter, "the model under a mask that keeps every expert"};
+  const EvalSubject plain{&engine, nullptr, "the model as it is"};
   EvalOptions options;
   options.max_tokens = kTokensOfRecord;
   COE_TRY(const auto reports, evaluate({&same, 1}, &plain, text, options, observer));

@@ -122,7 +122,11 @@ Status ParentCache::begin(std::span<const ScoredSequence> sequences, std::size_t
   if (header_.text_digest != wanted.text_digest || header_.n_sequence != wanted.n_sequence ||
       header_.n_token != wanted.n_token)
     return refuse("other text, or of this text cut or windowed otherwise");
-  if (const auto difference = settings_difference(header_.settings, wanted.settings))
+  // Whoever takes the logits of any parent has no model of his own to hold them to.
+  const bool any = wanted.model_digest.empty();
+  if (const auto difference =
+          settings_difference(any ? without_model(header_.settings) : header_.settings,
+                              any ? without_model(wanted.settings) : wanted.settings))
     return refuse("another setting: " + *difference);
   if (header_.tail != wanted.tail)
     return refuse(fmt::format("a tail of {:g}, not {:g}", header_.tail, wanted.tail));

@@ -1,6 +1,7 @@
 #include "coe/base/file.h"
 #include "coe/base/printable.h"
 #include "coe/base/result.h"
+#include "coe/model/gguf/gguf_source.h"
 #include "coe/model/gguf/reader.h"
 #include "coe/model/gguf/value.h"
 
@@ -10,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <fcntl.h>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -102,7 +104,7 @@ Result<GgufFile::Part> GgufFile::open_part(const Path& path) {
   file.release();  // from here on bytes are read, not mapped
   struct stat opened{};
   if (::fstat(file.fd(), &opened) != 0) return tl::unexpected(io_error(path, "stat"));
-  return Part{std::move(file), std::move(header), path, opened};
+  return Part{.file = std::move(file), .header = std::move(header), .path = path, .opened = opened};
 }
 
 Result<GgufFile> GgufFile::open(const Path& path) {
@@ -122,6 +124,14 @@ Result<GgufFile> GgufFile::open(const Path& path) {
     model.parts_.push_back(*std::move(part));
   }
   COE_TRY_STATUS(model.join());
+  return model;
+}
+
+GgufFile GgufFile::of(std::shared_ptr<const GgufSource> source) {
+  GgufFile model;
+  model.header_ = source->header();
+  model.parts_.push_back({.file = {}, .header = model.header_, .path = source->name()});
+  model.parts_.back().source = std::move(source);
   return model;
 }
 
@@ -160,7 +170,8 @@ Status GgufFile::join() {
 Status GgufFile::read_part(std::size_t part, std::uint64_t position,
                            std::span<std::byte> out) const {
   const Part& from = parts_[part];
-  COE_TRY(const auto n, read_at(from.file.fd(), position, out, from.path));
+  if (from.source) return from.source->read(position, out);
+  COE_TRY(const auto n, read_at(from.file->fd(), position, out, from.path));
   if (n == out.size()) return {};
   return fail(Code::kIo,
               fmt::format("{}: became shorter while it was being read (no byte {})",
@@ -176,8 +187,12 @@ Status GgufFile::read(const TensorInfo& tensor, std::uint64_t offset,
 
 Status GgufFile::check_unchanged() const {
   for (const Part& part : parts_) {
+    if (part.source) {
+      COE_TRY_STATUS(part.source->check_unchanged());
+      continue;
+    }
     struct stat now{};
-    if (::fstat(part.file.fd(), &now) != 0) return tl::unexpected(io_error(part.path, "stat"));
+    if (::fstat(part.file->fd(), &now) != 0) return tl::unexpected(io_error(part.path, "stat"));
     if (now.st_size == part.opened.st_size && now.st_mtim.tv_sec == part.opened.st_mtim.tv_sec &&
         now.st_mtim.tv_nsec == part.opened.st_mtim.tv_nsec)
       continue;
@@ -189,6 +204,7 @@ Status GgufFile::check_unchanged() const {
 }
 
 void GgufFile::will_need(std::size_t part, std::uint64_t position, std::uint64_t n_bytes) const {
+  if (!parts_[part].file) return;
   ::posix_fadvise(part_fd(part), static_cast<off_t>(position), static_cast<off_t>(n_bytes),
                   POSIX_FADV_WILLNEED);
 }

@@ -16,6 +16,8 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -69,6 +71,8 @@ struct Header {
 Result<Header> parse_header(std::span<const std::byte> bytes, std::uint64_t file_bytes,
                             std::string_view name);
 
+class GgufSource;
+
 // A model is one file, or all parts of a split one (`NAME-00001-of-00003.gguf`, …, as
 // llama-gguf-split writes them). Tensor bytes are read with pread into the caller's memory, so what
 // is resident does not grow with the file. Several threads may call read() at once.
@@ -79,6 +83,8 @@ class GgufFile {
   // looks like, where that is known (safetensors, zip, HTML of a failed download, a git-lfs
   // pointer). kNotFound for a missing part, kCorrupt for parts that contradict each other.
   static Result<GgufFile> open(const Path& path);
+  // The same of one that is no file. `path()` is its name, and there is no descriptor.
+  static GgufFile of(std::shared_ptr<const GgufSource> source);
 
   // Returns the header of the whole model: the keys of the first part without the `split.*` ones,
   // and the tensors of all parts in order. data_offset is the first part's, file_bytes the sum.
@@ -88,7 +94,8 @@ class GgufFile {
   std::size_t n_part() const { return parts_.size(); }
   const Header& part_header(std::size_t part) const { return parts_[part].header; }
   const Path& part_path(std::size_t part) const { return parts_[part].path; }
-  int part_fd(std::size_t part) const { return parts_[part].file.fd(); }
+  // -1 where the model is no file.
+  int part_fd(std::size_t part) const { return parts_[part].file ? parts_[part].file->fd() : -1; }
 
   // Returns the position of the tensor's first byte in its file.
   std::uint64_t position(const TensorInfo& tensor) const {
@@ -108,10 +115,11 @@ class GgufFile {
 
  private:
   struct Part {
-    MappedFile file;
+    std::optional<MappedFile> file;
+    std::shared_ptr<const GgufSource> source{};  // where there is no file
     Header header;
     Path path;
-    struct stat opened;
+    struct stat opened{};
   };
   static Result<Part> open_part(const Path& path);
   Status join();

@@ -7,6 +7,8 @@
 #include "coe/model/gguf/reader.h"
 #include "coe/model/moe/model.h"
 
+#include <memory>
+
 namespace coe {
 
 struct OpenModel {
@@ -16,5 +18,7 @@ struct OpenModel {
 
 // Tells `observer` the description's warnings. Errors: those of GgufFile::open and describe_moe.
 Result<OpenModel> open_model(const Path& path, Observer& observer);
+// The same of a model that is no file.
+Result<OpenModel> open_model(std::shared_ptr<const gguf::GgufSource> source, Observer& observer);
 
 }  // namespace coe
