@@ -81,6 +81,69 @@ TEST_F(CliEngine, TheParentsLogitsAreKept) {
   EXPECT_THAT(other.err, HasSubstr("parent.logits: is of other text"));
 }
 
+// The parent's logits serve every child, whatever its metadata are, and need no parent any more.
+TEST_F(CliEngine, TheParentsLogitsServeItsChildren) {
+  run_json("coe profile -t 1 -m " + model() + " -f train.jsonl -o p.gguf");
+  run_json("coe mask -p p.gguf -k 64 -o m.json");
+  run_json("coe prune -m " + model() + " --mask m.json -o c.gguf");
+  const std::string text = " -f test.jsonl --max-tokens 32 --parent-cache parent.logits";
+  run_json("coe eval -t 1 -m c.gguf --parent " + model() + text);
+  const auto with = run_json("coe eval -t 1 -m c.gguf --parent " + model() + text);
+  EXPECT_FALSE(with.at("parent_cache").at("written").get<bool>());
+  const auto alone = run_json("coe eval -t 1 -m c.gguf" + text);
+  EXPECT_EQ(alone.at("results"), with.at("results"));
+  const auto other = run("coe eval -t 1 -b 16 -m c.gguf" + text);
+  EXPECT_EQ(other.exit_code, 3);
+  EXPECT_THAT(other.err, HasSubstr("n_batch (512 vs 16)"));
+}
+
+// Instant specialists: a mask and the parent's file are as good as the file of the child.
+TEST_F(CliEngine, AMaskIsRunWithoutAFile) {
+  run_json("coe profile -t 1 -m " + model() + " -f train.jsonl -o p.gguf");
+  run_json("coe mask -p p.gguf -k 64 -o m.json");
+  run_json("coe prune -m " + model() + " --mask m.json -o c.gguf");
+  const std::string masked = " -t 1 -m " + model() + " --mask m.json";
+  const std::string cached = " -f test.jsonl --max-tokens 32 --parent-cache parent.logits";
+  // Where the parent runs in any case it is in memory for the mask, too.
+  const auto virtual_one = run_json("coe eval" + masked + cached);
+  EXPECT_EQ(virtual_one.at("masked_as"), "virtual");
+  const auto instant = run_json("coe eval" + masked + cached);
+  EXPECT_EQ(instant.at("masked_as"), "instant");
+  const auto total = [](const Json& doc) { return doc.at("results").at(0).at("total"); };
+  EXPECT_EQ(total(instant), total(run_json("coe eval -t 1 -m c.gguf" + cached)));
+  EXPECT_EQ(run_json("coe eval" + masked + cached + " --virtual").at("masked_as"), "virtual");
+  // Two at once, the parent beside them.
+  const auto both = run_json("coe eval" + masked +
+                             " --mask m.json --instant -f test.jsonl "
+                             "--max-tokens 32");
+  for (std::size_t i = 0; i < 2; ++i)
+    EXPECT_EQ(both.at("results").at(i).at("total").at("perplexity"),
+              total(instant).at("perplexity"));
+
+  const std::string ask = " -p \"Is 7 a prime?\" --max-new-tokens 12";
+  const auto answer = [&](const std::string& of) {
+    return run_json("coe chat" + of + ask).at("answer");
+  };
+  EXPECT_EQ(answer(masked), answer(" -t 1 -m c.gguf"));
+  EXPECT_EQ(answer(masked + " --instant"), answer(masked));
+
+  run_json("coe profile" + masked + " --instant -f test.jsonl -o i.profile.gguf");
+  run_json("coe profile -t 1 -m c.gguf -f test.jsonl -o c.profile.gguf");
+  const auto found = coe::testing::value_of(read_profile(dir_ / "i.profile.gguf"));
+  const auto wanted = coe::testing::value_of(read_profile(dir_ / "c.profile.gguf"));
+  EXPECT_EQ(found.parent.digest, wanted.parent.digest);
+  EXPECT_EQ(found.settings, wanted.settings);
+  ASSERT_EQ(found.domains.size(), wanted.domains.size());
+  EXPECT_EQ(found.domains[0].histograms, wanted.domains[0].histograms);
+  EXPECT_EQ(found.domains[0].weight_sum, wanted.domains[0].weight_sum);
+
+  EXPECT_EQ(run("coe chat -m " + model() + " --instant" + ask).exit_code, 2);
+  EXPECT_EQ(run("coe chat" + masked + " --instant --virtual" + ask).exit_code, 2);
+  ASSERT_EQ(run("sed s/gemma4/qwen3moe/ m.json > other.json").exit_code, 0);
+  const auto wrong = run("coe chat -m " + model() + " --mask other.json" + ask);
+  EXPECT_EQ(wrong.exit_code, 3);
+}
+
 TEST_F(CliEngine, TheStagesOneByOne) {
   const auto profile = run_json("coe profile -t 1 -m " + model() + " -f train.jsonl -o p.gguf");
   EXPECT_GT(profile.at("n_token").get<int>(), 1000);

@@ -17,6 +17,7 @@
 #include "coe/base/observer.h"
 #include "coe/base/rng.h"
 #include "coe/child/surgery/apply.h"
+#include "coe/child/surgery/child_source.h"
 #include "coe/child/surgery/plan.h"
 #include "coe/child/verify/verify.h"
 #include "coe/engine/engine.h"
@@ -308,6 +309,13 @@ std::unique_ptr<Engine> open_model(const Path& path) {
   return value_of(open_llama_engine(options));
 }
 
+std::unique_ptr<Engine> open_model(std::shared_ptr<const gguf::GgufSource> source) {
+  EngineOptions options;
+  options.source = std::move(source);
+  options.n_threads = 1;
+  return value_of(open_llama_engine(options));
+}
+
 Trace decode(Engine& engine, const ExpertFilter* filter) {
   const auto tokens = some_tokens();
   Trace trace;
@@ -461,18 +469,20 @@ class ArchSurgery : public ::testing::TestWithParam<ArchCase> {
   // Writes parent and child.
   void cut(const ArchCase& c) {
     write_arch_model(parent_, c.spec);
-    const auto file = value_of(gguf::GgufFile::open(parent_));
+    auto file = value_of(gguf::GgufFile::open(parent_));
     model_ = value_of(describe_moe(file));
     mask_ = random_mask(model_, c);
-    const auto plan = value_of(plan_surgery(file, model_, mask_, c.options));
+    auto plan = value_of(plan_surgery(file, model_, mask_, c.options));
     expect_ok(apply_plan(file, plan, child_, Overwrite::kRefuse, silent_observer()));
     filter_ = value_of(virtual_surgery(mask_, file, model_));
+    instant_ = child_source(std::move(file), std::move(plan), "the child");
   }
 
   TempDir folder_;
   Path parent_ = folder_ / "parent.gguf";
   Path child_ = folder_ / "child.gguf";
   ExpertFilter filter_;
+  std::shared_ptr<const gguf::GgufSource> instant_;  // the child, not read from its file
   MoeModel model_;
   KeepMask mask_;
 };
@@ -496,6 +506,16 @@ TEST_P(ArchSurgery, ChildEqualsVirtualSurgery) {
   RecordProperty("max_logit_difference", fmt::format("{:.3g}", row.logits));
   RecordProperty("max_weight_difference", fmt::format("{:.3g}", row.weights));
   table().rows.push_back(row);
+
+  // Without a file: the same bits.
+  const auto written = decode(*engines.child, nullptr);
+  const auto instant = decode(*open_model(instant_), nullptr);
+  EXPECT_EQ(instant.logits, written.logits);
+  ASSERT_EQ(instant.layers.size(), written.layers.size());
+  for (const auto& [layer, trace] : written.layers) {
+    EXPECT_EQ(instant.layers.at(layer).ids, trace.ids);
+    EXPECT_EQ(instant.layers.at(layer).weights, trace.weights);
+  }
 
   const double tolerance =
       c.n_keep % 4 == 0 ? 0.0 : model_.n_block * std::ldexp(1.0, -10) * row.largest_logit;

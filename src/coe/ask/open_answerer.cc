@@ -71,7 +71,12 @@ Result<OpenAnswerer> open_answerer(const AnswererOptions& options, const EngineL
   OpenAnswerer out;
   if (!engine.model.empty()) {
     COE_TRY(out.model, open_model(engine.model, observer));
-    COE_TRY(out.engine, library.open(engine));
+    if (!options.mask.empty()) {
+      COE_TRY(auto masked,
+              mask_model(engine, *out.model, options.mask, *options.masked_as, observer));
+      out.masked = std::make_unique<MaskedModel>(std::move(masked));
+    }
+    COE_TRY(out.engine, library.open(out.masked ? out.masked->engine : engine));
   }
   if (options.on_server()) {
     COE_TRY_STATUS(connect(options, out, observer));
@@ -80,13 +85,10 @@ Result<OpenAnswerer> open_answerer(const AnswererOptions& options, const EngineL
   out.identity = fmt::format("model={} metadata={} engine={} ctx={}", out.model->moe.id.digest,
                              metadata_digest(out.model->file.header()), out.engine->info().engine,
                              engine.n_ctx);
-  if (!options.mask.empty()) {
-    COE_TRY(auto mask, open_mask(options.mask, *out.model));
-    out.mask = std::make_unique<OpenMask>(std::move(mask));
-    out.identity += " mask=" + out.mask->mask.digest();
-  }
-  COE_TRY(auto answerer, EngineAnswerer::create(*out.engine, engine.model.string(),
-                                                out.mask ? &out.mask->filter : nullptr));
+  if (out.masked) out.identity += " mask=" + out.masked->mask.digest();
+  const ExpertFilter* filter = out.masked ? out.masked->filter_or_null() : nullptr;
+  if (out.masked && filter == nullptr) out.identity += " instant";
+  COE_TRY(auto answerer, EngineAnswerer::create(*out.engine, engine.model.string(), filter));
   out.answerer = std::make_unique<EngineAnswerer>(std::move(answerer));
   return out;
 }

@@ -7,8 +7,8 @@
 #include "coe/base/file.h"
 #include "coe/base/observer.h"
 #include "coe/base/result.h"
+#include "coe/child/instant/masked_model.h"
 #include "coe/engine/engine_library.h"
-#include "coe/mask/masked/open_mask.h"
 #include "coe/model/moe/open_model.h"
 
 #include <memory>
@@ -21,6 +21,7 @@ namespace coe {
 struct AnswererOptions {
   EngineOptions engine;  // .model: also beside a server, for its chat template
   Path mask;
+  std::optional<MaskedAs> masked_as = MaskedAs::kInstant;
   EndpointOptions endpoint;  // .url: empty without a server
   std::string api = "auto";
   std::string key_variable;                // empty: COE_API_KEY, where it is set
@@ -31,8 +32,8 @@ struct AnswererOptions {
 };
 
 struct OpenAnswerer {
-  std::optional<OpenModel> model;  // of engine.model
-  std::unique_ptr<OpenMask> mask;  // stays where it is, for the answerer points to it
+  std::optional<OpenModel> model;       // of engine.model
+  std::unique_ptr<MaskedModel> masked;  // stays where it is, for the answerer points to it
   std::unique_ptr<Engine> engine;  // of engine.model; beside a server, for its chat template only
   std::unique_ptr<Answerer> answerer;
   // Names what decides the answers besides the request: digests of model and mask, the context; or
@@ -40,7 +41,7 @@ struct OpenAnswerer {
   std::string identity;
 };
 
-// Errors: kInvalidArgument when neither or too much is asked for; those of open_model, open_mask,
+// Errors: kInvalidArgument when neither or too much is asked for; those of open_model, mask_model,
 // EngineLibrary::open and EndpointAnswerer::connect.
 Result<OpenAnswerer> open_answerer(const AnswererOptions& options, const EngineLibrary& library,
                                    Observer& observer);

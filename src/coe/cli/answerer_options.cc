@@ -64,8 +64,8 @@ void add_endpoint_options(CLI::App& verb, AnswererOptions& options) {
 void add_answerer_options(CLI::App& verb, AnswererOptions& options) {
   verb.add_option("-m", options.engine.model,
                   "GGUF to ask; with --endpoint: whose chat template the server's model has");
-  verb.add_option("--mask", options.mask,
-                  "Virtual surgery: the model with only the mask's experts");
+  verb.add_option("--mask", options.mask, "Ask the model with only the mask's experts");
+  add_masked_as(verb, options.masked_as);
   add_endpoint_options(verb, options);
   add_engine_options(verb, options.engine);
   verb.get_option("--ctx-size")->each([&](const std::string&) { options.sends_n_ctx = true; });

@@ -37,6 +37,19 @@ void add_engine_options(CLI::App& verb, EngineOptions& options) {
   add_device_options(verb, options);
 }
 
+void add_masked_as(CLI::App& verb, std::optional<MaskedAs>& as) {
+  const auto add = [&](const char* name, MaskedAs value, std::string help) {
+    if (as == value) help += " (the default)";
+    auto* flag = verb.add_flag_callback(name, [&as, value] { as = value; }, help);
+    flag->needs(verb.get_option("--mask"));
+    return flag;
+  };
+  add("--instant", MaskedAs::kInstant,
+      "--mask: load only the kept experts, as the cut model that is never written")
+      ->excludes(add("--virtual", MaskedAs::kVirtual,
+                     "--mask: load the parent whole and hide the other experts"));
+}
+
 void add_device_options(CLI::App& verb, EngineOptions& options) {
   verb.add_option("-b,--batch-size", options.n_batch, "Tokens per forward pass")
       ->check(CLI::Range(1U, 65536U))

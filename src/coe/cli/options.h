@@ -3,11 +3,13 @@
 
 #include "coe/base/file.h"
 #include "coe/base/result.h"
+#include "coe/child/instant/masked_model.h"
 #include "coe/corpus/corpus.h"
 #include "coe/engine/engine.h"
 
 #include <CLI/CLI.hpp>
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,6 +29,9 @@ void add_device_options(CLI::App& verb, EngineOptions& options);
 CLI::Validator context_length();
 // Adds those and -c.
 void add_engine_options(CLI::App& verb, EngineOptions& options);
+// Adds --instant and --virtual, the two ways to run a model under the verb's --mask. `as` has the
+// default, nullopt where the verb decides.
+void add_masked_as(CLI::App& verb, std::optional<MaskedAs>& as);
 // Adds --temp, --top-k, --top-p, --seed, --repeat-penalty and --repeat-last-n, with llama.cpp's
 // names.
 std::vector<CLI::Option*> add_sampling_options(CLI::App& verb, Sampling& sampling);

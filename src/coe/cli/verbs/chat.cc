@@ -2,12 +2,12 @@
 #include "coe/engine/chat.h"
 
 #include "coe/ask/answer/engine_answerer.h"
+#include "coe/child/instant/masked_model.h"
 #include "coe/cli/answerer_options.h"
 #include "coe/cli/exit_code.h"
 #include "coe/cli/options.h"
 #include "coe/cli/terminal_text.h"
 #include "coe/cli/verbs/verbs.h"
-#include "coe/mask/masked/open_mask.h"
 #include "coe/model/moe/open_model.h"
 
 #include <iostream>
@@ -24,6 +24,7 @@ namespace {
 struct ChatVerbOptions {
   EngineOptions engine;
   Path mask;
+  std::optional<MaskedAs> masked_as = MaskedAs::kInstant;
   std::string prompt;  // empty: a conversation, one line of stdin a turn
   std::vector<std::string> systems;
   std::string think;  // empty: as ask has it
@@ -100,13 +101,14 @@ Result<int> chat(ChatVerbOptions options, Session& session) {
     return fail(Code::kInvalidArgument, "--json: one document holds one answer",
                 "ask a single question with -p");
   COE_TRY(const auto model, open_model(options.engine.model, session.console));
-  std::optional<OpenMask> mask;
+  std::optional<MaskedModel> masked;
   if (!options.mask.empty()) {
-    COE_TRY(mask, open_mask(options.mask, model));
+    COE_TRY(masked,
+            mask_model(options.engine, model, options.mask, *options.masked_as, session.console));
   }
-  COE_TRY(const auto engine, session.library.open(options.engine));
+  COE_TRY(const auto engine, session.library.open(masked ? masked->engine : options.engine));
   COE_TRY(auto answerer, EngineAnswerer::create(*engine, options.engine.model.string(),
-                                                mask ? &mask->filter : nullptr));
+                                                masked ? masked->filter_or_null() : nullptr));
   Chat chat(options, answerer, session);
   if (options.prompt.empty()) {
     COE_TRY_STATUS(converse(chat, options, session));
@@ -125,8 +127,8 @@ void add_chat(CLI::App& app, Run& run) {
   auto* verb =
       app.add_subcommand("chat", "Talk to a model, or to what a mask would leave of it (--mask)");
   verb->add_option("-m,--model", options->engine.model, "Model to talk to")->required();
-  verb->add_option("--mask", options->mask,
-                   "Virtual surgery: the model with only the mask's experts");
+  verb->add_option("--mask", options->mask, "Talk to the model with only the mask's experts");
+  add_masked_as(*verb, options->masked_as);
   verb->add_option("-p,--prompt", options->prompt,
                    "Ask this and end; without it each line of the input is a turn");
   add_system_option(*verb, options->systems, "");

@@ -2,6 +2,7 @@
 #include "coe/profile/profile.h"
 
 #include "coe/base/text.h"
+#include "coe/child/instant/masked_model.h"
 #include "coe/cli/exit_code.h"
 #include "coe/cli/options.h"
 #include "coe/cli/render/next_step.h"
@@ -9,7 +10,6 @@
 #include "coe/cli/verbs/chats.h"
 #include "coe/cli/verbs/verbs.h"
 #include "coe/engine/run_settings.h"
-#include "coe/mask/masked/open_mask.h"
 #include "coe/model/moe/open_model.h"
 #include "coe/profile/checkpoint.h"
 #include "coe/profile/routing/file.h"
@@ -36,6 +36,7 @@ struct ProfileVerbOptions {
   ChatOptions chats;
   Path output;
   Path mask;
+  std::optional<MaskedAs> masked_as = MaskedAs::kVirtual;
   std::string shard;
   bool no_outputs = false;
   double checkpoint_seconds = 60;
@@ -45,7 +46,7 @@ struct ProfileVerbOptions {
   std::optional<double> until_stable;
 
   std::string rank;  // under MPI: of a state of its own
-  std::optional<OpenMask> opened_mask;
+  std::optional<MaskedModel> masked;
 
   // This is a rank's, which has no finished profile of its own.
   Path partial() const { return partial_of(output.string() + rank); }
@@ -154,13 +155,23 @@ Status take_rank(const Ranks& ranks, ProfileVerbOptions& options) {
   return {};
 }
 
-// The profile's options point into `options` from here on: it stays where it is.
-Status put_under_mask(ProfileVerbOptions& options, const OpenModel& model) {
-  if (options.mask.empty()) return {};
-  COE_TRY(options.opened_mask, open_mask(options.mask, model));
-  options.profile.filter = &options.opened_mask->filter;
-  options.profile.mask_digest = options.opened_mask->mask.digest();
-  return {};
+// Opens the model whose experts are counted: an instant mask's child has ids of its own. The
+// profile's options point into `options` from here on: it stays where it is.
+Result<OpenModel> open_profiled(ProfileVerbOptions& options, Session& session) {
+  COE_TRY(auto model, open_model(options.engine.model, session.console));
+  if (!options.mask.empty()) {
+    COE_TRY(options.masked,
+            mask_model(options.engine, model, options.mask, *options.masked_as, session.console));
+    options.engine = options.masked->engine;
+    if (options.engine.source) {
+      COE_TRY(model, open_model(options.engine.source, session.console));
+    } else {
+      options.profile.filter = options.masked->filter_or_null();
+      options.profile.mask_digest = options.masked->mask.digest();
+    }
+  }
+  options.profile.run_settings = run_settings(session.library, options.engine);
+  return model;
 }
 
 // Rank 0 has the sum, writes and reports it; the others are done when it has.
@@ -175,8 +186,7 @@ Result<int> profile_on_ranks(ProfileVerbOptions options, const ChatLog& chats, S
   std::optional<RoutingStats> share;
   std::int64_t n_resumed = 0;
   if (ranks.rank() < corpus.n_record()) {
-    COE_TRY(const auto model, open_model(options.engine.model, session.console));
-    COE_TRY_STATUS(put_under_mask(options, model));
+    COE_TRY(const auto model, open_profiled(options, session));
     COE_TRY(const auto engine, session.library.open(options.engine));
     start = std::chrono::steady_clock::now();
     RankObserver observer(ranks, session.console);
@@ -211,7 +221,6 @@ Result<int> profile_on_ranks(ProfileVerbOptions options, const ChatLog& chats, S
 Result<int> profile(ProfileVerbOptions options, Session& session) {
   if (!options.shard.empty()) COE_TRY_STATUS(parse_shard(options.shard, options.profile));
   options.profile.outputs = !options.no_outputs;
-  options.profile.run_settings = run_settings(session.library, options.engine);
   if (options.stability || options.stability_keep > 0 || options.until_stable)
     options.profile.stability = StabilityOptions{options.stability_keep, options.until_stable};
   COE_TRY_STATUS(check_save_text(options, session));
@@ -224,8 +233,7 @@ Result<int> profile(ProfileVerbOptions options, Session& session) {
     return run.stability ? write_stability(run, options, session) : Status();
   };
   COE_TRY(const auto corpus, load_corpus(options.corpus));
-  COE_TRY(const auto model, open_model(options.engine.model, session.console));
-  COE_TRY_STATUS(put_under_mask(options, model));
+  COE_TRY(const auto model, open_profiled(options, session));
   LazyEngine engine(session.library, options.engine);
   COE_TRY(const auto done,
           profile_stage(engine, model.moe, corpus, options.profile, stage, session.console));
@@ -278,7 +286,9 @@ void add_profile(CLI::App& app, Run& run) {
       "--no-outputs", options->no_outputs,
       "Routing only: cheaper, but no score that needs expert output norms (reap, share, …)");
   verb->add_option("--mask", options->mask,
-                   "Virtual surgery: the model with only the mask's experts");
+                   "Profile the model with only the mask's experts; --virtual counts them by the "
+                   "parent's ids, --instant by the child's");
+  add_masked_as(*verb, options->masked_as);
   add_chat_options(*verb, options->chats);
   verb->add_option("--shard", options->shard, "Only the i-th of n shares of the records, as i/n");
   verb->add_flag("--coactivation", options->profile.coactivation,

@@ -18,6 +18,7 @@
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <map>
 #include <optional>
 #include <string>
@@ -122,25 +123,35 @@ constexpr std::size_t kMaxLogitsBytesOnGpu = std::size_t{512} << 20;
 
 // Reads what the file says of the experts that a token uses: the graph of a context that runs all
 // of them does not show it.
-Result<std::uint32_t> experts_used(const Path& path) {
-  COE_TRY(const auto file, gguf::GgufFile::open(path));
-  const auto* architecture = file.header().find_key("general.architecture");
+Result<std::uint32_t> experts_used(const EngineOptions& options) {
+  COE_TRY(const auto header, model_header(options));
+  const auto* architecture = header.find_key("general.architecture");
   const auto key = fmt::format("{}.expert_used_count",
                                architecture ? architecture->as_string().value_or("") : "");
-  const auto* value = file.header().find_key(key);
+  const auto* value = header.find_key(key);
   const auto n = value == nullptr ? std::nullopt : value->as_uint();
   if (n) return static_cast<std::uint32_t>(*n);
   return fail(Code::kUnsupported,
               fmt::format("{}: `{}` is no single number, so that candidates cannot be told from "
                           "the chosen",
-                          path.string(), key),
+                          options.model_name(), key),
               "choose another score");
 }
 
+// CUDA graphs replay a batch's products of attention wrongly once the observer has cut the graph
+// into the same pieces three times: on an H200 the third batch of 256 tokens of the 26B shape,
+// without flash attention, was NaN from the first global layer on. llama.cpp issue 26558 has the
+// same cause, a captured cuBLAS call. The backend reads this when it first computes.
+void leave_cuda_graphs_out() {
+  static const bool done = ::setenv("GGML_CUDA_DISABLE_GRAPHS", "1", 1) == 0;
+  (void)done;
+}
+
 Result<std::unique_ptr<Engine>> LlamaEngine::open(const EngineOptions& options) {
+  leave_cuda_graphs_out();
   std::uint32_t n_used = 0;
   if (options.n_candidate > 0) {
-    COE_TRY(n_used, experts_used(options.model));
+    COE_TRY(n_used, experts_used(options));
     if (options.n_candidate < n_used)
       return fail(Code::kInvalidArgument, fmt::format("{} candidates are fewer than the {} experts "
                                                       "that a token uses",
@@ -177,7 +188,7 @@ Result<std::unique_ptr<LlamaEngine>> LlamaEngine::make(std::shared_ptr<llama_mod
   engine->n_threads_ = params.n_threads;
   params.cb_eval = GraphObserver::on_node;
   params.cb_eval_user_data = &engine->graph_;
-  COE_TRY(engine->context_, make_context(engine->model_.get(), params, options.model));
+  COE_TRY(engine->context_, make_context(engine->model_.get(), params, options.model_name()));
   // What llama.cpp calls a warm-up: the router chooses all experts, and the first of them, as many
   // as the model uses, are summed up. From the first graph on, as graphs are reused.
   if (options.n_candidate > 0) run_all_experts(engine->context_.get());
@@ -197,7 +208,7 @@ Result<std::unique_ptr<LlamaEngine>> LlamaEngine::make(std::shared_ptr<llama_mod
   engine->n_batch_logits_ = static_cast<std::uint32_t>(
       std::clamp<std::size_t>(most_bytes / (sizeof(float) * info.n_vocab), 1, engine->n_batch_));
   if (auto status = engine->probe(); !status)
-    return tl::unexpected(std::move(status).error().context(options.model.string()));
+    return tl::unexpected(std::move(status).error().context(options.model_name()));
   return engine;
 }
 

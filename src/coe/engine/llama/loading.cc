@@ -2,6 +2,7 @@
 
 #include "coe/base/printable.h"
 #include "coe/base/process/crash_guard.h"
+#include "coe/engine/llama/source_file.h"
 
 #include <fmt/format.h>
 #include <ggml-backend.h>
@@ -87,6 +88,19 @@ ggml_type cache_type(std::string_view name) {
   return GGML_TYPE_COUNT;
 }
 
+// Returns null where it cannot be loaded, which llama.cpp's log explains. Errors: those of the
+// source that the options name.
+Result<llama_model*> load(const EngineOptions& options, llama_model_params params) {
+  if (!options.source) return llama_model_load_from_file(options.model.c_str(), params);
+  params.load_mode = LLAMA_LOAD_MODE_NONE;  // there is nothing to be mapped
+  COE_TRY(const auto file, SourceFile::open(*options.source));
+  std::unique_ptr<llama_model, LlamaFree> model(
+      llama_model_load_from_file_ptr(file->get(), params));
+  COE_TRY_STATUS(file->status());
+  COE_TRY_STATUS(options.source->check_unchanged());
+  return model.release();
+}
+
 }  // namespace
 
 void start_backend() {
@@ -137,15 +151,15 @@ Result<std::shared_ptr<llama_model>> load_model(const EngineOptions& options, Lo
   take_last_error();
   // As long as there is the model, the engine may meet in it what it asserts not to.
   auto scope = std::make_shared<CrashScope>(
-      fmt::format("{}: llama.cpp stopped", printable(options.model.string())),
+      fmt::format("{}: llama.cpp stopped", printable(options.model_name())),
       "the file may be damaged, or the engine may not know its form: `coe inspect` says what is in "
       "it, -v shows the engine's log");
-  std::shared_ptr<llama_model> model(llama_model_load_from_file(options.model.c_str(), params),
-                                     [scope](llama_model* loaded) { LlamaFree()(loaded); });
+  COE_TRY(auto* loaded, load(options, params));
+  std::shared_ptr<llama_model> model(loaded, [scope](llama_model* one) { LlamaFree()(one); });
   if (!model)
     return fail(
         Code::kEngine,
-        fmt::format("{}: llama.cpp cannot load it: {}", options.model.string(), take_last_error()),
+        fmt::format("{}: llama.cpp cannot load it: {}", options.model_name(), take_last_error()),
         runs_on_gpu(options)
             ? "-v shows the engine's log; -ngl and --n-cpu-moe decide what the GPU must hold"
             : "run again with -v to see the engine's log");
@@ -181,7 +195,7 @@ llama_context_params context_parameters(const EngineOptions& options, const llam
 }
 
 Result<LlamaContextPtr> make_context(llama_model* model, const llama_context_params& params,
-                                     const Path& file) {
+                                     const std::string& name) {
   if (ggml_is_quantized(params.type_v) && params.flash_attn_type == LLAMA_FLASH_ATTN_TYPE_DISABLED)
     return fail(Code::kInvalidArgument,
                 fmt::format("-ctv {}: values are cached quantised only with flash attention",
@@ -191,7 +205,7 @@ Result<LlamaContextPtr> make_context(llama_model* model, const llama_context_par
   LlamaContextPtr context(llama_init_from_model(model, params));
   if (!context)
     return fail(Code::kEngine,
-                fmt::format("{}: llama.cpp cannot make a context of {} tokens: {}", file.string(),
+                fmt::format("{}: llama.cpp cannot make a context of {} tokens: {}", name,
                             params.n_ctx, take_last_error()),
                 "a smaller -c needs less memory");
   return context;

@@ -31,15 +31,16 @@ enum class Loading {
 };
 
 // Starts llama.cpp where that has not been done. Errors: kEngine, with llama.cpp's last error line,
-// also where an RPC server does not answer; kUnsupported without the RPC backend.
+// also where an RPC server does not answer; kUnsupported without the RPC backend; those of
+// options.source.
 Result<std::shared_ptr<llama_model>> load_model(const EngineOptions& options, Loading loading);
 
 llama_context_params context_parameters(const EngineOptions& options, const llama_model* model);
 
-// Errors: kEngine, naming `file` and the length asked for; kInvalidArgument for a quantised cache
+// Errors: kEngine, naming `name` and the length asked for; kInvalidArgument for a quantised cache
 // of values without flash attention.
 Result<LlamaContextPtr> make_context(llama_model* model, const llama_context_params& params,
-                                     const Path& file);
+                                     const std::string& name);
 
 // With BOS where the model wants it; a text that spells BOS out itself keeps one, not two.
 // Errors: kEngine for a text that is too long.

@@ -99,8 +99,8 @@ class PlainLlama : public PlainEngine {
 
 Result<std::unique_ptr<PlainEngine>> open_plain_llama(const EngineOptions& options) {
   COE_TRY(auto model, load_model(options, Loading::kWhole));
-  COE_TRY(auto context,
-          make_context(model.get(), context_parameters(options, model.get()), options.model));
+  COE_TRY(auto context, make_context(model.get(), context_parameters(options, model.get()),
+                                     options.model_name()));
   return std::make_unique<PlainLlama>(std::move(model), std::move(context), engine_name(options));
 }
 
@@ -112,7 +112,7 @@ Result<std::vector<std::vector<DeviceMemory>>> predict_llama_memory(
     auto of_context = options;
     of_context.n_ctx = n_ctx;
     const auto params = context_parameters(of_context, model.get());
-    COE_TRY(const auto context, make_context(model.get(), params, options.model));
+    COE_TRY(const auto context, make_context(model.get(), params, options.model_name()));
     out.push_back(memory_of(model.get(), context.get()));
     if (!runs_on_gpu(options)) out.back().back().other = work_space(context.get(), params);
   }
