@@ -178,6 +178,21 @@ TEST_F(CliChats, ChatAnswersAQuestionAndALine) {
   EXPECT_THAT(told.out, HasSubstr(document.at("answer").get<std::string>()));
   EXPECT_THAT(told.out, HasSubstr(document.at("thinking").get<std::string>()));
 
+  // Commands, too; a script cannot mend a wrong one.
+  std::ofstream(dir_ / "commands.txt")
+      << "/think off\n/system be brief\nSolve for x: 7x + 12 = 61\n"
+         "/save said.jsonl\n/quit\nnever asked\n";
+  const auto commanded = chat("< commands.txt");
+  ASSERT_EQ(commanded.exit_code, 0) << commanded.err;
+  EXPECT_THAT(commanded.out, HasSubstr("written: said.jsonl"));
+  const auto said = Json::parse(read("said.jsonl")).at("messages");
+  ASSERT_EQ(said.size(), 3U);
+  EXPECT_EQ(said.at(0), (Json{{"role", "system"}, {"content", "be brief"}}));
+  std::ofstream(dir_ / "wrong.txt") << "/thinking off\n";
+  const auto wrong = chat("< wrong.txt");
+  EXPECT_EQ(wrong.exit_code, 2);
+  EXPECT_THAT(wrong.err, HasSubstr("/thinking: no such command"));
+
   EXPECT_EQ(chat("--json < lines.txt").exit_code, 2);
   const auto long_question = chat("-c 16 -p \"" + std::string(200, 'x') + "\"");
   EXPECT_EQ(long_question.exit_code, 2);

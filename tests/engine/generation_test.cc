@@ -403,6 +403,64 @@ TEST(Generation, RoutesAsTheSameTokensDoAtOnce_ButForNearTies) {
   EXPECT_LT(share, 0.001);
 }
 
+class Polls : public Observer {
+ public:
+  bool cancelled() override {
+    ++n;
+    return false;
+  }
+  int n = 0;
+};
+
+// A second turn decodes what is new only, and says what it would say anew.
+TEST(Generation, KeepsTheCacheOfAConversation) {
+  const auto say = [](Engine& engine, const std::string& text, bool keeps, int& n_poll) {
+    const auto tokens = engine.tokenize(text);
+    EXPECT_TRUE(tokens);
+    Polls polls;
+    GenerateRequest request;
+    request.prompt = *tokens;
+    request.max_new_tokens = 8;
+    request.sampling.temperature = 0;
+    request.keeps_cache = keeps;
+    request.observer = &polls;
+    const auto generation = engine.generate(request);
+    EXPECT_TRUE(generation);
+    n_poll = polls.n - static_cast<int>(generation->tokens.size());
+    return generation->tokens;
+  };
+  EngineOptions options;
+  options.model = kModel;
+  options.n_batch = 16;  // so that batches of the prompt count
+  options.n_threads = 1;
+  const auto kept = *open_llama_engine(options);
+  const auto fresh = *open_llama_engine(options);
+  std::string text = "Tom has 3 boxes with 12 apples each, and eats 2 apples every day. ";
+  int first = 0;
+  int second = 0;
+  int anew = 0;
+  say(*kept, text, true, first);
+  text += "How many are left after a week, and after ten days?";
+  const auto went_on = say(*kept, text, true, second);
+  EXPECT_EQ(went_on, say(*fresh, text, false, anew));
+  EXPECT_LT(second, anew);
+  // Nothing of it is left after another text, or without the wish.
+  int other = 0;
+  say(*kept, "Something else.", true, other);
+  EXPECT_EQ(say(*kept, text, true, second), went_on);
+  EXPECT_EQ(second, anew);
+  EXPECT_EQ(say(*kept, text, false, second), went_on);
+  EXPECT_EQ(second, anew);
+  // Another decode in between has the cache to itself.
+  const std::vector<std::int32_t> tokens = {2, 3, 4, 5};
+  DecodeRequest decode;
+  decode.tokens = tokens;
+  say(*kept, text, true, second);
+  EXPECT_TRUE(kept->decode(decode));
+  EXPECT_EQ(say(*kept, text, true, second), went_on);
+  EXPECT_EQ(second, anew);
+}
+
 TEST(Generation, StopsAtTheEndOfTheContext) {
   EngineOptions options;
   options.model = kModel;

@@ -149,7 +149,7 @@ std::string_view outcome_name(Outcome outcome) {
 
 Outcome outcome_of(const ChatAnswer& answer) {
   if (answer.end == AnswerEnd::kLoop) return Outcome::kLoop;
-  if (answer.end == AnswerEnd::kLength) return Outcome::kCut;
+  if (answer.end == AnswerEnd::kLength || answer.end == AnswerEnd::kStopped) return Outcome::kCut;
   if (answer.end == AnswerEnd::kFilter) return Outcome::kFiltered;
   const bool blank = answer.content.find_first_not_of(" \t\r\n") == std::string::npos;
   return blank ? Outcome::kEmpty : Outcome::kDone;

@@ -29,8 +29,10 @@ static_assert(std::atomic<bool>::is_always_lock_free, "set from a signal handler
 constexpr unsigned kUnheardSeconds = 2;
 constexpr unsigned kOrderlySeconds = 60;
 std::atomic<bool> heard{false};
+std::atomic<bool> must_end{false};
 
-void on_interrupt(int /*signal*/) {
+void on_interrupt(int signal) {
+  if (signal != SIGINT) must_end = true;
   if (interrupted.exchange(true)) ::_exit(kExitInterrupted);
   ::alarm(kUnheardSeconds);
 }
@@ -144,6 +146,14 @@ void ConsoleObserver::warning(std::string_view message) {
 bool ConsoleObserver::cancelled() {
   if (!interrupted.load()) return false;
   if (!heard.exchange(true)) ::alarm(kOrderlySeconds);
+  return true;
+}
+
+bool ConsoleObserver::take_interrupt() {
+  if (must_end || !interrupted) return false;
+  ::alarm(0);
+  heard = false;
+  interrupted = false;
   return true;
 }
 

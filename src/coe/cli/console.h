@@ -20,6 +20,9 @@ class ConsoleObserver : public Observer {
                 std::string_view unit) override;
   void warning(std::string_view message) override;
   bool cancelled() override;
+  // Forgets a Ctrl-C that stopped a part of the work, and returns whether there was one. What ends
+  // the process (SIGTERM) is not forgotten.
+  static bool take_interrupt();
   // Removes a bar that is still on the screen; before any other output.
   void clear();
 

@@ -68,6 +68,9 @@ struct GenerateRequest {
   RoutingObserver* routing = nullptr;    // sees each token of the prompt and of the result once
   bool outputs = false;                  // also the norms of LayerRouting
   const ExpertFilter* filter = nullptr;  // null: the model as it is
+  // The KV cache of the last generate() with this, and the same filter, serves as far as both texts
+  // begin alike. Its batches were cut elsewhere, so that near-ties may fall the other way.
+  bool keeps_cache = false;
   TokenObserver* written = nullptr;
   Observer* observer = nullptr;  // its cancelled() is polled between tokens
 };

@@ -72,14 +72,27 @@ TEST(EngineAnswerer, ShowsTheTextAsItIsWritten) {
   FakeEngine engine({.n_ctx = 128, .replies = {"<think>hm</think>yes"}});
   std::string seen;
   auto watched = request();
-  watched.on_text = [&](std::string_view piece) {
-    seen += piece;
+  std::string thought;
+  watched.on_text = [&](std::string_view piece, bool thinking) {
+    (thinking ? thought : seen) += piece;
     return Status();
   };
   answer_of(engine, watched);
-  EXPECT_EQ(seen, "<think>hm</think>yes");
+  EXPECT_EQ(thought, "hm");
+  EXPECT_EQ(seen, "yes");
 
-  watched.on_text = [](std::string_view) -> Status { return fail(Code::kIo, "no more room"); };
+  // Whoever reads along may have read enough.
+  int n = 0;
+  watched.stops = [&] { return ++n == 19; };
+  const auto stopped = answer_of(engine, watched);
+  EXPECT_EQ(stopped.end, AnswerEnd::kStopped);
+  EXPECT_EQ(stopped.content, "ye");
+  EXPECT_EQ(stopped.n_token, 19U);
+  watched.stops = nullptr;
+
+  watched.on_text = [](std::string_view, bool) -> Status {
+    return fail(Code::kIo, "no more room");
+  };
   auto answerer = value_of(EngineAnswerer::create(engine, "fake.gguf"));
   expect_error(answerer.answer(watched, silent_observer()), Code::kIo, "no more room");
 }

@@ -434,13 +434,13 @@ TEST(EndpointAnswerer, ShowsTheTextAsItIsWritten) {
   AnswerRequest request;
   request.messages = {&message, 1};
   std::string seen;
-  request.on_text = [&](std::string_view piece) {
-    seen += piece;
+  request.on_text = [&](std::string_view piece, bool thinking) {
+    seen += thinking ? fmt::format("({})", piece) : std::string(piece);
     return Status();
   };
   value_of(answerer->answer(request, silent_observer()));
-  EXPECT_EQ(seen, "hmyes");
-  request.on_text = [](std::string_view) -> Status { return fail(Code::kIo, "disk full"); };
+  EXPECT_EQ(seen, "(hm)yes");
+  request.on_text = [](std::string_view, bool) -> Status { return fail(Code::kIo, "disk full"); };
   expect_error(answerer->answer(request, silent_observer()), Code::kIo, "disk full");
   EXPECT_EQ(server.requests().size(), 2U);  // no second attempt at that
 }

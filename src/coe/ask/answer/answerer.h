@@ -7,6 +7,7 @@
 #include "coe/base/result.h"
 #include "coe/engine/chat.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <span>
@@ -23,16 +24,23 @@ struct AnswerRequest {
   Sampling sampling;
   bool guard_loops = true;  // stop an answer that loops; thinking and content are one text to that
   LoopOptions loop;
-  // If set, it is told what the model writes while it does; the engine's text has markers in it. An
-  // error ends the answer and is what answer() returns.
-  std::function<Status(std::string_view piece)> on_text;
+  // If set, it is told what the model writes while it does, thinking and content apart; the
+  // engine's text is without markers, a server's may have those that it leaves there. An error ends
+  // the answer and is what answer() returns.
+  std::function<Status(std::string_view piece, bool thinking)> on_text;
+  // If set, the linked engine asks it after each token: true ends the answer as kStopped, with what
+  // there is. A server's answer is stopped by the observer only, and lost.
+  std::function<bool()> stops;
+  // For conversations: see GenerateRequest. Servers decide that for themselves.
+  bool keeps_cache = false;
 };
 
 enum class AnswerEnd : std::uint8_t {
-  kTurn,    // the model ended its turn
-  kLength,  // max_new_tokens, or the end of the context
-  kLoop,    // stopped by the loop guard
-  kFilter,  // whoever runs the model withheld the rest: a content filter
+  kTurn,     // the model ended its turn
+  kLength,   // max_new_tokens, or the end of the context
+  kLoop,     // stopped by the loop guard
+  kStopped,  // AnswerRequest::stops
+  kFilter,   // whoever runs the model withheld the rest: a content filter
 };
 
 struct ChatAnswer {
@@ -40,6 +48,9 @@ struct ChatAnswer {
   std::string content;   // what is outside thinking
   // Markers left in the content that look like a channel's and are not known: "<|channel>plan".
   std::vector<std::string> unknown_markers;
+  // Known markers that stand where they begin and end nothing. They are in the text, but on_text
+  // did not show them. Of the linked engine, with on_text.
+  std::size_t n_stray_marker = 0;
   AnswerEnd end = AnswerEnd::kTurn;
   std::string filter;                // kFilter: the server's word for it, such as "content_filter"
   std::uint64_t n_token_prompt = 0;  // 0: the server does not say

@@ -22,8 +22,8 @@ bool AnswerCollector::feed(std::string_view bytes) {
 Status AnswerCollector::finish() {
   if (!looped() && status_) status_ = reader_.finish();
   if (!looped()) COE_TRY_STATUS(status_);
-  COE_TRY_STATUS(keep(thinking_redactor_.finish(), text_.thinking));
-  return keep(content_redactor_.finish(), text_.content);
+  COE_TRY_STATUS(keep(thinking_redactor_.finish(), true, text_.thinking));
+  return keep(content_redactor_.finish(), false, text_.content);
 }
 
 ChatAnswer AnswerCollector::answer(std::span<const ThinkingMarkers> markers) const {
@@ -49,15 +49,15 @@ ChatAnswer AnswerCollector::answer(std::span<const ThinkingMarkers> markers) con
 Status AnswerCollector::on_delta(const ReplyDelta& delta) {
   for (const auto& piece : {delta.thinking, delta.content})
     if (guard_) guard_->feed(piece);
-  COE_TRY_STATUS(keep(thinking_redactor_.feed(delta.thinking), text_.thinking));
-  COE_TRY_STATUS(keep(content_redactor_.feed(delta.content), text_.content));
+  COE_TRY_STATUS(keep(thinking_redactor_.feed(delta.thinking), true, text_.thinking));
+  COE_TRY_STATUS(keep(content_redactor_.feed(delta.content), false, text_.content));
   return looped() ? Status(fail(Code::kEngine, "looped")) : Status();
 }
 
-Status AnswerCollector::keep(std::string piece, std::string& text) {
+Status AnswerCollector::keep(std::string piece, bool thinking, std::string& text) {
   text += piece;
   if (!request_.on_text || piece.empty()) return {};
-  auto status = request_.on_text(piece);
+  auto status = request_.on_text(piece, thinking);
   watcher_failed_ = watcher_failed_ || !status;
   return status;
 }

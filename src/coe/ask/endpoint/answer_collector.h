@@ -38,7 +38,7 @@ class AnswerCollector {
  private:
   bool looped() const { return guard_ && guard_->looped(); }
   Status on_delta(const ReplyDelta& delta);
-  Status keep(std::string piece, std::string& text);
+  Status keep(std::string piece, bool thinking, std::string& text);
 
   const AnswerRequest& request_;
   std::optional<LoopGuard> guard_;

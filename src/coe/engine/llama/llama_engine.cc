@@ -69,7 +69,7 @@ class LlamaEngine : public Engine {
 
   const EngineInfo& info() const override { return info_; }
   Result<std::vector<std::int32_t>> tokenize(std::string_view text) override;
-  Status decode(const DecodeRequest& request) override;
+  Status decode(const DecodeRequest& request) override { return decode_from(0, request); }
   Status decode_all(std::span<const DecodeRequest> requests) override;
   Result<std::unique_ptr<Engine>> fork() override;
   Result<ChatMarkup> chat_markup() override;
@@ -82,6 +82,10 @@ class LlamaEngine : public Engine {
   static Result<std::unique_ptr<LlamaEngine>> make(std::shared_ptr<llama_model> model,
                                                    const EngineOptions& options,
                                                    std::uint32_t n_used);
+  // Goes on behind the first tokens of the request, which are in the KV cache.
+  Status decode_from(std::size_t n_cached, const DecodeRequest& request);
+  // Shortens the KV cache to what `request` can use of it, and returns how many tokens that are.
+  std::size_t reuse_cache(const GenerateRequest& request);
   Status probe();
   Status begin_candidates(const std::map<std::uint32_t, LayerPlan>& plans, const Census& census);
   Status check_watch(const DecodeRequest& request) const;
@@ -114,6 +118,9 @@ class LlamaEngine : public Engine {
   std::vector<LayerId> by_table_;              // layers that choose experts by a table of tokens
   std::vector<LayerId> nameless_layers_;       // whose experts' sum has no name in the graph
   std::optional<ChatTemplate> chat_template_;  // once asked for
+  // In the KV cache since a generate() that keeps it; empty when anything else was decoded.
+  std::vector<std::int32_t> cached_;
+  const ExpertFilter* cached_filter_ = nullptr;
 };
 
 // Logits of one batch stay below this. A GPU has experts to read for each batch: on an H200, 128
@@ -313,7 +320,10 @@ Result<std::vector<std::int32_t>> LlamaEngine::tokenize(std::string_view text) {
 }
 
 Status LlamaEngine::run_batch(std::span<const BatchRun> runs, bool all_logits) {
-  if (runs.front().first_token == 0) llama_memory_clear(llama_get_memory(context_.get()), false);
+  if (runs.front().first_token == 0) {
+    llama_memory_clear(llama_get_memory(context_.get()), false);
+    cached_.clear();
+  }
   batch_->clear();
   std::uint32_t sequence = 0;
   for (const BatchRun& run : runs)
@@ -336,7 +346,7 @@ Status LlamaEngine::observe_batch(std::span<const BatchRun> runs, bool all_logit
   return watched;
 }
 
-Status LlamaEngine::decode(const DecodeRequest& request) {
+Status LlamaEngine::decode_from(std::size_t n_cached, const DecodeRequest& request) {
   if (request.tokens.empty()) return fail(Code::kInvalidArgument, "nothing to decode");
   if (request.tokens.size() > info_.n_ctx)
     return fail(Code::kInvalidArgument,
@@ -362,7 +372,7 @@ Status LlamaEngine::decode(const DecodeRequest& request) {
       request.routing != nullptr || request.filter != nullptr || request.candidates != nullptr;
   const bool all_logits = request.logits != nullptr || (watches && routing_needs_logits_);
   const std::size_t step = batch_tokens(all_logits);
-  for (std::size_t first = 0; first < request.tokens.size(); first += step) {
+  for (std::size_t first = n_cached; first < request.tokens.size(); first += step) {
     if (request.observer != nullptr && request.observer->cancelled())
       return fail(Code::kCancelled, "interrupted");
     const auto tokens =
@@ -480,13 +490,27 @@ Result<std::vector<TokenText>> LlamaEngine::spell(std::span<const std::int32_t> 
   return texts;
 }
 
+std::size_t LlamaEngine::reuse_cache(const GenerateRequest& request) {
+  const auto kept = std::exchange(cached_, {});
+  if (!request.keeps_cache || request.routing != nullptr || request.filter != cached_filter_)
+    return 0;
+  // The last token is decoded anew, for its logits.
+  const auto end = std::ranges::mismatch(kept, request.prompt).in1;
+  const auto n = std::min(static_cast<std::size_t>(end - kept.begin()), request.prompt.size() - 1);
+  // Recurrent states, and windows that have moved on, cannot be shortened.
+  const bool shortened =
+      llama_memory_seq_rm(llama_get_memory(context_.get()), 0, static_cast<llama_pos>(n), -1);
+  return shortened ? n : 0;
+}
+
 Result<Generation> LlamaEngine::generate(const GenerateRequest& request) {
   if (!has_logits_)
     return fail(Code::kUnsupported,
                 fmt::format("architecture {} gives embeddings, no text", info_.architecture));
   std::vector<std::int32_t> tokens(request.prompt.begin(), request.prompt.end());
   auto decoded = decode_of(request, tokens);
-  COE_TRY_STATUS(decode(decoded));
+  if (tokens.empty()) return fail(Code::kInvalidArgument, "nothing to go on from");
+  COE_TRY_STATUS(decode_from(reuse_cache(request), decoded));
 
   const auto sampler = make_sampler(request.sampling, info_.n_vocab, request.prompt);
   const llama_vocab* vocab = llama_model_get_vocab(model_.get());
@@ -513,6 +537,12 @@ Result<Generation> LlamaEngine::generate(const GenerateRequest& request) {
   }
   out.tokens.assign(tokens.begin() + static_cast<std::ptrdiff_t>(request.prompt.size()),
                     tokens.end());
+  if (request.keeps_cache) {
+    cached_ = std::move(tokens);
+    cached_.resize(static_cast<std::size_t>(
+        llama_memory_seq_pos_max(llama_get_memory(context_.get()), 0) + 1));
+    cached_filter_ = request.filter;
+  }
   return out;
 }
 
