@@ -2,6 +2,7 @@
 #pragma once
 
 #include <charconv>
+#include <cmath>
 #include <string_view>
 #include <system_error>
 #include <utility>
@@ -13,6 +14,12 @@ template <class Number>
 bool parse_number(std::string_view text, Number& number) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   return error == std::errc() && end == text.data() + text.size();
+}
+
+// The same for what something weighs: a finite number above 0. `inf` and `nan` are numbers to the
+// library.
+inline bool parse_weight(std::string_view text, double& weight) {
+  return parse_number(text, weight) && std::isfinite(weight) && weight > 0.0;
 }
 
 // Before and after the last colon; after is empty without one. A file's name may hold colons.
