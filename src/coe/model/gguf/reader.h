@@ -79,6 +79,9 @@ class GgufFile {
   // looks like, where that is known (safetensors, zip, HTML of a failed download, a git-lfs
   // pointer). kNotFound for a missing part, kCorrupt for parts that contradict each other.
   static Result<GgufFile> open(const Path& path);
+  // Opens these files as the one part, or all parts, of a model, whatever they are called. Errors:
+  // those of open(); kCorrupt where the first has another number of parts.
+  static Result<GgufFile> open_parts(std::span<const Path> files);
 
   // Returns the header of the whole model: the keys of the first part without the `split.*` ones,
   // and the tensors of all parts in order. data_offset is the first part's, file_bytes the sum.
