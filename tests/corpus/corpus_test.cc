@@ -215,7 +215,7 @@ TEST(Corpus, LoadingNamesTheFileThatIsWrong) {
   expect_error(load({dir / "ok.jsonl", dir / "none.jsonl"}), Code::kNotFound, "none.jsonl");
   expect_error(load({dir / "ok.jsonl", dir / "empty.jsonl"}), Code::kCorrupt,
                "empty.jsonl: holds no record");
-  expect_error(load({dir.path()}), Code::kUnsupported, "not a regular file");
+  expect_error(load({dir.path()}), Code::kUnsupported, "is a folder");
   std::filesystem::create_symlink(dir / "ok.jsonl", dir / "link.jsonl");
   expect_error(load({dir / "ok.jsonl", dir / "link.jsonl"}), Code::kInvalidArgument,
                "link.jsonl: given twice");

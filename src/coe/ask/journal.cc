@@ -177,7 +177,7 @@ Status check_header(const JournalHeader& found, const JournalHeader& wanted, con
 }
 
 Result<Journal> Journal::open(const Path& path, const JournalHeader& header, bool restart) {
-  COE_TRY(auto file, JournalFile::open(path));
+  COE_TRY(auto file, JournalFile::open(path, restart));
   Journal journal(std::move(file));
   if (restart || journal.file_.text().empty()) {
     COE_TRY_STATUS(journal.file_.begin(header_line(header)));

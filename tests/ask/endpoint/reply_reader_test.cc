@@ -81,6 +81,19 @@ TEST(ReplyReader, ReadsAStreamHoweverItIsCut) {
 }
 
 // Every shorter stream is one that broke off, but for those that lack the counts only.
+// A server that gives two answers to one question.
+TEST(ReplyReader, TakesTheFirstOfSeveralAnswers) {
+  const std::string second =
+      R"(data: {"choices":[{"index":1,"delta":{"content":"B"},"finish_reason":"error"}]})"
+      "\n\n";
+  const auto reply = read(Api::kOpenAi, second + piece("A") + second + last("stop"));
+  expect_ok(reply.status);
+  EXPECT_EQ(reply.content, "A");
+  EXPECT_TRUE(reply.summary.ended);
+  const auto unfinished = read(Api::kOpenAi, piece("A") + second);
+  expect_error(unfinished.status, Code::kEngine, "breaks off");
+}
+
 TEST(ReplyReader, NoticesAStreamThatBreaksOff) {
   const auto said_stop = kStream.find("data: {\"choices\":[],");
   for (std::size_t n = 0; n < said_stop - 2; ++n) {

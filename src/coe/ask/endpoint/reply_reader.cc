@@ -168,6 +168,8 @@ Status ReplyReader::read_openai(const Json& document, News& news) {
     return bad_reply(fmt::format("`choices` is {}, not an array", choices->type_name()));
   if (choices->empty()) return {};
   const Json& choice = choices->front();
+  // One answer was asked for; a second one is not the first one's rest.
+  if (const auto index = count(&choice, "index"); index && *index > 0) return {};
   if (reports_error(choice)) return server_says(choice);
   for (const auto& [name, text] :
        {std::pair{"delta", &news.piece}, std::pair{"message", &news.whole}}) {
