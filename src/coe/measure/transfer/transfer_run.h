@@ -56,7 +56,7 @@ struct TransferResult {
 struct TransferReport {
   ModelId model;
   std::string corpus_digest;  // of the evaluation text, as it was cut
-  std::string engine;         // EngineInfo::engine; empty when nothing had to run
+  std::string engine;         // EngineInfo::engine of what measured, in this run or an earlier one
   std::map<std::uint32_t, std::vector<TransferMask>> masks;  // specialists before random ones
   std::vector<TransferResult> results;                       // by K
 };
