@@ -252,7 +252,9 @@ TEST_F(Cli, NumbersAreHeldToBeSome) {
   EXPECT_EQ(run(random + "18446744073709551615").exit_code, 0);
   expect_error("coe mask -p parent.profile.gguf -k 8 -o b.json --blend a=inf", 2,
                "`a=inf` is not of the form name=weight", "");
-  expect_error("coe mask -p parent.profile.gguf:inf -k 8 -o b.json", 3, "cannot open", "");
+  for (const std::string weight : {"inf", "nan", "1e308"})
+    expect_error("coe mask -p parent.profile.gguf:" + weight + " -k 8 -o b.json", 3, "cannot open",
+                 "");
   expect_error("coe corpus build x.toml -o y.jsonl --max-bad -1", 2, "neither a share nor", "");
   EXPECT_FALSE(exists("b.json"));
 }

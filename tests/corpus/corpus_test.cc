@@ -119,9 +119,9 @@ TEST(Corpus, NamesFileAndLineOfEveryBrokenRecord) {
   expect_error(bad("{\"text\":7}"), Code::kCorrupt, place + "field `text` is a number");
   expect_error(bad("{\"text\":\"x\",\"domain\":\"\"}"), Code::kCorrupt, place + "field `domain`");
   expect_error(bad("{\"text\":\"x\",\"domain\":3}"), Code::kCorrupt, place + "field `domain`");
-  for (const char* weight : {"0", "-1", "\"2\"", "null"})
+  for (const char* weight : {"0", "-1", "\"2\"", "null", "1e308", "1e-300"})
     expect_error(bad(std::string("{\"text\":\"x\",\"weight\":") + weight + "}"), Code::kCorrupt,
-                 place + "field `weight` must be a number above 0");
+                 place + "field `weight` must be a number above 0, from 1e-9 to 1e9");
 }
 
 TEST(Corpus, ReadsAnArrayOfObjects) {

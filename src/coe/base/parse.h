@@ -1,8 +1,9 @@
 // Parts of what people write on a command line.
 #pragma once
 
+#include "coe/base/weight.h"
+
 #include <charconv>
-#include <cmath>
 #include <string_view>
 #include <system_error>
 #include <utility>
@@ -16,10 +17,9 @@ bool parse_number(std::string_view text, Number& number) {
   return error == std::errc() && end == text.data() + text.size();
 }
 
-// The same for what something weighs: a finite number above 0. `inf` and `nan` are numbers to the
-// library.
+// The same for what something weighs. `inf` and `nan` are numbers to the library.
 inline bool parse_weight(std::string_view text, double& weight) {
-  return parse_number(text, weight) && std::isfinite(weight) && weight > 0.0;
+  return parse_number(text, weight) && is_weight(weight);
 }
 
 // Before and after the last colon; after is empty without one. A file's name may hold colons.

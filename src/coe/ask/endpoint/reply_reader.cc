@@ -5,6 +5,7 @@
 #include "coe/base/json.h"
 #include "coe/base/printable.h"
 #include "coe/base/text.h"
+#include "coe/base/whole_characters.h"
 #include "coe/corpus/message/message_text.h"
 
 #include <fmt/format.h>
@@ -196,7 +197,12 @@ Status ReplyReader::on_payload(std::string_view payload) {
   if (says_nothing(payload)) return {};
   if (nests_too_deep(payload))
     return bad_reply(fmt::format("it has more than {} levels of brackets", kMaxJsonDepth));
-  const Json document = parse_json<Json>(payload);
+  Json document = parse_json<Json>(payload);
+  if (document.is_discarded()) {
+    const auto [text, n_replaced] = whole_characters(payload);
+    document = parse_json<Json>(text);
+    summary_.n_replaced += n_replaced;
+  }
   if (!document.is_object())
     return bad_reply(fmt::format("`{}` is not a JSON object",
                                  printable(redacted(std::string(payload), secret_))));
