@@ -1,17 +1,20 @@
 // Questions and answers of multiple choice on arbitrary bytes. Each record is read as a question
 // and made into one; what comes out can be asked, and errors are one line. The whole input is also
-// a model's answer, of which a letter found is an option's.
+// a file of questions, and a model's answer, of which a letter found is an option's.
 #include "coe/base/result.h"
 #include "coe/corpus/record_reader.h"
 #include "coe/corpus/words.h"
 #include "coe/measure/choice/letter.h"
 #include "coe/measure/choice/questions.h"
 
+#include "memory_file.h"
 #include "require.h"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,6 +41,21 @@ void check_made(std::string_view text) {
   }
 }
 
+// A file has one form and its answers one reading.
+void check_file(std::string_view text) {
+  const MemoryFile file(std::as_bytes(std::span(text)));
+  const std::array files = {file.path()};
+  for (const std::uint32_t n_option : {0U, 4U}) {
+    const auto set = coe::load_choices(files, {.n_made_option = n_option});
+    if (!set) {
+      require_plain(set.error(), {coe::Code::kCorrupt, coe::Code::kInvalidArgument});
+      continue;
+    }
+    require(!set->questions.empty());
+    for (const auto& question : set->questions) check_question(question.choice);
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -52,6 +70,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (const auto share = coe::distinct_share(coe::words_of(text), 4))
     require(*share > 0.0 && *share <= 1.0);
   check_made(text);
+  check_file(text);
   coe::RecordReader reader(text);
   while (true) {
     const auto record = reader.next();

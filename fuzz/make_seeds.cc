@@ -2,6 +2,7 @@
 // fuzzing begins behind the first checks. The models of the tests serve as GGUF.
 #include "coe/ask/journal.h"
 #include "coe/base/file.h"
+#include "coe/base/sealed_json.h"
 #include "coe/mask/keep_mask.h"
 #include "coe/mask/score/table.h"
 #include "coe/measure/eval/parent_cache.h"
@@ -13,9 +14,14 @@
 #include "support/tiny_stats.h"
 #include "support/worked_table.h"
 
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <cstddef>
 #include <cstdio>
 #include <exception>
 #include <filesystem>
+#include <initializer_list>
 #include <map>
 #include <stdexcept>
 #include <string>
@@ -243,6 +249,38 @@ void put_tasks(const coe::Path& folder) {
   put(folder / "web_task_fuzz" / "all", text);
 }
 
+void put_words(const coe::Path& folder) {
+  const auto put_all = [&](std::string_view target, std::initializer_list<std::string_view> texts) {
+    for (std::size_t i = 0; const auto text : texts)
+      put(folder / target / fmt::format("seed-{}", i++), text);
+  };
+  put_all("command_values_fuzz",
+          {"64", "50%", "half", "16-96/16,half,25%", "12GB", "1.5GiB", "web=0.7,css=0.3",
+           "p.gguf:0.7", "safety.gguf:2:util", "web=web.json", "http://host:1/v1", "host/api/chat",
+           "1m30.5s", "Please try again in 20s.", "2%"});
+  put_all("glob_fuzz", {"**/*.ts\na/b.ts", "a/?*/**\na/bc/d", "**/a/**/b\nx/a/b"});
+  put_all("thinking_fuzz",
+          {"<think>a</think>b", "<|channel>thought\na<channel|>b", "[THINK]a[/THINK]b",
+           "<|channel|>analysis<|message|>a<|end|><|channel|>final<|message|>b",
+           R"({"content":[{"type":"text","text":"b"}],"reasoning_content":"a"})",
+           R"({"content":[{"type":"thinking","thinking":[{"type":"text","text":"a"}]},"b"]})"});
+  put_all("devtools_fuzz",
+          {R"({"id":1,"result":{"value":"\ud800"}})", R"({"method":"Page.loaded","params":{}})"});
+  const auto cells = coe::sealed_json(coe::parse_json_or_throw<nlohmann::ordered_json>(
+      R"({"schema":"coe.transfer-cells/3","domain":"d","settings":"model=m","engine":"e","masks":)"
+      R"({"xxh3:1":{"kl_max":1,"logit_diff_max":1,"top1_gap_max":1,)"
+      R"("records":[[2,1,1,0.1,1,1,1]]}}})"));
+  put_all("transfer_cells_fuzz", {cells});
+  put_all("corpus_spec_fuzz",
+          {"seed = 1\nnear_duplicate = 0.8\n[[domain]]\nname = \"a\"\nweight = 0.5\n"
+           "max_records = 9\n[[domain.source]]\nkind = \"jsonl\"\npath = \"a/*.jsonl\"\n"
+           "chat = { user = \"q\", assistant = \"a\" }\n[[domain.source.filter]]\n"
+           "field = \"q\"\ninclude = \"[a-z]+\"\n",
+           "max_bad = \"2%\"\n[[domain]]\nname = \"b\"\n[[domain.source]]\nkind = \"files\"\n"
+           "root = \"src\"\ninclude = [\"**/*.ts\"]\nexclude = \"a\"\npieces = 1\n"
+           "[[domain.source]]\nkind = \"reasoning\"\nn = 3\nfold = \"0/2\"\n"});
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -261,6 +299,7 @@ int main(int argc, char** argv) {
     put_questions(argv[1]);
     put_journals(argv[1]);
     put_tasks(argv[1]);
+    put_words(argv[1]);
   } catch (const std::exception& e) {
     std::fprintf(stderr, "error: %s\n", e.what());
     return 1;

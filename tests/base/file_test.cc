@@ -7,6 +7,7 @@
 #include "support/expect.h"
 #include "support/temp_dir.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -54,7 +55,49 @@ TEST(MappedFile, AcceptsAnEmptyFile) {
 TEST(MappedFile, RefusesWhatIsNoFile) {
   const TempDir dir;
   expect_error(MappedFile::open(dir / "absent"), Code::kNotFound, "absent: cannot open");
-  expect_error(MappedFile::open(dir.path()), Code::kUnsupported, "not a regular file");
+  expect_error(MappedFile::open(dir.path()), Code::kUnsupported, "is a folder");
+  const auto page = MappedFile::open("https://example.org/model.gguf");
+  ASSERT_FALSE(page);
+  EXPECT_EQ(page.error().hint, "coe reads files: download it first, and give the path of the file");
+}
+
+TEST(RunLock, TellsASecondRunAtOnceWhoHoldsTheOutput) {
+  const TempDir dir;
+  {
+    const auto lock = value_of(RunLock::take(dir / "out.gguf"));
+    const auto second = RunLock::take(dir / "out.gguf");
+    expect_error(second, Code::kExists,
+                 fmt::format("out.gguf: another process is writing it (process {})", ::getpid()));
+    EXPECT_EQ(second.error().message.find(".run"), std::string::npos);
+    value_of(RunLock::take(dir / "other.gguf"));
+    expect_ok(write_file(dir / "out.gguf", "made", Overwrite::kRefuse));
+  }
+  EXPECT_EQ(n_entry(dir.path()), 1U);   // the output alone
+  put(dir / ".out.gguf.run.part", "");  // what a killed run left
+  value_of(RunLock::take(dir / "out.gguf"));
+  EXPECT_EQ(n_entry(dir.path()), 1U);
+  expect_error(RunLock::take(dir / "none/out.gguf"), Code::kNotFound, "does not exist");
+}
+
+TEST(KeepFile, LeavesAFileThatSaysTheSame) {
+  const TempDir dir;
+  expect_ok(keep_file(dir / "a", "one", Overwrite::kRefuse));
+  const auto time = std::filesystem::last_write_time(dir / "a");
+  expect_ok(keep_file(dir / "a", "one", Overwrite::kRefuse));
+  EXPECT_EQ(std::filesystem::last_write_time(dir / "a"), time);
+  expect_error(keep_file(dir / "a", "two", Overwrite::kRefuse), Code::kExists, "exists already");
+  expect_ok(keep_file(dir / "a", "two", Overwrite::kAllow));
+  EXPECT_EQ(value_of(read_text(dir / "a")), "two");
+}
+
+// Its temporary would be emptied.
+TEST(AtomicFile, DoesNotUseAnInputForItsTemporary) {
+  static const TempDir dir;  // as long as the process protects what is in it
+  put(dir / ".out.part", "somebody's text");
+  protect_input(dir / ".out.part", "--file");
+  expect_error(AtomicFile::create(dir / "out", Overwrite::kAllow), Code::kInvalidArgument,
+               "the output is an input of the same command (--file)");
+  EXPECT_EQ(value_of(read_text(dir / ".out.part")), "somebody's text");
 }
 
 // Opening a named pipe waits for somebody who writes.

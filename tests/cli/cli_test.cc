@@ -135,7 +135,8 @@ TEST_F(Cli, BadModelsExitWith3) {
   expect_error("coe inspect cut.gguf", 3, "cut.gguf", "hint: ");
   expect_error("coe prune -m cut.gguf --mask mask.json -o out.gguf", 3, "cut.gguf", "");
   EXPECT_FALSE(exists("out.gguf"));
-  expect_error("coe inspect .", 3, "not a regular file", "");
+  expect_error("coe inspect .", 3, ".: is a folder", "give the path of a file in it");
+  expect_error("coe inspect https://example.org/m.gguf", 3, "cannot open", "download it first");
 }
 
 TEST_F(Cli, ErrorsAreAlsoJson) {
@@ -208,7 +209,9 @@ TEST_F(Cli, PruneThenVerify) {
 }
 
 // A specialist with a value that is no number would answer with noise.
-TEST_F(Cli, PruneRemovesAChildThatFailsItsProof) {
+TEST_F(Cli, PruneDoesNotNameAChildThatFailsItsProof) {
+  ASSERT_EQ(run("coe prune -m parent.gguf --mask mask.json -o child.gguf").exit_code, 0);
+  const auto old = read("child.gguf");
   for (const bool kept : {true, false}) {
     auto model = coe::testing::tiny_moe({.n_expert = 16});
     const auto mask = value_of(parse_mask(value_of(read_text(dir_ / "mask.json")), "mask.json"));
@@ -223,9 +226,10 @@ TEST_F(Cli, PruneRemovesAChildThatFailsItsProof) {
     ASSERT_EQ(run("coe mask -p parent.profile.gguf -k 8 -o mask.json --force").exit_code, 0);
     const std::string prune = "coe prune -m parent.gguf --mask mask.json -o child.gguf --force";
     if (kept) {
-      expect_error(prune, 1, "failed its proof and was removed: blk.0.ffn_down_exps.weight: kept",
+      expect_error(prune, 1, "failed its proof and is not kept: blk.0.ffn_down_exps.weight: kept",
                    "coe verify PARENT PARENT");
-      EXPECT_FALSE(exists("child.gguf"));
+      EXPECT_EQ(read("child.gguf"), old);
+      EXPECT_FALSE(leftovers());
       const auto bytes_only = run(prune + " --no-verify --json");
       EXPECT_EQ(bytes_only.exit_code, 0);
       EXPECT_TRUE(Json::parse(bytes_only.out).at("proof").is_null());
@@ -233,6 +237,44 @@ TEST_F(Cli, PruneRemovesAChildThatFailsItsProof) {
     } else {
       EXPECT_EQ(run(prune).exit_code, 0);
     }
+  }
+}
+
+// What is no number, or none of that kind, is not taken for another one.
+TEST_F(Cli, NumbersAreHeldToBeSome) {
+  const std::string sweep = "coe mask -p parent.profile.gguf --sweep 4,8 --max-loss ";
+  const std::string random =
+      "coe mask -p parent.profile.gguf -k 8 --score random -o r.json --seed ";
+  expect_error(sweep + "nan", 2, "--max-loss: `nan` is no finite number", "");
+  expect_error(sweep + "abc", 2, "--max-loss", "");
+  for (const std::string seed : {"-1", "99999999999999999999", "1e3", "' 7'", "0x10"})
+    expect_error(random + seed, 2, "is no whole number from 0 on, or too large", "");
+  EXPECT_EQ(run(random + "18446744073709551615").exit_code, 0);
+  expect_error("coe mask -p parent.profile.gguf -k 8 -o b.json --blend a=inf", 2,
+               "`a=inf` is not of the form name=weight", "");
+  for (const std::string weight : {"inf", "nan", "1e308"})
+    expect_error("coe mask -p parent.profile.gguf:" + weight + " -k 8 -o b.json", 3, "cannot open",
+                 "");
+  expect_error("coe corpus build x.toml -o y.jsonl --max-bad -1", 2, "neither a share nor", "");
+  EXPECT_FALSE(exists("b.json"));
+}
+
+// A name with control characters, as it comes from a list of files.
+TEST_F(Cli, UsageErrorsKeepTheTerminalAsItIs) {
+  for (const std::string words :
+       {"'pro\x1b[31mfile'", "inspect --no'\x1b]0;x\x07'", "mask -k '\r'"}) {
+    const auto result = run("coe " + words);
+    EXPECT_EQ(result.exit_code, 2) << words;
+    EXPECT_THAT(result.err, Not(HasSubstr("\x1b"))) << words;
+    EXPECT_THAT(result.err, Not(HasSubstr("\r"))) << words;
+  }
+}
+
+TEST_F(Cli, HelpThatCannotBeWrittenIsAnError) {
+  for (const std::string words : {"--help", "--version", "inspect --help"}) {
+    const auto result = run("coe " + words + " > /dev/full");
+    EXPECT_EQ(result.exit_code, 1) << words;
+    EXPECT_THAT(result.err, HasSubstr("standard output: cannot write")) << words;
   }
 }
 

@@ -401,6 +401,17 @@ TEST_F(CorpusOptions, WritesAManifestBesideTheOutput) {
                   .is_null());
 }
 
+// A run was killed between the names of its two files.
+TEST_F(CorpusOptions, AManifestThatAKilledRunLeftIsReplaced) {
+  write("src/a.js", "let a;\n");
+  value_of(build(files_head(), Overwrite::kRefuse));
+  const auto manifest = value_of(read_text(dir_ / "out.jsonl.manifest.json"));
+  std::filesystem::remove(dir_ / "out.jsonl");
+  value_of(build(files_head(), Overwrite::kRefuse));
+  EXPECT_TRUE(std::filesystem::exists(dir_ / "out.jsonl"));
+  EXPECT_EQ(value_of(read_text(dir_ / "out.jsonl.manifest.json")), manifest);
+}
+
 TEST_F(CorpusOptions, AManifestInTheWayIsRefusedAndNeverASource) {
   write("src/a.js", "let a;\n");
   write("out.jsonl.manifest.json", "mine");

@@ -119,9 +119,9 @@ TEST(Corpus, NamesFileAndLineOfEveryBrokenRecord) {
   expect_error(bad("{\"text\":7}"), Code::kCorrupt, place + "field `text` is a number");
   expect_error(bad("{\"text\":\"x\",\"domain\":\"\"}"), Code::kCorrupt, place + "field `domain`");
   expect_error(bad("{\"text\":\"x\",\"domain\":3}"), Code::kCorrupt, place + "field `domain`");
-  for (const char* weight : {"0", "-1", "\"2\"", "null"})
+  for (const char* weight : {"0", "-1", "\"2\"", "null", "1e308", "1e-300"})
     expect_error(bad(std::string("{\"text\":\"x\",\"weight\":") + weight + "}"), Code::kCorrupt,
-                 place + "field `weight` must be a number above 0");
+                 place + "field `weight` must be a number above 0, from 1e-9 to 1e9");
 }
 
 TEST(Corpus, ReadsAnArrayOfObjects) {
@@ -215,7 +215,7 @@ TEST(Corpus, LoadingNamesTheFileThatIsWrong) {
   expect_error(load({dir / "ok.jsonl", dir / "none.jsonl"}), Code::kNotFound, "none.jsonl");
   expect_error(load({dir / "ok.jsonl", dir / "empty.jsonl"}), Code::kCorrupt,
                "empty.jsonl: holds no record");
-  expect_error(load({dir.path()}), Code::kUnsupported, "not a regular file");
+  expect_error(load({dir.path()}), Code::kUnsupported, "is a folder");
   std::filesystem::create_symlink(dir / "ok.jsonl", dir / "link.jsonl");
   expect_error(load({dir / "ok.jsonl", dir / "link.jsonl"}), Code::kInvalidArgument,
                "link.jsonl: given twice");

@@ -121,7 +121,9 @@ TEST(CorpusSpec, NamesBadValues) {
   };
   bad("", "kind = \"file\"",
       "s.toml:5: domain `web`, source 1: key `kind`: there is no source kind");
-  bad("weight = 0", files_source(), "s.toml:3: domain `web`: key `weight`: it must be above 0");
+  bad("weight = 1e308", files_source(), "key `weight`: it must be above 0, from 1e-9 to 1e9");
+  bad("weight = 0", files_source(),
+      "s.toml:3: domain `web`: key `weight`: it must be above 0, from 1e-9 to 1e9");
   bad("weight = nan", files_source(), "key `weight`: it is not finite");
   bad("weight = \"1\"", files_source(), "key `weight`: it is string, but must be a number");
   bad("min_records = -1", files_source(), "key `min_records`: -1 is below 0");

@@ -31,6 +31,7 @@ class Process {
   Process& operator=(const Process&) = delete;
   ~Process();  // kills it if it still runs
 
+  pid_t pid() const { return pid_; }  // until wait()
   void send(int signal) const { ::kill(pid_, signal); }
   // Stops it (SIGSTOP) as soon as `file` has `n_bytes`; false when it ended before.
   bool stop_at(const Path& file, std::uint64_t n_bytes);

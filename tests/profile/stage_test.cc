@@ -2,6 +2,7 @@
 #include "coe/profile/stage.h"
 
 #include "coe/base/file.h"
+#include "coe/base/inputs.h"
 #include "coe/profile/routing/file.h"
 
 #include "support/expect.h"
@@ -109,6 +110,24 @@ TEST_F(ProfileStageTest, WithoutResumeLeavesWhatIsThereAlone) {
   EXPECT_EQ(value_of(run()).run.n_resumed, 0);
   stage_.overwrite = Overwrite::kRefuse;
   expect_error(run(), Code::kExists, "p.gguf");
+}
+
+// It would be removed at the end.
+TEST_F(ProfileStageTest, DoesNotTakeAnInputForItsState) {
+  static const TempDir kept;  // as long as the process protects what is in it
+  stage_.file = kept / "p.gguf";
+  const Path text = partial_of(stage_.file);
+  expect_ok(write_file(text, "somebody's text", Overwrite::kRefuse));
+  protect_input(text, "--file");
+  stage_.overwrite = Overwrite::kAllow;
+  expect_error(run(), Code::kInvalidArgument, "the output is an input of the same command");
+  EXPECT_EQ(value_of(read_text(text)), "somebody's text");
+}
+
+TEST_F(ProfileStageTest, ASecondRunIsRefusedAtOnce) {
+  const auto lock = value_of(RunLock::take(stage_.file));
+  expect_error(run(), Code::kExists, "another process is writing it");
+  EXPECT_EQ(library_.n_opened, 0);
 }
 
 TEST_F(ProfileStageTest, RefusesAFileThatIsNoProfile) {

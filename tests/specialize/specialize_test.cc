@@ -150,8 +150,25 @@ TEST_F(SpecializeTest, NamesTheChildByItsDomainOrAsItIsTold) {
   const auto again = run();
   ASSERT_TRUE(again) << again.error().message;
   EXPECT_EQ(reused(*again), (std::vector<bool>{true, true, true, false, true}));
+  // Whose name is not asked for is not its own either.
+  options_.name = "";
+  expect_error(run(), Code::kExists, "child.gguf: is of another run: it has another name");
   options_.name = "\n";
   expect_error(run(), Code::kInvalidArgument, "is no name for a model");
+}
+
+// Another digit in what an earlier run measured is another table.
+TEST_F(SpecializeTest, NoticesADamagedEvaluation) {
+  ASSERT_TRUE(run());
+  const Path file = dir_ / "child.eval.json";
+  auto found = value_of(read_text(file));
+  const auto at = found.find("\"kl_max\": ") + 10;
+  found[at] = found[at] == '1' ? '2' : '1';
+  expect_ok(write_file(file, found, Overwrite::kAllow));
+  expect_error(run(), Code::kExists,
+               "child.eval.json: is of another run: it has another form, or was damaged");
+  options_.overwrite = Overwrite::kAllow;
+  ASSERT_TRUE(run());
 }
 
 TEST_F(SpecializeTest, ResumesAfterALostChild) {
@@ -286,9 +303,9 @@ TEST_F(SpecializeTest, WeightsOfTheTextDecide) {
 }
 
 TEST_F(SpecializeTest, ASecondRunOfOneOutputSaysSoAtOnce) {
-  const auto lock = AtomicFile::create(dir_ / "child.run", Overwrite::kAllow);
+  const auto lock = RunLock::take(dir_ / "child");
   ASSERT_TRUE(lock);
-  expect_error(run(), Code::kExists, "child.gguf: another run is making it");
+  expect_error(run(), Code::kExists, "child: another process is writing it");
   EXPECT_EQ(library_.n_opened, 0);
 }
 

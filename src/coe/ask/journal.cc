@@ -43,6 +43,7 @@ std::string entry_line(std::uint64_t question, const JournalEntry& entry) {
                {"n_token_known", answer.n_token_known},
                {"seconds", answer.seconds}});
   if (entry.outcome == Outcome::kFiltered) json["reason"] = answer.filter;
+  if (answer.n_replaced > 0) json["n_replaced"] = answer.n_replaced;
   return json_line(json);
 }
 
@@ -87,6 +88,7 @@ std::optional<std::pair<std::uint64_t, JournalEntry>> parse_entry(const Json& js
       answer.n_token = *n_token;
       answer.n_token_known = json.at("n_token_known").get<bool>();
       answer.seconds = json.at("seconds").get<double>();
+      answer.n_replaced = unsigned_at(json, "n_replaced").value_or(0);
       if (entry.outcome == Outcome::kFiltered) answer.filter = json.at("reason").get<std::string>();
     }
     const auto question = unsigned_at(json, "question");
@@ -177,7 +179,7 @@ Status check_header(const JournalHeader& found, const JournalHeader& wanted, con
 }
 
 Result<Journal> Journal::open(const Path& path, const JournalHeader& header, bool restart) {
-  COE_TRY(auto file, JournalFile::open(path));
+  COE_TRY(auto file, JournalFile::open(path, restart));
   Journal journal(std::move(file));
   if (restart || journal.file_.text().empty()) {
     COE_TRY_STATUS(journal.file_.begin(header_line(header)));

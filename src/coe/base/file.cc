@@ -28,7 +28,9 @@ Error io_error(const Path& path, std::string_view doing) {
   switch (number) {
     case ENOENT:
       error.code = Code::kNotFound;
-      error.hint = "check the path";
+      error.hint = path.native().find("://") == std::string::npos
+                       ? "check the path"
+                       : "coe reads files: download it first, and give the path of the file";
       break;
     case ENOSPC:
     case EDQUOT:
@@ -61,6 +63,9 @@ Result<RegularFile> open_regular(const Path& path) {
   if (file.descriptor.get() < 0) return tl::unexpected(io_error(path, "open"));
   struct stat info{};
   if (::fstat(file.descriptor.get(), &info) != 0) return tl::unexpected(io_error(path, "stat"));
+  if (S_ISDIR(info.st_mode))
+    return fail(Code::kUnsupported, fmt::format("{}: is a folder", path.string()),
+                "give the path of a file in it");
   if (!S_ISREG(info.st_mode))
     return fail(Code::kUnsupported, fmt::format("{}: not a regular file", path.string()),
                 "give the path of a file");
@@ -155,6 +160,10 @@ Status check_output(const Path& path, Overwrite overwrite) {
 
 namespace {
 
+Path temporary_of(const Path& path) {
+  return path.parent_path() / fmt::format(".{}.part", path.filename().string());
+}
+
 // Says whether `name` is that of the open file, and what that is.
 bool is_named(int fd, const Path& name, struct stat& opened) {
   struct stat named{};
@@ -162,9 +171,10 @@ bool is_named(int fd, const Path& name, struct stat& opened) {
          opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
 }
 
-// " (process 4711)", or nothing where the system does not say. A line of /proc/locks:
-// "1: FLOCK  ADVISORY  WRITE 4711 08:01:131213 0 EOF".
-std::string holder_of(int fd) {
+}  // namespace
+
+// A line of /proc/locks: "1: FLOCK  ADVISORY  WRITE 4711 08:01:131213 0 EOF".
+std::string lock_holder(int fd) {
   struct stat info{};
   if (::fstat(fd, &info) != 0) return {};
   const auto inode = fmt::format(":{} ", static_cast<std::uint64_t>(info.st_ino));
@@ -183,14 +193,13 @@ std::string holder_of(int fd) {
   return {};
 }
 
-}  // namespace
-
 Result<AtomicFile> AtomicFile::create(const Path& path, Overwrite overwrite) {
   COE_TRY_STATUS(check_output(path, overwrite));
   AtomicFile file;
   file.path_ = path;
   file.overwrite_ = overwrite;
-  Path temporary = path.parent_path() / fmt::format(".{}.part", path.filename().string());
+  Path temporary = temporary_of(path);
+  COE_TRY_STATUS(check_not_input(temporary));
   struct stat opened{};
   while (true) {
     // Not O_TRUNC: the bytes may belong to a run that is still writing; the lock tells.
@@ -202,7 +211,7 @@ Result<AtomicFile> AtomicFile::create(const Path& path, Overwrite overwrite) {
     if (::flock(file.fd(), LOCK_EX | LOCK_NB) != 0 || !is_named(file.fd(), temporary, opened))
       return fail(
           Code::kExists,
-          fmt::format("{}: another process is writing it{}", path.string(), holder_of(file.fd())),
+          fmt::format("{}: another process is writing it{}", path.string(), lock_holder(file.fd())),
           "wait for it to end, or choose another name");
     if (opened.st_nlink == 1) break;
     // A run was killed when its output already had both names. The bytes are the finished file's:
@@ -282,10 +291,26 @@ Status AtomicFile::commit() {
   return {};
 }
 
+Result<RunLock> RunLock::take(const Path& output) {
+  const Path name = output.string() + ".run";
+  auto file = AtomicFile::create(name, Overwrite::kAllow);
+  if (file) return RunLock(*std::move(file));
+  auto error = std::move(file).error();
+  // The words are the same, but of the output.
+  if (error.message.starts_with(name.native()))
+    error.message.replace(0, name.native().size(), output.native());
+  return tl::unexpected(std::move(error));
+}
+
 Status write_file(const Path& path, std::string_view text, Overwrite overwrite) {
   COE_TRY(auto file, AtomicFile::create(path, overwrite));
   COE_TRY_STATUS(file.write(text));
   return file.commit();
+}
+
+Status keep_file(const Path& path, std::string_view text, Overwrite overwrite) {
+  if (const auto found = read_text(path); found && *found == text) return {};
+  return write_file(path, text, overwrite);
 }
 
 Status make_folder(const Path& path) {

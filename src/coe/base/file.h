@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace coe {
 
@@ -87,8 +88,28 @@ class AtomicFile {
   Descriptor descriptor_;
 };
 
+// A run lock says that a run works towards an output, before there is a byte of it: a second run is
+// refused at once, not at its end. It is an empty hidden file beside the output, gone with its
+// owner; what a killed run leaves is no hindrance.
+class RunLock {
+ public:
+  // Errors: kExists while another process holds it, with that process's number; kIo; kNotFound when
+  // the output's folder is missing.
+  static Result<RunLock> take(const Path& output);
+
+ private:
+  explicit RunLock(AtomicFile file) : file_(std::move(file)) {}
+  AtomicFile file_;  // never committed
+};
+
+// " (process 4711)" for who locked (flock) this open file, or nothing where the system does not
+// say.
+std::string lock_holder(int fd);
+
 // write() + commit() in one call, for small files.
 Status write_file(const Path& path, std::string_view text, Overwrite overwrite);
+// The same, but a file that says just that already is left as it is.
+Status keep_file(const Path& path, std::string_view text, Overwrite overwrite);
 
 // kExists when `path` exists and may not be replaced, kInvalidArgument when it is a folder or an
 // input (base/inputs.h): lets long work refuse before it starts.

@@ -20,6 +20,8 @@ constexpr std::array kSignatures = {
                   "7zXZ"sv,
                   {"an xz archive", "unpack it first: xz -dk FILE.xz"}},
     FileSignature{"\x28\xb5\x2f\xfd"sv, {"a zstd archive", "unpack it first: zstd -d FILE.zst"}},
+    FileSignature{"7z\xbc\xaf\x27\x1c"sv, {"a 7z archive", "unpack it first: 7z x FILE.7z"}},
+    FileSignature{"Rar!", {"a RAR archive", "unpack it first: unar FILE.rar"}},
     FileSignature{"BZh", {"a bzip2 archive", "unpack it first: bunzip2 -k FILE.bz2"}},
     FileSignature{"version https://git-lfs",
                   {"a git-lfs pointer, not the file it points to", "fetch the file: git lfs pull"}},

@@ -1,6 +1,8 @@
 // Parts of what people write on a command line.
 #pragma once
 
+#include "coe/base/weight.h"
+
 #include <charconv>
 #include <string_view>
 #include <system_error>
@@ -13,6 +15,11 @@ template <class Number>
 bool parse_number(std::string_view text, Number& number) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   return error == std::errc() && end == text.data() + text.size();
+}
+
+// The same for what something weighs. `inf` and `nan` are numbers to the library.
+inline bool parse_weight(std::string_view text, double& weight) {
+  return parse_number(text, weight) && is_weight(weight);
 }
 
 // Before and after the last colon; after is empty without one. A file's name may hold colons.

@@ -1,5 +1,7 @@
 #include "coe/base/text.h"
 
+#include "coe/base/printable.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -43,7 +45,7 @@ Result<std::uint64_t> parse_bytes(std::string_view text) {
                            ? value
                            : value * std::pow(step, static_cast<double>(power + 1));
   if (error != std::errc() || !is_unit || !(bytes >= 1.0 && bytes < 1e18))
-    return fail(Code::kInvalidArgument, fmt::format("`{}` is no amount of memory", text),
+    return fail(Code::kInvalidArgument, fmt::format("`{}` is no amount of bytes", printable(text)),
                 "for example 12GB (12,000,000,000 bytes) or 12GiB (12,884,901,888)");
   return static_cast<std::uint64_t>(std::llround(bytes));
 }

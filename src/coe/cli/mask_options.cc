@@ -1,39 +1,11 @@
 #include "coe/cli/mask_options.h"
 
-#include "coe/base/parse.h"
 #include "coe/mask/pass.h"
 #include "coe/mask/score/score.h"
 
 #include <fmt/format.h>
 
 namespace coe::cli {
-
-Result<std::vector<std::pair<std::string, double>>> parse_weights(std::string_view text) {
-  std::vector<std::pair<std::string, double>> weights;
-  while (!text.empty()) {
-    const auto comma = std::min(text.find(','), text.size());
-    const auto item = text.substr(0, comma);
-    text.remove_prefix(std::min(comma + 1, text.size()));
-    const auto equals = item.find('=');
-    double weight = 0.0;
-    if (equals == std::string_view::npos || equals == 0 ||
-        !parse_number(item.substr(equals + 1), weight) || !(weight > 0.0))
-      return fail(Code::kInvalidArgument,
-                  fmt::format("--blend: `{}` is not of the form name=weight", item),
-                  "for example --blend web=0.7,css=0.3");
-    weights.emplace_back(item.substr(0, equals), weight);
-  }
-  return weights;
-}
-
-std::pair<Path, double> parse_weighted_file(const std::string& text) {
-  std::error_code ec;
-  const auto [file, number] = split_last(text);
-  double weight = 0.0;
-  if (!std::filesystem::exists(text, ec) && parse_number(number, weight) && weight > 0.0)
-    return {Path(file), weight};
-  return {Path(text), 0.0};
-}
 
 void add_score_options(CLI::App& verb, ScoreOptionsText& options) {
   verb.add_option("--score", options.score, "How experts are scored: " + score_help())

@@ -39,9 +39,4 @@ void add_pass_options(CLI::App& verb, PassFlags& options);
 // Errors: kInvalidArgument.
 Result<PassOptions> read_pass_options(const PassFlags& flags);
 
-// "web=0.7,css=0.3". Errors: kInvalidArgument.
-Result<std::vector<std::pair<std::string, double>>> parse_weights(std::string_view text);
-// "p.gguf:0.7", or "p.gguf" with weight 0. A file of the whole name goes first.
-std::pair<Path, double> parse_weighted_file(const std::string& text);
-
 }  // namespace coe::cli

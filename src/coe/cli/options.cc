@@ -1,10 +1,16 @@
 #include "coe/cli/options.h"
 
+#include "coe/base/parse.h"
+#include "coe/base/printable.h"
 #include "coe/corpus/select.h"
 #include "coe/corpus/text_spec.h"
 
+#include <fmt/format.h>
+
 #include <charconv>
+#include <cmath>
 #include <cstdint>
+#include <string>
 #include <system_error>
 
 namespace coe::cli {
@@ -28,6 +34,42 @@ CLI::Validator context_length() {
             return std::string();
           },
           "", "context length"};
+}
+
+namespace {
+
+// Each takes a text, and returns what is wrong with it.
+std::string finite_problem(const std::string& text) {
+  double number = 0.0;
+  if (parse_number(text, number) && std::isfinite(number)) return {};
+  return fmt::format("`{}` is no finite number", printable(text));
+}
+
+std::string count_problem(const std::string& text) {
+  std::uint64_t number = 0;
+  if (parse_number(text, number)) return {};
+  return fmt::format("`{}` is no whole number from 0 on, or too large", printable(text));
+}
+
+std::string whole_problem(const std::string& text) {
+  std::int64_t number = 0;
+  if (parse_number(text, number)) return {};
+  return fmt::format("`{}` is no whole number, or too large", printable(text));
+}
+
+}  // namespace
+
+void check_numbers(CLI::App& app) {
+  for (auto* option : app.get_options()) {
+    const auto type = option->get_type_name();
+    const auto hold = [&](std::string (*problem)(const std::string&)) {
+      option->check(CLI::Validator([problem](std::string& text) { return problem(text); }, ""));
+    };
+    if (type.starts_with("FLOAT")) hold(finite_problem);
+    if (type.starts_with("UINT")) hold(count_problem);
+    if (type.starts_with("INT")) hold(whole_problem);
+  }
+  for (auto* verb : app.get_subcommands({})) check_numbers(*verb);
 }
 
 void add_engine_options(CLI::App& verb, EngineOptions& options) {
@@ -59,6 +101,7 @@ void add_device_options(CLI::App& verb, EngineOptions& options) {
       ->capture_default_str();
   verb.add_option(std::string(kGpuLayers) + ",--ngl", options.n_gpu_layers,
                   "Layers to keep on the GPU, where there is one (-1: all); also -ngl")
+      ->check(CLI::Range(-1, 1 << 20))
       ->capture_default_str();
   verb.add_option("--n-cpu-moe", options.n_cpu_moe,
                   "Keep the experts of the first N layers on the CPU");

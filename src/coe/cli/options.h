@@ -25,6 +25,9 @@ void serve_defaults(EngineOptions& options);
 // Adds -b, -t, -ngl, -ctk, --flash-attn and what else decides how a model runs, with llama.cpp's
 // names.
 void add_device_options(CLI::App& verb, EngineOptions& options);
+// Holds every number of the verbs, and of theirs, to be one: CLI11 takes `nan` for a number in any
+// range, and `-1` and 30 digits for large ones. Call it once all options are added.
+void check_numbers(CLI::App& app);
 // Reads "16k" as 16384 wherever a context is given.
 CLI::Validator context_length();
 // Adds those and -c.

@@ -2,6 +2,7 @@
 
 #include "coe/base/inputs.h"
 #include "coe/base/json.h"
+#include "coe/base/printable.h"
 #include "coe/base/process/isolated.h"
 #include "coe/base/text.h"
 #include "coe/cli/exit_code.h"
@@ -14,6 +15,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -91,7 +93,7 @@ void report_usage(const CLI::App& app, const CLI::ParseError& problem,
       break;
     }
   }
-  print_stderr(fmt::format("error: {}\n", message));
+  print_stderr(printable_lines(fmt::format("error: {}\n", shortened(message))));
   const auto near = unknown.empty() ? std::string_view() : closest_match(unknown, known);
   if (!near.empty())
     print_stderr(fmt::format("hint: did you mean `{}`?\n", near));
@@ -148,6 +150,15 @@ void warn_of_missing_gpu(const CLI::App& app, const EngineLibrary& library, Obse
         "is configured with -DGGML_CUDA=ON)");
 }
 
+// Help or version, which a full disk may have no room for.
+int print_help(const CLI::App& app, const CLI::ParseError& wanted, const Session& session) {
+  std::ostringstream text;
+  app.exit(wanted, text, text);
+  const auto status = print(text.str());
+  if (!status) report_error(session, status.error());
+  return status ? kExitDone : exit_code(status.error().code);
+}
+
 }  // namespace
 
 int run_cli(int argc, char** argv, const EngineLibrary& library, Ranks& ranks) {
@@ -169,6 +180,7 @@ int run_cli(int argc, char** argv, const EngineLibrary& library, Ranks& ranks) {
   Run run;
   add_verbs(app, run);
   for (auto* verb : app.get_subcommands({})) add_common_flags(*verb, session);
+  check_numbers(app);
 
   std::vector<std::string> arguments;
   for (int i = argc - 1; i > 0; --i) arguments.push_back(long_name(argv[i]));
@@ -176,7 +188,7 @@ int run_cli(int argc, char** argv, const EngineLibrary& library, Ranks& ranks) {
   try {
     app.parse(arguments);  // empties them
   } catch (const CLI::ParseError& e) {
-    if (e.get_exit_code() == 0) return app.exit(e);  // --help, --version
+    if (e.get_exit_code() == 0) return print_help(app, e, session);
     if (ranks.is_first()) report_usage(app, e, words);
     return kExitUsage;
   }

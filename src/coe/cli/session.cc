@@ -3,10 +3,20 @@
 #include "coe/base/json.h"
 #include "coe/base/printable.h"
 
+#include <optional>
+#include <utility>
+
 namespace coe::cli {
 
 ResultRows Session::result_rows(std::string_view kind) const {
   return {kind, library, command_line};
+}
+
+Result<std::optional<RunLock>> Session::claim(const Path& output) const {
+  if (output.empty()) return std::optional<RunLock>();
+  COE_TRY(auto lock, RunLock::take(output));
+  COE_TRY_STATUS(check_output(output, overwrite()));
+  return std::optional<RunLock>(std::move(lock));
 }
 
 Status Session::emit(const Json& document, std::string_view text) {

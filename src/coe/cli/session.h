@@ -11,6 +11,7 @@
 #include "coe/profile/cluster/ranks.h"
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -29,6 +30,10 @@ struct Session {
   ConsoleObserver console;
 
   Overwrite overwrite() const { return force ? Overwrite::kAllow : Overwrite::kRefuse; }
+  // What a verb does first with a file that it writes last: refuses one that is in the way
+  // (check_output), and holds it against other processes for as long as the lock lives. Without a
+  // name there is nothing to hold.
+  Result<std::optional<RunLock>> claim(const Path& output) const;
   // Rows of this command: see ResultRows.
   ResultRows result_rows(std::string_view kind) const;
   // The verb's result: `document` with --json, else `text` (dropped by -q).

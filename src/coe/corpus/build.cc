@@ -119,8 +119,8 @@ class Builder {
     COE_TRY(const std::string text,
             manifest_json(options, spec_text, context_.log, report_, context_.model));
     COE_TRY_STATUS(manifest.write(text));
-    COE_TRY_STATUS(output_.commit());
     COE_TRY_STATUS(manifest.commit());
+    COE_TRY_STATUS(output_.commit());
     return std::move(report_);
   }
 
@@ -239,7 +239,12 @@ Result<CorpusBuildReport> build_corpus(const CorpusBuildOptions& options, Observ
                 "give the parent with -m: its template renders chats, its tokenizer counts tokens");
   const Path root = options.root.empty() ? options.spec.parent_path() : options.root;
   COE_TRY(auto output, AtomicFile::create(options.output, options.overwrite));
-  COE_TRY(auto manifest, AtomicFile::create(manifest_path(options.output), options.overwrite));
+  // The corpus gets its name last, so that it never stands without its manifest. A manifest alone is
+  // what a killed run left.
+  const auto left = read_text(manifest_path(options.output));
+  const bool is_left = left && is_manifest(*left);
+  COE_TRY(auto manifest, AtomicFile::create(manifest_path(options.output),
+                                            is_left ? Overwrite::kAllow : options.overwrite));
   SourceLog log;
   Builder builder(std::move(output), {root, options.output, options.model, log, options.max_bad},
                   spec, observer);

@@ -3,6 +3,7 @@
 #include "coe/base/file.h"
 #include "coe/base/printable.h"
 #include "coe/base/result.h"
+#include "coe/base/weight.h"
 #include "coe/corpus/foreign_file.h"
 #include "coe/corpus/json_line.h"
 #include "coe/corpus/record_reader.h"
@@ -11,7 +12,6 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -105,9 +105,8 @@ class CorpusBuilder {
 
   static Status set_weight(Domain& domain, const std::string& name, const JsonMember& member,
                            const std::string& where) {
-    if (member.kind != JsonMember::Kind::kNumber || !std::isfinite(member.number) ||
-        member.number <= 0.0)
-      return fail(Code::kCorrupt, "field `weight` must be a number above 0");
+    if (member.kind != JsonMember::Kind::kNumber || !is_weight(member.number))
+      return fail(Code::kCorrupt, fmt::format("field `weight` must be a number {}", kWeightBounds));
     if (!domain.weight) {
       domain.weight = member.number;
       domain.weight_where = where;

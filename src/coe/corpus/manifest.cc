@@ -23,6 +23,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+constexpr std::string_view kSchema = "coe.corpus-manifest/1";
+
 Json bad_json(const std::vector<BadReason>& reasons) {
   Json out = Json::array();
   for (const auto& bad : reasons)
@@ -60,12 +62,17 @@ Path manifest_path(const Path& output) {
   return out;
 }
 
+bool is_manifest(std::string_view text) {
+  const auto json = parse_json<Json>(text);
+  return json.is_object() && json.contains("schema") && json["schema"] == kSchema;
+}
+
 Result<std::string> manifest_json(const CorpusBuildOptions& options, std::string_view spec_text,
                                   const SourceLog& sources, const CorpusBuildReport& report,
                                   const ModelHooks& model) {
   try {
     const bool has_model = static_cast<bool>(model.count_tokens);
-    Json out = {{"schema", "coe.corpus-manifest/1"}, {"version", tool_version()}};
+    Json out = {{"schema", kSchema}, {"version", tool_version()}};
     out["spec"] = {{"name", options.spec.filename().string()}, {"digest", digest_of(spec_text)}};
     out["model"] = has_model ? Json{{"name", model.model_name}, {"digest", model.model_digest}}
                              : Json(nullptr);

@@ -32,6 +32,9 @@ class SourceLog {
 // "corpus.jsonl.manifest.json" of "corpus.jsonl".
 Path manifest_path(const Path& output);
 
+// Whether a file's text is a manifest of this form.
+bool is_manifest(std::string_view text);
+
 // Returns the document, with a newline at its end. `spec_text` is the spec's bytes.
 Result<std::string> manifest_json(const CorpusBuildOptions& options, std::string_view spec_text,
                                   const SourceLog& sources, const CorpusBuildReport& report,

@@ -6,11 +6,11 @@
 #include "coe/base/text.h"
 #include "coe/base/tool_call.h"
 #include "coe/corpus/hooks.h"
+#include "coe/corpus/message/thinking.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <initializer_list>
 #include <optional>
 #include <string>
@@ -188,26 +188,6 @@ bool is_blank(std::string_view text) {
   return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
 }
 
-// Returns the name in "<name>", "[name]" or "<|name|>" at the beginning of `text`, with what is
-// around it; empty when there is none.
-std::string_view leading_tag(std::string_view text) {
-  const std::size_t first = text.find_first_not_of(" \t\r\n");
-  if (first == std::string_view::npos) return {};
-  text.remove_prefix(first);
-  if (text.front() != '<' && text.front() != '[') return {};
-  constexpr std::size_t kLongest = 40;
-  const std::size_t end = text.substr(0, kLongest).find(text.front() == '<' ? '>' : ']');
-  return end == std::string_view::npos ? std::string_view() : text.substr(0, end + 1);
-}
-
-bool sounds_like_thinking(std::string_view name) {
-  const std::string low = lower_ascii(name);
-  constexpr std::array<std::string_view, 6> kStems = {"think",   "thought", "reason",
-                                                      "scratch", "reflect", "monolog"};
-  return std::ranges::any_of(
-      kStems, [&](std::string_view stem) { return low.find(stem) != std::string::npos; });
-}
-
 }  // namespace
 
 Result<ChatTurn> read_message(const Json& message) {
@@ -253,8 +233,8 @@ std::string unknown_thinking_field(const Json& message) {
 }
 
 std::string unknown_thinking_tag(std::string_view content) {
-  const std::string_view tag = leading_tag(content);
-  if (!sounds_like_thinking(tag)) return {};
+  const std::string_view tag = thinking_tag(content);
+  if (tag.empty()) return {};
   return fmt::format("`{}` at its beginning, which stays words of the answer", printable(tag));
 }
 

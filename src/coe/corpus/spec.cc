@@ -3,6 +3,7 @@
 #include "coe/base/file.h"
 #include "coe/base/printable.h"
 #include "coe/base/result.h"
+#include "coe/base/weight.h"
 #include "coe/corpus/near_duplicates.h"
 #include "coe/corpus/source_spec.h"
 #include "coe/corpus/toml_table.h"
@@ -40,7 +41,8 @@ Result<DomainSpec> read_domain(TomlTable table, const SpecDefaults& outer) {
   table.rename(fmt::format("domain `{}`", out.name));
   out.where = table.where();
   COE_TRY(out.weight, table.number_or("weight", 1.0));
-  if (!(out.weight > 0.0)) return table.bad("weight", "it must be above 0");
+  if (!is_weight(out.weight))
+    return table.bad("weight", fmt::format("it must be {}", kWeightBounds));
   COE_TRY(out.min_records, table.count_or("min_records", out.min_records, 0, INT64_MAX));
   COE_TRY(out.max_records, table.count_or("max_records", kUnlimited, 1, INT64_MAX));
   COE_TRY(out.min_tokens, table.count_or("min_tokens", 0, 0, INT64_MAX));

@@ -59,8 +59,6 @@ class LazyEngine {
 
   // Errors: those of EngineLibrary::open.
   Result<Engine*> get();
-  // Is null as long as nobody has needed it.
-  const Engine* opened() const { return engine_.get(); }
   // Frees its memory; the next get() opens it again.
   void close() { engine_.reset(); }
 

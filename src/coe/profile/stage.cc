@@ -1,5 +1,6 @@
 #include "coe/profile/stage.h"
 
+#include "coe/base/inputs.h"
 #include "coe/profile/checkpoint.h"
 #include "coe/profile/routing/file.h"
 
@@ -30,6 +31,7 @@ Path partial_of(const Path& file) { return file.string() + ".partial"; }
 Status check_profile_stage(const ProfileStage& stage) {
   // A finished profile that fits is no hindrance; whether it does is known later.
   COE_TRY_STATUS(check_output(stage.file, stage.resume ? Overwrite::kAllow : stage.overwrite));
+  COE_TRY_STATUS(check_not_input(partial_of(stage.file)));  // it goes at the end
   if (stage.resume || stage.overwrite == Overwrite::kAllow || !is_there(partial_of(stage.file)))
     return {};
   return fail(Code::kExists,
@@ -43,6 +45,7 @@ Result<StagedProfile> profile_stage(LazyEngine& engine, const MoeModel& parent,
   const Path partial = partial_of(stage.file);
   const bool may_replace = stage.overwrite == Overwrite::kAllow;
   COE_TRY_STATUS(check_profile_stage(stage));
+  COE_TRY(const auto lock, RunLock::take(stage.file));
   if (stage.resume && is_there(stage.file)) {
     auto found = read_profile(stage.file);
     if (!found && !may_replace) return tl::unexpected(std::move(found).error());

@@ -44,8 +44,8 @@ Path partial_of(const Path& file);
 Status check_profile_stage(const ProfileStage& stage);
 
 // `options.run_settings` must be set. Errors: kExists where the file, or the state, belongs to
-// another run and may not be replaced, naming what differs; those of run_profile and
-// write_profile.
+// another run and may not be replaced, naming what differs, or where another process makes it;
+// those of run_profile and write_profile.
 Result<StagedProfile> profile_stage(LazyEngine& engine, const MoeModel& parent,
                                     const Corpus& corpus, const ProfileOptions& options,
                                     const ProfileStage& stage, Observer& observer);

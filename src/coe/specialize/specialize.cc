@@ -5,6 +5,7 @@
 #include "coe/base/hash.h"
 #include "coe/base/json.h"
 #include "coe/base/run_files.h"
+#include "coe/base/sealed_json.h"
 #include "coe/base/text.h"
 #include "coe/child/surgery/apply.h"
 #include "coe/child/surgery/names.h"
@@ -33,6 +34,7 @@
 #include <cstddef>
 #include <functional>
 #include <optional>
+#include <span>
 #include <stdexcept>
 #include <system_error>
 #include <utility>
@@ -71,13 +73,13 @@ std::optional<std::string> take_document(const Path& file, const std::string& se
   const auto text = read_text(file);
   if (!text) return text.error().message;
   try {
-    const Json found = parse_json_or_throw<Json>(*text);
+    const Json found = open_sealed_json(*text);
     if (auto difference = settings_difference(found.at("settings").get<std::string>(), settings))
       return difference;
     take(found);
     return std::nullopt;
   } catch (const Json::exception&) {
-    return "it has another form";
+    return "it has another form, or was damaged";
   } catch (const std::out_of_range&) {
     return "it has another form";
   }
@@ -121,7 +123,6 @@ class Pipeline {
                               std::chrono::duration<double>(Clock::now() - start).count()});
   }
 
-  Status take_lock();
   Status prepare(const MoeModel& model);
   Status prepare_text();
   Status check_room(const gguf::GgufFile& parent, const MoeModel& model);
@@ -147,7 +148,6 @@ class Pipeline {
   const std::string settings_;  // of the run
   LazyEngine engine_;           // the parent's
   Observer& observer_;
-  std::optional<AtomicFile> lock_;  // held as long as the run lasts, never committed
   PassOptions passes_;
   Corpus corpus_;
   Corpus validation_;  // with choose_score
@@ -160,17 +160,6 @@ class Pipeline {
   std::string mask_text_;
   SpecializeReport report_;
 };
-
-Status Pipeline::take_lock() {
-  auto lock = AtomicFile::create(beside("run"), Overwrite::kAllow);
-  if (!lock && lock.error().code == Code::kExists)
-    return fail(Code::kExists,
-                fmt::format("{}: another run is making it", options_.output.string()),
-                "wait for it to end, or choose another output name");
-  if (!lock) return tl::unexpected(std::move(lock).error());
-  lock_.emplace(*std::move(lock));
-  return {};
-}
 
 Status Pipeline::prepare_text() {
   if (options_.evaluation.domains.empty()) {
@@ -409,7 +398,7 @@ Status Pipeline::stage_choice(const gguf::GgufFile& parent, const MoeModel& mode
                    {"chosen", choice.chosen}};
   for (const auto& trial : choice.trials)
     document["scores"].push_back({{"score", trial.score}, {"kl_mean", trial.eval.kl_mean()}});
-  COE_TRY_STATUS(write_file(file, json_text(document, 2) + "\n", options_.overwrite));
+  COE_TRY_STATUS(write_file(file, sealed_json(document, 2), options_.overwrite));
   take_choice(document, candidates);
   finish("choice", file, false, start);
   return {};
@@ -464,7 +453,8 @@ Status Pipeline::stage_prune(const gguf::GgufFile& parent, const MoeModel& model
     proof = verify_child(parent.path(), child, mask_, library_.dequantizer(), observer_);
     if (!(proof && proof->ok()) && !may_replace())
       return tl::unexpected(stale(child, "it is not cut by this mask"));
-    if (proof && proof->ok() && !options_.name.empty() && name_in(child) != options_.name) {
+    const auto name = options_.name.empty() ? child_name(model, mask_) : options_.name;
+    if (proof && proof->ok() && name_in(child) != name) {
       if (!may_replace()) return tl::unexpected(stale(child, "it has another name"));
       proof = fail(Code::kNotFound, "no child of this name yet");
     }
@@ -476,16 +466,18 @@ Status Pipeline::stage_prune(const gguf::GgufFile& parent, const MoeModel& model
     surgery.name = options_.name;
     COE_TRY(const auto plan, plan_surgery(parent, model, mask_, surgery));
     for (const auto& warning : plan.warnings) observer_.warning(warning);
-    COE_TRY_STATUS(apply_plan(parent, plan, child, options_.overwrite, observer_));
+    const ChildProof prove = [&](std::span<const Path> written) -> Status {
+      finish("prune", child, false, start);
+      start = Clock::now();
+      proof = prove_child(parent.path(), written, child, mask_, library_.dequantizer(), observer_);
+      return proof ? Status() : Status(tl::unexpected(proof.error()));
+    };
+    COE_TRY_STATUS(apply_plan(parent, plan, child, options_.overwrite, observer_, prove));
+  } else {
+    finish("prune", child, true, start);
+    start = Clock::now();
   }
   report_.bytes_child = std::filesystem::file_size(child, ec);
-  finish("prune", child, reused, start);
-
-  start = Clock::now();
-  if (!reused) {
-    proof = prove_child(parent.path(), {&child, 1}, mask_, library_.dequantizer(), observer_);
-    if (!proof) return tl::unexpected(std::move(proof).error());
-  }
   report_.name = name_in(child);
   report_.n_expert_checked = proof->n_expert_checked;
   finish("verify", {}, false, start);
@@ -634,7 +626,7 @@ Status Pipeline::stage_eval(const gguf::GgufFile& parent, const MoeModel& model)
                    {"parent", model.id.digest},
                    {"corpus", evaluation_.digest}};
   document.update(measured);
-  COE_TRY_STATUS(write_file(file, document.dump(2) + "\n", options_.overwrite));
+  COE_TRY_STATUS(write_file(file, sealed_json(document, 2), options_.overwrite));
   fill_domains(document);
   finish("eval", file, false, start);
   return {};
@@ -652,7 +644,8 @@ Result<SpecializeReport> Pipeline::run() {
       !std::filesystem::exists(beside("mask.json"), ec))
     COE_TRY_STATUS(check_output(options_.output, options_.overwrite));
   COE_TRY_STATUS(check_output(options_.output, Overwrite::kAllow));  // a folder to write into
-  COE_TRY_STATUS(take_lock());
+  // By the stem, which all stages' files share.
+  COE_TRY(const auto lock, RunLock::take(options_.output.parent_path() / options_.output.stem()));
   COE_TRY_STATUS(prepare_text());
   COE_TRY_STATUS(prepare(model));
   COE_TRY_STATUS(check_room(parent, model));

@@ -81,6 +81,30 @@ TEST(ReplyReader, ReadsAStreamHoweverItIsCut) {
 }
 
 // Every shorter stream is one that broke off, but for those that lack the counts only.
+// Servers cut characters between pieces, and write halves of pairs.
+TEST(ReplyReader, ReplacesHalvesOfCharactersAndCountsThem) {
+  const auto reply = read(Api::kOpenAi, piece("caf\xc3") + piece("\xa9 \\ud83d!") + last("stop"));
+  expect_ok(reply.status);
+  EXPECT_EQ(reply.content, "caf\xef\xbf\xbd\xef\xbf\xbd \xef\xbf\xbd!");
+  EXPECT_EQ(reply.summary.n_replaced, 3U);
+  const auto whole = read(Api::kOpenAi, piece("caf\xc3\xa9 \\ud83d\\ude00") + last("stop"));
+  EXPECT_EQ(whole.summary.n_replaced, 0U);
+  EXPECT_EQ(whole.content, "caf\xc3\xa9 \xf0\x9f\x98\x80");
+}
+
+// A server that gives two answers to one question.
+TEST(ReplyReader, TakesTheFirstOfSeveralAnswers) {
+  const std::string second =
+      R"(data: {"choices":[{"index":1,"delta":{"content":"B"},"finish_reason":"error"}]})"
+      "\n\n";
+  const auto reply = read(Api::kOpenAi, second + piece("A") + second + last("stop"));
+  expect_ok(reply.status);
+  EXPECT_EQ(reply.content, "A");
+  EXPECT_TRUE(reply.summary.ended);
+  const auto unfinished = read(Api::kOpenAi, piece("A") + second);
+  expect_error(unfinished.status, Code::kEngine, "breaks off");
+}
+
 TEST(ReplyReader, NoticesAStreamThatBreaksOff) {
   const auto said_stop = kStream.find("data: {\"choices\":[],");
   for (std::size_t n = 0; n < said_stop - 2; ++n) {

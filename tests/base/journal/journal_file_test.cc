@@ -1,6 +1,7 @@
 #include "coe/base/journal/journal_file.h"
 
 #include "coe/base/file.h"
+#include "coe/base/inputs.h"
 
 #include "support/expect.h"
 #include "support/temp_dir.h"
@@ -9,9 +10,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstddef>
 #include <fstream>
 #include <string>
+#include <sys/resource.h>
 
 namespace coe {
 namespace {
@@ -59,7 +62,7 @@ TEST_F(JournalFileTest, BeginsAnew) {
 
 // A kill may end a file after any byte.
 TEST_F(JournalFileTest, CutsOffAnUnfinishedLine) {
-  const std::string whole = "header\none\n\ntwo\n";
+  const std::string whole = "{\"schema\":\"coe.x/1\"}\none\n\ntwo\n";
   for (std::size_t n = 0; n <= whole.size(); ++n) {
     const auto rest = whole.substr(0, n);
     const auto lines = rest.substr(0, rest.rfind('\n') + 1);
@@ -119,6 +122,66 @@ TEST_F(JournalFileTest, HasOneWriter) {
     expect_error(JournalFile::open(path_), Code::kExists, "another process is writing it");
   }
   value_of(JournalFile::open(path_));
+}
+
+// A file of somebody else's may have the name; nothing of it goes before it is known to be a
+// journal.
+TEST_F(JournalFileTest, LeavesAFileThatIsNoJournalAsItIs) {
+  for (const auto* text : {"{\"question\":\"q\"}", "notes", "{\"schema\":\"mine\"}"}) {
+    write(text);
+    expect_error(JournalFile::open(path_), Code::kCorrupt, "journal.jsonl:1: no journal of coe");
+    EXPECT_EQ(read(), text);
+  }
+  write("one\ntwo");
+  value_of(JournalFile::open(path_));
+  EXPECT_EQ(read(), "one\ntwo");
+}
+
+TEST_F(JournalFileTest, IsNoInput) {
+  static const TempDir kept;  // as long as the process protects what is in it
+  path_ = kept / "journal.jsonl";
+  write("one\ntwo");
+  protect_input(path_, "questions");
+  expect_error(JournalFile::open(path_), Code::kInvalidArgument, "is an input");
+  expect_error(JournalFile::open(path_, true), Code::kInvalidArgument, "is an input");
+  EXPECT_EQ(read(), "one\ntwo");
+}
+
+// Damage is no hindrance to who wants to start again.
+TEST_F(JournalFileTest, ForgetsADamagedOne) {
+  {
+    auto file = value_of(JournalFile::open(path_));
+    expect_ok(file.begin("{\"a\":1}\n"));
+  }
+  auto bytes = read();
+  bytes[5] = '2';
+  write(bytes);
+  expect_error(JournalFile::open(path_), Code::kCorrupt, "journal.jsonl:1: ");
+  {
+    auto file = value_of(JournalFile::open(path_, true));
+    EXPECT_EQ(file.text(), "");
+    expect_ok(file.begin("{\"b\":1}\n"));
+  }
+  EXPECT_EQ(value_of(read_journal_lines(path_)), "{\"b\":1}\n");
+}
+
+// A line that a full disk cut must not stand before the next one.
+TEST_F(JournalFileTest, LeavesNothingOfALineThatCouldNotBeWritten) {
+  auto file = value_of(JournalFile::open(path_));
+  expect_ok(file.begin("{\"a\":1}\n"));
+  const auto before = read();
+  rlimit old{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &old), 0);
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  const rlimit small{before.size() + 4, old.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  const auto status = file.append("{\"b\":\"a line that does not fit\"}\n");
+  ::setrlimit(RLIMIT_FSIZE, &old);
+  std::signal(SIGXFSZ, handler);
+  expect_error(status, Code::kIo, "journal.jsonl: cannot write");
+  EXPECT_EQ(read(), before);
+  expect_ok(file.append("{\"c\":1}\n"));
+  EXPECT_EQ(value_of(read_journal_lines(path_)), "{\"a\":1}\n{\"c\":1}\n");
 }
 
 TEST_F(JournalFileTest, SaysWhatCannotBeOpened) {

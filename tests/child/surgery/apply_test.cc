@@ -25,6 +25,7 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <sys/mount.h>
@@ -85,6 +86,45 @@ TEST(ApplyPlan, WritesTheKeptExpertsAndAllElse) {
     EXPECT_TRUE(std::ranges::equal(value_of(child.read_all(*found)), expected)) << tensor.info.name;
   }
   EXPECT_EQ(std::filesystem::file_size(dir / "child.gguf"), child.header().file_bytes);
+}
+
+// What fails its proof never has a name, and an older child stays.
+TEST(ApplyPlan, ShowsTheFilesToTheProofBeforeTheyHaveNames) {
+  const TempDir dir;
+  const Path path = write_tiny(dir / "parent.gguf", tiny_moe({}));
+  const auto parent = value_of(gguf::GgufFile::open(path));
+  const auto moe = value_of(describe_moe(parent));
+  expect_ok(prune(path, same_everywhere(moe, {0, 3}), dir / "child.gguf"));
+  const auto old = value_of(read_text(dir / "child.gguf"));
+  for (const std::uint64_t split : {0U, 1000U}) {
+    SurgeryOptions options;
+    options.split_max_bytes = split;
+    const auto plan = value_of(plan_surgery(parent, moe, same_everywhere(moe, {1, 2}), options));
+    const auto names = output_paths(dir / "child.gguf", plan);
+    std::size_t n_proof = 0;
+    const ChildProof refuse = [&](std::span<const Path> files) -> Status {
+      ++n_proof;
+      EXPECT_EQ(files.size(), names.size());
+      const auto child = gguf::GgufFile::open_parts(files);
+      EXPECT_TRUE(child) << child.error().message;
+      return fail(Code::kCheckFailed, "not good");
+    };
+    expect_error(
+        apply_plan(parent, plan, dir / "child.gguf", Overwrite::kAllow, silent_observer(), refuse),
+        Code::kCheckFailed, "not good");
+    EXPECT_EQ(n_proof, 1U);
+    EXPECT_EQ(value_of(read_text(dir / "child.gguf")), old);
+    std::size_t n_file = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(dir.path()))
+      n_file += entry.is_regular_file() ? 1U : 0U;
+    EXPECT_EQ(n_file, 2U) << split;  // parent and old child
+    const ChildProof take = [](std::span<const Path>) { return Status(); };
+    expect_ok(
+        apply_plan(parent, plan, dir / "child.gguf", Overwrite::kAllow, silent_observer(), take));
+    EXPECT_TRUE(gguf::GgufFile::open(names.front()));
+    for (const auto& name : names) std::filesystem::remove(name);
+    expect_ok(write_file(dir / "child.gguf", old, Overwrite::kAllow));
+  }
 }
 
 TEST(ApplyPlan, GivesIdenticalFilesForIdenticalInput) {

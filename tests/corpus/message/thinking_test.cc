@@ -91,6 +91,12 @@ TEST(SplitThinking, NamesMarkersThatItDoesNotKnow) {
               ElementsAre("<|channel|>musing", "<|message|>"));
   EXPECT_THAT(unknown("<|im_start|>assistant 4 <|im_start|>"), ElementsAre("<|im_start|>"));
   EXPECT_THAT(unknown("<b>4</b> <| f |> x <|> a<b|c>"), IsEmpty());
+  // Another spelling, and an end too many.
+  EXPECT_THAT(unknown("<THINK>hm</THINK>4"), ElementsAre("<THINK>"));
+  EXPECT_THAT(unknown("\n< think >hm</ think >4"), ElementsAre("< think >"));
+  EXPECT_THAT(unknown("[reasoning]hm[/reasoning]4"), ElementsAre("[reasoning]"));
+  EXPECT_THAT(unknown("<think>a<think>b</think>c</think>4"), ElementsAre("</think>"));
+  EXPECT_THAT(unknown("I think [that] is 4. <p>think</p>"), IsEmpty());
 }
 
 TEST(SplitThinking, NeedsNoMarkers) {

@@ -88,6 +88,14 @@ TEST_F(BrowserTest, CollectsWhatPagesHide) {
   EXPECT_THAT(errors_of("const code = 'throw new Error(\"at work\")';"
                         "new Worker(URL.createObjectURL(new Blob([code])))"),
               ::testing::Contains(HasSubstr("at work")));
+  EXPECT_THAT(errors_of("addEventListener('error', (e) => e.stopImmediatePropagation(), true);"
+                        "throw new Error('stopped')"),
+              ElementsAre(HasSubstr("stopped")));
+  EXPECT_THAT(errors_of("const frame = document.createElement('iframe');"
+                        "frame.srcdoc = '<script>throw new Error(\"inside\")<\\/script>';"
+                        "document.documentElement.append(frame)"),
+              ::testing::Contains(HasSubstr("inside")));
+  EXPECT_THAT(errors_of("console.assert(false, 'not so')"), ElementsAre("console: not so"));
   EXPECT_THAT(errors_of("console.error = console.error.bind(console); addEventListener('error', () "
                         "=> 1); window.fine = typeof coeTell"),
               IsEmpty());

@@ -104,6 +104,14 @@ TEST(ParseChoice, RefusesAnAnswerThatMayBeTwo) {
             1U);
 }
 
+TEST(ParseChoice, RefusesAnAnswerThatIsTwoOptions) {
+  expect_error(parse_choice(R"({"question":"Q","options":["x","x","y"],"answer":"x"})"),
+               Code::kCorrupt, "the answer `x` is more than one option");
+  EXPECT_EQ(
+      value_of(parse_choice(R"({"question":"Q","options":["x","x","y"],"answer":"y"})")).answer,
+      2U);
+}
+
 TEST(ParseChoice, SaysWhatIsWrong) {
   const std::vector<std::pair<std::string, std::string>> cases = {
       {R"({"options": ["x", "y"], "answer": "A"})", "no field `question`"},

@@ -57,6 +57,7 @@ struct ChatAnswer {
   std::uint64_t n_token = 0;         // generated, thinking too
   bool n_token_known = true;         // false: n_token was counted as streamed pieces
   double seconds = 0.0;
+  std::uint64_t n_replaced = 0;  // halves of characters that a server sent, each now U+FFFD
 };
 
 // Result rows say who answered.

@@ -238,6 +238,18 @@ void EndpointAnswerer::warn_of_markers(const std::vector<std::string>& names, Ob
   }
 }
 
+void EndpointAnswerer::warn_of_halves(std::uint64_t n_replaced, Observer& observer) {
+  if (n_replaced == 0) return;
+  {
+    const std::scoped_lock lock(mutex_);
+    if (std::exchange(said_halves_, true)) return;
+  }
+  observer.warning(
+      fmt::format("{}: an answer holds halves of characters ({} of them), each of which is now "
+                  "U+FFFD; the journal counts them in each answer (n_replaced)",
+                  address_.root, n_replaced));
+}
+
 // How long the server has answered nobody.
 double EndpointAnswerer::silent_seconds(bool answered) {
   const std::scoped_lock lock(mutex_);
@@ -282,6 +294,7 @@ Result<ChatAnswer> EndpointAnswerer::answer(const AnswerRequest& request, Observ
     if (outcome) {
       (void)silent_seconds(true);
       warn_of_markers(outcome->unknown_markers, observer);
+      warn_of_halves(outcome->n_replaced, observer);
       return *std::move(outcome);
     }
     auto& failure = outcome.error();

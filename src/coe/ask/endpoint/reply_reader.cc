@@ -5,6 +5,7 @@
 #include "coe/base/json.h"
 #include "coe/base/printable.h"
 #include "coe/base/text.h"
+#include "coe/base/whole_characters.h"
 #include "coe/corpus/message/message_text.h"
 
 #include <fmt/format.h>
@@ -168,6 +169,8 @@ Status ReplyReader::read_openai(const Json& document, News& news) {
     return bad_reply(fmt::format("`choices` is {}, not an array", choices->type_name()));
   if (choices->empty()) return {};
   const Json& choice = choices->front();
+  // One answer was asked for; a second one is not the first one's rest.
+  if (const auto index = count(&choice, "index"); index && *index > 0) return {};
   if (reports_error(choice)) return server_says(choice);
   for (const auto& [name, text] :
        {std::pair{"delta", &news.piece}, std::pair{"message", &news.whole}}) {
@@ -194,7 +197,12 @@ Status ReplyReader::on_payload(std::string_view payload) {
   if (says_nothing(payload)) return {};
   if (nests_too_deep(payload))
     return bad_reply(fmt::format("it has more than {} levels of brackets", kMaxJsonDepth));
-  const Json document = parse_json<Json>(payload);
+  Json document = parse_json<Json>(payload);
+  if (document.is_discarded()) {
+    const auto [text, n_replaced] = whole_characters(payload);
+    document = parse_json<Json>(text);
+    summary_.n_replaced += n_replaced;
+  }
   if (!document.is_object())
     return bad_reply(fmt::format("`{}` is not a JSON object",
                                  printable(redacted(std::string(payload), secret_))));

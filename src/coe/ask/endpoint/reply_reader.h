@@ -26,10 +26,11 @@ struct ReplyDelta {
 };
 
 struct ReplySummary {
-  bool ended = false;         // the server said why the answer ends, by a word that is known
-  bool cut = false;           // … it is the length asked for, or the context's end
-  std::string filter;         // … it is a filter, and this its name; empty: none
-  std::uint64_t n_piece = 0;  // payloads with text
+  bool ended = false;            // the server said why the answer ends, by a word that is known
+  bool cut = false;              // … it is the length asked for, or the context's end
+  std::string filter;            // … it is a filter, and this its name; empty: none
+  std::uint64_t n_piece = 0;     // payloads with text
+  std::uint64_t n_replaced = 0;  // halves of characters, see whole_characters()
   std::optional<std::uint64_t> n_token_prompt;
   std::optional<std::uint64_t> n_token;
 };

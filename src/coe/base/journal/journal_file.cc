@@ -1,6 +1,7 @@
 #include "coe/base/journal/journal_file.h"
 
 #include "coe/base/hash.h"
+#include "coe/base/inputs.h"
 
 #include <fmt/format.h>
 
@@ -37,9 +38,16 @@ std::string with_sum(std::string_view line) {
   return fmt::format("{}{}{}{}", rest, kBefore, sum_of(rest), kAfter);
 }
 
+// Every header begins so. What a kill left of one is no longer than it, or begins with it, too; any
+// other text without a line's end is somebody's file, not ours to forget.
+constexpr std::string_view kHeaderStart = R"({"schema":"coe.)";
+
 Result<std::string> read_whole_lines(const Path& path) {
   COE_TRY(auto text, read_text(path));
-  text.resize(text.rfind('\n') + 1);  // npos + 1 is 0
+  const auto end = text.rfind('\n') + 1;  // npos + 1 is 0
+  if (end == 0 && !text.starts_with(kHeaderStart) && !kHeaderStart.starts_with(text))
+    return tl::unexpected(bad_journal_line(path, 1, "no journal of coe"));
+  text.resize(end);
   return text;
 }
 
@@ -68,36 +76,46 @@ Result<std::string> without_sums(std::string_view text, const Path& path) {
 
 }  // namespace
 
-Result<JournalFile> JournalFile::open(const Path& path) {
+Result<JournalFile> JournalFile::open(const Path& path, bool forget) {
+  COE_TRY_STATUS(check_not_input(path));
   JournalFile journal;
   journal.path_ = path;
   journal.file_ = Descriptor(::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666));
   if (journal.file_.get() < 0) return tl::unexpected(io_error(path, "open"));
   if (::flock(journal.file_.get(), LOCK_EX | LOCK_NB) != 0)
-    return fail(Code::kExists, fmt::format("{}: another process is writing it", path.string()),
+    return fail(Code::kExists,
+                fmt::format("{}: another process is writing it{}", path.string(),
+                            lock_holder(journal.file_.get())),
                 "wait for it to end, or choose another folder");
-  COE_TRY_STATUS(journal.mend());
+  if (forget) return journal;
+  COE_TRY(const auto whole, read_whole_lines(path));
+  journal.size_ = whole.size();
+  COE_TRY(journal.text_, without_sums(whole, path));
   return journal;
-}
-
-Status JournalFile::mend() {
-  COE_TRY(const auto whole, read_whole_lines(path_));
-  if (::ftruncate(file_.get(), static_cast<off_t>(whole.size())) != 0)
-    return tl::unexpected(io_error(path_, "truncate"));
-  COE_TRY(text_, without_sums(whole, path_));
-  return {};
 }
 
 Status JournalFile::begin(std::string_view header) {
   text_.clear();
-  if (::ftruncate(file_.get(), 0) != 0) return tl::unexpected(io_error(path_, "truncate"));
+  size_ = 0;
   return append(header);
+}
+
+Status JournalFile::cut_to_size() {
+  if (::ftruncate(file_.get(), static_cast<off_t>(size_)) == 0) return {};
+  return tl::unexpected(io_error(path_, "truncate"));
 }
 
 Status JournalFile::append(std::string_view line) {
   const auto summed = with_sum(line);
-  COE_TRY_STATUS(write_all(file_.get(), std::as_bytes(std::span(summed)), path_));
-  return ::fsync(file_.get()) == 0 ? Status() : Status(tl::unexpected(io_error(path_, "flush")));
+  COE_TRY_STATUS(cut_to_size());
+  auto status = write_all(file_.get(), std::as_bytes(std::span(summed)), path_);
+  if (status && ::fsync(file_.get()) != 0) status = tl::unexpected(io_error(path_, "flush"));
+  if (!status) {
+    (void)cut_to_size();  // best effort: an unfinished line is passed over as well
+    return status;
+  }
+  size_ += summed.size();
+  return {};
 }
 
 Result<std::string> read_journal_lines(const Path& path) {

@@ -17,26 +17,30 @@ namespace coe {
 
 class JournalFile {
  public:
-  // Opens the file at `path`, or makes an empty one, and locks it until this object is gone. Cuts
-  // off a last line that a kill left unfinished. Errors: kExists when another process has it open;
-  // those of read_journal_lines().
-  static Result<JournalFile> open(const Path& path);
+  // Opens the file at `path`, or makes an empty one, and locks it until this object is gone. A last
+  // line that a kill left unfinished does not count, and goes when something is written. With
+  // `forget` nothing is read: the file is empty from the first line on that is written. Errors:
+  // kExists when another process has it open, with that process's number; kInvalidArgument when it
+  // is an input; those of read_journal_lines().
+  static Result<JournalFile> open(const Path& path, bool forget = false);
 
   const Path& path() const { return path_; }
   // The lines that the file held when it was opened, or since begin().
   std::string_view text() const { return text_; }
   // Forgets all that the file holds, and writes `header` as its first line. Errors: kIo.
   Status begin(std::string_view header);
-  // Adds a line, an object and its newline. Returns when it is on disk. Errors: kIo.
+  // Adds a line, an object and its newline. Returns when it is on disk. Errors: kIo; then nothing
+  // of the line stays.
   Status append(std::string_view line);
 
  private:
   JournalFile() = default;
-  Status mend();
+  Status cut_to_size();
 
   Path path_;
-  Descriptor file_;   // holds the lock
-  std::string text_;  // without the sums
+  std::uint64_t size_ = 0;  // of whole lines; what follows is an unfinished one
+  Descriptor file_;         // holds the lock
+  std::string text_;        // without the sums
 };
 
 // The lines of a journal that nobody need have open, without a last one that a kill left

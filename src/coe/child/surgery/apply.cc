@@ -214,7 +214,7 @@ Status commit_all(std::vector<AtomicFile>& files, const std::vector<Path>& paths
 }  // namespace
 
 Status apply_plan(const gguf::GgufFile& parent, const SurgeryPlan& plan, const Path& output,
-                  Overwrite overwrite, Observer& observer) {
+                  Overwrite overwrite, Observer& observer, const ChildProof& proof) {
   const auto paths = output_paths(output, plan);
   // Created first: that frees what an abandoned run of the same output left behind.
   std::vector<AtomicFile> files;
@@ -227,6 +227,12 @@ Status apply_plan(const gguf::GgufFile& parent, const SurgeryPlan& plan, const P
   for (std::size_t i = 0; i < files.size(); ++i)
     COE_TRY_STATUS(write_part(parent, plan.parts[i], paths[i], files[i], progress));
   COE_TRY_STATUS(parent.check_unchanged());
+  if (proof) {
+    std::vector<Path> temporaries;
+    temporaries.reserve(files.size());
+    for (const auto& file : files) temporaries.push_back(file.temporary());
+    COE_TRY_STATUS(proof(temporaries));
+  }
   return commit_all(files, paths, overwrite);
 }
 

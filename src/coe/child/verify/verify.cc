@@ -95,13 +95,9 @@ Result<KeptExperts> find_kept(const gguf::GgufFile& parent, const gguf::GgufFile
   return kept;
 }
 
-}  // namespace
-
-Result<VerifyReport> verify_child(const Path& parent_path, const Path& child_path,
+Result<VerifyReport> verify_files(const gguf::GgufFile& parent, const gguf::GgufFile& child,
                                   const std::optional<KeepMask>& mask,
                                   const gguf::Dequantizer* dequantizer, Observer& observer) {
-  COE_TRY(const auto parent, gguf::GgufFile::open(parent_path));
-  COE_TRY(const auto child, gguf::GgufFile::open(child_path));
   COE_TRY(const auto model, describe_moe(parent));
   if (mask) COE_TRY_STATUS(check_mask(*mask, model, kMaskArgument));
   COE_TRY(auto form, read_form(child, model));
@@ -138,16 +134,26 @@ Result<VerifyReport> verify_child(const Path& parent_path, const Path& child_pat
   return report;
 }
 
-Result<VerifyReport> prove_child(const Path& parent, std::span<const Path> files,
-                                 const KeepMask& mask, const gguf::Dequantizer* dequantizer,
-                                 Observer& observer) {
-  auto report = verify_child(parent, files.front(), mask, dequantizer, observer);
+}  // namespace
+
+Result<VerifyReport> verify_child(const Path& parent_path, const Path& child_path,
+                                  const std::optional<KeepMask>& mask,
+                                  const gguf::Dequantizer* dequantizer, Observer& observer) {
+  COE_TRY(const auto parent, gguf::GgufFile::open(parent_path));
+  COE_TRY(const auto child, gguf::GgufFile::open(child_path));
+  return verify_files(parent, child, mask, dequantizer, observer);
+}
+
+Result<VerifyReport> prove_child(const Path& parent_path, std::span<const Path> files,
+                                 const Path& name, const KeepMask& mask,
+                                 const gguf::Dequantizer* dequantizer, Observer& observer) {
+  COE_TRY(const auto parent, gguf::GgufFile::open(parent_path));
+  COE_TRY(const auto child, gguf::GgufFile::open_parts(files));
+  auto report = verify_files(parent, child, mask, dequantizer, observer);
   if (!report || report->ok()) return report;
-  std::error_code ec;
-  for (const Path& file : files) std::filesystem::remove(file, ec);
   const auto& first = report->bad.front();
   return fail(Code::kCheckFailed,
-              fmt::format("{}: failed its proof and was removed: {}: {}", files.front().string(),
+              fmt::format("{}: failed its proof and is not kept: {}: {}", name.string(),
                           first.where, first.message),
               "look at the parent: `coe verify PARENT PARENT` finds values that are no numbers; "
               "else check the disk");

@@ -53,10 +53,10 @@ Result<VerifyReport> verify_child(const Path& parent, const Path& child,
                                   const std::optional<KeepMask>& mask,
                                   const gguf::Dequantizer* dequantizer, Observer& observer);
 
-// verify_child() of a child that was just written as `files`, the first of which opens it. A child
-// that is not what it should be does not stay. Errors: kCheckFailed with the first finding, after
-// the files were removed; those of verify_child(), and then they stay.
-Result<VerifyReport> prove_child(const Path& parent, std::span<const Path> files,
+// Does the same for a child that is written but has no name yet: `files` are its parts, in order,
+// and `name` stands for it in messages. Errors: kCheckFailed with the first finding; those of
+// verify_child().
+Result<VerifyReport> prove_child(const Path& parent, std::span<const Path> files, const Path& name,
                                  const KeepMask& mask, const gguf::Dequantizer* dequantizer,
                                  Observer& observer);
 

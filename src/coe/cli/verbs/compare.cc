@@ -53,7 +53,7 @@ Status add_profiles(const CompareVerbOptions& options, Comparison& found) {
 }
 
 Result<int> compare(const CompareVerbOptions& options, Session& session) {
-  if (!options.svg.empty()) COE_TRY_STATUS(check_output(options.svg, session.overwrite()));
+  COE_TRY(const auto lock, session.claim(options.svg));
   Comparison found;
   found.score = options.score;
   COE_TRY(found.masks, read_masks(options.masks));

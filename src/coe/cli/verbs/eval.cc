@@ -165,7 +165,10 @@ Json cache_json(const EvalVerbOptions& options, const ParentCache* cache) {
 
 Result<int> eval(EvalVerbOptions options, Session& session) {
   if (!options.masked_as) options.masked_as = choose_masked_as(options);
-  if (!options.rows.empty()) COE_TRY_STATUS(check_output(options.rows, session.overwrite()));
+  COE_TRY(const auto lock, session.claim(options.rows));
+  if (!options.rows.empty() && options.rows == options.cache)
+    return fail(Code::kInvalidArgument, "-o and --parent-cache are the same file",
+                "give each a name of its own");
   COE_TRY(const auto corpus, load_corpus(options.corpus));
   COE_TRY(const auto model, open_model(options.engine.model, session.console));
   COE_TRY(auto subjects, Subjects::open(options, model, session));

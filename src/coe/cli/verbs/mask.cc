@@ -106,7 +106,7 @@ Result<int> mask(const MaskVerbOptions& options, Session& session) {
                 "choose it with --score auto -k 64 first, then give --sweep that score");
   if (options.output.empty() && options.tune.sweep.empty())
     return fail(Code::kInvalidArgument, "-o: where to write the mask is not given");
-  if (!options.output.empty()) COE_TRY_STATUS(check_output(options.output, session.overwrite()));
+  COE_TRY(const auto lock, session.claim(options.output));
   ProfileFiles files;
   MaskRecipe recipe;
   std::optional<KeepMask> old;

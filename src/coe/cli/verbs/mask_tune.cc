@@ -48,7 +48,7 @@ Result<std::unique_ptr<TuneBench>> open_tune_bench(const TuneOptions& options, S
 Status run_sweep(const ProfileSet& profiles, const MaskRecipe& recipe, const TuneOptions& options,
                  const std::vector<Path>& files, Session& session) {
   COE_TRY(const auto counts, parse_counts(options.sweep, profiles.all().front().stats->shape));
-  if (!options.svg.empty()) COE_TRY_STATUS(check_output(options.svg, session.overwrite()));
+  COE_TRY(const auto lock, session.claim(options.svg));
   COE_TRY(const auto bench, open_tune_bench(options, session));
   COE_TRY(const auto points, sweep_masks(profiles, recipe, counts,
                                          bench ? &bench->bench() : nullptr, session.console));

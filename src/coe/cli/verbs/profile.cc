@@ -181,6 +181,7 @@ Result<int> profile_on_ranks(ProfileVerbOptions options, const ChatLog& chats, S
   auto stage = stage_of(options, session);
   stage.file = options.output.string() + options.rank;
   COE_TRY_STATUS(check_outputs(options, stage));
+  COE_TRY(const auto lock, RunLock::take(stage.file));
   COE_TRY(const auto corpus, load_corpus(options.corpus));
   auto start = std::chrono::steady_clock::now();
   std::optional<RoutingStats> share;
@@ -229,7 +230,9 @@ Result<int> profile(ProfileVerbOptions options, Session& session) {
   if (session.ranks.size() > 1) return profile_on_ranks(std::move(options), chats, session);
   auto stage = stage_of(options, session);
   COE_TRY_STATUS(check_outputs(options, stage));
-  stage.before_write = [&](const ProfileRun& run) {
+  // The profile comes last: where it is, what goes with it is there.
+  stage.before_write = [&](const ProfileRun& run) -> Status {
+    COE_TRY_STATUS(chats.commit());
     return run.stability ? write_stability(run, options, session) : Status();
   };
   COE_TRY(const auto corpus, load_corpus(options.corpus));
@@ -237,7 +240,6 @@ Result<int> profile(ProfileVerbOptions options, Session& session) {
   LazyEngine engine(session.library, options.engine);
   COE_TRY(const auto done,
           profile_stage(engine, model.moe, corpus, options.profile, stage, session.console));
-  if (!done.reused) COE_TRY_STATUS(chats.commit());
   COE_TRY_STATUS(emit_profile(done.run, options, chats,
                               done.reused ? std::nullopt : std::optional(done.wall_s), session));
   return kExitDone;
@@ -249,7 +251,7 @@ struct MergeOptions {
 };
 
 Result<int> merge(const MergeOptions& options, Session& session) {
-  COE_TRY_STATUS(check_output(options.output, session.overwrite()));
+  COE_TRY(const auto lock, session.claim(options.output));
   COE_TRY(auto stats, read_profile(options.profiles.front()));
   for (std::size_t i = 1; i < options.profiles.size(); ++i) {
     COE_TRY(const auto other, read_profile(options.profiles[i]));

@@ -1,7 +1,7 @@
 // coe prune: cut a parent by a mask.
 #include "coe/cli/render/prune.h"
 
-#include "coe/base/checked.h"
+#include "coe/base/text.h"
 #include "coe/child/surgery/apply.h"
 #include "coe/child/surgery/plan.h"
 #include "coe/child/verify/verify.h"
@@ -13,10 +13,10 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 
 namespace coe::cli {
@@ -36,24 +36,6 @@ struct PruneVerbOptions {
   bool no_verify = false;
 };
 
-// "500M", "2G", "1048576": bytes, in units of 1000 as llama-gguf-split counts. Errors:
-// kInvalidArgument.
-Result<std::uint64_t> parse_size(const std::string& text) {
-  std::uint64_t number = 0;
-  const auto* const end = text.data() + text.size();
-  const auto [stop, ec] = std::from_chars(text.data(), end, number);
-  const std::string_view unit(stop, static_cast<std::size_t>(end - stop));
-  const std::uint64_t scale = unit.empty()  ? 1
-                              : unit == "M" ? 1'000'000
-                              : unit == "G" ? 1'000'000'000
-                                            : 0;
-  const auto bytes = checked_mul(number, scale);
-  if (ec != std::errc{} || !bytes || *bytes == 0)
-    return fail(Code::kInvalidArgument, fmt::format("--split-max-size: `{}` is no size", text),
-                "write it as 500M or 2G");
-  return *bytes;
-}
-
 Result<int> prune(const PruneVerbOptions& options, Session& session) {
   if (!options.dry_run) {
     if (options.output.empty())
@@ -70,26 +52,29 @@ Result<int> prune(const PruneVerbOptions& options, Session& session) {
   surgery.mode = options.mode == "zero" ? SurgeryMode::kZero : SurgeryMode::kSlice;
   surgery.drop_mtp = options.drop_mtp;
   if (!options.split_max_size.empty()) {
-    COE_TRY(surgery.split_max_bytes, parse_size(options.split_max_size));
+    auto bytes = parse_bytes(options.split_max_size);
+    if (!bytes) return tl::unexpected(std::move(bytes).error().context("--split-max-size"));
+    surgery.split_max_bytes = *bytes;
   }
   COE_TRY(const auto plan, plan_surgery(model.file, model.moe, mask, surgery));
   for (const auto& warning : plan.warnings) session.console.warning(warning);
 
-  const auto start = std::chrono::steady_clock::now();
-  const auto seconds_since = [](std::chrono::steady_clock::time_point begin) {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  };
-  if (!options.dry_run)
-    COE_TRY_STATUS(
-        apply_plan(model.file, plan, options.output, session.overwrite(), session.console));
-  const double seconds = seconds_since(start);
   const auto files = output_paths(options.output, plan);
-  const auto proof_start = std::chrono::steady_clock::now();
+  using Clock = std::chrono::steady_clock;
   std::optional<VerifyReport> proof;
-  if (!options.dry_run && !options.no_verify) {
-    COE_TRY(proof, prove_child(options.model, files, mask, session.library.dequantizer(),
-                               session.console));
-  }
+  std::chrono::duration<double> proof_wall{0};
+  const ChildProof prove = [&](std::span<const Path> written) -> Status {
+    const auto start = Clock::now();
+    COE_TRY(proof, prove_child(options.model, written, files.front(), mask,
+                               session.library.dequantizer(), session.console));
+    proof_wall = Clock::now() - start;
+    return {};
+  };
+  const auto start = Clock::now();
+  if (!options.dry_run)
+    COE_TRY_STATUS(apply_plan(model.file, plan, options.output, session.overwrite(),
+                              session.console, options.no_verify ? nullptr : prove));
+  const std::chrono::duration<double> wall = Clock::now() - start;
   const PruneOutput output{.plan = plan,
                            .parent = options.model,
                            .files = files,
@@ -98,9 +83,9 @@ Result<int> prune(const PruneVerbOptions& options, Session& session) {
                            .n_expert = model.moe.n_expert,
                            .bytes_parent = model.file.header().file_bytes,
                            .dry_run = options.dry_run,
-                           .wall_s = seconds,
+                           .wall_s = (wall - proof_wall).count(),
                            .proof = proof ? &*proof : nullptr,
-                           .proof_wall_s = seconds_since(proof_start)};
+                           .proof_wall_s = proof_wall.count()};
   const auto next = proof ? next_step("verify", {.model = files.front(), .parent = options.model})
                           : next_step("prune", {.model = options.model,
                                                 .output = options.dry_run ? Path() : files.front(),

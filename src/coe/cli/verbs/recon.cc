@@ -1,6 +1,7 @@
 // coe recon: score experts by what their removal does to the layer's output.
 #include "coe/mask/recon/recon.h"
 
+#include "coe/base/inputs.h"
 #include "coe/cli/exit_code.h"
 #include "coe/cli/options.h"
 #include "coe/cli/render/next_step.h"
@@ -38,7 +39,8 @@ double mean_loss(const ScoreTable& table, std::size_t n_keep) {
 
 Result<int> recon(const ReconVerbOptions& options, Session& session) {
   const auto start = std::chrono::steady_clock::now();
-  COE_TRY_STATUS(check_output(options.output, session.overwrite()));
+  COE_TRY(const auto lock, session.claim(options.output));
+  COE_TRY_STATUS(check_not_input(partial_of(options.output)));  // the state, which goes at the end
   COE_TRY(const auto corpus, load_corpus(options.corpus));
   COE_TRY(const auto model, open_model(options.engine.model, session.console));
   auto engine_options = options.engine;

@@ -1,6 +1,7 @@
 #include "coe/corpus/message/thinking.h"
 
 #include "coe/base/search.h"
+#include "coe/base/text.h"
 
 #include <algorithm>
 #include <array>
@@ -59,6 +60,18 @@ std::vector<std::string> unknown_markers(std::string_view content) {
     if (!marker.empty() && std::ranges::find(out, marker) == out.end()) out.emplace_back(marker);
   }
   return out;
+}
+
+// Returns the name in "<name>", "[name]" or "<|name|>" at the beginning of `text`, with what is
+// around it; empty when there is none.
+std::string_view leading_tag(std::string_view text) {
+  const std::size_t first = text.find_first_not_of(" \t\r\n");
+  if (first == std::string_view::npos) return {};
+  text.remove_prefix(first);
+  if (text.front() != '<' && text.front() != '[') return {};
+  constexpr std::size_t kLongest = 40;
+  const std::size_t end = text.substr(0, kLongest).find(text.front() == '<' ? '>' : ']');
+  return end == std::string_view::npos ? std::string_view() : text.substr(0, end + 1);
 }
 
 // What one pair of markers, or several with the same start, part.
@@ -135,7 +148,25 @@ std::size_t block_at(std::string_view text, const ThinkingMarkers& pair) {
   return std::min(start, end);
 }
 
+void add_unknown(std::string_view marker, std::vector<std::string>& to) {
+  if (!marker.empty() && to.size() < kMostUnknown && std::ranges::find(to, marker) == to.end())
+    to.emplace_back(marker);
+}
+
 }  // namespace
+
+bool sounds_like_thinking(std::string_view name) {
+  const std::string low = lower_ascii(name);
+  constexpr std::array<std::string_view, 6> kStems = {"think",   "thought", "reason",
+                                                      "scratch", "reflect", "monolog"};
+  return std::ranges::any_of(
+      kStems, [&](std::string_view stem) { return low.find(stem) != std::string::npos; });
+}
+
+std::string_view thinking_tag(std::string_view text) {
+  const auto tag = leading_tag(text);
+  return sounds_like_thinking(tag) ? tag : std::string_view();
+}
 
 const std::vector<ThinkingMarkers>& known_thinking_markers() {
   static const std::vector<ThinkingMarkers> known = {
@@ -169,6 +200,11 @@ ThinkingSplit split_thinking(std::string_view text, std::span<const ThinkingMark
   else
     add_part(out.content, text);
   out.unknown = unknown_markers(out.content);
+  if (markers.empty()) return out;
+  // Another spelling of a marker, and ends that no block was left to have.
+  add_unknown(thinking_tag(out.content), out.unknown);
+  for (const auto& pair : markers)
+    if (out.content.find(pair.end) != kNone) add_unknown(pair.end, out.unknown);
   return out;
 }
 

@@ -21,9 +21,15 @@ struct ThinkingSplit {
   std::string thinking;  // without markers; blocks are joined by a newline
   std::string content;
   // Markers in the content that look like a channel's or a turn's and are none of those known, each
-  // once: "<|channel>plan", "<|im_start|>".
+  // once: "<|channel>plan", "<|im_start|>"; a tag at its beginning that sounds like thinking's,
+  // "<THINK>"; ends of blocks that are not open.
   std::vector<std::string> unknown;
 };
+
+// Says whether a name, or a tag, sounds like that of thinking: "reasoning_details", "<scratchpad>".
+bool sounds_like_thinking(std::string_view name);
+// Returns the "<name>", "[name]" or "<|name|>" that a text begins with, where it sounds so.
+std::string_view thinking_tag(std::string_view text);
 
 // Splits by the markers that come first in the text: one of `markers`, or gpt-oss's channels
 // (analysis is thinking, final is content). A block that nothing ends is thinking to the end. An

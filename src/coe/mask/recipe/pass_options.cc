@@ -2,6 +2,7 @@
 
 #include "coe/base/file.h"
 #include "coe/base/parse.h"
+#include "coe/base/printable.h"
 #include "coe/base/result.h"
 #include "coe/mask/pass.h"
 #include "coe/mask/recipe/recipe.h"
@@ -9,9 +10,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstddef>
+#include <filesystem>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <tuple>
 #include <utility>
 
@@ -48,6 +52,33 @@ std::string numbered(std::string_view use, std::size_t i) {
 
 }  // namespace
 
+Result<std::vector<std::pair<std::string, double>>> parse_weights(std::string_view text) {
+  std::vector<std::pair<std::string, double>> weights;
+  while (!text.empty()) {
+    const auto comma = std::min(text.find(','), text.size());
+    const auto item = text.substr(0, comma);
+    text.remove_prefix(std::min(comma + 1, text.size()));
+    const auto equals = item.find('=');
+    double weight = 0.0;
+    if (equals == std::string_view::npos || equals == 0 ||
+        !parse_weight(item.substr(equals + 1), weight))
+      return fail(Code::kInvalidArgument,
+                  fmt::format("--blend: `{}` is not of the form name=weight", printable(item)),
+                  "for example --blend web=0.7,css=0.3");
+    weights.emplace_back(item.substr(0, equals), weight);
+  }
+  return weights;
+}
+
+std::pair<Path, double> parse_weighted_file(const std::string& text) {
+  std::error_code ec;
+  const auto [file, number] = split_last(text);
+  double weight = 0.0;
+  if (!std::filesystem::exists(text, ec) && parse_weight(number, weight))
+    return {Path(file), weight};
+  return {Path(text), 0.0};
+}
+
 Result<ProtectedText> parse_protected(std::string_view text) {
   ProtectedText out;
   auto [file, cap] = split_last(text);
@@ -56,7 +87,7 @@ Result<ProtectedText> parse_protected(std::string_view text) {
     std::tie(file, cap) = split_last(file);
     if (!parse_number(cap, out.cap))
       return fail(Code::kInvalidArgument,
-                  fmt::format("--protect: `{}` is not of the form PROFILE:CAP", text),
+                  fmt::format("--protect: `{}` is not of the form PROFILE:CAP", printable(text)),
                   "for example --protect safety.profile.gguf:2");
     COE_TRY(out.score, score_from_name(score));
   }

@@ -16,6 +16,11 @@
 
 namespace coe {
 
+// "web=0.7,css=0.3". Errors: kInvalidArgument.
+Result<std::vector<std::pair<std::string, double>>> parse_weights(std::string_view text);
+// "p.gguf:0.7", or "p.gguf" with weight 0. A file of the whole name goes first.
+std::pair<Path, double> parse_weighted_file(const std::string& text);
+
 struct ProtectedText {
   Path file;
   std::uint32_t cap = 0;

@@ -2,6 +2,7 @@
 
 #include "coe/base/result.h"
 #include "coe/base/text.h"
+#include "coe/base/weight.h"
 #include "coe/engine/roles.h"
 #include "coe/mask/score/score.h"
 #include "coe/profile/routing/stats.h"
@@ -9,7 +10,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -49,9 +49,9 @@ Status unknown_domain(const RoutingStats& stats, const std::string& name) {
 }
 
 Status check_weight(const std::string& name, double weight, Blend blend, double positive) {
-  if (!std::isfinite(weight) || weight < 0.0)
+  if (weight != 0.0 && !is_weight(weight))
     return fail(Code::kInvalidArgument,
-                fmt::format("{}: weight {} is not a positive number", name, weight));
+                fmt::format("{}: weight {} is neither 0 nor {}", name, weight, kWeightBounds));
   if (!is_weighted(blend) && weight != 0.0 && weight != positive)
     return fail(Code::kInvalidArgument,
                 fmt::format("{}: the `{}` aggregate takes no weights ({} vs {})", name,

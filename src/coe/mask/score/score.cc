@@ -1,5 +1,6 @@
 #include "coe/mask/score/score.h"
 
+#include "coe/base/printable.h"
 #include "coe/base/result.h"
 #include "coe/base/rng.h"
 #include "coe/base/text.h"
@@ -41,7 +42,7 @@ Result<std::size_t> find_name(std::string_view noun, std::string_view name,
   const auto found = std::ranges::find(names, name);
   if (found != names.end()) return static_cast<std::size_t>(found - names.begin());
   const auto close = closest_match(name, names);
-  return fail(Code::kInvalidArgument, fmt::format("{}: unknown {}", name, noun),
+  return fail(Code::kInvalidArgument, fmt::format("{}: unknown {}", printable(name), noun),
               close.empty() ? fmt::format("choose one of {}", fmt::join(names, ", "))
                             : fmt::format("did you mean `{}`?", close));
 }

@@ -2,19 +2,18 @@
 
 #include "coe/base/file.h"
 #include "coe/base/json.h"
+#include "coe/base/whole_characters.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <cstddef>
 #include <poll.h>
 #include <span>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <unistd.h>
 #include <utility>
 
@@ -27,46 +26,11 @@ constexpr int kBrowserWrites = 4;
 constexpr std::chrono::milliseconds kLook{100};  // how often its memory is looked at
 constexpr std::chrono::milliseconds kPoll{20};
 
-// The value of "\ud83d" at `at`, 0 where no such escape stands.
-unsigned surrogate_at(std::string_view text, std::size_t at) {
-  constexpr std::size_t kEscape = 6;
-  unsigned value = 0;
-  if (at + kEscape > text.size() || text.substr(at, 2) != "\\u") return 0;
-  const auto [end, error] =
-      std::from_chars(text.data() + at + 2, text.data() + at + kEscape, value, 16);
-  const bool is_one = error == std::errc() && end == text.data() + at + kEscape &&
-                      value >= 0xd800 && value <= 0xdfff;
-  return is_one ? value : 0;
-}
-
-// Replaces surrogates that are not in pairs.
-std::string without_lone_surrogates(std::string_view text) {
-  constexpr std::size_t kEscape = 6;
-  constexpr unsigned kFirstLow = 0xdc00;
-  std::string out;
-  out.reserve(text.size());
-  for (std::size_t i = 0; i < text.size();) {
-    const unsigned first = surrogate_at(text, i);
-    const unsigned second = first != 0 ? surrogate_at(text, i + kEscape) : 0;
-    std::size_t n = text[i] == '\\' ? 2 : 1;  // "\\\\ud83d" holds no escape of a character
-    if (first != 0 && first < kFirstLow && second >= kFirstLow)
-      n = 2 * kEscape;
-    else if (first != 0)
-      n = kEscape;
-    if (n == kEscape)
-      out += "\\ufffd";
-    else
-      out += text.substr(i, n);
-    i += n;
-  }
-  return out;
-}
-
 }  // namespace
 
 Json parse_message(std::string_view message) {
   auto json = parse_json<Json>(message);
-  if (json.is_discarded()) json = parse_json<Json>(without_lone_surrogates(message));
+  if (json.is_discarded()) json = parse_json<Json>(whole_characters(message).text);
   return json.is_object() ? json : Json(Json::value_t::discarded);
 }
 

@@ -267,6 +267,11 @@ std::optional<Unsettled> settle_answers(std::span<RawQuestion> questions) {
   std::vector<Reading> readings(kReadings.begin(), kReadings.end());
   for (std::size_t i = 0; i < questions.size(); ++i) {
     if (questions[i].settled) continue;
+    if (!questions[i].number &&
+        std::ranges::count(questions[i].choice.options, questions[i].text) > 1)
+      return Unsettled{
+          i, bad(fmt::format("the answer {} is more than one option", answer_text(questions[i])))
+                 .value()};
     const auto fits = [&](Reading reading) { return option_by(reading, questions[i]).has_value(); };
     if (std::ranges::none_of(readings, fits))
       return Unsettled{i, no_option(questions[i], std::ranges::none_of(kReadings, fits))};

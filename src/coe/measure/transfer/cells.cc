@@ -1,6 +1,7 @@
 #include "coe/measure/transfer/cells.h"
 
 #include "coe/base/json.h"
+#include "coe/base/sealed_json.h"
 #include "coe/base/text.h"
 #include "coe/corpus/select.h"
 #include "coe/engine/run_settings.h"
@@ -19,7 +20,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::string_view kSchema = "coe.transfer-cells/2";
+constexpr std::string_view kSchema = "coe.transfer-cells/3";
 
 Json to_json(const DomainEval& eval) {
   Json records = Json::array();
@@ -83,20 +84,22 @@ Result<DomainCells> DomainCells::open(const Path& file, std::string domain, std:
                 fmt::format("{}: holds measurements of another run: {}", file.string(), *problem),
                 "choose another folder, or add --force to measure anew");
   cells.cells_.clear();
+  cells.engine_.clear();
   return cells;
 }
 
 std::optional<std::string> DomainCells::read() {
   const auto text = read_text(file_);
   if (!text) return text.error().message;
-  constexpr const char* kOtherForm = "it has another form";
+  constexpr const char* kOtherForm = "it has another form, or was damaged";
   try {
-    const Json found = parse_json_or_throw<Json>(*text);
+    const Json found = open_sealed_json(*text);
     if (found.at("schema") != kSchema) return kOtherForm;
     if (found.at("domain") != domain_)
       return fmt::format("domain ({} vs {})", found.at("domain").get<std::string>(), domain_);
     if (auto difference = settings_difference(found.at("settings").get<std::string>(), settings_))
       return difference;
+    engine_ = found.at("engine").get<std::string>();
     for (const auto& [digest, json] : found.at("masks").items()) {
       DomainEval eval;
       eval.name = domain_;
@@ -114,19 +117,19 @@ const DomainEval* DomainCells::find(std::string_view mask_digest) const {
   return found == cells_.end() ? nullptr : &found->second;
 }
 
-Status DomainCells::add(std::map<std::string, DomainEval, std::less<>> measured) {
+Status DomainCells::add(std::map<std::string, DomainEval, std::less<>> measured,
+                        std::string engine) {
+  engine_ = std::move(engine);
   for (auto& [digest, eval] : measured) {
     eval.name = domain_;
     cells_.insert_or_assign(digest, std::move(eval));
   }
   Json masks = Json::object();
   for (const auto& [digest, eval] : cells_) masks[digest] = to_json(eval);
-  const Json document = {{"schema", kSchema},
-                         {"version", tool_version()},
-                         {"domain", domain_},
-                         {"settings", settings_},
-                         {"masks", std::move(masks)}};
-  return write_file(file_, document.dump() + "\n", Overwrite::kAllow);
+  Json document = {{"schema", kSchema}, {"version", tool_version()},
+                   {"domain", domain_}, {"settings", settings_},
+                   {"engine", engine_}, {"masks", std::move(masks)}};
+  return write_file(file_, sealed_json(std::move(document)), Overwrite::kAllow);
 }
 
 }  // namespace coe

@@ -27,8 +27,10 @@ class DomainCells {
                                   Overwrite overwrite);
   // By KeepMask::digest; null when it was not measured.
   const DomainEval* find(std::string_view mask_digest) const;
+  // EngineInfo::engine of what measured them; empty while there are none.
+  const std::string& engine() const { return engine_; }
   // Replaces the file, at once and whole.
-  Status add(std::map<std::string, DomainEval, std::less<>> measured);
+  Status add(std::map<std::string, DomainEval, std::less<>> measured, std::string engine);
 
  private:
   DomainCells(Path file, std::string domain, std::string settings)
@@ -39,6 +41,7 @@ class DomainCells {
   Path file_;
   std::string domain_;
   std::string settings_;
+  std::string engine_;
   std::map<std::string, DomainEval, std::less<>> cells_;
 };
 

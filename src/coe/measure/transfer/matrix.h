@@ -25,6 +25,7 @@ struct TransferMatrix {
   std::size_t n_random = 0;
   std::vector<std::string> domains;  // [D] sub-domains of the evaluation text
   std::vector<DomainEval> cells;     // [S + R, D]
+  std::string engine = {};           // EngineInfo::engine of what measured them
 
   std::size_t n_specialist() const { return specialists.size() - n_random; }
   const DomainEval& at(std::size_t row, std::size_t domain) const {

@@ -51,7 +51,7 @@ Status fill(const TransferBench& bench, std::span<const std::vector<TransferMask
   std::map<std::string, DomainEval, std::less<>> measured;
   for (std::size_t i = 0; i < missing.size(); ++i)
     measured.emplace(std::move(missing[i]), std::move(sums[i]));
-  return cells.add(std::move(measured));
+  return cells.add(std::move(measured), engine->info().engine);
 }
 
 TransferMatrix matrix_of(const std::vector<TransferMask>& masks,
@@ -59,6 +59,7 @@ TransferMatrix matrix_of(const std::vector<TransferMask>& masks,
                          const std::vector<DomainCells>& cells) {
   TransferMatrix matrix;
   matrix.n_keep = masks.front().mask.n_keep();
+  if (!cells.empty()) matrix.engine = cells.front().engine();
   for (const auto& domain : evaluation.domains) matrix.domains.push_back(domain.name);
   for (std::size_t m = 0; m < masks.size(); ++m) {
     matrix.specialists.push_back(masks[m].name);

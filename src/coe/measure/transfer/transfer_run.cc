@@ -1,5 +1,6 @@
 #include "coe/measure/transfer/transfer_run.h"
 
+#include "coe/base/printable.h"
 #include "coe/base/run_files.h"
 #include "coe/corpus/select.h"
 #include "coe/engine/run_settings.h"
@@ -16,6 +17,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <system_error>
 #include <utility>
 
 namespace coe {
@@ -34,6 +36,7 @@ class TransferRun {
   Result<TransferReport> run();
 
  private:
+  Path cells() const { return options_.folder / "cells"; }
   bool has_corpus() const { return !options_.corpus.domains.empty(); }
   void cut_evaluation();
   Status make_profile();
@@ -131,8 +134,7 @@ Status TransferRun::keep_masks() const {
     for (const auto& one : masks) {
       const Path file = folder / fmt::format("{}-k{}.json", file_name_of(one.name), n_keep);
       const auto text = mask_to_json(one.mask, false);
-      if (const auto found = read_text(file); found && *found == text) continue;
-      COE_TRY_STATUS(write_file(file, text, options_.overwrite));
+      COE_TRY_STATUS(keep_file(file, text, options_.overwrite));
     }
   }
   return {};
@@ -140,6 +142,9 @@ Status TransferRun::keep_masks() const {
 
 Status TransferRun::check_outputs() const {
   COE_TRY_STATUS(check_output(options_.folder / run_files::kRows, options_.overwrite));
+  // Pictures that a run drew before it was stopped are no hindrance: they are drawn alike.
+  std::error_code ec;
+  if (std::filesystem::is_directory(cells(), ec)) return {};
   for (const auto& [n_keep, masks] : report_.masks) {
     COE_TRY_STATUS(check_output(options_.folder / matrix_file(n_keep), options_.overwrite));
     COE_TRY_STATUS(check_output(options_.folder / scatter_file(n_keep), options_.overwrite));
@@ -151,14 +156,10 @@ Result<std::vector<TransferMatrix>> TransferRun::measure() {
   std::vector<std::vector<TransferMask>> sets;
   sets.reserve(report_.masks.size());
   for (const auto& [n_keep, masks] : report_.masks) sets.push_back(masks);
-  const TransferBench bench{model_->file,
-                            model_->moe,
-                            evaluation_,
-                            options_.eval,
-                            options_.folder / "cells",
-                            run_settings(library_, options_.engine),
-                            options_.overwrite,
-                            engine_};
+  const TransferBench bench{
+      model_->file,       model_->moe, evaluation_,
+      options_.eval,      cells(),     run_settings(library_, options_.engine),
+      options_.overwrite, engine_};
   return measure_transfer(bench, sets, observer_);
 }
 
@@ -189,11 +190,11 @@ Result<TransferResult> TransferRun::read(TransferMatrix matrix,
 
 Status TransferRun::draw(const TransferResult& result) const {
   const auto n_keep = result.matrix.n_keep;
-  COE_TRY_STATUS(write_file(options_.folder / matrix_file(n_keep), matrix_svg(result.matrix),
-                            options_.overwrite));
+  COE_TRY_STATUS(keep_file(options_.folder / matrix_file(n_keep), matrix_svg(result.matrix),
+                           options_.overwrite));
   if (!result.reading.has_correlation()) return {};
-  return write_file(options_.folder / scatter_file(n_keep),
-                    scatter_svg(result.matrix, result.square, result.reading), options_.overwrite);
+  return keep_file(options_.folder / scatter_file(n_keep),
+                   scatter_svg(result.matrix, result.square, result.reading), options_.overwrite);
 }
 
 Result<TransferReport> TransferRun::run() {
@@ -205,8 +206,10 @@ Result<TransferReport> TransferRun::run() {
     COE_TRY_STATUS(check_keep_count(n_keep, model_->moe.n_expert, model_->moe.n_expert_used));
   COE_TRY_STATUS(add_ready_masks());
   for (const auto n_keep : options_.counts) report_.masks[n_keep];  // names outputs to check
-  COE_TRY_STATUS(make_folder(options_.folder / "cells"));
+  COE_TRY_STATUS(make_folder(options_.folder));
   COE_TRY_STATUS(check_outputs());
+  COE_TRY_STATUS(make_folder(cells()));
+  COE_TRY(const auto lock, RunLock::take(options_.folder / run_files::kRows));
   if (has_corpus()) COE_TRY_STATUS(make_profile());
   for (const auto& path : options_.profiles)
     COE_TRY_STATUS(profiles_.load(path).map([](const auto&) {}));
@@ -215,7 +218,7 @@ Result<TransferReport> TransferRun::run() {
   COE_TRY_STATUS(keep_masks());
 
   COE_TRY(auto matrices, measure());
-  if (const auto* engine = engine_.opened()) report_.engine = engine->info().engine;
+  if (!matrices.empty()) report_.engine = matrices.front().engine;
   std::size_t k = 0;
   for (const auto& [n_keep, masks] : report_.masks) {
     COE_TRY(auto result, read(std::move(matrices[k++]), masks));
@@ -233,7 +236,8 @@ std::string scatter_file(std::uint32_t n_keep) { return fmt::format("scatter-k{}
 Result<ReadyMask> parse_ready_mask(const std::string& text) {
   const auto at = text.find('=');
   if (at == 0 || at == std::string::npos || at + 1 == text.size())
-    return fail(Code::kInvalidArgument, fmt::format("--masks: `{}` is not NAME=FILE", text),
+    return fail(Code::kInvalidArgument,
+                fmt::format("--masks: `{}` is not NAME=FILE", printable(text)),
                 "name the sub-domain that the mask is for: --masks web=web.json");
   return ReadyMask{text.substr(0, at), text.substr(at + 1)};
 }

@@ -56,7 +56,7 @@ struct TransferResult {
 struct TransferReport {
   ModelId model;
   std::string corpus_digest;  // of the evaluation text, as it was cut
-  std::string engine;         // EngineInfo::engine; empty when nothing had to run
+  std::string engine;         // EngineInfo::engine of what measured, in this run or an earlier one
   std::map<std::uint32_t, std::vector<TransferMask>> masks;  // specialists before random ones
   std::vector<TransferResult> results;                       // by K
 };
@@ -71,7 +71,7 @@ Result<ReadyMask> parse_ready_mask(const std::string& text);
 
 // Errors: kInvalidArgument for a K that the model does not allow, and for two specialists of the
 // same name and K; kExists for outputs that are there, unless `overwrite` allows it; those of
-// check_disjoint, open_model, open_mask, run_profile, domain_masks and measure_transfer.
+// check_disjoint, open_model, read_mask, run_profile, domain_masks and measure_transfer.
 Result<TransferReport> run_transfer(const TransferOptions& options, const EngineLibrary& library,
                                     Observer& observer);
 

@@ -1,5 +1,6 @@
 #include "coe/measure/tune/sweep.h"
 
+#include "coe/base/printable.h"
 #include "coe/model/moe/arch_table.h"
 #include "coe/model/moe/keep_count.h"
 
@@ -18,7 +19,8 @@ namespace {
 constexpr std::size_t kMostCounts = 1024;
 
 tl::unexpected<Error> bad_counts(std::string_view text) {
-  return fail(Code::kInvalidArgument, fmt::format("`{}` is no list of expert counts", text),
+  return fail(Code::kInvalidArgument,
+              fmt::format("`{}` is no list of expert counts", printable(text)),
               "for example 32,48,64 or 16-96/16, or shares: half,25%");
 }
 

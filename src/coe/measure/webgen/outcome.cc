@@ -103,7 +103,7 @@ Result<std::unique_ptr<WebJournal>> WebJournal::open(const Path& path, std::stri
                                                      bool restart) {
   std::unique_ptr<WebJournal> out(new WebJournal);
   if (path.empty()) return out;
-  COE_TRY(out->file_, JournalFile::open(path));
+  COE_TRY(out->file_, JournalFile::open(path, restart));
   std::optional<Known> known;
   if (!restart) {
     COE_TRY(known, read_journal(*out->file_, suite));

@@ -135,6 +135,20 @@ GgufFile GgufFile::of(std::shared_ptr<const GgufSource> source) {
   return model;
 }
 
+Result<GgufFile> GgufFile::open_parts(std::span<const Path> files) {
+  GgufFile model;
+  for (const Path& file : files) {
+    COE_TRY(auto part, open_part(file));
+    model.parts_.push_back(std::move(part));
+  }
+  COE_TRY(const auto n_part, count_parts(model.parts_.at(0).header, files.front().string()));
+  if (n_part != files.size())
+    return fail(Code::kCorrupt, fmt::format("{}: says that it is one of {} parts, and {} are given",
+                                            files.front().string(), n_part, files.size()));
+  COE_TRY_STATUS(model.join());
+  return model;
+}
+
 Status GgufFile::join() {
   const Header& first = parts_[0].header;
   header_ = {first.version, first.alignment, {}, {}, first.data_offset, 0};

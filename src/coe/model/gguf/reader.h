@@ -85,6 +85,9 @@ class GgufFile {
   static Result<GgufFile> open(const Path& path);
   // The same of one that is no file. `path()` is its name, and there is no descriptor.
   static GgufFile of(std::shared_ptr<const GgufSource> source);
+  // Opens these files as the one part, or all parts, of a model, whatever they are called. Errors:
+  // those of open(); kCorrupt where the first has another number of parts.
+  static Result<GgufFile> open_parts(std::span<const Path> files);
 
   // Returns the header of the whole model: the keys of the first part without the `split.*` ones,
   // and the tensors of all parts in order. data_offset is the first part's, file_bytes the sum.

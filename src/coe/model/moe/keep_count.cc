@@ -1,6 +1,7 @@
 #include "coe/model/moe/keep_count.h"
 
 #include "coe/base/parse.h"
+#include "coe/base/printable.h"
 
 #include <fmt/format.h>
 
@@ -18,7 +19,8 @@ constexpr double kMost = 1 << 20;  // more than any model has
 Result<KeepCount> parse_keep(std::string_view text) {
   if (text == "half") return KeepCount{.share = 0.5};
   const auto bad = [&] {
-    return fail(Code::kInvalidArgument, fmt::format("`{}` is no number of experts to keep", text),
+    return fail(Code::kInvalidArgument,
+                fmt::format("`{}` is no number of experts to keep", printable(text)),
                 "for example 64, 50% or half");
   };
   const bool is_share = text.ends_with('%');

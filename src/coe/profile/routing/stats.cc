@@ -3,6 +3,7 @@
 #include "coe/base/checked.h"
 #include "coe/base/printable.h"
 #include "coe/base/result.h"
+#include "coe/base/weight.h"
 #include "coe/model/moe/expert_grid.h"
 #include "coe/model/moe/model.h"
 #include "coe/profile/routing/accumulators.h"
@@ -173,9 +174,9 @@ Status check_coactivation(const DomainStats& domain, const ExpertGrid& shape) {
 
 Status check_domain(const DomainStats& domain, const ExpertGrid& shape, bool with_outputs,
                     bool with_coactivation) {
-  if (!std::isfinite(domain.weight) || domain.weight < 0.0)
+  if (domain.weight != 0.0 && !is_weight(domain.weight))
     return fail(Code::kCorrupt,
-                fmt::format("weight {} is not a finite positive number or 0", domain.weight));
+                fmt::format("weight {} is neither 0 nor {}", domain.weight, kWeightBounds));
   if (domain.n_token < 0 || domain.n_token > kMaxCount || domain.n_sample < 0 ||
       domain.n_sample > domain.n_token)
     return fail(Code::kCorrupt,

@@ -3,6 +3,7 @@
 #include "coe/base/json.h"
 #include "coe/base/printable.h"
 #include "coe/base/result.h"
+#include "coe/base/weight.h"
 #include "coe/mask/recipe/recipe.h"
 #include "coe/mask/score/choices.h"
 #include "coe/mask/score/score.h"
@@ -88,9 +89,9 @@ Result<std::vector<DomainUse>> used_profiles(PassSources& sources, const MaskRec
   for (const auto& item : recipe.profiles) {
     COE_TRY(const auto* profile, sources.resolve(item.digest));
     used.push_back({profile, item.weight, {}});
-    if (!(item.weight >= 0.0))
-      return fail(Code::kInvalidArgument, fmt::format("{}: weight {} is not a positive number",
-                                                      profile->name, item.weight));
+    if (item.weight != 0.0 && !is_weight(item.weight))
+      return fail(Code::kInvalidArgument, fmt::format("{}: weight {} is neither 0 nor {}",
+                                                      profile->name, item.weight, kWeightBounds));
     n_weighted += item.weight > 0.0 ? 1 : 0;
   }
   if (used.empty()) return fail(Code::kInvalidArgument, "the recipe names no profile to score by");
