@@ -2,6 +2,7 @@
 // fuzzing begins behind the first checks. The models of the tests serve as GGUF.
 #include "coe/ask/journal.h"
 #include "coe/base/file.h"
+#include "coe/college/package/manifest.h"
 #include "coe/mask/keep_mask.h"
 #include "coe/mask/score/table.h"
 #include "coe/measure/eval/parent_cache.h"
@@ -243,6 +244,21 @@ void put_tasks(const coe::Path& folder) {
   put(folder / "web_task_fuzz" / "all", text);
 }
 
+void put_package(const coe::Path& folder) {
+  const auto target = folder / "package_text_fuzz";
+  put(target / "Modelfile",
+      "# c\nFROM ./m.gguf\nRENDERER r\nPARAMETER stop \"<x>\"\nSYSTEM \"\"\"a\n\"b\"\"\"\"\n"
+      "MESSAGE user hi\n");
+  put(target / "card", "---\nlicense: mit\nbase_model: \"o/n\"\ntags:\n  - gguf\n---\n# t\n");
+  coe::PackageManifest manifest;
+  manifest.recipe.mode = "slice";
+  manifest.model.file = "m.gguf";
+  manifest.files = {{"m.gguf", 1, std::string(64, '0')}};
+  manifest.profiles.emplace_back();
+  manifest.evaluation.emplace();
+  put(target / "manifest.json", coe::manifest_text(manifest));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -261,6 +277,7 @@ int main(int argc, char** argv) {
     put_questions(argv[1]);
     put_journals(argv[1]);
     put_tasks(argv[1]);
+    put_package(argv[1]);
   } catch (const std::exception& e) {
     std::fprintf(stderr, "error: %s\n", e.what());
     return 1;
