@@ -3,6 +3,7 @@
 #include "coe/ask/journal.h"
 #include "coe/base/file.h"
 #include "coe/base/sealed_json.h"
+#include "coe/college/package/manifest.h"
 #include "coe/mask/keep_mask.h"
 #include "coe/mask/score/table.h"
 #include "coe/measure/eval/parent_cache.h"
@@ -281,6 +282,21 @@ void put_words(const coe::Path& folder) {
            "[[domain.source]]\nkind = \"reasoning\"\nn = 3\nfold = \"0/2\"\n"});
 }
 
+void put_package(const coe::Path& folder) {
+  const auto target = folder / "package_text_fuzz";
+  put(target / "Modelfile",
+      "# c\nFROM ./m.gguf\nRENDERER r\nPARAMETER stop \"<x>\"\nSYSTEM \"\"\"a\n\"b\"\"\"\"\n"
+      "MESSAGE user hi\n");
+  put(target / "card", "---\nlicense: mit\nbase_model: \"o/n\"\ntags:\n  - gguf\n---\n# t\n");
+  coe::PackageManifest manifest;
+  manifest.recipe.mode = "slice";
+  manifest.model.file = "m.gguf";
+  manifest.files = {{"m.gguf", 1, std::string(64, '0')}};
+  manifest.profiles.emplace_back();
+  manifest.evaluation.emplace();
+  put(target / "manifest.json", coe::manifest_text(manifest));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -300,6 +316,7 @@ int main(int argc, char** argv) {
     put_journals(argv[1]);
     put_tasks(argv[1]);
     put_words(argv[1]);
+    put_package(argv[1]);
   } catch (const std::exception& e) {
     std::fprintf(stderr, "error: %s\n", e.what());
     return 1;

@@ -56,6 +56,9 @@ TEST(NextStep, LeadsFromAProfileToAProof) {
             "next: coe eval -m PARENT.gguf --mask a.json --mask b.json -f HELD-OUT.jsonl\n");
   EXPECT_EQ(next_step("prune", {.model = "p.gguf", .output = "c.gguf", .masks = {"m.json"}}),
             "next: coe verify p.gguf c.gguf\n");
+  EXPECT_EQ(next_step("package", {.output = "my web"}), "next: coe package --check 'my web'\n");
+  EXPECT_EQ(next_step("package", {.parent = "p.gguf", .output = "out"}),
+            "next: coe package --check out -m p.gguf\n");
   EXPECT_EQ(next_step("prune", {.model = "p.gguf", .masks = {"p.json"}}),
             "next: coe prune -m p.gguf --mask p.json -o p.specialist.gguf\n");
   EXPECT_EQ(next_step("verify", {.model = "c.gguf", .parent = "p.gguf"}),

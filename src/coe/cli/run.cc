@@ -38,6 +38,7 @@ void add_verbs(CLI::App& app, Run& run) {
   add_verify(app, run);
   add_eval(app, run);
   add_bench(app, run);
+  add_package(app, run);
   add_chat(app, run);
 }
 

@@ -67,8 +67,9 @@ Result<KeepMask> read_mask(const Path& file);
 std::string mask_to_json(const KeepMask& mask, bool plain);
 
 // The text that the mask was made of, as its passes say: names of the sub-domains that pass 1
-// scored by, the roles of a chat as one, at most three and then how many more there are:
-// "css+react+vue+2". Empty where it does not say, and for a random mask.
+// scored by, the roles of a chat as one. Empty where it does not say, and for a random mask.
+std::vector<std::string> mask_domains(const KeepMask& mask);
+// At most three of them, and then how many more there are: "css+react+vue+2".
 std::string mask_domain(const KeepMask& mask);
 
 // kMismatch when the mask belongs to another model, lacks a MoE layer (MTP blocks may be left out)

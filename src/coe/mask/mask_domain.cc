@@ -52,11 +52,15 @@ std::vector<std::string> domain_names(const Json& pass) {
 
 }  // namespace
 
-std::string mask_domain(const KeepMask& mask) {
-  constexpr std::size_t kShown = 3;
+std::vector<std::string> mask_domains(const KeepMask& mask) {
   const auto pass = domain_pass(mask);
   if (pass.is_null() || pass.value("score", Json()) == "random") return {};
-  const auto names = domain_names(pass);
+  return domain_names(pass);
+}
+
+std::string mask_domain(const KeepMask& mask) {
+  constexpr std::size_t kShown = 3;
+  const auto names = mask_domains(mask);
   std::string text;
   for (std::size_t i = 0; i < std::min(names.size(), kShown); ++i)
     text += (i > 0 ? "+" : "") + names[i];

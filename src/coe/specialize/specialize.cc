@@ -559,24 +559,6 @@ Result<Json> Pipeline::measure(const gguf::GgufFile& file, const MoeModel& model
   return measured;
 }
 
-// Where the domain has several parts, the first row is all of them together.
-void add_whole_domain(std::vector<DomainResult>& rows) {
-  DomainResult whole;
-  whole.name = kWholeDomain;
-  whole.own = true;
-  std::size_t n_part = 0;
-  for (const auto& row : rows) {
-    if (!row.own) continue;
-    ++n_part;
-    whole.specialist.add(row.specialist);
-    whole.random.resize(row.random.size());
-    for (std::size_t i = 0; i < row.random.size(); ++i) whole.random[i].add(row.random[i]);
-  }
-  if (n_part < 2) return;
-  whole.verdict = verdict_of(whole.specialist, whole.random);
-  rows.insert(rows.begin(), std::move(whole));
-}
-
 void Pipeline::fill_domains(const Json& measured) {
   if (measured.contains("slice_check"))
     report_.slice_check = read_slice_check(measured.at("slice_check"));
@@ -588,20 +570,8 @@ void Pipeline::fill_domains(const Json& measured) {
   if (measured.contains("chats"))
     report_.chats =
         ChatText{measured.at("chats").at("n_record"), measured.at("chats").at("n_chat")};
-  std::vector<DomainResult> rows;
-  for (std::size_t i = 0; i < measured.at("specialist").size(); ++i) {
-    DomainResult row;
-    row.specialist = read_domain_eval(measured.at("specialist").at(i));
-    row.name = row.specialist.name;
-    row.own = stats_.find_domain(row.name) != nullptr;
-    for (const auto& random : measured.at("random"))
-      row.random.push_back(read_domain_eval(random.at("domains").at(i)));
-    row.verdict = verdict_of(row.specialist, row.random);
-    rows.push_back(std::move(row));
-  }
-  add_whole_domain(rows);
-  std::stable_partition(rows.begin(), rows.end(), [](const DomainResult& r) { return r.own; });
-  report_.domains = std::move(rows);
+  report_.domains = read_domain_results(
+      measured, [&](std::string_view name) { return stats_.find_domain(name) != nullptr; });
 }
 
 Status Pipeline::stage_eval(const gguf::GgufFile& parent, const MoeModel& model) {

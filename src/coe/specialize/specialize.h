@@ -17,7 +17,7 @@
 #include "coe/measure/eval/noise_floor.h"
 #include "coe/measure/eval/slice_check.h"
 #include "coe/profile/profile.h"
-#include "coe/specialize/verdict.h"
+#include "coe/specialize/domain_result.h"
 
 #include <cstdint>
 #include <optional>
@@ -62,24 +62,6 @@ struct StageReport {
   Path file;            // empty for verify
   bool reused = false;  // its file fitted and was kept
   double wall_s = 0.0;
-};
-
-// The row for all of the domain's parts together has this name.
-inline constexpr const char* kWholeDomain = "its domain";
-
-// One row of the final table.
-struct DomainResult {
-  std::string name;
-  bool own = false;  // the specialist was profiled on it
-  DomainEval specialist;
-  std::vector<DomainEval> random;  // by seed
-  Verdict verdict = Verdict::kTooLittle;
-};
-
-// Of the text that was profiled and held out, where the parent has a chat template.
-struct ChatText {
-  std::uint64_t n_record = 0;
-  std::uint64_t n_chat = 0;  // in the template's markup
 };
 
 // One score that was tried.

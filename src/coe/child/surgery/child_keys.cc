@@ -95,7 +95,9 @@ Result<std::vector<gguf::KeyValue>> child_keys(const gguf::Header& parent, const
   });
   if (!options.provenance) return keys;
   COE_TRY(const auto native, native_mask(mask, model));
-  const std::array values = {gguf::Value::string(tool_version()),
+  const std::string_view version =
+      options.version.empty() ? tool_version() : std::string_view(options.version);
+  const std::array values = {gguf::Value::string(version),
                              gguf::Value::string(mode_name(options.mode)),
                              gguf::Value::string(model.id.name),
                              gguf::Value::string(model.id.digest),

@@ -63,7 +63,9 @@ struct SurgeryOptions {
   // Say where the child comes from: coe.* keys (parent name and digest, mask, tool version), and
   // what names.h makes. Without it keys that the cut does not change are the parent's.
   bool provenance = true;
-  std::string name = {};           // general.name; empty: child_name(). Only with provenance
+  std::string name = {};  // general.name; empty: child_name(). Only with provenance
+  // coe.version; empty: this coe's. To make again, byte for byte, what another one made.
+  std::string version = {};
   std::string mask_name = "mask";  // stands for the mask in messages
 };
 

@@ -156,6 +156,12 @@ Words after_eval(const Finished& done) {
 
 Words after_specialize(const Finished& done) { return serve(done.output); }
 
+Words after_package(const Finished& done) {
+  Words words = {"coe", "package", "--check", done.output.string()};
+  if (!done.parent.empty()) words.insert(words.end(), {"-m", done.parent.string()});
+  return words;
+}
+
 Words after_speed(const Finished& done) { return serve(done.model); }
 
 Words after_transfer(const Finished& done) {
@@ -177,7 +183,7 @@ Words after_web(const Finished& done) {
 }
 
 using After = Words (*)(const Finished&);
-constexpr std::array<std::pair<std::string_view, After>, 19> kSteps = {{
+constexpr std::array<std::pair<std::string_view, After>, 20> kSteps = {{
     {"specialize", after_specialize},
     {"inspect", after_inspect},
     {"corpus build", after_corpus},
@@ -192,6 +198,7 @@ constexpr std::array<std::pair<std::string_view, After>, 19> kSteps = {{
     {"prune", after_prune},
     {"verify", after_verify},
     {"eval", after_eval},
+    {"package", after_package},
     {"bench transfer", after_transfer},
     {"bench choice", after_choice},
     {"bench web", after_web},

@@ -18,6 +18,7 @@ void add_mask(CLI::App& app, Run& run);
 void add_compare(CLI::App& app, Run& run);
 void add_prune(CLI::App& app, Run& run);
 void add_verify(CLI::App& app, Run& run);
+void add_package(CLI::App& app, Run& run);
 void add_eval(CLI::App& app, Run& run);
 void add_bench(CLI::App& app, Run& run);
 void add_chat(CLI::App& app, Run& run);
