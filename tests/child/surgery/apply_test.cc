@@ -136,49 +136,7 @@ TEST(ApplyPlan, GivesIdenticalFilesForIdenticalInput) {
   EXPECT_EQ(value_of(read_text(dir / "a.gguf")), value_of(read_text(dir / "b.gguf")));
 }
 
-// Keeps what it is given.
-class Kept : public ByteSink {
- public:
-  explicit Kept(std::size_t most = std::string::npos) : most_(most) {}
-  Status write(std::span<const std::byte> bytes) override {
-    if (text.size() + bytes.size() > most_) return fail(Code::kIo, "the sink is full");
-    text.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-    return {};
-  }
-  std::string text;
-
- private:
-  std::size_t most_;
-};
-
-TEST(StreamPart, GivesTheBytesOfTheFile) {
-  const TempDir dir;
-  const Path parent =
-      write_tiny(dir / "parent.gguf",
-                 tiny_moe({.architecture = "glm4moe", .selection_bias = true, .gating = 2}));
-  const auto file = value_of(gguf::GgufFile::open(parent));
-  const auto moe = value_of(describe_moe(file));
-  for (const auto mode : {SurgeryMode::kSlice, SurgeryMode::kZero}) {
-    SurgeryOptions options;
-    options.mode = mode;
-    options.split_max_bytes = 20000;
-    const auto plan = value_of(plan_surgery(file, moe, same_everywhere(moe, {0, 3, 5}), options));
-    ASSERT_GT(plan.parts.size(), 1U);
-    const Path output = dir / std::string(mode_name(mode));
-    expect_ok(apply_plan(file, plan, output, Overwrite::kRefuse, silent_observer()));
-    const auto paths = output_paths(output, plan);
-    for (std::size_t part = 0; part < paths.size(); ++part) {
-      Kept kept;
-      expect_ok(stream_part(file, plan, part, kept, silent_observer()));
-      EXPECT_EQ(kept.text, value_of(read_text(paths[part]))) << paths[part];
-    }
-    Kept small(100);
-    expect_error(stream_part(file, plan, 0, small, silent_observer()), Code::kIo,
-                 "the sink is full");
-  }
-}
-
-TEST(StreamPart, MakesWhatAnotherVersionMade) {
+TEST(ApplyPlan, MakesWhatAnotherVersionMade) {
   const TempDir dir;
   const Path parent = write_tiny(dir / "parent.gguf", tiny_moe({}));
   const auto mask = same_everywhere(describe(parent), {0, 3});

@@ -27,6 +27,7 @@ namespace {
 constexpr std::uint64_t kChunkBytes = std::uint64_t{16} << 20;  // between two polls of the observer
 constexpr std::size_t kBufferBytes = std::size_t{4} << 20;
 constexpr std::uint64_t kAheadBytes = std::uint64_t{64} << 20;
+constexpr std::string_view kStage = "prune";
 
 // Asks the system for what will be copied next. Its own guess, the bytes after those just read, is
 // wrong at every removed expert: half of what it fetches is thrown away, and each jump waits.
@@ -60,26 +61,16 @@ class ReadAhead {
   std::uint64_t asked_ = 0;
 };
 
-class FileSink : public ByteSink {
- public:
-  explicit FileSink(AtomicFile& file) : file_(file) {}
-  Status write(std::span<const std::byte> bytes) override { return file_.write(bytes); }
-
- private:
-  AtomicFile& file_;
-};
-
 // Writes one file of the child.
 class PartWriter {
  public:
-  // `fd`: the file behind the sink, at its end; -1: there is none.
-  PartWriter(const gguf::GgufFile& parent, const Path& path, ByteSink& sink, int fd)
-      : parent_(parent), path_(path), sink_(sink), fd_(fd), in_kernel_(fd >= 0) {}
+  PartWriter(const gguf::GgufFile& parent, const Path& path, AtomicFile& output)
+      : parent_(parent), path_(path), output_(output) {}
 
   std::uint64_t written() const { return written_; }
 
   Status write(std::span<const std::byte> bytes) {
-    COE_TRY_STATUS(sink_.write(bytes));
+    COE_TRY_STATUS(output_.write(bytes));
     written_ += bytes.size();
     return {};
   }
@@ -91,7 +82,7 @@ class PartWriter {
     while (in_kernel_ && left > 0) {
       auto from = static_cast<off_t>(offset);
       // No output offset: the output's own position advances, as AtomicFile::write expects.
-      const ssize_t n = ::copy_file_range(parent_.part_fd(range.part), &from, fd_, nullptr,
+      const ssize_t n = ::copy_file_range(parent_.part_fd(range.part), &from, output_.fd(), nullptr,
                                           static_cast<std::size_t>(left), 0);
       if (n < 0 && errno == EINTR) continue;
       if (n < 0 && (errno == ENOSPC || errno == EDQUOT || errno == EFBIG))
@@ -109,9 +100,8 @@ class PartWriter {
 
   // Lets the disk begin with what was written, so that the final flush has little left to wait for.
   void start_writeback() {
-    if (fd_ < 0) return;
-    ::sync_file_range(fd_, static_cast<off_t>(flushed_), static_cast<off_t>(written_ - flushed_),
-                      SYNC_FILE_RANGE_WRITE);  // a hint
+    ::sync_file_range(output_.fd(), static_cast<off_t>(flushed_),
+                      static_cast<off_t>(written_ - flushed_), SYNC_FILE_RANGE_WRITE);  // a hint
     flushed_ = written_;
   }
 
@@ -142,37 +132,35 @@ class PartWriter {
 
   const gguf::GgufFile& parent_;
   const Path& path_;
-  ByteSink& sink_;
-  int fd_;
+  AtomicFile& output_;
   std::vector<std::byte> buffer_;
   std::vector<std::byte> zeros_;  // of mode zero
   std::uint64_t written_ = 0;
   std::uint64_t flushed_ = 0;  // handed to the disk
-  bool in_kernel_;
+  bool in_kernel_ = true;
 };
 
 class Progress {
  public:
-  Progress(std::string_view stage, std::uint64_t total, Observer& observer)
-      : stage_(stage), total_(total), observer_(observer) {}
+  Progress(std::uint64_t total, Observer& observer) : total_(total), observer_(observer) {}
 
   // `done` counts the bytes of the present file. Errors: kCancelled.
   Status report(std::uint64_t done, const Path& output) {
-    observer_.progress(stage_, before_ + done, total_, "bytes");
+    observer_.progress(kStage, before_ + done, total_, "bytes");
     if (!observer_.cancelled()) return {};
     return fail(Code::kCancelled, fmt::format("{}: stopped, nothing written", output.string()));
   }
   void finish_file(std::uint64_t n_bytes) { before_ += n_bytes; }
 
  private:
-  std::string_view stage_;
   std::uint64_t total_;
   std::uint64_t before_ = 0;  // files already written
   Observer& observer_;
 };
 
 Status write_part(const gguf::GgufFile& parent, const PartPlan& part, const Path& path,
-                  PartWriter& writer, Progress& progress) {
+                  AtomicFile& file, Progress& progress) {
+  PartWriter writer(parent, path, file);
   COE_TRY_STATUS(writer.write(part.header_bytes));
   ReadAhead ahead(parent, part);
   std::uint64_t copied = 0;  // of the parent
@@ -235,12 +223,9 @@ Status apply_plan(const gguf::GgufFile& parent, const SurgeryPlan& plan, const P
     files.push_back(std::move(file));
   }
   COE_TRY_STATUS(check_space(output, plan.file_bytes));
-  Progress progress("prune", plan.file_bytes, observer);
-  for (std::size_t i = 0; i < files.size(); ++i) {
-    FileSink sink(files[i]);
-    PartWriter writer(parent, paths[i], sink, files[i].fd());
-    COE_TRY_STATUS(write_part(parent, plan.parts[i], paths[i], writer, progress));
-  }
+  Progress progress(plan.file_bytes, observer);
+  for (std::size_t i = 0; i < files.size(); ++i)
+    COE_TRY_STATUS(write_part(parent, plan.parts[i], paths[i], files[i], progress));
   COE_TRY_STATUS(parent.check_unchanged());
   if (proof) {
     std::vector<Path> temporaries;
@@ -249,15 +234,6 @@ Status apply_plan(const gguf::GgufFile& parent, const SurgeryPlan& plan, const P
     COE_TRY_STATUS(proof(temporaries));
   }
   return commit_all(files, paths, overwrite);
-}
-
-Status stream_part(const gguf::GgufFile& parent, const SurgeryPlan& plan, std::size_t part,
-                   ByteSink& sink, Observer& observer) {
-  const Path& path = parent.path();  // nothing has another name
-  Progress progress("rebuild", plan.parts[part].header.file_bytes, observer);
-  PartWriter writer(parent, path, sink, -1);
-  COE_TRY_STATUS(write_part(parent, plan.parts[part], path, writer, progress));
-  return parent.check_unchanged();
 }
 
 }  // namespace coe

@@ -1,4 +1,4 @@
-// The second half of surgery executes a plan by streaming. Memory is constant, and an output
+// The second half of surgery executes a plan by streaming. Memory is constant, and the output
 // appears under its name only when it is complete and flushed.
 #pragma once
 
@@ -8,7 +8,6 @@
 #include "coe/child/surgery/plan.h"
 #include "coe/model/gguf/reader.h"
 
-#include <cstddef>
 #include <functional>
 #include <span>
 
@@ -23,18 +22,5 @@ namespace coe {
 using ChildProof = std::function<Status(std::span<const Path> files)>;
 Status apply_plan(const gguf::GgufFile& parent, const SurgeryPlan& plan, const Path& output,
                   Overwrite overwrite, Observer& observer, const ChildProof& proof = nullptr);
-
-// Takes the bytes of a file from its first to its last.
-class ByteSink {
- public:
-  virtual ~ByteSink() = default;
-  virtual Status write(std::span<const std::byte> bytes) = 0;
-};
-
-// Gives `sink` what apply_plan() would write as file `part` of the child, and writes nothing.
-// Progress is told of the stage "rebuild". Errors: those of the sink; kIo; kMismatch and kCancelled
-// as apply_plan().
-Status stream_part(const gguf::GgufFile& parent, const SurgeryPlan& plan, std::size_t part,
-                   ByteSink& sink, Observer& observer);
 
 }  // namespace coe

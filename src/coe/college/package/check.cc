@@ -5,7 +5,7 @@
 #include "coe/base/printable.h"
 #include "coe/base/sha256.h"
 #include "coe/base/text.h"
-#include "coe/child/surgery/apply.h"
+#include "coe/child/surgery/child_source.h"
 #include "coe/child/surgery/plan.h"
 #include "coe/college/package/card.h"
 #include "coe/college/package/chat_switch.h"
@@ -16,6 +16,8 @@
 #include "coe/college/package/ollama.h"
 #include "coe/college/package/package.h"
 #include "coe/college/package/presets.h"
+#include "coe/model/gguf/gguf_source.h"
+#include "coe/model/gguf/reader.h"
 #include "coe/model/moe/open_model.h"
 
 #include <fmt/format.h>
@@ -23,12 +25,14 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <span>
 #include <sys/stat.h>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 namespace coe {
 namespace {
@@ -37,11 +41,12 @@ namespace {
 constexpr std::uint64_t kMostTextBytes = std::uint64_t{64} << 20;
 
 // Hashes what surgery makes, and holds it to a file on the way.
-class RebuiltChild : public ByteSink {
+class RebuiltChild {
  public:
   RebuiltChild(const gguf::GgufFile& file, std::uint64_t bytes) : file_(file), bytes_(bytes) {}
 
-  Status write(std::span<const std::byte> made) override {
+  // Takes the next bytes. Errors: kIo.
+  Status take(std::span<const std::byte> made) {
     hash_.add(made);
     if (!difference_) {
       const auto n = static_cast<std::size_t>(
@@ -68,6 +73,23 @@ class RebuiltChild : public ByteSink {
   std::optional<std::uint64_t> difference_;
   Sha256 hash_;
 };
+
+// Gives `rebuilt` all bytes of the child that surgery would make. Errors: those of the source;
+// kCancelled.
+Status rebuild(const gguf::GgufSource& source, RebuiltChild& rebuilt, Observer& observer) {
+  constexpr std::uint64_t kPieceBytes = std::uint64_t{4} << 20;
+  const std::uint64_t n_bytes = source.header().file_bytes;
+  std::vector<std::byte> piece;
+  for (std::uint64_t at = 0; at < n_bytes; at += piece.size()) {
+    observer.progress("rebuild", at, n_bytes, "bytes");
+    if (observer.cancelled()) return fail(Code::kCancelled, "interrupted");
+    piece.resize(static_cast<std::size_t>(std::min(kPieceBytes, n_bytes - at)));
+    COE_TRY_STATUS(source.read(at, piece));
+    COE_TRY_STATUS(rebuilt.take(piece));
+  }
+  observer.progress("rebuild", n_bytes, n_bytes, "bytes");
+  return source.check_unchanged();
+}
 
 // The tensor or the part of a file that byte `position` belongs to.
 std::string part_at(const gguf::GgufFile& file, std::uint64_t position) {
@@ -457,14 +479,16 @@ class Checker {
     options.name = m_.recipe.name;
     options.version = m_.recipe.coe_version;
     options.mask_name = kMaskFile;
-    const auto plan = plan_surgery(parent.file, parent.moe, *mask, options);
+    auto plan = plan_surgery(parent.file, parent.moe, *mask, options);
     if (!plan) {
       find(check, std::string(kMaskFile), plan.error().message);
       return {};
     }
     const auto bytes = child_->file.part_header(0).file_bytes;
     RebuiltChild rebuilt(child_->file, bytes);
-    COE_TRY_STATUS(stream_part(parent.file, *plan, 0, rebuilt, observer_));
+    COE_TRY(auto file, gguf::GgufFile::open(parent_path));
+    const auto source = child_source(std::move(file), *std::move(plan), m_.model.file);
+    COE_TRY_STATUS(rebuild(*source, rebuilt, observer_));
     compare(check, rebuilt, bytes, parent);
     return {};
   }
