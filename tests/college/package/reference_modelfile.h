@@ -1,6 +1,6 @@
 // A reader of Ollama's Modelfile for tests, written from docs/formats/package.md
-// ("Modelfile") and not from the reader of coe: it goes character by character, and drops what Go does not
-// print, as Ollama does.
+// ("Modelfile") and not from the reader of coe: it goes character by character, and drops what Go
+// does not print, as Ollama does.
 #pragma once
 
 #include <optional>
