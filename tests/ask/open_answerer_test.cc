@@ -61,8 +61,16 @@ TEST_F(OpenAnswererTest, AMaskIsPartOfWhoAnswers) {
   expect_ok(write_file(file, R"({"0": [0, 1, 2, 3], "1": [4, 5, 6, 7]})", Overwrite::kRefuse));
   options_.mask = file;
   const auto open = value_of(opened());
-  ASSERT_TRUE(open.mask);
-  EXPECT_EQ(open.identity, plain + " mask=" + open.mask->mask.digest());
+  ASSERT_TRUE(open.masked);
+  EXPECT_FALSE(open.masked->filter);
+  EXPECT_TRUE(open.masked->engine.source);  // the child is loaded, and no parent
+  EXPECT_EQ(open.identity, plain + " mask=" + open.masked->mask.digest() + " instant");
+  // As answers under a mask have been recorded since there are any.
+  options_.masked_as = MaskedAs::kVirtual;
+  const auto hidden = value_of(opened());
+  EXPECT_TRUE(hidden.masked->filter);
+  EXPECT_FALSE(hidden.masked->engine.source);
+  EXPECT_EQ(hidden.identity, plain + " mask=" + open.masked->mask.digest());
 }
 
 TEST_F(OpenAnswererTest, NothingToAskIsRefused) {

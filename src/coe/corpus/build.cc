@@ -239,8 +239,8 @@ Result<CorpusBuildReport> build_corpus(const CorpusBuildOptions& options, Observ
                 "give the parent with -m: its template renders chats, its tokenizer counts tokens");
   const Path root = options.root.empty() ? options.spec.parent_path() : options.root;
   COE_TRY(auto output, AtomicFile::create(options.output, options.overwrite));
-  // The corpus gets its name last, so that it never stands without its manifest. A manifest alone is
-  // what a killed run left.
+  // The corpus gets its name last, so that it never stands without its manifest. A manifest alone
+  // is what a killed run left.
   const auto left = read_text(manifest_path(options.output));
   const bool is_left = left && is_manifest(*left);
   COE_TRY(auto manifest, AtomicFile::create(manifest_path(options.output),

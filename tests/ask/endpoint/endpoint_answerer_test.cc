@@ -435,7 +435,7 @@ TEST(EndpointAnswerer, ShowsTheTextAsItIsWritten) {
   request.messages = {&message, 1};
   std::string seen;
   request.on_text = [&](std::string_view piece, bool thinking) {
-    seen += thinking ? fmt::format("({})", piece) : std::string(piece);
+    seen += thinking ? "(" + std::string(piece) + ")" : std::string(piece);
     return Status();
   };
   value_of(answerer->answer(request, silent_observer()));
