@@ -282,6 +282,15 @@ void put_words(const coe::Path& folder) {
            "[[domain.source]]\nkind = \"reasoning\"\nn = 3\nfold = \"0/2\"\n"});
 }
 
+// A line of JSON by gzip and by zstd.
+void put_packed(const coe::Path& folder) {
+  using std::string_view_literals::operator""sv;
+  put(folder / "unpack_fuzz" / "a.gz",
+      "\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff\xab\x56\x2a\x49\xad\x28\x51\xb2\x52\x4a\x84\x02\xa5\x5a\x2e\x00\x0c\x08\xa7\x50\x14\x00\x00\x00"sv);
+  put(folder / "unpack_fuzz" / "a.zst",
+      "\x28\xb5\x2f\xfd\x04\x58\xa1\x00\x00\x7b\x22\x74\x65\x78\x74\x22\x3a\x22\x61\x61\x61\x61\x61\x61\x61\x61\x22\x7d\x0a\x0a\x01\xb9\x2e"sv);
+}
+
 void put_package(const coe::Path& folder) {
   const auto target = folder / "package_text_fuzz";
   put(target / "Modelfile",
@@ -317,6 +326,7 @@ int main(int argc, char** argv) {
     put_tasks(argv[1]);
     put_words(argv[1]);
     put_package(argv[1]);
+    put_packed(argv[1]);
   } catch (const std::exception& e) {
     std::fprintf(stderr, "error: %s\n", e.what());
     return 1;

@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 
 packages=(git ca-certificates g++ cmake ninja-build pkg-config ccache unzip python3
   libfmt-dev nlohmann-json3-dev libexpected-dev libcli11-dev libtomlplusplus-dev libxxhash-dev
-  libre2-dev libutf8proc-dev libpng-dev libedit-dev libcurl4-openssl-dev libssl-dev libcpp-httplib-dev
+  libre2-dev libutf8proc-dev libpng-dev libedit-dev libzstd-dev zlib1g-dev libcurl4-openssl-dev libssl-dev libcpp-httplib-dev
   libgtest-dev libgmock-dev librapidcheck-dev)
 if [ "${1:-}" = checks ]; then
   packages+=(clang-19 clang-format-19 clang-tidy-19 libclang-rt-19-dev shellcheck libopenmpi-dev openmpi-bin)

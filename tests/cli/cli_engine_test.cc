@@ -290,7 +290,7 @@ TEST_F(CliEngine, SaysWhatToTypeNext) {
            " -p a.profile.gguf --eval test.jsonl --max-tokens 32 -k 64 "
            "--random 0 -o s.gguf",
        "llama-server -m s.gguf -c 20480 --reasoning off --temp 0.6 --top-k 64 --top-p 0.95 "
-       "--repeat-penalty 1.05 --repeat-last-n 1024\n");
+       "--min-p 0 --repeat-penalty 1.05 --repeat-last-n 1024\n");
 }
 
 // What llama.cpp asserts ends the process; once a debugger began to print onto stdout.

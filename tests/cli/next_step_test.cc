@@ -71,7 +71,7 @@ TEST(NextStep, LeadsFromAProfileToAProof) {
 TEST(NextStep, ServesASpecialist) {
   const std::string serve =
       "next: llama-server -m 'my web.gguf' -c 20480 --reasoning off --temp 0.6 --top-k 64 --top-p "
-      "0.95 --repeat-penalty 1.05 --repeat-last-n 1024\n";
+      "0.95 --min-p 0 --repeat-penalty 1.05 --repeat-last-n 1024\n";
   EXPECT_EQ(next_step("specialize", {.output = "my web.gguf"}), serve);
   EXPECT_EQ(next_step("inspect", {.model = "my web.gguf", .is_specialist = true}), serve);
   EXPECT_EQ(next_step("eval", {.model = "my web.gguf"}), serve);

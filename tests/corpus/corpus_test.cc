@@ -158,6 +158,24 @@ TEST(Corpus, SaysWhatAFileIsThatHoldsNoRecords) {
   }
 }
 
+// "{\"text\":\"a\"}\n" as gzip writes it.
+TEST(Corpus, MayBePacked) {
+  const TempDir dir;
+  const std::string packed(
+      "\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff\xab\x56\x2a\x49\xad\x28\x51\xb2\x52\x4a\x54\xaa\xe5"
+      "\x02\x00\x77\x4c\xc2\x38\x0d\x00\x00\x00",
+      33);
+  expect_ok(write_file(dir / "web.jsonl", packed, Overwrite::kRefuse));
+  const std::vector<Path> files = {dir / "web.jsonl"};
+  const auto corpus = value_of(load_corpus(files, default_text_spec()));
+  EXPECT_EQ(corpus.domains.at(0).records.at(0).text, "a");
+  EXPECT_EQ(corpus.domains[0].records[0].where, (dir / "web.jsonl").string() + ":1");
+  expect_ok(write_file(dir / "cut.jsonl", packed.substr(0, 20), Overwrite::kRefuse));
+  const std::vector<Path> cut = {dir / "cut.jsonl"};
+  expect_error(load_corpus(cut, default_text_spec()), Code::kCorrupt,
+               "cut.jsonl: its gzip data are cut off (byte 20)");
+}
+
 TEST(Corpus, MissingFieldListsTheFieldsThereAre) {
   const auto result = parse(R"({"problem":"p","solution":"s"})");
   expect_error(result, Code::kCorrupt, "data/web.jsonl:1: no field `text`");

@@ -3,6 +3,7 @@
 #include "coe/base/file.h"
 #include "coe/base/printable.h"
 #include "coe/base/result.h"
+#include "coe/base/unpack.h"
 #include "coe/base/weight.h"
 #include "coe/corpus/foreign_file.h"
 #include "coe/corpus/json_line.h"
@@ -123,10 +124,6 @@ class CorpusBuilder {
   std::map<std::string, Domain> domains_;
 };
 
-std::string_view as_text(std::span<const std::byte> bytes) {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
 }  // namespace
 
 std::uint64_t Corpus::n_record() const {
@@ -151,8 +148,8 @@ Result<Corpus> load_corpus(std::span<const Path> files, const TextSpec& spec) {
     if (!ec && !seen.insert(std::move(real)).second)
       return fail(Code::kInvalidArgument, fmt::format("{}: given twice", file.string()),
                   "name each corpus file once");
-    COE_TRY(const auto mapped, MappedFile::open(file));
-    COE_TRY_STATUS(builder.add_file(as_text(mapped.bytes()), file));
+    COE_TRY(const auto opened, TextFile::open(file));
+    COE_TRY_STATUS(builder.add_file(opened.text(), file));
   }
   return builder.finish();
 }

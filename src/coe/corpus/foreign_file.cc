@@ -40,6 +40,9 @@ Status refuse_foreign(std::string_view bytes, const Path& name) {
   const std::string_view start = bytes.substr(0, kLooked);
   FileKind kind = match_signature(start, kSignatures);
   if (kind.what.empty()) kind = file_kind(start);
+  constexpr std::size_t kTarMagic = 257;
+  if (kind.what.empty() && start.size() > kTarMagic && start.substr(kTarMagic).starts_with("ustar"))
+    kind = {"a tar archive", "take its files out first: tar xf FILE"};
   if (kind.what.empty()) return {};
   return fail(Code::kCorrupt, fmt::format("{}: {}, not JSON Lines", name.string(), kind.what),
               std::string(kind.hint));

@@ -3,6 +3,7 @@
 #include "coe/base/observer.h"
 #include "coe/base/printable.h"
 #include "coe/base/result.h"
+#include "coe/base/unpack.h"
 #include "coe/corpus/foreign_file.h"
 #include "coe/corpus/glob.h"
 #include "coe/corpus/hooks.h"
@@ -199,10 +200,10 @@ class RecordSource {
   Status add_file(const std::string& name) {
     const Path path = context_.root / name;
     COE_TRY_STATUS(refuse_output(spec_, context_, path));
-    COE_TRY(const auto mapped, MappedFile::open(path));
-    COE_TRY_STATUS(refuse_foreign(as_text(mapped), path));
-    context_.log.add(path, context_.root, as_text(mapped));
-    RecordReader reader(as_text(mapped));
+    COE_TRY(const auto file, TextFile::open(path));
+    COE_TRY_STATUS(refuse_foreign(file.text(), path));
+    context_.log.add(path, context_.root, file.stored());
+    RecordReader reader(file.text());
     for (std::uint64_t n_read = 0;; ++n_read) {
       constexpr std::uint64_t kRecordsPerPoll = 64;
       if (n_read % kRecordsPerPoll == 0 && observer_.cancelled()) return cancelled(spec_);

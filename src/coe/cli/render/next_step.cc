@@ -70,6 +70,8 @@ Words serve(const Path& model) {
           fmt::format("{}", card.top_k),
           "--top-p",
           number(card.top_p),
+          "--min-p",  // llama-server's own default is 0.05
+          "0",
           "--repeat-penalty",
           number(card.repeat_penalty),
           "--repeat-last-n",

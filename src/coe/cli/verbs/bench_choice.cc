@@ -57,6 +57,20 @@ Json rules_json(const ChoiceTally& tally) {
   return rules;
 }
 
+// Rows that say who was asked, and how.
+ResultRows rows_of(const BenchChoiceVerbOptions& options, const OpenAnswerer& open,
+                   const Session& session) {
+  auto rows = session.result_rows("bench-choice");
+  rows.set_seed(options.run.ask.sampling.seed);
+  auto sampling = sampling_json(options.run.ask);
+  if (!options.run.systems.empty()) sampling["systems"] = options.run.systems;
+  rows.set_sampling(std::move(sampling));
+  rows.set_engine(open.answerer->info().server);
+  if (open.model && !options.answerer.on_server())
+    rows.set_model(options.answerer.engine.model, open.model->moe.id);
+  return rows;
+}
+
 Result<int> bench_choice(BenchChoiceVerbOptions options, Session& session) {
   COE_TRY_STATUS(check_ask_options(options.run.ask, options.answerer));
   options.run.restart = session.force;
@@ -78,14 +92,7 @@ Result<int> bench_choice(BenchChoiceVerbOptions options, Session& session) {
   const auto& info = open.answerer->info();
   const auto report = choice_report(set, run.answers, parent ? &*parent : nullptr,
                                     options.name.empty() ? info.model : options.name);
-  auto rows = session.result_rows("bench-choice");
-  rows.set_seed(options.run.ask.sampling.seed);
-  auto sampling = sampling_json(options.run.ask);
-  if (!options.run.systems.empty()) sampling["systems"] = options.run.systems;
-  rows.set_sampling(std::move(sampling));
-  rows.set_engine(info.server);
-  if (open.model && !options.answerer.on_server())
-    rows.set_model(options.answerer.engine.model, open.model->moe.id);
+  auto rows = rows_of(options, open, session);
   add_choice_rows(report, rows);
   COE_TRY_STATUS(write_file(options.run.folder / run_files::kAnswers,
                             choice_lines(set, run.answers), Overwrite::kAllow));

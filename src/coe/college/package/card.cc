@@ -196,6 +196,32 @@ std::string interval(const Interval& of, int digits) {
   return of.lower == of.upper ? fixed(digits)(of.value) : interval_text(of, fixed(digits));
 }
 
+// A line of the table of an evaluation, with random masks where there are any.
+std::string domain_row(const DomainResult& result) {
+  const auto& s = result.specialist;
+  const bool part = result.own && result.name != kWholeDomain;
+  std::vector<std::string> cells = {markdown_text(result.name) + (part ? " (its domain)" : ""),
+                                    fmt::format("{}", s.n_record),
+                                    fmt::format("{}", s.n_token),
+                                    interval(perplexity_ratio(s), 2),
+                                    interval(kl_interval(s), 3),
+                                    interval_text(top1_interval(s), percent(0), "%")};
+  if (!result.random.empty()) {
+    double low = result.random.front().kl_mean();
+    double high = low;
+    for (const auto& random : result.random) {
+      low = std::min(low, random.kl_mean());
+      high = std::max(high, random.kl_mean());
+    }
+    cells.push_back(low == high ? fmt::format("{:.3f}", low)
+                                : fmt::format("{:.3f} to {:.3f}", low, high));
+  }
+  std::string verdict(verdict_name(result.verdict));
+  std::ranges::replace(verdict, '_', ' ');
+  cells.push_back(std::move(verdict));
+  return row(cells);
+}
+
 std::string what_it_keeps(const CardFacts& facts) {
   std::string text = "\n## What it keeps\n\n";
   if (!facts.evaluation)
@@ -215,30 +241,7 @@ std::string what_it_keeps(const CardFacts& facts) {
     names.push_back(fmt::format("KL of {} random experts", facts.child.mask.n_keep()));
   names.emplace_back("verdict");
   text += head(names, Cells::kNumbers);
-  for (const auto& result : evaluation.rows) {
-    const auto& s = result.specialist;
-    const bool part = result.own && result.name != kWholeDomain;
-    std::vector<std::string> cells = {markdown_text(result.name) + (part ? " (its domain)" : ""),
-                                      fmt::format("{}", s.n_record),
-                                      fmt::format("{}", s.n_token),
-                                      interval(perplexity_ratio(s), 2),
-                                      interval(kl_interval(s), 3),
-                                      interval_text(top1_interval(s), percent(0), "%")};
-    if (evaluation.n_random > 0) {
-      double low = result.random.front().kl_mean();
-      double high = low;
-      for (const auto& random : result.random) {
-        low = std::min(low, random.kl_mean());
-        high = std::max(high, random.kl_mean());
-      }
-      cells.push_back(low == high ? fmt::format("{:.3f}", low)
-                                  : fmt::format("{:.3f} to {:.3f}", low, high));
-    }
-    std::string verdict(verdict_name(result.verdict));
-    std::ranges::replace(verdict, '_', ' ');
-    cells.push_back(std::move(verdict));
-    text += row(cells);
-  }
+  for (const auto& result : evaluation.rows) text += domain_row(result);
   if (evaluation.slice_check)
     text += fmt::format(
         "\nThe file was held to its parent under the mask, layer by layer on the same inputs, over "

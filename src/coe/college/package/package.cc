@@ -61,7 +61,7 @@ class Packer {
     if (!options_.parent.empty()) {
       COE_TRY(parent_, parent_facts(options_.parent, child, *child_, observer_));
     }
-    COE_TRY_STATUS(fill_manifest());
+    fill_manifest();
     COE_TRY_STATUS(ask_engine());
     note_what_is_missing();
     COE_TRY_STATUS(place_model(folder.temporary(), child));
@@ -100,14 +100,34 @@ class Packer {
     return {};
   }
 
-  Status fill_manifest() {
+  void fill_manifest() {
     auto& m = report_.manifest;
+    name_package(m);
+    describe_models(m);
+    find_origin(m);
+    choose_settings(m);
+    m.mask_digest = child_->mask.digest();
+    m.domain = child_->cut.domain;
+    m.recipe = {.mode = child_->cut.mode,
+                .drop_mtp = parent_ ? std::optional(parent_->mtp_dropped) : std::nullopt,
+                .name = child_->given_name,
+                .coe_version = child_->cut.version};
+    m.engine = library_.version();
+    m.engine_revision = library_.revision();
+    m.profiles = profile_facts(child_->mask);
+    if (evaluation_) add_evaluation(m.evaluation.emplace());
+  }
+
+  void name_package(PackageManifest& m) const {
     m.version = tool_version();
     m.name = options_.name.empty() ? child_->id.name : options_.name;
     m.slug = file_slug(m.name);
     if (m.slug.empty()) m.slug = file_slug(options_.child.stem().string());
     if (m.slug.empty()) m.slug = "specialist";
     m.publisher = options_.publisher;
+  }
+
+  void describe_models(PackageManifest& m) const {
     const bool says_type =
         lower_ascii(m.slug).find(lower_ascii(child_->quantization)) != std::string::npos;
     m.model = {.file = says_type ? fmt::format("{}.gguf", m.slug)
@@ -131,14 +151,10 @@ class Packer {
                 .file = parent_ ? parent_->file : std::string(),
                 .bytes = parent_ ? parent_->bytes : 0,
                 .sha256 = parent_ ? parent_->sha256 : std::string()};
-    m.mask_digest = child_->mask.digest();
-    m.domain = child_->cut.domain;
-    m.recipe = {.mode = child_->cut.mode,
-                .drop_mtp = parent_ ? std::optional(parent_->mtp_dropped) : std::nullopt,
-                .name = child_->given_name,
-                .coe_version = child_->cut.version};
-    m.engine = library_.version();
-    m.engine_revision = library_.revision();
+  }
+
+  // Licence and base model: what the user says, else the child, else the parent.
+  void find_origin(PackageManifest& m) {
     m.license =
         first_of({options_.license, child_->license, parent_ ? parent_->license : std::string()});
     if (m.license.empty() || options_.license.empty())
@@ -150,6 +166,9 @@ class Packer {
       m.base_model = child_->base_models.front();
     if (m.base_model.empty() && parent_ && !parent_->base_models.empty())
       m.base_model = parent_->base_models.front();
+  }
+
+  void choose_settings(PackageManifest& m) {
     const auto defaults = specialist_defaults();
     m.sampling = defaults.sampling;
     m.max_new_tokens = defaults.max_new_tokens;
@@ -161,19 +180,17 @@ class Packer {
                       m.n_ctx, child_->n_ctx_train));
       m.n_ctx = child_->n_ctx_train;
     }
-    m.profiles = profile_facts(child_->mask);
-    if (evaluation_) {
-      auto& evaluation = m.evaluation.emplace();
-      evaluation.sha256 = evaluation_->sha256;
-      evaluation.corpus = evaluation_->corpus;
-      evaluation.engine = evaluation_->engine;
-      for (const auto& row : evaluation_->rows) {
-        if (row.name == kWholeDomain) continue;
-        evaluation.n_record += row.specialist.n_record;
-        evaluation.n_token += row.specialist.n_token;
-      }
+  }
+
+  void add_evaluation(PackageEvaluation& evaluation) const {
+    evaluation.sha256 = evaluation_->sha256;
+    evaluation.corpus = evaluation_->corpus;
+    evaluation.engine = evaluation_->engine;
+    for (const auto& row : evaluation_->rows) {
+      if (row.name == kWholeDomain) continue;
+      evaluation.n_record += row.specialist.n_record;
+      evaluation.n_token += row.specialist.n_token;
     }
-    return {};
   }
 
   static std::string first_of(const std::vector<std::string>& texts) {

@@ -2,6 +2,7 @@
 
 #include "coe/base/printable.h"
 #include "coe/base/rng.h"
+#include "coe/base/unpack.h"
 #include "coe/corpus/json_line.h"
 #include "coe/corpus/record_reader.h"
 #include "coe/measure/choice/question_form.h"
@@ -51,8 +52,8 @@ class QuestionFile {
       : path_(path), options_(options), number_(number), set_(set) {}
 
   Status read() {
-    COE_TRY(const auto bytes, read_text(path_));
-    RecordReader reader(bytes);
+    COE_TRY(const auto file, TextFile::open(path_));
+    RecordReader reader(file.text());
     while (true) {
       auto record = reader.next();
       if (!record) return located(std::move(record).error(), reader.line());
