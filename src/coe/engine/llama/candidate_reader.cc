@@ -179,8 +179,7 @@ Status CandidateReader::report(const ggml_tensor* outputs, const LayerPlan& plan
                                            outputs->ne[2], n_token_));
   COE_TRY(const auto grams, gram_.of(outputs, n_candidate_, *channel_weights_of(id)));
   for (const auto* values : {&grams.plain, &grams.weighted})
-    if (count_not_finite(*values) > 0)
-      return no_number("the output of an expert is no number");
+    if (count_not_finite(*values) > 0) return no_number("the output of an expert is no number");
   if (plan.weight_rule.softmax) exponentiate(layer.raw, n_candidate_);
   std::size_t at = 0;
   for (const BatchRun& run : runs_) {
