@@ -39,6 +39,8 @@ TEST(NextStep, LeadsFromTextToASpecialist) {
       "next: coe specialize -m PARENT.gguf -f out/answers.jsonl -k half -o out/answers.gguf\n");
   EXPECT_EQ(next_step("corpus check", {.text = {"a.jsonl", "b.jsonl"}}),
             "next: coe specialize -m PARENT.gguf -f a.jsonl -k half -o a.gguf\n");
+  EXPECT_EQ(next_step("corpus check", {.text = {"a.jsonl.gz"}}),
+            "next: coe specialize -m PARENT.gguf -f a.jsonl.gz -k half -o a.gguf\n");
 }
 
 TEST(NextStep, LeadsFromAProfileToAProof) {

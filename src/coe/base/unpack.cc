@@ -14,7 +14,7 @@ namespace coe {
 
 namespace {
 
-constexpr std::size_t kPieceBytes = std::size_t{256} << 10;
+constexpr std::size_t kOutputBytes = std::size_t{256} << 10;
 
 class Sink {
  public:
@@ -52,7 +52,7 @@ Status unpack_gzip(std::span<const std::byte> bytes, std::string_view name, Sink
   if (inflateInit2(&stream, kGzipOnly) != Z_OK)
     return fail(Code::kIo, fmt::format("{}: no memory to unpack it", name));
   const std::unique_ptr<z_stream, InflateEnd> ended(&stream);
-  std::array<char, kPieceBytes> piece{};
+  std::array<char, kOutputBytes> piece{};
   std::size_t at = 0;
   while (true) {
     const auto n = std::min<std::size_t>(bytes.size() - at, std::numeric_limits<uInt>::max());
@@ -86,7 +86,7 @@ struct FreeZstd {
 Status unpack_zstd(std::span<const std::byte> bytes, std::string_view name, Sink& sink) {
   const std::unique_ptr<ZSTD_DStream, FreeZstd> stream(ZSTD_createDStream());
   if (!stream) return fail(Code::kIo, fmt::format("{}: no memory to unpack it", name));
-  std::array<char, kPieceBytes> piece{};
+  std::array<char, kOutputBytes> piece{};
   ZSTD_inBuffer in = {bytes.data(), bytes.size(), 0};
   std::size_t wanted = 1;
   bool full = false;

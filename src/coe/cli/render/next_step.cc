@@ -35,8 +35,8 @@ std::string text_of(const Finished& done, std::string_view placeholder) {
 // "web.mask.json" of "web.profile.gguf", in the same folder; never `taken`.
 std::string beside(const Path& path, std::string_view ending, const Path& taken = {}) {
   std::string name = path.string();
-  for (const std::string_view old :
-       {".profile.gguf", ".recon.gguf", ".mask.json", ".jsonl", ".json", ".gguf"})
+  for (const std::string_view old : {".profile.gguf", ".recon.gguf", ".mask.json", ".jsonl.gz",
+                                     ".jsonl.zst", ".jsonl", ".json", ".gguf"})
     if (name.ends_with(old) && name.size() > old.size()) {
       name.resize(name.size() - old.size());
       break;
