@@ -268,16 +268,16 @@ std::string memory_table(const CardFacts& facts) {
     return text + "Not predicted: the coe that packaged it has no inference engine.\n";
   text += fmt::format(
       "Predicted from the file's header as {} would allocate it, not measured. On another device "
-      "the figures for compute differ.\n\n",
+      "the figures for compute differ. A process takes some more beside them.\n\n",
       markdown_text(facts.memory->engine));
-  text += head({"context", "device", "weights", "KV cache", "compute", "beside", "sum"},
-               Cells::kNumbers);
+  // What a process takes beside is measured, and wavers: a card is the same for the same inputs.
+  text += head({"context", "device", "weights", "KV cache", "compute", "sum"}, Cells::kNumbers);
   for (std::size_t c = 0; c < facts.memory->contexts.size(); ++c)
     for (const auto& device : facts.memory->devices[c])
-      text +=
-          row({fmt::format("{}", facts.memory->contexts[c]), markdown_text(device.device),
-               human_bytes(device.weights), human_bytes(device.kv_cache),
-               human_bytes(device.compute), human_bytes(device.other), human_bytes(device.sum())});
+      text += row({fmt::format("{}", facts.memory->contexts[c]), markdown_text(device.device),
+                   human_bytes(device.weights), human_bytes(device.kv_cache),
+                   human_bytes(device.compute),
+                   human_bytes(device.weights + device.kv_cache + device.compute)});
   return text;
 }
 

@@ -539,8 +539,9 @@ Result<Generation> LlamaEngine::generate(const GenerateRequest& request) {
                     tokens.end());
   if (request.keeps_cache) {
     cached_ = std::move(tokens);
-    cached_.resize(static_cast<std::size_t>(
-        llama_memory_seq_pos_max(llama_get_memory(context_.get()), 0) + 1));
+    // The last token that was written may not have been decoded.
+    const llama_pos last = llama_memory_seq_pos_max(llama_get_memory(context_.get()), 0);
+    cached_.resize(static_cast<std::size_t>(last) + 1);
     cached_filter_ = request.filter;
   }
   return out;
