@@ -161,7 +161,7 @@ class VerbFaultTest : public ::testing::TestWithParam<FaultVerb> {
   }
   // Whatever stands under a final name is right, and once the last one stands, all do.
   void expect_nothing_wrong(const std::string& when);
-  // Of a run that is to go on: what is finished, and what was asked.
+  // A run that is to go on has this: what is finished, and what was asked.
   std::map<std::string, timespec> finished_work() const;
   std::set<std::string> journalled() const;
   // None of these is among the requests from the given one on.

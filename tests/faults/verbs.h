@@ -31,7 +31,7 @@ struct FaultVerb {
 };
 
 std::span<const FaultVerb> fault_verbs();
-// What GoogleTest calls it.
+// GoogleTest calls it so.
 void PrintTo(const FaultVerb& verb, std::ostream* out);  // NOLINT(readability-identifier-naming)
 
 }  // namespace coe::testing

@@ -1,5 +1,7 @@
 #include "coe/base/unpack.h"
 
+#include "coe/base/as_text.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -106,10 +108,6 @@ Status unpack_zstd(std::span<const std::byte> bytes, std::string_view name, Sink
 bool begins_with(std::span<const std::byte> bytes, std::string_view prefix) {
   return bytes.size() >= prefix.size() &&
          std::ranges::equal(bytes.first(prefix.size()), std::as_bytes(std::span(prefix)));
-}
-
-std::string_view as_text(std::span<const std::byte> bytes) {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
 }  // namespace

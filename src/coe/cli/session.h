@@ -30,7 +30,7 @@ struct Session {
   ConsoleObserver console;
 
   Overwrite overwrite() const { return force ? Overwrite::kAllow : Overwrite::kRefuse; }
-  // What a verb does first with a file that it writes last: refuses one that is in the way
+  // A verb calls it first for a file that it writes last. It refuses one that is in the way
   // (check_output), and holds it against other processes for as long as the lock lives. Without a
   // name there is nothing to hold.
   Result<std::optional<RunLock>> claim(const Path& output) const;

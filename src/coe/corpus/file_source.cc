@@ -1,3 +1,4 @@
+#include "coe/base/as_text.h"
 #include "coe/base/file.h"
 #include "coe/base/observer.h"
 #include "coe/base/result.h"
@@ -29,7 +30,7 @@ Result<std::optional<std::vector<Draft>>> file_drafts(const SourceSpec& spec,
                                                       const BuildContext& context, const Path& path,
                                                       const std::string& name) {
   COE_TRY(const auto mapped, MappedFile::open(path));
-  const std::string_view bytes = as_text(mapped);
+  const std::string_view bytes = as_text(mapped.bytes());
   context.log.add(path, context.root, bytes);
   if (bytes.find('\0') != std::string_view::npos ||
       find_invalid_utf8(bytes) != std::string_view::npos)

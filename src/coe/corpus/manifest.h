@@ -32,7 +32,7 @@ class SourceLog {
 // "corpus.jsonl.manifest.json" of "corpus.jsonl".
 Path manifest_path(const Path& output);
 
-// Whether a file's text is a manifest of this form.
+// Says whether a file's text is a manifest of this form.
 bool is_manifest(std::string_view text);
 
 // Returns the document, with a newline at its end. `spec_text` is the spec's bytes.

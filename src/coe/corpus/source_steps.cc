@@ -28,10 +28,6 @@ JsonMember string_member(std::string name, std::string_view value) {
   return {std::move(name), JsonMember::Kind::kString, std::string(value), 0.0};
 }
 
-std::string_view as_text(const MappedFile& file) {
-  return {reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()};
-}
-
 tl::unexpected<Error> cancelled(const SourceSpec& spec) {
   return fail(Code::kCancelled, fmt::format("{}: interrupted", spec.where));
 }

@@ -15,7 +15,6 @@
 namespace coe {
 
 JsonMember string_member(std::string name, std::string_view value);
-std::string_view as_text(const MappedFile& file);
 tl::unexpected<Error> cancelled(const SourceSpec& spec);
 Status refuse_output(const SourceSpec& spec, const BuildContext& context, const Path& path);
 

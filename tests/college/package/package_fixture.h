@@ -28,7 +28,7 @@
 
 namespace coe::testing {
 
-// How it sets thinking off.
+// It sets thinking off in this way.
 enum class Off { kClosedBlock, kNothing, kOpenBlock };
 
 class GemmaEngine : public FakeEngine {

@@ -35,11 +35,13 @@ class Reader : public TokenObserver {
       return false;
     }
     const std::string& piece = spelled->front().text;
-    show(stream_.take(piece));
+    if (request_.on_text) show(stream_.take(piece));
     if (guard_) guard_->feed(piece);
     return status_.has_value() && !looped() && !stopped_;
   }
-  void end() { show(stream_.end()); }
+  void end() {
+    if (request_.on_text) show(stream_.end());
+  }
 
   bool stopped() const { return stopped_; }
   std::size_t n_stray() const { return stream_.n_stray(); }
@@ -49,7 +51,6 @@ class Reader : public TokenObserver {
 
  private:
   void show(const std::vector<WrittenPart>& parts) {
-    if (!request_.on_text) return;
     for (const auto& part : parts)
       if (status_) status_ = request_.on_text(part.text, part.thinking);
   }

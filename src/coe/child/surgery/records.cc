@@ -1,7 +1,7 @@
 #include "coe/child/surgery/records.h"
 
 #include "coe/mask/keep_mask.h"
-#include "coe/model/gguf/value.h"
+#include "coe/model/gguf/typed_keys.h"
 
 #include <cstdint>
 #include <limits>
@@ -12,15 +12,8 @@
 namespace coe {
 namespace {
 
-std::optional<std::string> text_at(const gguf::Header& header, std::string_view key) {
-  const auto* value = header.find_key(key);
-  const auto text = value == nullptr ? std::nullopt : value->as_string();
-  return text ? std::optional<std::string>(*text) : std::nullopt;
-}
-
-std::optional<std::uint32_t> count_at(const gguf::Header& header, std::string_view key) {
-  const auto* value = header.find_key(key);
-  const auto count = value == nullptr ? std::nullopt : value->as_uint();
+std::optional<std::uint32_t> small_count_at(const gguf::Header& header, std::string_view key) {
+  const auto count = gguf::count_at(header, key);
   if (!count || *count > std::numeric_limits<std::uint32_t>::max()) return std::nullopt;
   return static_cast<std::uint32_t>(*count);
 }
@@ -28,19 +21,19 @@ std::optional<std::uint32_t> count_at(const gguf::Header& header, std::string_vi
 }  // namespace
 
 std::optional<CutRecords> read_cut_records(const gguf::Header& header) {
-  const auto parent = text_at(header, "coe.parent.name");
-  const auto n_expert = count_at(header, "coe.parent.n_expert");
-  const auto n_keep = count_at(header, "coe.n_keep");
+  const auto parent = gguf::text_at(header, "coe.parent.name");
+  const auto n_expert = small_count_at(header, "coe.parent.n_expert");
+  const auto n_keep = small_count_at(header, "coe.n_keep");
   if (!parent || !n_expert || !n_keep) return std::nullopt;
-  CutRecords records{.version = text_at(header, "coe.version").value_or(""),
-                     .mode = text_at(header, "coe.mode").value_or(""),
+  CutRecords records{.version = gguf::text_at(header, "coe.version").value_or(""),
+                     .mode = gguf::text_at(header, "coe.mode").value_or(""),
                      .parent_name = *parent,
-                     .parent_digest = text_at(header, "coe.parent.digest").value_or(""),
+                     .parent_digest = gguf::text_at(header, "coe.parent.digest").value_or(""),
                      .n_expert = *n_expert,
                      .n_keep = *n_keep,
                      .n_layer = 0,
                      .domain = {}};
-  if (const auto mask = parse_mask(text_at(header, "coe.mask").value_or(""), "coe.mask")) {
+  if (const auto mask = parse_mask(gguf::text_at(header, "coe.mask").value_or(""), "coe.mask")) {
     records.n_layer = static_cast<std::uint32_t>(mask->layers().size());
     records.domain = mask_domain(*mask);
   }

@@ -1,5 +1,6 @@
 #include "coe/child/verify/kept.h"
 
+#include "coe/base/as_text.h"
 #include "coe/base/printable.h"
 #include "coe/base/result.h"
 #include "coe/child/verify/findings.h"
@@ -29,10 +30,6 @@ namespace coe {
 namespace {
 
 constexpr std::string_view kMaskKey = "coe.mask";
-
-std::string_view as_text(std::span<const std::byte> bytes) {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
 
 struct Files {
   const gguf::GgufFile& parent;

@@ -28,7 +28,7 @@ struct ChatTitle {
 // "Gemma4 Tiny MoE, 64 of 128 experts (web.json), context 20480, thinking off"
 std::string chat_title(const ChatTitle& title);
 
-// What stands above an answer where several models answer.
+// Names who answers, above the answer, where several models do.
 std::string talker_heading(std::string_view title, bool on_terminal);
 
 // Makes pieces of an answer fit for a terminal, thinking dimmed (but with NO_COLOR), or for a pipe:

@@ -19,7 +19,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <unistd.h>
 #include <utility>
 #include <vector>
 
@@ -106,11 +105,10 @@ class Chat {
     request.keeps_cache = true;
     UntilAnswer observer(session_.console);
     AnswerPrinter printer(terminal);
-    request.on_text = [&](std::string_view piece, bool thinking) -> Status {
-      observer.begun = true;
+    request.on_text = [&](std::string_view piece, bool thinking) {
       return session_.json ? Status() : print(printer.take(piece, thinking));
     };
-    request.stops = [&] {
+    request.stops = [&] {  // before any of it is shown
       observer.begun = true;
       return session_.console.cancelled();
     };

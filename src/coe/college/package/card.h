@@ -36,7 +36,7 @@ struct CardFacts {
 
 std::string card_text(const CardFacts& facts);
 
-// Whether the Hub has this licence in its list; others are `other` there, with a name.
+// Says whether the Hub has this licence in its list; others are `other` there, with a name.
 bool is_hub_license(std::string_view license);
 
 }  // namespace coe

@@ -1,4 +1,4 @@
-// Whether thinking can be switched off in a model's chats, as its template renders them.
+// Finds out whether thinking can be switched off in a model's chats, as its template renders them.
 #pragma once
 
 #include "coe/base/result.h"

@@ -5,6 +5,7 @@
 #include "coe/base/printable.h"
 #include "coe/base/sha256.h"
 #include "coe/college/package/quoting.h"
+#include "coe/model/gguf/typed_keys.h"
 #include "coe/model/gguf/value.h"
 #include "coe/specialize/eval_json.h"
 
@@ -21,15 +22,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::string text_at(const gguf::Header& header, std::string_view key) {
-  const auto* value = header.find_key(key);
-  const auto text = value == nullptr ? std::nullopt : value->as_string();
-  return std::string(text.value_or(""));
-}
-
-std::optional<std::uint64_t> count_at(const gguf::Header& header, std::string_view key) {
-  const auto* value = header.find_key(key);
-  return value == nullptr ? std::nullopt : value->as_uint();
+std::string text_or_empty(const gguf::Header& header, std::string_view key) {
+  return gguf::text_at(header, key).value_or("");
 }
 
 // llama.cpp's names for what most of a file's weights are.
@@ -42,7 +36,7 @@ std::string quantization_of(const gguf::Header& header) {
        {23, "IQ3_XXS"}, {24, "IQ1_S"},   {25, "IQ4_NL"},    {26, "IQ3_S"},  {27, "IQ3_M"},
        {28, "IQ2_S"},   {29, "IQ2_M"},   {30, "IQ4_XS"},    {31, "IQ1_M"},  {32, "BF16"},
        {36, "TQ1_0"},   {37, "TQ2_0"},   {38, "MXFP4_MOE"}, {39, "NVFP4"}}};
-  const auto type = count_at(header, "general.file_type");
+  const auto type = gguf::count_at(header, "general.file_type");
   if (!type) return {};
   const auto* const found =
       std::ranges::find(kNames, *type, &std::pair<std::uint64_t, std::string_view>::first);
@@ -58,7 +52,7 @@ std::vector<std::string> stop_texts(const gguf::Header& header, std::string_view
   std::vector<std::string> all;
   for (const auto* key : {"tokenizer.ggml.eot_token_id", "tokenizer.ggml.eos_token_id",
                           "tokenizer.ggml.eom_token_id"}) {
-    const auto id = count_at(header, key);
+    const auto id = gguf::count_at(header, key);
     if (!id || *id >= tokens->size()) continue;
     const auto& text = (*tokens)[*id];
     if (!text.empty() && std::ranges::find(all, text) == all.end()) all.push_back(text);
@@ -80,9 +74,9 @@ std::string hub_id(std::string_view url) {
 
 std::vector<std::string> base_models_of(const gguf::Header& header) {
   std::vector<std::string> ids;
-  const auto n = count_at(header, "general.base_model.count").value_or(0);
+  const auto n = gguf::count_at(header, "general.base_model.count").value_or(0);
   for (std::uint64_t i = 0; i < std::min<std::uint64_t>(n, 100); ++i) {
-    auto id = hub_id(text_at(header, fmt::format("general.base_model.{}.repo_url", i)));
+    auto id = hub_id(text_or_empty(header, fmt::format("general.base_model.{}.repo_url", i)));
     if (!id.empty() && std::ranges::find(ids, id) == ids.end()) ids.push_back(std::move(id));
   }
   return ids;
@@ -145,7 +139,7 @@ Result<ChildFacts> child_facts(const OpenModel& child) {
   const auto& header = child.file.header();
   const auto file = child.file.path().string();
   const auto records = read_cut_records(header);
-  auto mask_text = text_at(header, "coe.mask");
+  auto mask_text = text_or_empty(header, "coe.mask");
   if (!records || mask_text.empty())
     return fail(Code::kUnsupported,
                 fmt::format("{}: does not say what it was cut from and by which mask", file),
@@ -167,7 +161,7 @@ Result<ChildFacts> child_facts(const OpenModel& child) {
         "cut it anew with `coe prune`");
   ChildFacts facts{.id = child.moe.id,
                    .cut = *records,
-                   .given_name = text_at(header, "coe.name"),
+                   .given_name = text_or_empty(header, "coe.name"),
                    .mask = std::move(mask),
                    .mask_text = std::move(mask_text),
                    .n_block = child.moe.n_block,
@@ -177,9 +171,9 @@ Result<ChildFacts> child_facts(const OpenModel& child) {
                    .n_ctx_train = child.moe.n_ctx_train,
                    .bytes = header.file_bytes,
                    .quantization = quantization_of(header),
-                   .license = text_at(header, "general.license"),
-                   .license_link = text_at(header, "general.license.link"),
-                   .chat_template = text_at(header, "tokenizer.chat_template"),
+                   .license = text_or_empty(header, "general.license"),
+                   .license_link = text_or_empty(header, "general.license.link"),
+                   .chat_template = text_or_empty(header, "tokenizer.chat_template"),
                    .stops = {},
                    .base_models = base_models_of(header)};
   facts.stops = stop_texts(header, facts.chat_template);
@@ -202,10 +196,10 @@ Result<ParentFacts> parent_facts(const Path& parent, const OpenModel& child,
                   .bytes = header.file_bytes,
                   .sha256 = {},
                   .mtp_dropped = opened.moe.n_mtp > 0 && child.moe.n_mtp == 0,
-                  .license = text_at(header, "general.license"),
-                  .license_link = text_at(header, "general.license.link"),
+                  .license = text_or_empty(header, "general.license"),
+                  .license_link = text_or_empty(header, "general.license.link"),
                   .base_models = base_models_of(header)};
-  if (auto own = hub_id(text_at(header, "general.repo_url")); !own.empty())
+  if (auto own = hub_id(text_or_empty(header, "general.repo_url")); !own.empty())
     out.base_models.insert(out.base_models.begin(), std::move(own));
   if (opened.file.n_part() == 1) {
     COE_TRY(out.sha256, sha256_file(parent, "parent's SHA-256", observer));
@@ -314,8 +308,7 @@ Status check_given_mask(const Path& child, const Path& mask_file, const ChildFac
     file = beside(child, "mask.json");
     if (!std::filesystem::exists(file, ec)) return {};
   }
-  COE_TRY(const auto text, read_text(file));
-  COE_TRY(const auto mask, parse_mask(text, file.string()));
+  COE_TRY(const auto mask, read_mask(file));
   const auto hint = "give the mask that the child was cut by, or none: the child carries it";
   if (!mask.parent.digest.empty() && mask.parent.digest != facts.cut.parent_digest)
     return fail(Code::kMismatch,

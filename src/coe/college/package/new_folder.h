@@ -25,7 +25,7 @@ class NewFolder {
   NewFolder& operator=(const NewFolder&) = delete;
   ~NewFolder();
 
-  // Where its files are written.
+  // Its files are written there.
   const Path& temporary() const { return temporary_; }
   // Gives it its name. Errors: kExists when something appeared under it meanwhile; kIo.
   Status commit();

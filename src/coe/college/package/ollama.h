@@ -8,7 +8,7 @@
 
 namespace coe {
 
-// Where a family's chats are rendered and read by Ollama's own code rather than by a template.
+// Chats of these families are rendered and read by Ollama's own code rather than by a template.
 struct OllamaFamily {
   std::string_view architecture;  // general.architecture
   // The marks that its template sets thinking off with, at the end of a prompt; what the renderer

@@ -31,7 +31,7 @@ bool is_package(const Path& folder) {
   return text && parse_manifest(*text, "manifest").has_value();
 }
 
-// Whether `path` is `folder` or lies somewhere in it.
+// Says whether `path` is `folder` or lies somewhere in it.
 bool lies_in(const Path& path, const Path& folder) {
   std::error_code ec;
   const auto inner = std::filesystem::weakly_canonical(path, ec);

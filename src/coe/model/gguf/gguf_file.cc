@@ -3,6 +3,7 @@
 #include "coe/base/result.h"
 #include "coe/model/gguf/gguf_source.h"
 #include "coe/model/gguf/reader.h"
+#include "coe/model/gguf/typed_keys.h"
 #include "coe/model/gguf/value.h"
 
 #include <fmt/format.h>
@@ -29,11 +30,6 @@ constexpr std::string_view kSplitPrefix = "split.";
 constexpr std::string_view kExtension = ".gguf";
 constexpr std::uint64_t kMaxParts = 99999;  // five digits in the name
 
-std::optional<std::uint64_t> uint_key(const Header& header, std::string_view key) {
-  const Value* value = header.find_key(key);
-  return value == nullptr ? std::nullopt : value->as_uint();
-}
-
 std::string part_suffix(std::size_t index, std::size_t n_part) {
   return fmt::format("-{:05}-of-{:05}{}", index + 1, n_part, kExtension);
 }
@@ -41,8 +37,8 @@ std::string part_suffix(std::size_t index, std::size_t n_part) {
 // 1 for a file that is whole. Errors: kCorrupt.
 Result<std::size_t> count_parts(const Header& header, std::string_view name) {
   if (header.find_key("split.count") == nullptr) return std::size_t{1};
-  const auto count = uint_key(header, "split.count");
-  const auto number = uint_key(header, "split.no");
+  const auto count = count_at(header, "split.count");
+  const auto number = count_at(header, "split.no");
   if (!count || *count > kMaxParts)
     return fail(Code::kCorrupt, fmt::format("{}: key `split.count` is no usable count", name),
                 "the file is damaged: download or copy it again");
@@ -161,8 +157,8 @@ Status GgufFile::join() {
   std::unordered_set<std::string_view> seen;
   for (std::size_t i = 0; i < parts_.size(); ++i) {
     const Part& part = parts_[i];
-    if (i > 0 && (uint_key(part.header, "split.no") != i ||
-                  uint_key(part.header, "split.count") != parts_.size()))
+    if (i > 0 && (count_at(part.header, "split.no") != i ||
+                  count_at(part.header, "split.count") != parts_.size()))
       return contradicts(part,
                          fmt::format("does not call itself part {} of {}", i + 1, parts_.size()));
     header_.file_bytes += part.header.file_bytes;
@@ -174,7 +170,7 @@ Status GgufFile::join() {
       header_.tensors.back().part = static_cast<std::uint32_t>(i);
     }
   }
-  const auto expected = uint_key(first, "split.tensors.count");
+  const auto expected = count_at(first, "split.tensors.count");
   if (parts_.size() > 1 && expected && *expected != header_.tensors.size())
     return contradicts(parts_[0], fmt::format("key `split.tensors.count` is {}, the parts have {}",
                                               *expected, header_.tensors.size()));

@@ -6,6 +6,9 @@
 
 #include <fmt/format.h>
 
+#include <cstdint>
+#include <optional>
+#include <string>
 #include <string_view>
 
 namespace coe::gguf {
@@ -25,6 +28,17 @@ Result<const Value*> find_array(const Header& header, std::string_view key, Valu
     return fail(Code::kCorrupt, fmt::format("key `{}` has elements of another type ({} vs {})", key,
                                             type_name(value->array_type()), type_name(element)));
   return value;
+}
+
+std::optional<std::string> text_at(const Header& header, std::string_view key) {
+  const Value* value = header.find_key(key);
+  const auto text = value == nullptr ? std::nullopt : value->as_string();
+  return text ? std::optional<std::string>(*text) : std::nullopt;
+}
+
+std::optional<std::uint64_t> count_at(const Header& header, std::string_view key) {
+  const Value* value = header.find_key(key);
+  return value == nullptr ? std::nullopt : value->as_uint();
 }
 
 }  // namespace coe::gguf
