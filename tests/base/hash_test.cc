@@ -32,6 +32,11 @@ TEST(Hasher, AddsNumbersAsEightLittleEndianBytes) {
   EXPECT_EQ(number.digest(), bytes.digest());
 }
 
+TEST(HashNumber, IsTheFirstHalfOfTheDigest) {
+  EXPECT_EQ(hash_number(""), 0x99aa06d3014798d8U);
+  EXPECT_NE(hash_number("expert"), hash_number("expers"));
+}
+
 TEST(Hasher, ChangesWithOneBit) {
   Hasher a;
   a.add(std::string_view("expert"));

@@ -19,8 +19,8 @@ TEST(Machine, SaysWhatTheSystemSays) {
   EXPECT_EQ(facts.n_core, std::max(1U, std::thread::hardware_concurrency()));
   EXPECT_GT(facts.memory_bytes, std::uint64_t{64} << 20);
   EXPECT_FALSE(facts.cpu.empty());
-  EXPECT_THAT(facts.kernel, testing::StartsWith("Linux "));
-  EXPECT_THAT(facts.date, testing::MatchesRegex("20..-..-..T..:..:..Z"));
+  EXPECT_THAT(facts.kernel, ::testing::StartsWith("Linux "));
+  EXPECT_THAT(facts.date, ::testing::MatchesRegex("20..-..-..T..:..:..Z"));
 }
 
 TEST(Machine, MemoryIsResidentWhenTouched) {

@@ -45,4 +45,8 @@ std::string digest_of(std::string_view bytes) {
   return hasher.digest();
 }
 
+std::uint64_t hash_number(std::string_view bytes) {
+  return XXH3_128bits(bytes.data(), bytes.size()).high64;
+}
+
 }  // namespace coe

@@ -33,5 +33,7 @@ class Hasher {
 
 // Digests these bytes alone.
 std::string digest_of(std::string_view bytes);
+// The first half of that digest's number: for seeds that depend on a text alone.
+std::uint64_t hash_number(std::string_view bytes);
 
 }  // namespace coe

@@ -2,6 +2,7 @@
 
 #include "coe/base/picture/palette.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 
@@ -25,10 +26,13 @@ Rgb heat(double share) {
                      : mix(palette::kMiddle, palette::kHigh, 2.0 * share - 1.0);
 }
 
+double contrast(Rgb a, Rgb b) {
+  const auto [low, high] = std::minmax({luminance(a), luminance(b)});
+  return (high + 0.05) / (low + 0.05);
+}
+
 std::string_view ink_on(Rgb ground) {
-  const double of_ground = luminance(ground) + 0.05;
-  const double of_ink = luminance({0x22, 0x22, 0x22}) + 0.05;
-  return 1.05 / of_ground > of_ground / of_ink ? "#fff" : palette::kInk;
+  return contrast(ground, {0xff, 0xff, 0xff}) > contrast(ground, {0, 0, 0}) ? "#fff" : "#000";
 }
 
 Point CellGrid::at(std::size_t row, std::size_t column) const {
@@ -48,6 +52,14 @@ void draw_gradient(Svg& svg, Point corner, double width, double height, int n_st
   for (int i = 0; i < n_step; ++i)
     svg.rect({corner.x + width * i / n_step, corner.y}, width / n_step + 0.3, height,
              hex(colour((i + 0.5) / n_step)));
+}
+
+void draw_heat_key(Svg& svg, Point right, std::string_view lowest, std::string_view highest) {
+  constexpr double kKey = 130;
+  const double left = right.x - kKey - 6;
+  draw_gradient(svg, {left, right.y - 10}, kKey, 11, 26, heat);
+  svg.text({left - 6, right.y}, Anchor::kEnd, 11, lowest, palette::kGrey);
+  svg.text(right, Anchor::kStart, 11, highest, palette::kGrey);
 }
 
 }  // namespace coe

@@ -8,6 +8,7 @@
 
 namespace coe::palette {
 
+// Those that words have (ink, grey, blue, orange, navy) stand out 4.5 to 1 from the white ground.
 inline constexpr std::string_view kInk = "#222";
 inline constexpr std::string_view kGrey = "#666";  // what explains: notes, numbers of an axis
 inline constexpr std::string_view kGrid = "#e4e4e4";
@@ -16,7 +17,7 @@ inline constexpr std::string_view kNothing = "#e2e2e2";  // a cell without a val
 // The main curve, and a second one that is like it; the curve or mark that says what it costs.
 inline constexpr std::string_view kBlue = "#2f74b5";
 inline constexpr std::string_view kPaleBlue = "#8fb8de";
-inline constexpr std::string_view kOrange = "#c8561b";
+inline constexpr std::string_view kOrange = "#bf5119";
 // Bands around curves.
 inline constexpr std::string_view kBlueBand = "#cfe0f3";
 inline constexpr std::string_view kOrangeBand = "#f5dccc";
