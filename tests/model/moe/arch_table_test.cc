@@ -1,12 +1,18 @@
 #include "coe/model/moe/arch_table.h"
 
+#include "coe/base/file.h"
 #include "coe/model/moe/model.h"
 
+#include "support/expect.h"
+
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace coe {
@@ -21,6 +27,31 @@ TEST(ArchTable, KnowsTheGatingOfArchitectures) {
   EXPECT_EQ(find_arch("deepseek32")->source, GatingSource::kKeyRequired);
   EXPECT_EQ(find_arch("afmoe")->name, "afmoe");    // first row
   EXPECT_EQ(find_arch("step35")->name, "step35");  // last row
+}
+
+// docs/how-to/other-architectures.md has a row for each way to gate, in this order.
+TEST(ArchTable, TheGuideNamesEachArchitecture) {
+  const auto guide =
+      testing::value_of(read_text(Path(COE_SOURCE_DIR) / "docs/how-to/other-architectures.md"));
+  const auto row = [&](std::string_view title) {
+    const auto at = guide.find("\n| " + std::string(title));
+    return guide.substr(at, guide.find('\n', at + 1) - at);
+  };
+  const auto softmax = row("softmax over all");
+  const auto sigmoid = row("sigmoid, or");
+  const auto in_file = row("what the file says");
+  std::size_t n_name = 0;
+  for (const auto& arch : all_archs()) {
+    const bool is_softmax =
+        arch.gating == Gating::kSoftmax || arch.gating == Gating::kSoftmaxWeight;
+    const auto& expected = arch.source == GatingSource::kKeyRequired ? in_file
+                           : is_softmax                              ? softmax
+                                                                     : sigmoid;
+    EXPECT_NE(expected.find(fmt::format("`{}`", arch.name)), std::string::npos) << arch.name;
+    ++n_name;
+  }
+  const auto all = softmax + sigmoid + in_file;
+  EXPECT_EQ(std::ranges::count(all, '`'), static_cast<std::ptrdiff_t>(2 * n_name));
 }
 
 TEST(ArchTable, DoesNotKnowOthers) {
@@ -43,6 +74,7 @@ TEST(TensorFacts, FindsPerExpertTensorsWithTheirRank) {
   expect("ffn_gate_up_exps.weight", TensorRole::kPerExpert, 3);
   expect("ffn_down_exps.bias", TensorRole::kPerExpert, 2);
   expect("ffn_down_exps.scale", TensorRole::kPerExpert, 1);
+  expect("ffn_gate_inp.per_expert_scale", TensorRole::kPerExpert, 1);
   expect("ffn_up_exps.input_scale", TensorRole::kPerExpert, 1);
   expect("ffn_down_chexps.weight", TensorRole::kChunk, 3);
   EXPECT_EQ(tensor_facts("ffn_gate_tid2eid.weight").role, TensorRole::kTokenTable);

@@ -209,14 +209,14 @@ TEST_F(DescribeMoe, SaysWhatStandsBesideModels) {
   expect_refused(clip, Code::kUnsupported, "a projector of images or sound (mmproj)");
 }
 
-TEST_F(DescribeMoe, WarnsOfAnEncoderAmongTheTensors) {
+TEST_F(DescribeMoe, WarnsOfATowerAmongTheTensors) {
   auto model = tiny_moe({});
   for (const auto* name : {"v.blk.0.attn_q.weight", "mm.0.weight"})
     model.tensors.push_back(tiny_tensor(name, "F32", {4, 4}, 1));
   const auto described = value_of(describe(model));
   ASSERT_EQ(described.warnings.size(), 1U);
   EXPECT_THAT(described.warnings[0],
-              ::testing::StartsWith("2 tensors of an encoder of images or sound (`v.blk.0."));
+              ::testing::StartsWith("2 tensors of a vision or audio tower (`v.blk.0."));
   EXPECT_TRUE(value_of(describe(tiny_moe({}))).warnings.empty());
 }
 

@@ -10,7 +10,14 @@ namespace coe::gguf {
 
 // This is a ggml type id as files store it. Only ids in the table are valid. The types that coe
 // writes or asks for by itself have a name here.
-enum class TensorType : std::uint32_t { kF32 = 0, kI8 = 24, kI64 = 27, kF64 = 28 };
+enum class TensorType : std::uint32_t {
+  kF32 = 0,
+  kF16 = 1,
+  kQ8_0 = 8,  // NOLINT(readability-identifier-naming): as ggml spells it
+  kI8 = 24,
+  kI64 = 27,
+  kF64 = 28
+};
 
 struct TypeTraits {
   TensorType type;

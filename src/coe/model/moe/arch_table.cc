@@ -176,6 +176,8 @@ constexpr std::array kTensors = {
     TensorRow{"ffn_gate_tid2eid.weight", {TensorRole::kTokenTable, 2, {}}},
     // Scale of the router's input, one value a channel of the embedding, in spite of its name.
     TensorRow{"ffn_gate_inp.scale", {}},
+    // ffn_down_exps.scale, as Ollama called it at first.
+    TensorRow{"ffn_gate_inp.per_expert_scale", per_expert(1)},
     TensorRow{"ffn_norm_exps.weight", {}},  // width of the embedding
 };
 

@@ -16,7 +16,8 @@ DownProjection down_projection(const gguf::Header& header, const MoeLayer& layer
     if (name->suffix == "ffn_down_exps.weight") {
       out.weight = expert;
       found = true;
-    } else if (name->suffix == "ffn_down_exps.scale") {
+    } else if (name->suffix == "ffn_down_exps.scale" ||
+               name->suffix == "ffn_gate_inp.per_expert_scale") {
       out.scale = expert.tensor;
     }
   }

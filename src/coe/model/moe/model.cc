@@ -7,6 +7,7 @@
 #include "coe/model/gguf/value.h"
 #include "coe/model/moe/arch_table.h"
 #include "coe/model/moe/ids.h"
+#include "coe/model/text_part/text_part.h"
 
 #include <fmt/format.h>
 
@@ -373,20 +374,16 @@ std::optional<KindOfFile> kind_beside_models(const gguf::Header& header) {
   return std::nullopt;
 }
 
-// llama.cpp loads the encoder of images or sound from a file of its own, and refuses tensors of a
-// model that it does not know.
-void warn_of_encoder(const gguf::Header& header, MoeModel& model) {
-  const auto is_encoder = [](const gguf::TensorInfo& tensor) {
-    return tensor.name.starts_with("v.") || tensor.name.starts_with("mm.") ||
-           tensor.name.starts_with("a.");
-  };
-  const auto n = std::ranges::count_if(header.tensors, is_encoder);
-  if (n > 0)
-    model.warnings.push_back(
-        fmt::format("{} tensors of an encoder of images or sound (`{}`) stand among the model's: "
-                    "llama.cpp wants them in a file of their own (mmproj) and does not load this "
-                    "one",
-                    n, printable(std::ranges::find_if(header.tensors, is_encoder)->name)));
+// A file of Ollama's own (text_part.h).
+void warn_of_tower(const gguf::Header& header, MoeModel& model) {
+  const auto is_tower = [](const gguf::TensorInfo& tensor) { return is_tower_tensor(tensor.name); };
+  const auto n = std::ranges::count_if(header.tensors, is_tower);
+  if (n == 0) return;
+  model.warnings.push_back(
+      fmt::format("{} tensors of a vision or audio tower (`{}`) stand among the model's: coe runs "
+                  "its text part, and specialists keep the tower; Ollama loads such files, "
+                  "llama.cpp's own programs do not",
+                  n, printable(std::ranges::find_if(header.tensors, is_tower)->name)));
 }
 
 }  // namespace
@@ -421,7 +418,7 @@ Result<MoeModel> describe_moe(const gguf::GgufFile& file) {
   COE_TRY(model.n_group_used, keys.u32("expert_group_used_count", 0));
   COE_TRY_STATUS(read_special_counts(keys, model));
   COE_TRY_STATUS(collect_layers(file, keys, model));
-  warn_of_encoder(file.header(), model);
+  warn_of_tower(file.header(), model);
   COE_TRY_STATUS(read_used_count(keys, model));
   COE_TRY_STATUS(check_counts(keys, model));
   COE_TRY_STATUS(check_token_tables(file, model));
