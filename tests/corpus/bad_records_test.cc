@@ -215,6 +215,38 @@ TEST_F(BadChats, UnknownThinkingIsAWarning) {
               ElementsAre(HasSubstr("1 chat has `<scratchpad>` at its beginning")));
 }
 
+TEST_F(BadChats, DeclarationsOfToolsAreAWarningForEachFile) {
+  const std::string turns = turn("human", "q") + "," + turn("gpt", "So.");
+  const auto with_tools = [&](const std::string& field) {
+    return fmt::format(R"({{"conversations":[{}],"{}":[{{"name":"f"}}]}})", turns, field) + "\n";
+  };
+  write("in/a.jsonl", chat(turns) + with_tools("tools") + with_tools("tools"));
+  write("in/b.jsonl", with_tools("functions") + chat(turns));
+  const auto report =
+      value_of(build("[[domain]]\nname = \"x\"\nkeep_thin = true\n[[domain.source]]\nkind = "
+                     "\"jsonl\"\npath = \"in/*.jsonl\"\n"
+                     "chat = { messages = \"conversations\" }\n"));
+  EXPECT_GE(report.n_record, 1U);
+  EXPECT_THAT(observer_.warnings,
+              ElementsAre(HasSubstr("in/a.jsonl:2: the field `tools` declares tools, 2 chats from "
+                                    "here on: declarations are not read"),
+                          HasSubstr("in/b.jsonl:1: the field `functions` declares tools, here "
+                                    "alone")));
+}
+
+TEST_F(BadChats, KindsOfUnknownThinkingAreFew) {
+  std::string lines;
+  for (int i = 0; i < 40; ++i)
+    lines +=
+        fmt::format(R"({{"conversations":[{},{{"from":"gpt","value":"a{}","thoughts{}":"x"}}]}})",
+                    turn("human", fmt::format("q{}", i)), i, i) +
+        "\n";
+  write("in/a.jsonl", lines);
+  value_of(build(spec()));
+  EXPECT_LE(observer_.warnings.size(), 17U);
+  EXPECT_THAT(observer_.warnings, ::testing::Contains(HasSubstr("24 chats have other thinking")));
+}
+
 TEST_F(CorpusBuild, ForeignFilesAndVastSpecsAreNamed) {
   write("in/a.jsonl", "PAR1 and so on");
   expect_error(build(jsonl_head()), Code::kCorrupt, "in/a.jsonl: a Parquet table");

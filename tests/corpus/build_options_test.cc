@@ -128,6 +128,25 @@ TEST_F(CorpusOptions, OffSplits) {
                "in/a.jsonl:1: field `topic`, the category, is no string");
 }
 
+// Files are numbered in the order of their paths; --held-out takes what `off` leaves out.
+TEST_F(CorpusOptions, OffSplitsOfFilesAndWhatTheyHoldOut) {
+  for (int i = 0; i < 6; ++i) write(fmt::format("src/f{}.py", i), fmt::format("file {}\n", i));
+  const std::string spec = files_head() + "off = [0, 1]\nmodulus = 3\n";
+  value_of(build(spec));
+  EXPECT_THAT(fields("text"), ElementsAre("file 0\n", "file 1\n", "file 3\n", "file 4\n"));
+  CorpusBuildOptions options{dir_ / "spec.toml", dir_ / "held.jsonl", {}, Overwrite::kAllow};
+  options.held_out = true;
+  EXPECT_EQ(value_of(build_corpus(options, observer_)).n_record, 2U);
+  const std::string held = value_of(read_text(dir_ / "held.jsonl"));
+  EXPECT_THAT(held, HasSubstr("file 2"));
+  EXPECT_THAT(held, HasSubstr("file 5"));
+  EXPECT_THAT(value_of(read_text(dir_ / "held.jsonl.manifest.json")),
+              HasSubstr("\"held_out\": true"));
+  write("spec.toml", files_head());
+  expect_error(build_corpus(options, observer_), Code::kInvalidArgument,
+               "no source of it holds anything out");
+}
+
 // No two remainders share a record, and together they are all.
 TEST_F(CorpusOptions, OffSplitsPartition) {
   write_numbered(37);

@@ -8,6 +8,7 @@
 
 #include "corpus/build_fixture.h"
 #include "support/expect.h"
+#include "support/load_text.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -66,7 +67,7 @@ TEST_F(CorpusBuild, OutputLoadsAsACorpus) {
             "kind = \"files\"\nroot = \"src\"\n[[domain]]\nname = \"math\"\n[[domain.source]]\n"
             "kind = \"reasoning\"\nn = 30\n"));
   const std::vector<Path> files = {dir_ / "out.jsonl"};
-  const Corpus corpus = value_of(load_corpus(files, default_text_spec()));
+  const Corpus corpus = value_of(testing::load_text(files));
   ASSERT_EQ(corpus.domains.size(), 2U);
   EXPECT_EQ(corpus.domains[0].name, "math");
   EXPECT_EQ(corpus.domains[0].records.size(), 30U);

@@ -6,6 +6,7 @@
 #include "coe/corpus/text_spec.h"
 
 #include "support/expect.h"
+#include "support/load_text.h"
 #include "support/temp_dir.h"
 
 #include <fmt/format.h>
@@ -167,12 +168,12 @@ TEST(Corpus, MayBePacked) {
       33);
   expect_ok(write_file(dir / "web.jsonl", packed, Overwrite::kRefuse));
   const std::vector<Path> files = {dir / "web.jsonl"};
-  const auto corpus = value_of(load_corpus(files, default_text_spec()));
+  const auto corpus = value_of(testing::load_text(files));
   EXPECT_EQ(corpus.domains.at(0).records.at(0).text, "a");
   EXPECT_EQ(corpus.domains[0].records[0].where, (dir / "web.jsonl").string() + ":1");
   expect_ok(write_file(dir / "cut.jsonl", packed.substr(0, 20), Overwrite::kRefuse));
   const std::vector<Path> cut = {dir / "cut.jsonl"};
-  expect_error(load_corpus(cut, default_text_spec()), Code::kCorrupt,
+  expect_error(testing::load_text(cut), Code::kCorrupt,
                "cut.jsonl: its gzip data are cut off (byte 20)");
 }
 
@@ -215,7 +216,7 @@ TEST(Corpus, LoadsSeveralFiles) {
                        Overwrite::kRefuse));
   expect_ok(write_file(dir / "a.jsonl", R"({"text":"3"})", Overwrite::kRefuse));
   const std::vector<Path> files = {dir / "b.jsonl", dir / "a.jsonl"};
-  const Corpus corpus = value_of(load_corpus(files, default_text_spec()));
+  const Corpus corpus = value_of(testing::load_text(files));
   ASSERT_EQ(corpus.domains.size(), 2U);
   EXPECT_EQ(corpus.domains[0].name, "a");
   ASSERT_EQ(corpus.domains[0].records.size(), 2U);
@@ -228,12 +229,11 @@ TEST(Corpus, LoadingNamesTheFileThatIsWrong) {
   const TempDir dir;
   expect_ok(write_file(dir / "ok.jsonl", R"({"text":"1"})", Overwrite::kRefuse));
   expect_ok(write_file(dir / "empty.jsonl", "\n", Overwrite::kRefuse));
-  const auto load = [](std::vector<Path> files) { return load_corpus(files, default_text_spec()); };
+  const auto load = [](std::vector<Path> files) { return testing::load_text(files); };
   expect_error(load({}), Code::kInvalidArgument, "no file given");
   expect_error(load({dir / "ok.jsonl", dir / "none.jsonl"}), Code::kNotFound, "none.jsonl");
   expect_error(load({dir / "ok.jsonl", dir / "empty.jsonl"}), Code::kCorrupt,
                "empty.jsonl: holds no record");
-  expect_error(load({dir.path()}), Code::kUnsupported, "is a folder");
   std::filesystem::create_symlink(dir / "ok.jsonl", dir / "link.jsonl");
   expect_error(load({dir / "ok.jsonl", dir / "link.jsonl"}), Code::kInvalidArgument,
                "link.jsonl: given twice");

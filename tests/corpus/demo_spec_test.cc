@@ -6,6 +6,7 @@
 #include "coe/corpus/spec.h"
 
 #include "support/expect.h"
+#include "support/load_text.h"
 #include "support/temp_dir.h"
 
 #include <fmt/format.h>
@@ -81,6 +82,25 @@ TEST(DemoSpec, ProfileAndHeldoutShareNoPackageAndNoProblem) {
   EXPECT_NE(a.index, b.index);
 }
 
+// The CoT pass reads what the domain `reasoning` of the profile reads.
+TEST(DemoSpec, CotTextIsTheProfilesReasoning) {
+  const auto profile = demo_spec("profile.toml");
+  const auto cot = demo_spec("cot.toml");
+  ASSERT_EQ(cot.domains.size(), 1U);
+  const auto& mine = std::get<ReasoningSource>(cot.domains[0].sources.at(0).kind);
+  const auto& theirs = std::get<ReasoningSource>(profile.domains.back().sources.at(0).kind);
+  EXPECT_EQ(mine.n, theirs.n);
+  EXPECT_EQ(mine.fold.index, theirs.fold.index);
+  EXPECT_EQ(mine.fold.count, theirs.fold.count);
+  const TempDir dir;
+  const auto report = value_of(
+      build_corpus({demo_folder() / "cot.toml", dir / "cot.jsonl", dir / "", Overwrite::kRefuse},
+                   silent_observer()));
+  EXPECT_EQ(report.n_record, 700U);
+  EXPECT_THAT(value_of(read_text(demo_folder() / "README.md")),
+              ::testing::HasSubstr(report.digest));
+}
+
 TEST(DemoSpec, FetchScriptListsEveryPackage) {
   const std::string script =
       value_of(read_text(Path(COE_SOURCE_DIR) / "scripts/fetch-demo-sources.sh"));
@@ -119,7 +139,7 @@ TEST(DemoSpec, BuildsFromThePackages) {
       EXPECT_GE(domain.n_char, least) << domain.name;
     }
     const std::vector<Path> files = {output};
-    for (const auto& domain : value_of(load_corpus(files, default_text_spec())).domains) {
+    for (const auto& domain : value_of(testing::load_text(files)).domains) {
       for (const auto& record : domain.records)
         EXPECT_TRUE(texts.insert(record.text).second) << record.where;  // no leak, no duplicate
     }

@@ -73,7 +73,7 @@ TEST(JsonLine, SaysWhatStandsThereInstead) {
   expect_trouble(R"({"text":"cut \ud83d here"})", R"(`\ud83d` is one half of a character)",
                  "'replace'");
   expect_trouble(R"({"text":"cut \ude00"})", R"(`\ude00` is one half)", "'replace'");
-  expect_trouble("Once upon a time", "it looks like plain text", "kind = \"files\"");
+  expect_trouble("Once upon a time", "it looks like plain text", "named .txt or .md");
   expect_trouble("{'text': 'a'}", "single quotes", "json.dumps");
   expect_trouble("{", "the line ends within the object", "jq -c .");
   expect_trouble(R"({"text": "a)", "the line ends within the object", "jq -c .");

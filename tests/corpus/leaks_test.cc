@@ -6,6 +6,7 @@
 #include "coe/corpus/corpus.h"
 
 #include "support/expect.h"
+#include "support/load_text.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -217,7 +218,7 @@ TEST(Leaks, SharedCorporaShareOnlyProblemsTranslated) {
   const auto load = [&](const char* folder, const std::vector<std::string>& names) {
     std::vector<Path> files;
     for (const auto& name : names) files.push_back(shared / folder / (name + ".jsonl"));
-    return value_of(load_corpus(files, default_text_spec()));
+    return value_of(testing::load_text(files));
   };
   const std::vector<std::string> all = {"web", "python", "systems", "prose", "reasoning"};
   const Corpus profiling = load("corpora", all);

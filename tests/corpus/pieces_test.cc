@@ -71,6 +71,7 @@ RC_GTEST_PROP(SplitTextProperty, CoversTheTextInBoundedPieces, ()) {
 
 TEST(TidyText, NormalisesEndsOfLinesAndOfTheText) {
   EXPECT_EQ(tidy_text("a\r\nb\r\n"), "a\nb\n");
+  EXPECT_EQ(tidy_text("\xef\xbb\xbf"), "");
   EXPECT_EQ(tidy_text("\xef\xbb\xbf"
                       "a"),
             "a");

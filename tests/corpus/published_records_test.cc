@@ -206,6 +206,50 @@ TEST(ChatRecord, ReadsThinkingByItsNames) {
   EXPECT_THAT(doubtful.unknown_thinking, HasSubstr("the field `thoughts`"));
 }
 
+TEST(ChatRecord, ReadsDetailsOfThinkingAsServersSendThem) {
+  const auto chat = [](std::string_view fields) {
+    return value_of(chat_of_messages(
+        fmt::format(
+            R"({{"m": [{{"role": "user", "content": "Why?"}}, {{"role": "assistant", {}}}]}})",
+            fields),
+        "m"));
+  };
+  const auto read =
+      chat(R"("content": "So.", "reasoning_details": [{"type": "reasoning.text", "text": "hm"}])");
+  EXPECT_THAT(spoken(read), ElementsAre("user: Why?", "assistant: (hm) So."));
+  EXPECT_EQ(read.unknown_thinking, "");
+  const auto sealed = chat(
+      R"("content": "So.", "reasoning_details": [{"type": "reasoning.encrypted", "data": "A"}])");
+  EXPECT_THAT(spoken(sealed), ElementsAre("user: Why?", "assistant: So."));
+  EXPECT_EQ(sealed.unknown_thinking,
+            "encrypted thinking in `reasoning_details`, which is left out");
+  EXPECT_THAT(chat(R"("content": "So.", "reasoning": {"effort": "low"})").unknown_thinking,
+              HasSubstr("`reasoning` is object, not a string, which is left out"));
+  EXPECT_THAT(spoken(chat(R"("content": null, "refusal": "No.")")),
+              ElementsAre("user: Why?", "assistant: No."));
+  EXPECT_THAT(spoken(chat(R"("content": [{"type": "refusal", "refusal": "No."}])")),
+              ElementsAre("user: Why?", "assistant: No."));
+  // A label of a set, and no words.
+  EXPECT_THAT(spoken(chat(R"("content": "So.", "refusal": false)")),
+              ElementsAre("user: Why?", "assistant: So."));
+}
+
+TEST(ChatRecord, KnowsDeclarationsOfTools) {
+  const auto field = [](std::string_view beside, std::string_view within) {
+    return value_of(
+               chat_of_messages(fmt::format(R"({{"m": [{{"role": "user", "content": "x"{}}}]{}}})",
+                                            within, beside),
+                                "m"))
+        .tools;
+  };
+  EXPECT_EQ(field(R"(, "tools": [{"type": "function"}])", ""), "tools");
+  EXPECT_EQ(field(R"(, "functions": {"name": "f"})", ""), "functions");
+  EXPECT_EQ(field(R"(, "tools": "[{\"name\": \"f\"}]")", ""), "tools");
+  EXPECT_EQ(field("", R"(, "tools": [1])"), "tools");
+  for (const auto* none : {"[]", "{}", "null", R"("")", R"("[]")", R"(" [ ] ")", R"("none")", "1"})
+    EXPECT_EQ(field(fmt::format(R"(, "tools": {})", none), ""), "") << none;
+}
+
 TEST(ChatRecord, PartsThinkingFromTheWords) {
   ModelHooks model;
   model.split_thinking = [](std::string_view words) -> Result<ThinkingParts> {

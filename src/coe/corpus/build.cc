@@ -233,7 +233,8 @@ Status check_spec_size(const Path& spec) {
 Result<CorpusBuildReport> build_corpus(const CorpusBuildOptions& options, Observer& observer) {
   COE_TRY_STATUS(check_spec_size(options.spec));
   COE_TRY(const std::string toml, read_text(options.spec));
-  COE_TRY(const CorpusSpec spec, parse_corpus_spec(toml, options.spec));
+  COE_TRY(CorpusSpec spec, parse_corpus_spec(toml, options.spec));
+  if (options.held_out) COE_TRY_STATUS(take_held_out(spec, options.spec));
   if (const std::string where = needs_model(spec); !where.empty() && !options.model.count_tokens)
     return fail(Code::kInvalidArgument, fmt::format("{}: it needs a model", where),
                 "give the parent with -m: its template renders chats, its tokenizer counts tokens");

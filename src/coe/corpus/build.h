@@ -45,6 +45,7 @@ struct CorpusBuildOptions {
   Overwrite overwrite = Overwrite::kRefuse;
   ModelHooks model = {};
   std::optional<BadLimit> max_bad = {};  // of every source; none: what the spec says
+  bool held_out = false;  // builds what the spec's `off` splits leave out; see take_held_out
 };
 
 // The same spec, sources and model give identical bytes, both of the output and of the manifest

@@ -1,7 +1,6 @@
 // A corpus in memory has named sub-domains with weights, and each of these a list of records of
-// text. It is read from JSONL files, one object a line, or from JSON arrays of objects. `domain`
-// and `weight` are fields of a line; where they are missing, the file's stem and 1 stand for them.
-// The format: docs/formats/corpus.md.
+// text. `domain` and `weight` are fields of a record; where they are missing, the file's stem and 1
+// stand for them. The format: docs/formats/corpus.md.
 #pragma once
 
 #include "coe/base/file.h"
@@ -9,7 +8,6 @@
 #include "coe/corpus/text_spec.h"
 
 #include <cstdint>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,14 +37,12 @@ struct Corpus {
 // A corpus that names no text spec has this one: the field `text`.
 const TextSpec& default_text_spec();
 
-// Blank lines, a UTF-8 byte order mark and carriage returns before a newline are passed over.
-// Records keep the order of files and lines within their domain. Errors: kNotFound (file),
-// kInvalidArgument (no file, or one given twice), kCorrupt naming file and line (not UTF-8, not
-// JSON, which says what it is instead, no such field, an empty text, a bad or contradicting
-// weight), kCorrupt when a file holds no record.
-Result<Corpus> load_corpus(std::span<const Path> files, const TextSpec& spec);
-
-// Does the same for one file's bytes; `name` stands for its path.
+// Reads a file's bytes as JSON Lines or as an array of objects; `name` stands for its path. What
+// people give in other forms, `take_text` (corpus/intake) takes. Blank lines, a UTF-8 byte order
+// mark and carriage returns before a newline are passed over. Records keep the order of lines
+// within their domain. Errors: kCorrupt naming file and line (not UTF-8, not JSON, which says what
+// it is instead, no such field, an empty text, a bad or contradicting weight), kCorrupt when the
+// file holds no record.
 Result<Corpus> parse_corpus(std::string_view jsonl, const Path& name, const TextSpec& spec);
 
 }  // namespace coe

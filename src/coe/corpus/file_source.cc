@@ -53,15 +53,25 @@ Result<std::optional<std::vector<Draft>>> file_drafts(const SourceSpec& spec,
   return std::optional(std::move(out));
 }
 
+// Files are numbered as they are found, before anything else is left out.
+void keep_split(const OffSpec& split, std::vector<std::string>& files) {
+  if (split.off.empty()) return;
+  std::uint64_t number = 0;
+  std::erase_if(files, [&](const std::string&) {
+    return std::ranges::find(split.off, number++ % split.modulus) == split.off.end();
+  });
+}
+
 }  // namespace
 
 Result<SourceRecords> read_kind(const SourceSpec& spec, const FilesSource& kind,
                                 const BuildContext& context, Observer& observer) {
   const Path folder = context.root / kind.folder;
-  COE_TRY(const auto found, list_files(folder, kind.include, kind.exclude));
+  COE_TRY(auto found, list_files(folder, kind.include, kind.exclude));
   if (found.empty())
     return fail(Code::kNotFound, fmt::format("{}: no file matches", folder.string()),
                 "check include and exclude: `*` stays within a folder, `**` does not");
+  keep_split(kind.off, found);
   std::vector<std::pair<std::uint64_t, std::string>> order;
   order.reserve(found.size());
   for (const auto& path : found) order.emplace_back(seeded_rank(spec.seed, path), path);

@@ -35,7 +35,7 @@ constexpr std::array kSignatures = {
 
 }  // namespace
 
-Status refuse_foreign(std::string_view bytes, const Path& name) {
+FileKind foreign_kind(std::string_view bytes) {
   constexpr std::size_t kLooked = 512;
   const std::string_view start = bytes.substr(0, kLooked);
   FileKind kind = match_signature(start, kSignatures);
@@ -43,6 +43,11 @@ Status refuse_foreign(std::string_view bytes, const Path& name) {
   constexpr std::size_t kTarMagic = 257;
   if (kind.what.empty() && start.size() > kTarMagic && start.substr(kTarMagic).starts_with("ustar"))
     kind = {"a tar archive", "take its files out first: tar xf FILE"};
+  return kind;
+}
+
+Status refuse_foreign(std::string_view bytes, const Path& name) {
+  const FileKind kind = foreign_kind(bytes);
   if (kind.what.empty()) return {};
   return fail(Code::kCorrupt, fmt::format("{}: {}, not JSON Lines", name.string(), kind.what),
               std::string(kind.hint));

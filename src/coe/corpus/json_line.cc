@@ -142,10 +142,9 @@ Trouble trouble_at(std::string_view line, std::size_t at) {
   const std::size_t first = line.find_first_not_of(" \t");
   if (first == std::string_view::npos) return {};
   if (line[first] != '{' && line[first] != '[')
-    return {"it looks like plain text",
-            fmt::format("{}; coe corpus build makes one of plain text, with a source of kind = "
-                        "\"files\"",
-                        kJsonlHint)};
+    return {
+        "it looks like plain text",
+        fmt::format("{}; plain text is taken as it is from a file named .txt or .md", kJsonlHint)};
   if (rest.starts_with('\'') || line.substr(first + 1).starts_with('\''))
     return {"names stand in single quotes, as Python prints them",
             "write records with json.dumps(record), not with print(record)"};

@@ -74,6 +74,7 @@ Result<std::string> manifest_json(const CorpusBuildOptions& options, std::string
     const bool has_model = static_cast<bool>(model.count_tokens);
     Json out = {{"schema", kSchema}, {"version", tool_version()}};
     out["spec"] = {{"name", options.spec.filename().string()}, {"digest", digest_of(spec_text)}};
+    if (options.held_out) out["spec"]["held_out"] = true;
     out["model"] = has_model ? Json{{"name", model.model_name}, {"digest", model.model_digest}}
                              : Json(nullptr);
     out["output"] = {{"name", options.output.filename().string()},

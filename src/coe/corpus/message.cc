@@ -3,9 +3,11 @@
 #include "coe/base/json.h"
 #include "coe/base/printable.h"
 #include "coe/base/result.h"
+#include "coe/base/search.h"
 #include "coe/base/text.h"
 #include "coe/base/tool_call.h"
 #include "coe/corpus/hooks.h"
+#include "coe/corpus/message/message_text.h"
 #include "coe/corpus/message/thinking.h"
 
 #include <fmt/format.h>
@@ -24,7 +26,6 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr std::array kThinkingFields = {"reasoning_content", "reasoning", "thinking"};
 constexpr std::string_view kCallRole = "function_call";  // its content is the call
 
 tl::unexpected<Error> bad(std::string what) {
@@ -103,12 +104,15 @@ Status add_part(const Json& part, std::size_t number, ChatTurn& turn) {
     join(turn.thinking, thinking.empty() ? text : thinking);
     return {};
   }
-  if (type.empty() || type == "text" || type == "input_text" || type == "output_text") {
-    if (part.contains("text") && part.at("text").is_string()) {
-      join(turn.content, text);
+  if (type.empty() || type == "text" || type == "input_text" || type == "output_text" ||
+      type == "refusal") {
+    const char* const field = type == "refusal" ? "refusal" : "text";
+    if (part.contains(field) && part.at(field).is_string()) {
+      join(turn.content, string_at(part, field));
       return {};
     }
-    return bad(fmt::format("part {} of its content has no `text` ({})", number, names_in(part)));
+    return bad(
+        fmt::format("part {} of its content has no `{}` ({})", number, field, names_in(part)));
   }
   return fail(Code::kCorrupt,
               fmt::format("part {} of its content is of the type `{}`, not text", number,
@@ -176,12 +180,9 @@ Status turn_into_call(ChatTurn& turn) {
   return add_calls(call, turn);
 }
 
+// What cannot be read is no reason to leave the chat out: unknown_thinking_field() says it.
 void read_thinking(const Json& message, ChatTurn& turn) {
-  for (const char* field : kThinkingFields) {
-    const std::string thinking = string_at(message, field);
-    join(turn.thinking, thinking);
-    if (!thinking.empty()) return;
-  }
+  if (const auto thinking = read_thinking_text(message)) join(turn.thinking, thinking->text);
 }
 
 bool is_blank(std::string_view text) {
@@ -204,10 +205,14 @@ Result<ChatTurn> read_message(const Json& message) {
     COE_TRY_STATUS(add_calls(message.at(field), turn));
   }
   const Json* content = find_any(message, {"content", "value", "text"});
-  const bool may_be_missing = !turn.tool_calls.empty();
+  // OpenAI's servers send it in place of the content.
+  const std::string refusal =
+      turn.role == "assistant" ? string_at(message, "refusal") : std::string();
+  const bool may_be_missing = !turn.tool_calls.empty() || !refusal.empty();
   if (content == nullptr && !may_be_missing)
     return bad(fmt::format("it has neither `content` nor `value` ({})", names_in(message)));
   if (content != nullptr) COE_TRY_STATUS(read_content(*content, may_be_missing, turn));
+  join(turn.content, refusal);
   if (turn.role == kCallRole) COE_TRY_STATUS(turn_into_call(turn));
   if (turn.role == "assistant") read_thinking(message, turn);
   if (turn.role == "tool") {
@@ -220,14 +225,33 @@ Result<ChatTurn> read_message(const Json& message) {
 }
 
 std::string unknown_thinking_field(const Json& message) {
-  ChatTurn known;
-  read_thinking(message, known);
-  if (!known.thinking.empty()) return {};
+  const auto known = read_thinking_text(message);
+  if (!known) return known.error().message + ", which is left out";
+  if (!known->unread.empty()) return known->unread + ", which is left out";
+  if (!known->text.empty()) return {};
   for (const auto& [name, value] : message.items()) {
     const bool has_words = (value.is_string() && !value.get_ref<const std::string&>().empty()) ||
                            (value.is_array() && !value.empty());
-    if (has_words && sounds_like_thinking(name))
-      return fmt::format("the field `{}`, which is left out", printable(name, 40));
+    if (has_words && sounds_like_thinking(name) &&
+        std::ranges::find(thinking_fields(), name) == thinking_fields().end())
+      return fmt::format("the field `{}`, which coe does not know as thinking and leaves out",
+                         printable(name, 40));
+  }
+  return {};
+}
+
+std::string_view tools_field(const Json& object) {
+  for (const std::string_view field : {"tools", "functions"}) {
+    const auto found = object.find(field);
+    if (found == object.end()) continue;
+    if (found->is_string()) {
+      const auto text = trimmed(found->get_ref<const std::string&>());
+      if ((text.starts_with('[') || text.starts_with('{')) &&
+          text.find_first_not_of(" \t\r\n]}", 1) != std::string_view::npos)
+        return field;
+    } else if ((found->is_array() || found->is_object()) && !found->empty()) {
+      return field;
+    }
   }
   return {};
 }
@@ -235,7 +259,9 @@ std::string unknown_thinking_field(const Json& message) {
 std::string unknown_thinking_tag(std::string_view content) {
   const std::string_view tag = thinking_tag(content);
   if (tag.empty()) return {};
-  return fmt::format("`{}` at its beginning, which stays words of the answer", printable(tag));
+  return fmt::format(
+      "`{}` at its beginning, which coe does not know as thinking: it stays words of the answer",
+      printable(tag));
 }
 
 }  // namespace coe

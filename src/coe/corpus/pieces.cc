@@ -3,12 +3,15 @@
 #include "coe/base/lines.h"
 #include "coe/base/utf8.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace coe {
@@ -62,6 +65,20 @@ std::vector<std::string_view> split_text(std::string_view text, std::uint64_t ma
   return out;
 }
 
+std::vector<Piece> cut_text(std::string text, const std::string& name, std::uint64_t max_chars) {
+  std::vector<Piece> out;
+  if (count_chars(text) <= max_chars) {
+    out.push_back({std::move(text), name});
+    return out;
+  }
+  const auto views = split_text(text, max_chars);
+  for (std::size_t i = 0; i < views.size(); ++i) {
+    std::string piece = tidy_text(views[i]);
+    if (!piece.empty()) out.push_back({std::move(piece), fmt::format("{}#{}", name, i + 1)});
+  }
+  return out;
+}
+
 std::string tidy_text(std::string_view text) {
   std::string out;
   out.reserve(text.size());
@@ -70,7 +87,7 @@ std::string tidy_text(std::string_view text) {
     out += line->text;
     out += '\n';
   }
-  if (!text.empty() && text.back() != '\n') out.pop_back();
+  if (!out.empty() && text.back() != '\n') out.pop_back();  // a byte order mark alone has no line
   const std::string_view body = drop_blank_lines(out);
   const auto last = body.find_last_not_of(" \t\r\n");
   if (last == std::string_view::npos) return {};

@@ -14,6 +14,15 @@ namespace coe {
 // as the second half of the piece has one, else anywhere between two characters.
 std::vector<std::string_view> split_text(std::string_view text, std::uint64_t max_chars);
 
+struct Piece {
+  std::string text;
+  std::string name;
+};
+
+// A text of at most `max_chars` characters is one piece with the text's own name; of a longer one
+// they are those of split_text(), tidied, named "name#1", "name#2", …, but for blank ones.
+std::vector<Piece> cut_text(std::string text, const std::string& name, std::uint64_t max_chars);
+
 // "\r\n" becomes "\n". A byte order mark is dropped, and so are blank lines at the start and white
 // space at the end, but for one newline where there was one.
 std::string tidy_text(std::string_view text);

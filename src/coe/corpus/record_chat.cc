@@ -3,6 +3,7 @@
 #include "coe/base/json.h"
 #include "coe/base/printable.h"
 #include "coe/base/result.h"
+#include "coe/corpus/chat_export.h"
 #include "coe/corpus/hooks.h"
 #include "coe/corpus/json_line.h"
 #include "coe/corpus/message.h"
@@ -102,6 +103,7 @@ Result<RecordChat> read_list(const Json& list, std::string_view field) {
       return bad_message(i, problem);
     if (turn->role == "assistant" && out.unknown_thinking.empty())
       out.unknown_thinking = unknown_thinking_field(list[i]);
+    if (out.tools.empty()) out.tools = tools_field(list[i]);
     out.turns.push_back(*std::move(turn));
   }
   if (out.turns.empty() || (out.turns.size() == 1 && out.turns.front().role == "system"))
@@ -115,9 +117,12 @@ Result<RecordChat> read_chat(const Json& record, std::string_view field) {
   const auto found = record.find(field);
   if (found == record.end())
     return fail(Code::kCorrupt, fmt::format("no field `{}`", printable(field)), kMessageHint);
+  if (field == kChatGptField && found->is_object()) return chat_of_chatgpt(record);
+  if (field == kClaudeField) return chat_of_claude(record);
   COE_TRY(const Json list, list_of(*found, field));
   COE_TRY(auto out, read_list(list, field));
   COE_TRY_STATUS(add_system(record, out.turns));
+  if (const auto tools = tools_field(record); !tools.empty()) out.tools = tools;
   return out;
 }
 

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace coe {
 namespace {
@@ -48,6 +49,15 @@ bool are_lists_on_lines(std::string_view text) {
   return next != std::string_view::npos && text[next] == '[';
 }
 
+// Says whether the text is one object that does not end on its first line.
+bool is_object_on_lines(std::string_view text) {
+  if (!text.starts_with('{')) return false;
+  if (value_length(text.substr(0, text.find('\n'))) != std::string_view::npos) return false;
+  const std::size_t length = value_length(text);
+  return length != std::string_view::npos &&
+         text.find_first_not_of(kBlank, length) == std::string_view::npos;
+}
+
 tl::unexpected<Error> broken(std::string_view what) {
   return fail(Code::kCorrupt, std::string(what),
               "the file must be JSON Lines or one JSON array of objects");
@@ -66,6 +76,7 @@ RecordReader::RecordReader(std::string_view bytes) : lines_(bytes) {
   skip_blanks();
   is_array_ = rest_.starts_with('[') && !are_lists_on_lines(rest_);
   if (is_array_) rest_.remove_prefix(1);
+  is_single_ = is_object_on_lines(rest_);
 }
 
 void RecordReader::skip_blanks() {
@@ -76,10 +87,16 @@ void RecordReader::skip_blanks() {
 
 Result<std::optional<Line>> RecordReader::next() {
   if (is_array_) return next_in_array();
+  if (is_single_) return next_single();
   while (const auto line = lines_.next()) {
     if (!line->blank()) return line;
   }
   return std::optional<Line>();
+}
+
+std::optional<Line> RecordReader::next_single() {
+  if (std::exchange(ended_, true)) return std::nullopt;
+  return Line{rest_.substr(0, rest_.find_last_not_of(kBlank) + 1), line_};
 }
 
 Result<std::optional<Line>> RecordReader::next_in_array() {

@@ -1,5 +1,5 @@
-// The records of a file as they are published: JSON Lines, or one JSON array. Records are objects,
-// or lists of messages.
+// The records of a file as they are published: JSON Lines, one JSON array, or a single object over
+// several lines. Records are objects, or lists of messages.
 #pragma once
 
 #include "coe/base/lines.h"
@@ -15,7 +15,8 @@ namespace coe {
 class RecordReader {
  public:
   // A file whose first character is `[` is an array, any other JSON Lines. So is one with a list on
-  // its first line and more lists behind.
+  // its first line and more lists behind, and an object that ends where the file does, but not on
+  // its first line, is the only record.
   explicit RecordReader(std::string_view bytes);
 
   // The text of the next record and the line that it begins at. What is between the brackets of an
@@ -26,11 +27,13 @@ class RecordReader {
 
  private:
   Result<std::optional<Line>> next_in_array();
+  std::optional<Line> next_single();
   void skip_blanks();
 
   LineReader lines_;
   bool is_array_ = false;
-  std::string_view rest_;  // of an array
+  bool is_single_ = false;
+  std::string_view rest_;  // of an array or a single object
   std::uint64_t line_ = 1;
   std::uint64_t n_read_ = 0;
   bool ended_ = false;

@@ -84,11 +84,18 @@ Extra parts_of(const std::vector<ChatTurn>& turns) {
   return out;
 }
 
+// What a chat holds that is not in its text; see RecordChat. All are mostly empty.
+struct Unread {
+  std::string thinking;
+  std::string_view tools;
+  std::map<std::string, std::uint64_t> left_out;
+};
+
 // Makes a record's text, format and further fields. `json` is what `members` were read from; empty
-// for records that were never JSON. `unknown_thinking`: see RecordChat.
+// for records that were never JSON.
 Result<Draft> draft_of(const SourceSpec& spec, const BuildContext& context,
                        const std::vector<JsonMember>& members, std::string_view json, Extra extra,
-                       std::string& unknown_thinking) {
+                       Unread& unread) {
   Draft out;
   if (spec.chat) {
     const bool by_messages = !spec.chat->messages.empty();
@@ -98,7 +105,7 @@ Result<Draft> draft_of(const SourceSpec& spec, const BuildContext& context,
     COE_TRY(out.text, context.model.render_chat(chat.turns));
     out.format = spec.format.empty() ? "chat" : spec.format;
     out.extra = parts_of(chat.turns);
-    unknown_thinking = std::move(chat.unknown_thinking);
+    unread = {std::move(chat.unknown_thinking), chat.tools, std::move(chat.left_out)};
   } else {
     COE_TRY(out.text, spec.text.render(members));
     out.format = spec.format.empty() ? string_or(members, "format", "text") : spec.format;
@@ -164,6 +171,12 @@ Result<Fields> fields_of_line(const JsonlSource& kind, std::string_view json,
 
 using FieldsOf = std::function<Result<Fields>(std::string_view json, const std::string& place)>;
 
+// Chats of a file that declare tools.
+struct DeclaredTools {
+  std::uint64_t n_chat = 0;
+  std::string first;  // place
+};
+
 // Reads the files of one source in order.
 class RecordSource {
  public:
@@ -190,9 +203,11 @@ class RecordSource {
       return fail(Code::kNotFound, fmt::format("no question is of category `{}`", category),
                   fmt::format("there are: {}", fmt::join(seen_, ", ")));
     }
+    for (const auto& [what, n] : left_out_)
+      observer_.warning(fmt::format("{}: its chats are without {} {}", spec_.where, n, what));
     for (const auto& [what, n] : unknown_thinking_)
-      observer_.warning(fmt::format("{}: {} {} {}; coe does not know it as thinking", spec_.where,
-                                    n, n == 1 ? "chat has" : "chats have", what));
+      observer_.warning(
+          fmt::format("{}: {} {} {}", spec_.where, n, n == 1 ? "chat has" : "chats have", what));
     return std::move(out_);
   }
 
@@ -211,7 +226,10 @@ class RecordSource {
       if (!line)
         return tl::unexpected(
             std::move(line).error().context(fmt::format("{}:{}", path.string(), reader.line())));
-      if (!*line) return {};
+      if (!*line) {
+        warn_of_tools();
+        return {};
+      }
       ++n_record_;
       const std::string place = fmt::format("{}:{}", name, (*line)->number);
       auto status = add_record((*line)->text, place);
@@ -237,14 +255,38 @@ class RecordSource {
       ++out_.n_filtered;
       return {};
     }
-    std::string unknown_thinking;
-    COE_TRY(auto draft, draft_of(spec_, context_, fields.members, json, std::move(fields.extra),
-                                 unknown_thinking));
-    if (!unknown_thinking.empty()) ++unknown_thinking_[std::move(unknown_thinking)];
+    Unread unread;
+    COE_TRY(auto draft,
+            draft_of(spec_, context_, fields.members, json, std::move(fields.extra), unread));
+    note_unread(std::move(unread), place);
     for (auto& piece : pieces_of(spec_, std::move(draft.text), fields.source))
       out_.drafts.push_back(
           {std::move(piece.text), std::move(piece.name), draft.format, draft.extra, 0});
     return {};
+  }
+
+  void note_unread(Unread unread, const std::string& place) {
+    constexpr std::size_t kMostKinds = 16;  // names come from the records
+    if (!unread.thinking.empty()) {
+      const bool is_new = !unknown_thinking_.contains(unread.thinking);
+      if (is_new && unknown_thinking_.size() >= kMostKinds)
+        unread.thinking = "other thinking, which coe cannot read and leaves out";
+      ++unknown_thinking_[std::move(unread.thinking)];
+    }
+    for (const auto& [what, n] : unread.left_out) left_out_[what] += n;
+    if (unread.tools.empty()) return;
+    auto& tools = tools_[unread.tools];
+    if (tools.n_chat++ == 0) tools.first = place;
+  }
+
+  void warn_of_tools() {
+    for (const auto& [field, found] : tools_)
+      observer_.warning(fmt::format(
+          "{}: the field `{}` declares tools, {}: declarations are not read, and the text of these "
+          "chats is without them",
+          found.first, field,
+          found.n_chat == 1 ? "here alone" : fmt::format("{} chats from here on", found.n_chat)));
+    tools_.clear();
   }
 
   // A record that is itself the list of messages has no fields.
@@ -263,6 +305,8 @@ class RecordSource {
   std::set<std::string> seen_;  // categories
   std::uint64_t n_record_ = 0;
   std::map<std::string, std::uint64_t> unknown_thinking_;  // number of chats
+  std::map<std::string_view, DeclaredTools> tools_;        // of the file, by field
+  std::map<std::string, std::uint64_t> left_out_;          // of chats; see RecordChat
   SourceRecords out_;
 };
 
@@ -303,8 +347,8 @@ Result<SourceRecords> read_kind(const SourceSpec& spec, const ReasoningSource& k
     }
     const Extra extra = {
         {"problem", made.problem}, {"thinking", made.thinking}, {"solution", made.solution}};
-    std::string unknown_thinking;  // our own problems have none
-    COE_TRY(auto draft, draft_of(spec, context, members, {}, extra, unknown_thinking));
+    Unread unread;  // our own problems have nothing such
+    COE_TRY(auto draft, draft_of(spec, context, members, {}, extra, unread));
     const std::string name = fmt::format("reasoning/{}:{}", made.family, i + 1);
     for (auto& piece : pieces_of(spec, std::move(draft.text), name))
       out.drafts.push_back(

@@ -8,6 +8,9 @@
 #include <algorithm>
 #include <bit>
 #include <cstdint>
+#include <iterator>
+#include <set>
+#include <string>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -71,23 +74,42 @@ std::vector<std::size_t> texts_of(const SubDomain& domain, std::size_t& n_text) 
 
 }  // namespace
 
+SubDomain joined(Corpus corpus, std::string name) {
+  SubDomain out{std::move(name), 1.0, {}};
+  for (auto& domain : corpus.domains)
+    std::ranges::move(domain.records, std::back_inserter(out.records));
+  return out;
+}
+
 Result<Split> split_off(const Corpus& corpus, std::size_t modulus, std::size_t remainder) {
   Split split;
   for (const auto& domain : corpus.domains) {
     std::size_t n_text = 0;
-    const auto texts = texts_of(domain, n_text);
-    if (n_text < 2)
+    auto texts = texts_of(domain, n_text);
+    const bool single = n_text < 2;
+    if (single && domain.records.size() < modulus)
       return fail(Code::kCorrupt,
                   fmt::format("{}: has a single text, so nothing can be held out for evaluation",
                               domain.name),
                   "give held-out text with --eval, or more text");
-    if (n_text < modulus) split.few.emplace_back(domain.name, n_text);
+    if (single) {
+      split.single.push_back(domain.name);
+      // Its last pieces stand in for a text of their own.
+      const std::size_t n_out = domain.records.size() / modulus;
+      for (std::size_t i = domain.records.size() - n_out; i < texts.size(); ++i) texts[i] = 1;
+      n_text = 2;
+    } else if (n_text < modulus) {
+      split.few.emplace_back(domain.name, n_text);
+    }
     SubDomain rest{domain.name, domain.weight, {}};
     SubDomain held_out{domain.name, domain.weight, {}};
+    std::set<std::size_t> out_texts;
     for (std::size_t i = 0; i < texts.size(); ++i) {
       const bool out = n_text < modulus ? texts[i] + 1 == n_text : texts[i] % modulus == remainder;
+      if (out) out_texts.insert(texts[i]);
       (out ? held_out : rest).records.push_back(domain.records[i]);
     }
+    if (!single) split.n_text += out_texts.size();
     split.rest.domains.push_back(std::move(rest));
     split.held_out.domains.push_back(std::move(held_out));
   }

@@ -21,16 +21,23 @@ std::string corpus_digest(const Corpus& corpus);
 // those it has.
 Status select_domains(Corpus& corpus, std::span<const std::string> names);
 
+// All records of the corpus as one sub-domain of this name and weight 1, whatever they say of
+// theirs.
+SubDomain joined(Corpus corpus, std::string name);
+
 // A split holds out, of each sub-domain, the texts whose index modulo `modulus` is `remainder`, and
 // keeps the rest apart: the off-k split of docs/method.md, section 1. A text is a record, or all
 // pieces of one (Record::piece_of): no piece of what is held out is left in the rest. Of fewer
-// texts than `modulus` the last is held out.
+// texts than `modulus` the last is held out. A sub-domain that is a single text of `modulus` pieces
+// or more gives its last pieces, one of `modulus`.
 struct Split {
   Corpus rest;
   Corpus held_out;
+  std::size_t n_text = 0;                                // held out whole
   std::vector<std::pair<std::string, std::size_t>> few;  // such sub-domains, and their texts
+  std::vector<std::string> single;                       // sub-domains of a single text
 };
-// Errors: kCorrupt when a sub-domain has a single text.
+// Errors: kCorrupt when a sub-domain has a single text of fewer pieces.
 Result<Split> split_off(const Corpus& corpus, std::size_t modulus, std::size_t remainder);
 
 // Does the cheap part of find_leaks(): it compares whole records, up to letter case and white

@@ -2,13 +2,13 @@
 
 #include "coe/base/printable.h"
 #include "coe/base/result.h"
+#include "coe/base/toml_table.h"
 #include "coe/corpus/bad_records.h"
 #include "coe/corpus/glob.h"
 #include "coe/corpus/reasoning.h"
 #include "coe/corpus/regex.h"
 #include "coe/corpus/spec.h"
 #include "coe/corpus/text_spec.h"
-#include "coe/corpus/toml_table.h"
 
 #include <fmt/format.h>
 
@@ -79,10 +79,11 @@ Status read_splitting(TomlTable& table, SourceSpec& out, bool otherwise) {
   return {};
 }
 
-// The keys of `off` splits; `category` is the field where records say theirs.
-Status read_off(TomlTable& table, OffSpec& out, std::string_view category) {
-  COE_TRY(out.category, table.string_or("category", category));
-  COE_TRY(out.modulus, table.count_or("modulus", out.modulus, 2, INT64_MAX));
+constexpr std::uint64_t kMostModulus = 100'000;
+
+// The keys of `off` splits.
+Status read_off(TomlTable& table, OffSpec& out) {
+  COE_TRY(out.modulus, table.count_or("modulus", out.modulus, 2, kMostModulus));
   COE_TRY(out.off, table.counts_or_none("off"));
   for (const std::uint64_t remainder : out.off) {
     if (remainder >= out.modulus)
@@ -167,7 +168,8 @@ Status read_jsonl(TomlTable& table, SourceSpec& out) {
   auto& own = out.kind.emplace<JsonlSource>();
   COE_TRY_STATUS(read_paths(table, own.files));
   COE_TRY(out.text, read_text_spec(table, "text", "text", {}));
-  COE_TRY_STATUS(read_off(table, own.files.off, ""));
+  COE_TRY(own.files.off.category, table.string_or("category", ""));
+  COE_TRY_STATUS(read_off(table, own.files.off));
   COE_TRY(own.keep, table.strings_or("keep", {}));
   constexpr std::array<std::string_view, 5> kWritten = {"text", "domain", "weight", "source",
                                                         "format"};
@@ -190,7 +192,8 @@ Status read_mmlu_pro(TomlTable& table, SourceSpec& out) {
   COE_TRY_STATUS(read_paths(table, own.files));
   COE_TRY(out.text, read_text_spec(table, "text", "text", fields));
   COE_TRY(own.categories, table.strings_or("categories", {}));
-  COE_TRY_STATUS(read_off(table, own.files.off, "category"));
+  COE_TRY(own.files.off.category, table.string_or("category", "category"));
+  COE_TRY_STATUS(read_off(table, own.files.off));
   const std::string& category = own.files.off.category;
   if (table.has("category") && category != "category" && category != "src")
     return table.bad("category", "questions are numbered by `category` or `src`");
@@ -212,6 +215,7 @@ Status read_files(TomlTable& table, SourceSpec& out) {
   COE_TRY(own.max_files, table.count_or("max_files", kUnlimited, 1, INT64_MAX));
   COE_TRY(own.wrap, table.count_or("wrap", 0, 0, INT64_MAX));
   COE_TRY(own.skip_minified, table.flag_or("skip_minified", true));
+  COE_TRY_STATUS(read_off(table, own.off));
   COE_TRY_STATUS(read_filters(table, out, {"path"}));
   COE_TRY_STATUS(read_splitting(table, out, true));
   // A record for each whole file would be few records, each cut to its beginning by who measures.

@@ -2,9 +2,9 @@
 #pragma once
 
 #include "coe/base/result.h"
+#include "coe/base/toml_table.h"
 #include "coe/corpus/bad_records.h"
 #include "coe/corpus/spec.h"
-#include "coe/corpus/toml_table.h"
 
 #include <cstdint>
 

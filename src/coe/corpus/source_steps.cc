@@ -44,20 +44,13 @@ Status refuse_output(const SourceSpec& spec, const BuildContext& context, const 
 }
 
 std::vector<Piece> pieces_of(const SourceSpec& spec, std::string text, const std::string& name) {
-  std::vector<Piece> out;
   const std::uint64_t n_char = count_chars(text);
-  if (n_char < spec.min_chars) return out;
-  if (n_char <= spec.max_chars) {
-    out.push_back({std::move(text), name});
-    return out;
-  }
-  if (!spec.splitting.split) return out;
-  const auto views = split_text(text, spec.max_chars);
-  for (std::size_t i = 0; i < views.size(); ++i) {
-    std::string piece = tidy_text(views[i]);
-    if (!piece.empty() && count_chars(piece) >= spec.min_chars)
-      out.push_back({std::move(piece), fmt::format("{}#{}", name, i + 1)});
-  }
+  if (n_char < spec.min_chars) return {};
+  const bool is_long = n_char > spec.max_chars;
+  if (is_long && !spec.splitting.split) return {};
+  auto out = cut_text(std::move(text), name, spec.max_chars);
+  if (!is_long) return out;
+  std::erase_if(out, [&](const Piece& piece) { return count_chars(piece.text) < spec.min_chars; });
   if (spec.splitting.pieces > 0)
     sample_by_rank(out, spec.splitting.pieces, spec.seed,
                    [](const Piece& piece) { return piece.name; });

@@ -5,6 +5,7 @@
 #include "coe/base/observer.h"
 #include "coe/base/result.h"
 #include "coe/corpus/json_line.h"
+#include "coe/corpus/pieces.h"
 #include "coe/corpus/sources.h"
 #include "coe/corpus/spec.h"
 
@@ -18,10 +19,6 @@ JsonMember string_member(std::string name, std::string_view value);
 tl::unexpected<Error> cancelled(const SourceSpec& spec);
 Status refuse_output(const SourceSpec& spec, const BuildContext& context, const Path& path);
 
-struct Piece {
-  std::string text;
-  std::string name;
-};
 // Returns the parts of a document that the limits on length leave.
 std::vector<Piece> pieces_of(const SourceSpec& spec, std::string text, const std::string& name);
 

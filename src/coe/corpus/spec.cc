@@ -3,10 +3,10 @@
 #include "coe/base/file.h"
 #include "coe/base/printable.h"
 #include "coe/base/result.h"
+#include "coe/base/toml_table.h"
 #include "coe/base/weight.h"
 #include "coe/corpus/near_duplicates.h"
 #include "coe/corpus/source_spec.h"
-#include "coe/corpus/toml_table.h"
 
 #include <fmt/format.h>
 #include <toml++/toml.h>
@@ -14,10 +14,10 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <exception>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
 namespace coe {
@@ -98,47 +98,37 @@ Result<CorpusSpec> read_spec(const toml::table& root, const std::string& file) {
   return out;
 }
 
-// Skips a string of TOML that begins at `at`; returns where it ends.
-std::size_t end_of_string(std::string_view toml, std::size_t at) {
-  const char quote = toml[at];
-  const std::string whole(3, quote);
-  const bool is_long = toml.substr(at).starts_with(whole);
-  for (std::size_t i = at + (is_long ? 3 : 1); i < toml.size(); ++i) {
-    if (toml[i] == '\\' && quote == '"')
-      ++i;
-    else if (is_long ? toml.substr(i).starts_with(whole) : toml[i] == quote || toml[i] == '\n')
-      return i + (is_long ? 3 : 1);
-  }
-  return toml.size();
-}
-
-// Each dot of a key is a table in a table, and the library walks these by calling itself. Returns
-// the line of a key with more parts than any spec has, or 0.
-std::uint64_t line_of_deep_key(std::string_view toml) {
-  constexpr std::size_t kMostDots = 16;
-  std::uint64_t line = 1;
-  std::size_t n_dot = 0;
-  for (std::size_t i = 0; i < toml.size();) {
-    const char c = toml[i];
-    std::size_t next = i + 1;
-    if (c == '"' || c == '\'') {
-      next = end_of_string(toml, i);
-    } else if (c == '#') {
-      next = std::min(toml.find('\n', i), toml.size());
-    } else if (c == '.') {
-      if (++n_dot > kMostDots) return line;
-    } else if (std::string_view("=,[]{}\n").find(c) != std::string_view::npos) {
-      n_dot = 0;
-    }
-    line += static_cast<std::uint64_t>(std::count(toml.begin() + static_cast<std::ptrdiff_t>(i),
-                                                  toml.begin() + static_cast<std::ptrdiff_t>(next),
-                                                  '\n'));
-    i = next;
-  }
-  return 0;
+OffSpec* off_of(SourceSpec& source) {
+  if (auto* jsonl = std::get_if<JsonlSource>(&source.kind)) return &jsonl->files.off;
+  if (auto* questions = std::get_if<MmluProSource>(&source.kind)) return &questions->files.off;
+  if (auto* files = std::get_if<FilesSource>(&source.kind)) return &files->off;
+  return nullptr;
 }
 
 }  // namespace
+
+Status take_held_out(CorpusSpec& spec, const Path& name) {
+  for (auto& domain : spec.domains) {
+    std::erase_if(domain.sources, [](SourceSpec& source) {
+      const auto* off = off_of(source);
+      return off == nullptr || off->off.empty();
+    });
+    for (auto& source : domain.sources) {
+      OffSpec& off = *off_of(source);
+      std::vector<std::uint64_t> others;
+      for (std::uint64_t i = 0; i < off.modulus; ++i)
+        if (std::ranges::find(off.off, i) == off.off.end()) others.push_back(i);
+      off.off = std::move(others);
+    }
+    std::erase_if(domain.sources, [](SourceSpec& source) { return off_of(source)->off.empty(); });
+    domain.keep_thin = true;
+  }
+  std::erase_if(spec.domains, [](const DomainSpec& domain) { return domain.sources.empty(); });
+  if (!spec.domains.empty()) return {};
+  return fail(Code::kInvalidArgument,
+              fmt::format("{}: no source of it holds anything out", name.string()),
+              "give sources `off`, such as off = [0, 1, 2, 3, 4, 5, 6, 7, 8]");
+}
 
 std::string needs_model(const CorpusSpec& spec) {
   const auto key = [](const std::string& where, std::string_view name) {
@@ -159,20 +149,13 @@ std::string needs_model(const CorpusSpec& spec) {
 
 Result<CorpusSpec> parse_corpus_spec(std::string_view toml, const Path& name) {
   const std::string file = name.string();
-  if (const std::uint64_t line = line_of_deep_key(toml); line > 0)
-    return fail(Code::kCorrupt, fmt::format("{}:{}: a key of too many parts", file, line),
-                "docs/formats/corpus.md describes the spec");
-  try {
-    const toml::table root = toml::parse(toml, file);
-    return read_spec(root, file);
-  } catch (const toml::parse_error& error) {
-    return fail(Code::kCorrupt,
-                fmt::format("{}:{}: not TOML: {}", file, error.source().begin.line,
-                            printable(error.description())),
-                "docs/formats/corpus.md describes the spec");
-  } catch (const std::exception& error) {
-    return fail(Code::kInternal, fmt::format("{}: {}", file, error.what()));
-  }
+  CorpusSpec spec;
+  COE_TRY_STATUS(parse_toml(toml, file, "docs/formats/corpus.md describes the spec",
+                            [&](const toml::table& root) -> Status {
+                              COE_TRY(spec, read_spec(root, file));
+                              return {};
+                            }));
+  return spec;
 }
 
 }  // namespace coe

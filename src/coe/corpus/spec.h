@@ -69,6 +69,7 @@ struct MmluProSource {
 };
 
 struct FilesSource {
+  OffSpec off;  // files are numbered in the order of their paths
   std::string folder;
   std::vector<std::string> include;
   std::vector<std::string> exclude;
@@ -119,6 +120,11 @@ struct CorpusSpec {
   std::vector<DomainSpec> domains;  // at least one, in the order of the file
   NearDuplicateOptions near;
 };
+
+// Leaves of a spec what its `off` splits leave out: of each source with one, the other remainders.
+// Sources without, and domains that then have none, are dropped. Errors: kInvalidArgument when
+// nothing is left.
+Status take_held_out(CorpusSpec& spec, const Path& name);
 
 // Returns the part of a spec that can only be done with a model, as "profile.toml:12: domain `web`,
 // source 2: key `chat`". It is empty when there is none.

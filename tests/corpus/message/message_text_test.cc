@@ -48,6 +48,40 @@ TEST(MessageText, ReadsListsOfParts) {
   expect_text(R"({"content":"4","reasoning":[{"type":"text","text":"hm"}]})", "hm", "4");
 }
 
+TEST(MessageText, ReadsOpenRoutersDetails) {
+  expect_text(R"({"content":"4","reasoning_details":[{"type":"reasoning.summary","summary":"h"},
+                  {"type":"reasoning.text","text":"m","signature":null,"index":1}]})",
+              "hm", "4");
+  // They say what `reasoning` says, which is read once.
+  expect_text(R"({"reasoning":"hm","reasoning_details":[{"type":"reasoning.text","text":"hm"}]})",
+              "hm", "");
+  // A piece of a stream that brings a signature alone.
+  expect_text(
+      R"({"reasoning":null,"reasoning_details":[{"type":"reasoning.text","signature":"x"}]})", "",
+      "");
+  const auto unread = [](std::string_view details) {
+    return value_of(read_message_text(nlohmann::json::parse(
+                        R"({"content":"4","reasoning_details":)" + std::string(details) + "}")))
+        .unread;
+  };
+  EXPECT_EQ(unread(R"([{"type":"reasoning.encrypted","data":"AAA="}])"),
+            "encrypted thinking in `reasoning_details`");
+  EXPECT_EQ(unread(R"([{"type":"reasoning.picture","text":"x"}])"),
+            "a part of `reasoning_details` of the type `reasoning.picture`");
+  EXPECT_EQ(unread(R"([{"text":"x"}])"), "a part of `reasoning_details` without a type");
+  EXPECT_EQ(unread(R"([{"type":"reasoning.text","text":"hm"}])"), "");
+}
+
+TEST(MessageText, ReadsARefusalAsWhatTheModelSays) {
+  expect_text(R"({"content":null,"refusal":"I cannot help."})", "", "I cannot help.");
+  expect_text(R"({"content":"","refusal":"I cannot help.","reasoning":"hm"})", "hm",
+              "I cannot help.");
+  expect_text(R"({"content":"Well.","refusal":"No."})", "", "Well.\nNo.");
+  expect_text(R"({"content":"4","refusal":null})", "", "4");
+  expect_text(R"({"content":"4","refusal":""})", "", "4");
+  expect_text(R"({"content":[{"type":"refusal","refusal":"No."}]})", "", "No.");
+}
+
 TEST(SplitMessage, FindsThinkingWhereverItIs) {
   const auto split = [](const std::string& thinking, const std::string& content) {
     const auto parts = split_message({thinking, content});
@@ -68,6 +102,11 @@ TEST(MessageText, SaysWhatItCannotRead) {
       {R"({"content":[{"type":"text"}]})", "a part of `content` has no text"},
       {R"({"content":[{"type":"image_url","image_url":{}}]})", "is of type `image_url`"},
       {R"({"reasoning_content":1})", "`reasoning_content` is number"},
+      {R"({"reasoning_details":"hm"})", "`reasoning_details` is string, not a list"},
+      {R"({"reasoning_details":["hm"]})", "a part of `reasoning_details` is string, not an object"},
+      {R"({"reasoning_details":[{"type":"reasoning.text","text":1}]})", "is number, not a string"},
+      {R"({"refusal":true})", "`refusal` is boolean, not a string"},
+      {R"({"content":[{"type":"refusal"}]})", "a part of `content` has no text"},
   };
   for (const auto& [message, part] : cases)
     expect_error(read_message_text(nlohmann::json::parse(message)), Code::kCorrupt, part);
