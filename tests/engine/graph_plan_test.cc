@@ -9,8 +9,8 @@
 namespace coe {
 namespace {
 
-using testing::ElementsAre;
-using testing::IsEmpty;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
 
 LayerCensus layer(const std::vector<std::string>& extra, RouterOp op) {
   LayerCensus census;
@@ -144,7 +144,7 @@ TEST(PlanLayers, SkipsDenseLayersAndRefusesHiddenWeights) {
   const auto refused = plan_layers({{3, hidden}}, "llama");
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Code::kUnsupported);
-  EXPECT_THAT(refused.error().message, testing::HasSubstr("layer 3"));
+  EXPECT_THAT(refused.error().message, ::testing::HasSubstr("layer 3"));
 }
 
 }  // namespace

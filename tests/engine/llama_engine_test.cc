@@ -2,10 +2,12 @@
 // sliced file.
 #include "coe/engine/llama/llama_engine.h"
 
+#include "coe/base/observer.h"
 #include "coe/child/surgery/apply.h"
 #include "coe/child/surgery/plan.h"
 #include "coe/corpus/corpus.h"
 #include "coe/corpus/reasoning.h"
+#include "coe/engine/llama/llama_library.h"
 #include "coe/mask/keep_mask.h"
 #include "coe/mask/recipe/recipe.h"
 #include "coe/measure/eval/eval.h"
@@ -67,6 +69,27 @@ class LlamaEngineTest : public ::testing::Test {
     return *stats;
   }
 };
+
+// Who watches the loading may stop it; afterwards the same model loads.
+TEST_F(LlamaEngineTest, LoadingCanBeStopped) {
+  class Stopping : public Observer {
+   public:
+    bool cancelled() override { return is_stopped; }
+    bool is_stopped = true;
+  };
+  Stopping observer;
+  const auto& library = llama_library();
+  library.watch_loading(&observer);
+  EngineOptions options;
+  options.model = kModel;
+  const auto stopped = library.open(options);
+  ASSERT_FALSE(stopped);
+  EXPECT_EQ(stopped.error().code, Code::kCancelled);
+  EXPECT_THAT(stopped.error().message, HasSubstr("loading was stopped"));
+  observer.is_stopped = false;
+  EXPECT_TRUE(library.open(options));
+  library.watch_loading(nullptr);
+}
 
 TEST_F(LlamaEngineTest, DescribesTheBundledModel) {
   const auto engine = open_single_threaded(kModel, 512);

@@ -65,6 +65,18 @@ TEST_F(ProfileStageTest, UsesAFinishedProfileAgainWithoutAnEngine) {
   EXPECT_EQ(again.run.stats.settings, "max_tokens=1024 outputs=1 shard=1/1 n_batch=16");
 }
 
+TEST_F(ProfileStageTest, SaysWhenThereIsWork) {
+  int n_work = 0;
+  stage_.on_work = [&] {
+    ++n_work;
+    EXPECT_EQ(library_.n_opened, 0);  // before the model is loaded, which takes time
+  };
+  value_of(run());
+  EXPECT_EQ(n_work, 1);
+  value_of(run());
+  EXPECT_EQ(n_work, 1);
+}
+
 TEST_F(ProfileStageTest, GoesOnFromAStateToTheSameBytes) {
   value_of(run());
   const auto whole = bytes();

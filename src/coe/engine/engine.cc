@@ -39,7 +39,9 @@ LayerRouting LayerRouting::of_tokens(std::uint32_t first, std::uint32_t n) const
           .moe_norms = cut(moe_norms, n_token, first, n),
           .residual_norms = cut(residual_norms, n_token, first, n),
           .scores = cut(scores, n_token, first, n),
-          .moe_outputs = cut(moe_outputs, n_token, first, n)};
+          .moe_outputs = cut(moe_outputs, n_token, first, n),
+          .ffn_inputs = cut(ffn_inputs, n_token, first, n),
+          .block_outputs = cut(block_outputs, n_token, first, n)};
 }
 
 std::string EngineOptions::model_name() const { return source ? source->name() : model.string(); }

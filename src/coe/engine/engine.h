@@ -61,6 +61,10 @@ struct LayerRouting {
   // the vector that the layer's experts gave together [n_token][n_embd].
   std::vector<float> scores;
   std::vector<float> moe_outputs;
+  // With DecodeRequest::streams, else empty: the residual stream that enters the layer's FFN, and
+  // what the block gives on to the next one [n_token][n_embd].
+  std::vector<float> ffn_inputs;
+  std::vector<float> block_outputs;
 
   // Returns the same of tokens [first, first + n) alone.
   LayerRouting of_tokens(std::uint32_t first, std::uint32_t n) const;
@@ -147,6 +151,7 @@ struct DecodeRequest {
   RoutingObserver* routing = nullptr;    // null: routing is not observed and costs nothing
   bool outputs = false;                  // also the norms of LayerRouting
   bool layer_values = false;             // also its scores and moe_outputs
+  bool streams = false;                  // also its ffn_inputs and block_outputs
   // With `layer_values`: what a layer's experts gave is reported, and then gives way to this, so
   // that each layer sees the inputs of the run that these come from, whatever the layers before it
   // made of theirs. It has every layer of info().moe_layers.
@@ -174,8 +179,8 @@ class Engine {
   // kInvalidArgument when the sequence is empty or longer than n_ctx, or the filter names a layer
   // or expert the model lacks, candidates and the engine's options do not go together, or `pinned`
   // lacks a layer or token; kUnsupported where the router cannot be filtered, or where logits are
-  // wanted of a model that gives embeddings, or `layer_values` of one whose graph does not name
-  // them; kEngine; kCancelled.
+  // wanted of a model that gives embeddings, or `layer_values` or `streams` of one whose graph
+  // does not name them; kEngine; kCancelled.
   virtual Status decode(const DecodeRequest& request) = 0;
   // The same for many short sequences, which may share forward passes unless they have a filter:
   // routing or candidates only, no logits and no layer values; `outputs`, filter and the layers of

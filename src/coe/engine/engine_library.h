@@ -3,6 +3,7 @@
 // without an engine.
 #pragma once
 
+#include "coe/base/observer.h"
 #include "coe/base/result.h"
 #include "coe/engine/engine.h"
 #include "coe/engine/memory.h"
@@ -39,16 +40,27 @@ class EngineLibrary {
   virtual std::vector<DeviceSpace> devices() const = 0;
   // Is null without an engine; else it lives as long as the process.
   virtual const gguf::Dequantizer* dequantizer() const = 0;
+  // The same for the way back.
+  virtual const gguf::Quantizer* quantizer() const = 0;
   // Names the library: "llama.cpp v0.5.0", or "none".
   virtual std::string version() const = 0;
   // Names the git tree that it was built from: "custom" for a source of the user's own, or empty.
   virtual std::string revision() const = 0;
+
+  // Is the library's own HTTP server, until a signal ends it: `arguments` are those that its
+  // program takes. Returns the exit code. Only for a process that does nothing else. Errors:
+  // kEngine.
+  virtual Result<int> serve(std::span<const std::string> arguments) const = 0;
 
   // Must be called first of all in main(): it may start the process again with a setting that the
   // library reads when it is loaded.
   virtual void prepare_process(char** argv) const = 0;
   // `sink` receives the library's own log, line by line; before the first call it is dropped.
   virtual void set_log(std::function<void(std::string_view)> sink) const = 0;
+  // `observer` is told how far the loading of a model is ("load", bytes) once that has taken half a
+  // second, and may cancel it: open() then returns kCancelled. Null, as at first: nobody is told.
+  // It must outlive what is opened while it is set.
+  virtual void watch_loading(Observer* observer) const { (void)observer; }
 };
 
 // An engine that is opened when it is first needed.

@@ -24,8 +24,12 @@ class NoEngineLibrary : public EngineLibrary {
   }
   std::vector<DeviceSpace> devices() const override { return {}; }
   const gguf::Dequantizer* dequantizer() const override { return nullptr; }
+  const gguf::Quantizer* quantizer() const override { return nullptr; }
   std::string version() const override { return "none"; }
   std::string revision() const override { return {}; }
+  Result<int> serve(std::span<const std::string> /*arguments*/) const override {
+    return no_engine();
+  }
   void prepare_process(char** /*argv*/) const override {}
   void set_log(std::function<void(std::string_view)> /*sink*/) const override {}
 };

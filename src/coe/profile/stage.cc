@@ -57,6 +57,7 @@ Result<StagedProfile> profile_stage(LazyEngine& engine, const MoeModel& parent,
     }
     if (!may_replace) return tl::unexpected(of_another_run(stage.file, *difference));
   }
+  if (stage.on_work) stage.on_work();
   COE_TRY(auto* const running, engine.get());
   const auto start = std::chrono::steady_clock::now();
   const auto run = [&](bool resume) {

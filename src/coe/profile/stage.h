@@ -26,6 +26,8 @@ struct ProfileStage {
   // same, if `resume`.
   Overwrite overwrite = Overwrite::kRefuse;
   std::string command_line;  // goes into the profile
+  // Called before the model is opened, where there is no finished profile that fits.
+  std::function<void()> on_work = nullptr;
   // Called with a fresh profile before it appears under its name; an error ends the stage.
   std::function<Status(const ProfileRun&)> before_write = nullptr;
 };

@@ -34,6 +34,12 @@ using testing::LayerIds;
 using testing::named_mask;
 using testing::value_of;
 
+TEST(JaccardByChance, IsAThirdAtHalf) {
+  EXPECT_DOUBLE_EQ(jaccard_by_chance(64, 64, 128), 1.0 / 3);
+  EXPECT_DOUBLE_EQ(jaccard_by_chance(8, 8, 8), 1.0);
+  EXPECT_DOUBLE_EQ(jaccard_by_chance(2, 4, 8), 1.0 / 5);  // one of two is expected in the four
+}
+
 TEST(Overlap, GoldenOfThreeMasks) {
   const std::vector<NamedMask> masks = {
       named_mask("a", 8, {{0, {0, 1, 2, 3}}, {3, {0, 1, 2, 3}}}),

@@ -1,5 +1,6 @@
 #include "coe/mask/compare/picture.h"
 
+#include "coe/base/picture/heat.h"
 #include "coe/mask/compare/agg_cosine.h"
 #include "coe/mask/compare/overlap.h"
 #include "coe/mask/compare/tolerance.h"
@@ -38,7 +39,8 @@ TEST(ComparisonPicture, ShowsPairsWithoutModelOrProfile) {
   const auto svg = comparison_svg(kMasks, value_of(overlap_of(kMasks)), nullptr, {}, "util");
   EXPECT_THAT(svg, HasSubstr("How alike are 2 masks? 2 layers of 4 experts"));
   EXPECT_THAT(svg, HasSubstr("a&lt;b&gt;.json, keeps 2 a layer"));
-  EXPECT_THAT(svg, HasSubstr(">A and B<"));
+  EXPECT_THAT(svg, HasSubstr(">a&lt;b&gt; and c<"));
+  EXPECT_THAT(svg, HasSubstr("; chance gives 0.33<"));
   EXPECT_THAT(svg, HasSubstr(">.33<"));    // layer 0
   EXPECT_THAT(svg, HasSubstr(">1.0<"));    // layer 1
   EXPECT_THAT(svg, HasSubstr(">0.667<"));  // their mean
@@ -56,11 +58,36 @@ TEST(ComparisonPicture, ShowsCosinesAndProfiles) {
   EXPECT_THAT(svg, HasSubstr(">-0.250<"));  // Agg-cos
   EXPECT_THAT(svg, HasSubstr("profile web &amp; css"));
   EXPECT_THAT(svg, HasSubstr("score `util`"));
+  EXPECT_THAT(svg, HasSubstr("profile web &amp; css; chance gives 0.50<"));
   EXPECT_EQ(count(svg, "<polyline"), 2U);  // one curve a layer
   EXPECT_EQ(count(svg, "<circle"), 9U);    // three targets of two layers, and their legend
   EXPECT_THAT(svg, HasSubstr("K = 2"));
   EXPECT_EQ(svg.find("nan"), std::string::npos);
   EXPECT_EQ(svg.find("inf"), std::string::npos);
+}
+
+// Of six masks names say more than letters.
+TEST(ComparisonPicture, CallsMasksByTheirNames) {
+  const testing::LayerIds ids = {{0, {0, 3}}};
+  const std::vector<NamedMask> masks = {
+      named_mask("runs/web.mask.json", 4, ids), named_mask("runs/prose.json", 4, {{0, {0}}}),
+      named_mask("a/same.mask.json", 4, ids), named_mask("b/same.mask.json", 4, ids),
+      named_mask("a-name-that-is-much-longer-than-a-label.mask.json", 4, ids)};
+  const auto svg = comparison_svg(masks, value_of(overlap_of(masks)), nullptr, {}, "util");
+  EXPECT_THAT(svg, HasSubstr(">web and prose<"));
+  EXPECT_THAT(svg, HasSubstr(">C same and D same<"));
+  EXPECT_THAT(svg, HasSubstr(">web and ...ger-than-a-label<"));
+  EXPECT_THAT(svg, HasSubstr("b/same.mask.json, keeps 2 a layer"));
+  EXPECT_THAT(svg, HasSubstr("; chance gives 0.20 to 0.33<"));  // K of 1 and 2, and of 2 and 2
+}
+
+// The same value has the same colour in every map of a picture, and in every picture.
+TEST(ComparisonPicture, HasOneScale) {
+  const AggCosine cosine(2, {{1, {4.0, 2.0, 2.0, 4.0}}, {1, {4.0, 4.0, 4.0, 4.0}}}, 100);
+  const auto svg = comparison_svg(kMasks, value_of(overlap_of(kMasks)), &cosine, {}, "util");
+  EXPECT_THAT(svg, HasSubstr("fill=\"" + hex(heat(1.0 / 3)) + "\""));
+  EXPECT_THAT(svg, HasSubstr("fill=\"" + hex(heat(0.5)) + "\""));
+  EXPECT_GE(count(svg, "fill=\"" + hex(heat(1.0)) + "\""), 2U);  // one of each map
 }
 
 TEST(ComparisonPicture, LeavesNumbersOutWhereCellsAreSmall) {

@@ -7,10 +7,10 @@
 #include "coe/corpus/corpus.h"
 #include "coe/engine/engine.h"
 #include "coe/mask/recon/norms.h"
-#include "coe/mask/recon/stretches.h"
 #include "coe/mask/score/table.h"
 #include "coe/model/gguf/reader.h"
 #include "coe/model/moe/model.h"
+#include "coe/profile/stretches.h"
 
 #include "support/expect.h"
 #include "support/temp_dir.h"
@@ -302,7 +302,7 @@ std::vector<std::size_t> lengths(const std::vector<std::vector<std::int32_t>>& s
 TEST(Stretches, TakeTheFirstOfEachRecordBeforeASecondOfAny) {
   CandidateEngine engine;
   const auto corpus = corpus_of({"aaaaaaa", "bbbbbbb", "ccccccc"});
-  ReconOptions options;
+  StretchOptions options;
   options.record_tokens = 4;
   options.n_token = 21;
   // Eight tokens a record: 4 and, with another 1 before them, the other 4 in 3 and 1.
@@ -317,7 +317,7 @@ TEST(Stretches, TakeTheFirstOfEachRecordBeforeASecondOfAny) {
 
 TEST(Stretches, EndWithTheText) {
   CandidateEngine engine;
-  ReconOptions options;
+  StretchOptions options;
   options.record_tokens = 100;
   const auto stretches =
       value_of(plan_stretches(engine, corpus_of({"ab", "c"}), options, silent_observer()));
@@ -326,14 +326,14 @@ TEST(Stretches, EndWithTheText) {
 
 TEST(Stretches, RefuseWhatCannotBe) {
   CandidateEngine engine;
-  ReconOptions options;
+  StretchOptions options;
   options.record_tokens = 1;
   expect_error(plan_stretches(engine, corpus_of({"a"}), options, silent_observer()),
-               Code::kInvalidArgument, "stretches of 2 at least");
+               Code::kInvalidArgument, "stretches of fewer than 2");
   options.record_tokens = 8;
   options.n_token = 0;
   expect_error(plan_stretches(engine, corpus_of({"a"}), options, silent_observer()),
-               Code::kInvalidArgument, "needs tokens");
+               Code::kInvalidArgument, "no tokens are asked for");
   options.n_token = 10;
   expect_error(plan_stretches(engine, corpus_of({"bad"}), options, silent_observer()),
                Code::kEngine, "d.jsonl:bad");

@@ -2,6 +2,7 @@
 
 #include "coe/base/printable.h"
 #include "coe/base/process/crash_guard.h"
+#include "coe/base/process/memory_ceiling.h"
 
 #include <fmt/format.h>
 #include <llama.h>
@@ -12,6 +13,7 @@
 #include <cstddef>
 #include <exception>
 #include <log.h>
+#include <new>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -26,10 +28,17 @@ constexpr std::chrono::system_clock::time_point kToday{std::chrono::seconds{1767
 
 // Rendering takes milliseconds; a template may loop as long as it likes.
 constexpr std::chrono::seconds kMostTime{10};
+constexpr std::uint64_t kMostMemory = std::uint64_t{1} << 30;  // beside what the process has
 constexpr std::string_view kTooLong = "the model's chat template does not come to an end";
 
 // The library quotes the place in the template over several lines.
 constexpr std::size_t kErrorBytes = 300;
+
+// What bounds a call that runs the template.
+struct Bounds {
+  CrashDeadline deadline{kMostTime, kTooLong};
+  MemoryCeiling ceiling{kMostMemory};
+};
 
 auto template_error(std::string_view what) {
   return fail(Code::kUnsupported,
@@ -54,7 +63,7 @@ Result<common_chat_params> apply(const common_chat_templates* templates,
   common_chat_templates_inputs inputs;
   inputs.messages.reserve(messages.size());
   for (const auto& message : messages) inputs.messages.push_back(message_of(message));
-  const CrashDeadline deadline(kMostTime, kTooLong);
+  const Bounds bounds;
   // Such a template would leave calls and answers out without a word.
   const bool has_tools = std::ranges::any_of(messages, [](const ChatMessage& message) {
     return message.role == "tool" || !message.tool_calls.empty();
@@ -65,7 +74,13 @@ Result<common_chat_params> apply(const common_chat_templates* templates,
   inputs.enable_thinking = thinking;
   inputs.now = kToday;
   try {
-    return common_chat_templates_apply(templates, inputs);
+    auto params = common_chat_templates_apply(templates, inputs);
+    if (params.prompt.size() > kMostRenderedBytes)
+      return template_error(
+          fmt::format("it makes a text of {} bytes of this chat", params.prompt.size()));
+    return params;
+  } catch (const std::bad_alloc&) {
+    return template_error("it takes more than 1 GiB of memory");
   } catch (const std::exception& e) {
     return template_error(e.what());
   }
@@ -76,6 +91,11 @@ Result<common_chat_params> apply(const common_chat_templates* templates,
 Status check_source(std::string_view source) {
   constexpr std::string_view kHint =
       "its file's key `tokenizer.chat_template` must hold the template of the original model";
+  if (source.size() > kMostTemplateBytes)
+    return fail(Code::kUnsupported,
+                fmt::format("the model's chat template has {} bytes, {} are the most",
+                            source.size(), kMostTemplateBytes),
+                std::string(kHint));
   if (source.find_first_not_of(" \t\r\n") == std::string_view::npos)
     return fail(Code::kUnsupported, "the model's chat template is empty", std::string(kHint));
   if (source.find("{{") == std::string_view::npos && source.find("{%") == std::string_view::npos)
@@ -117,10 +137,20 @@ Result<ChatTemplate> ChatTemplate::load(const llama_model* model) {
     return fail(Code::kUnsupported, "the model has no chat template",
                 "its file has no key `tokenizer.chat_template`; profile text as it stands, without "
                 "roles");
-  const CrashDeadline deadline(kMostTime, kTooLong);
+  return open(model, source);
+}
+
+Result<ChatTemplate> ChatTemplate::parse(std::string_view source) {
+  common_log_set_verbosity_thold(LOG_LEVEL_OUTPUT - 1);
+  return open(nullptr, source);
+}
+
+Result<ChatTemplate> ChatTemplate::open(const llama_model* model, std::string_view source) {
+  const Bounds bounds;
   COE_TRY_STATUS(check_source(source));
   try {
-    return ChatTemplate(common_chat_templates_init(model, "").release());
+    const std::string own = model == nullptr ? std::string(source) : std::string();
+    return ChatTemplate(common_chat_templates_init(model, own).release());
   } catch (const std::exception& e) {
     return template_error(e.what());
   }

@@ -169,6 +169,9 @@ bool GraphObserver::wants_role(Role role) const {
     case kScores:
     case kMerged:
       return request_->routing != nullptr && request_->layer_values;
+    case kStream:
+    case kBlockOut:
+      return request_->routing != nullptr && request_->streams;
     default:
       return request_->routing != nullptr && request_->outputs;
   }
@@ -325,6 +328,12 @@ void GraphObserver::read(Role role, ggml_tensor* node, std::uint32_t layer, Laye
     case kMerged:
       routing.moe_outputs = rows_of<float>(node);
       if (request_->pinned != nullptr) pin(node, layer);
+      return;
+    case kStream:
+      routing.ffn_inputs = rows_of<float>(node);
+      return;
+    case kBlockOut:
+      routing.block_outputs = rows_of<float>(node);
       return;
     case kNoRole:
       break;

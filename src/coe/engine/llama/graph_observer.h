@@ -68,12 +68,15 @@ class GraphObserver {
     kResidual,
     kScores,
     kMerged,
+    kStream,
+    kBlockOut,
     kNoRole
   };
   // In the order of Role, which is the order of reading: the shape of the ids comes first.
   static constexpr std::array<Reading LayerPlan::*, kNoRole> kReadings = {
-      &LayerPlan::ids,      &LayerPlan::weights, &LayerPlan::outputs, &LayerPlan::moe_out,
-      &LayerPlan::residual, &LayerPlan::scores,  &LayerPlan::merged};
+      &LayerPlan::ids,     &LayerPlan::weights,  &LayerPlan::outputs,
+      &LayerPlan::moe_out, &LayerPlan::residual, &LayerPlan::scores,
+      &LayerPlan::merged,  &LayerPlan::stream,   &LayerPlan::block_out};
 
   struct LayerBuffers {
     std::array<ggml_tensor*, kNoRole> nodes{};  // seen, and to be read at a later stop

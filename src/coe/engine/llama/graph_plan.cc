@@ -90,7 +90,7 @@ void plan_stops(const LayerCensus& layer, LayerPlan& plan) {
   }
   // Both are read where they are computed: the next node may overwrite them, or must see what is
   // written over them.
-  for (Reading* reading : {&plan.scores, &plan.merged})
+  for (Reading* reading : {&plan.scores, &plan.merged, &plan.stream, &plan.block_out})
     reading->with_routing = reading->with_outputs = reading->node;
   // The ids first: they tell the shape of the weights (llama4 uses up its weights early).
   if (plan.weights.with_outputs != outputs) plan.ids.with_outputs = plan.ids.with_routing;
@@ -133,6 +133,8 @@ Result<std::map<std::uint32_t, LayerPlan>> plan_layers(const Census& census,
       plan.residual.node = "ffn_inp";
     else if (architecture == "gemma4" && layer.nodes.contains("attn_out"))
       plan.residual.node = "attn_out";
+    plan.stream.node = plan.residual.node;
+    if (layer.nodes.contains("l_out")) plan.block_out.node = "l_out";
     plan.merged.node =
         last_present(layer, std::array<std::string_view, 2>{"ffn_moe_out", "ffn_final_moe_out"});
     // It names its experts' sum a second time.

@@ -64,13 +64,15 @@ struct Reading {
 
 // Base names of the nodes to read and to overwrite in a layer; empty strings where there is none.
 struct LayerPlan {
-  Reading ids;       // [n_used, T] selected experts
-  Reading weights;   // [1, n_used, T] or [n_used, T] final router weights
-  Reading outputs;   // [n_embd, n_used, T] expert outputs before gating, scale and bias included
-  Reading moe_out;   // [n_embd, T]
-  Reading scores;    // [n_expert, T] by which experts are ranked; empty where a table chooses
-  Reading merged;    // [n_embd, T] of all experts; moe_out, but where chunks are added to it
-  Reading residual;  // [n_embd, T] residual stream entering the FFN
+  Reading ids;        // [n_used, T] selected experts
+  Reading weights;    // [1, n_used, T] or [n_used, T] final router weights
+  Reading outputs;    // [n_embd, n_used, T] expert outputs before gating, scale and bias included
+  Reading moe_out;    // [n_embd, T]
+  Reading scores;     // [n_expert, T] by which experts are ranked; empty where a table chooses
+  Reading merged;     // [n_embd, T] of all experts; moe_out, but where chunks are added to it
+  Reading residual;   // [n_embd, T] residual stream entering the FFN
+  Reading stream;     // the same, read where it is computed
+  Reading block_out;  // [n_embd, T] residual stream behind the block
   // Virtual surgery. Where `probs` is set, it gets softmax over the kept of `softmax_input`, -inf
   // elsewhere: the bits that a sliced router gives (a softmax over all with -inf in its input sums
   // in another order, and one last bit in a router weight is enough to flip quantised activations

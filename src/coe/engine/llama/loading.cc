@@ -3,11 +3,16 @@
 #include "coe/base/printable.h"
 #include "coe/base/process/crash_guard.h"
 #include "coe/engine/llama/source_file.h"
+#include "coe/model/gguf/gguf_source.h"
+#include "coe/model/gguf/reader.h"
+#include "coe/model/text_part/text_part.h"
 
 #include <fmt/format.h>
 #include <ggml-backend.h>
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
@@ -40,6 +45,61 @@ void on_log(ggml_log_level level, const char* text, void* /*user*/) {
   if (level == GGML_LOG_LEVEL_ERROR) log.last_error = line;
   if (log.sink) log.sink(line);
 }
+
+std::atomic<Observer*> loading_observer{nullptr};
+
+// Of all files of a model; 0 where they cannot be read, which llama.cpp says.
+std::uint64_t model_bytes(const EngineOptions& options) {
+  if (options.source) return options.source->header().file_bytes;
+  const auto file = gguf::GgufFile::open(options.model);
+  return file ? file->header().file_bytes : 0;
+}
+
+// Tells the observer how far a model is loaded.
+class LoadingProgress {
+ public:
+  // `options` outlive it.
+  LoadingProgress(Observer* observer, const EngineOptions& options)
+      : observer_(observer), options_(options) {}
+  LoadingProgress(const LoadingProgress&) = delete;
+  LoadingProgress& operator=(const LoadingProgress&) = delete;
+  // All of it is loaded.
+  void finish() const {
+    if (is_shown_) observer_->progress(kStage, n_bytes_, n_bytes_, "bytes");
+  }
+  bool is_cancelled() const { return is_cancelled_; }
+  void watch(llama_model_params& params) {
+    if (observer_ == nullptr) return;
+    params.progress_callback = on_progress;
+    params.progress_callback_user_data = this;
+  }
+
+ private:
+  static constexpr std::string_view kStage = "load";
+  static constexpr std::chrono::milliseconds kUnseen{500};  // small models are there by then
+
+  // llama.cpp gives up where this is false.
+  static bool on_progress(float share, void* self) {
+    return static_cast<LoadingProgress*>(self)->report(share);
+  }
+  bool report(float share) {
+    is_cancelled_ = is_cancelled_ || observer_->cancelled();
+    if (is_cancelled_) return false;
+    if (share >= 1.0F || std::chrono::steady_clock::now() - start_ < kUnseen) return true;
+    // The header of a small model is not read for a bar that nobody sees.
+    if (!std::exchange(is_shown_, true)) n_bytes_ = model_bytes(options_);
+    observer_->progress(kStage, static_cast<std::uint64_t>(share * static_cast<double>(n_bytes_)),
+                        n_bytes_, "bytes");
+    return true;
+  }
+
+  Observer* observer_;
+  const EngineOptions& options_;
+  std::uint64_t n_bytes_ = 0;
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  bool is_shown_ = false;
+  bool is_cancelled_ = false;
+};
 
 // A context can have more, but each costs sliding-window cache.
 constexpr std::uint32_t kMaxSequences = 32;
@@ -88,16 +148,28 @@ ggml_type cache_type(std::string_view name) {
   return GGML_TYPE_COUNT;
 }
 
-// Returns null where it cannot be loaded, which llama.cpp's log explains. Errors: those of the
-// source that the options name.
+// What llama.cpp is to read in place of the model's file; null for the file itself.
+Result<std::shared_ptr<const gguf::GgufSource>> source_of(const EngineOptions& options) {
+  if (options.source) {
+    if (!needs_text_part(options.source->header())) return options.source;
+    return text_part(gguf::GgufFile::of(options.source));
+  }
+  auto file = gguf::GgufFile::open(options.model);
+  if (!file || !needs_text_part(file->header())) return nullptr;  // llama.cpp says what is wrong
+  return text_part(*std::move(file));
+}
+
+// Returns null where it cannot be loaded, which llama.cpp's log explains. Errors: those of
+// source_of() and of the source itself.
 Result<llama_model*> load(const EngineOptions& options, llama_model_params params) {
-  if (!options.source) return llama_model_load_from_file(options.model.c_str(), params);
+  COE_TRY(const auto source, source_of(options));
+  if (!source) return llama_model_load_from_file(options.model.c_str(), params);
   params.load_mode = LLAMA_LOAD_MODE_NONE;  // there is nothing to be mapped
-  COE_TRY(const auto file, SourceFile::open(*options.source));
+  COE_TRY(const auto file, SourceFile::open(*source));
   std::unique_ptr<llama_model, LlamaFree> model(
       llama_model_load_from_file_ptr(file->get(), params));
   COE_TRY_STATUS(file->status());
-  COE_TRY_STATUS(options.source->check_unchanged());
+  COE_TRY_STATUS(source->check_unchanged());
   return model.release();
 }
 
@@ -112,6 +184,8 @@ void start_backend() {
   }();
   (void)started;
 }
+
+void watch_loading(Observer* observer) { loading_observer = observer; }
 
 std::string take_last_error() {
   auto& log = log_state();
@@ -154,8 +228,12 @@ Result<std::shared_ptr<llama_model>> load_model(const EngineOptions& options, Lo
       fmt::format("{}: llama.cpp stopped", printable(options.model_name())),
       "the file may be damaged, or the engine may not know its form: `coe inspect` says what is in "
       "it, -v shows the engine's log");
+  LoadingProgress progress(loading == Loading::kWhole ? loading_observer.load() : nullptr, options);
+  progress.watch(params);
   COE_TRY(auto* loaded, load(options, params));
   std::shared_ptr<llama_model> model(loaded, [scope](llama_model* one) { LlamaFree()(one); });
+  if (!model && progress.is_cancelled())
+    return fail(Code::kCancelled, fmt::format("{}: loading was stopped", options.model_name()));
   if (!model)
     return fail(
         Code::kEngine,
@@ -163,6 +241,7 @@ Result<std::shared_ptr<llama_model>> load_model(const EngineOptions& options, Lo
         runs_on_gpu(options)
             ? "-v shows the engine's log; -ngl and --n-cpu-moe decide what the GPU must hold"
             : "run again with -v to see the engine's log");
+  progress.finish();
   return model;
 }
 

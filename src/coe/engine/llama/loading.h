@@ -2,6 +2,7 @@
 #pragma once
 
 #include "coe/base/file.h"
+#include "coe/base/observer.h"
 #include "coe/base/result.h"
 #include "coe/engine/engine.h"
 
@@ -32,7 +33,7 @@ enum class Loading {
 
 // Starts llama.cpp where that has not been done. Errors: kEngine, with llama.cpp's last error line,
 // also where an RPC server does not answer; kUnsupported without the RPC backend; those of
-// options.source.
+// options.source; kCancelled by who watches. A file with a tower is read without it (text_part.h).
 Result<std::shared_ptr<llama_model>> load_model(const EngineOptions& options, Loading loading);
 
 llama_context_params context_parameters(const EngineOptions& options, const llama_model* model);
@@ -54,6 +55,9 @@ std::string engine_name(const EngineOptions& options);
 
 // load_model does this first.
 void start_backend();
+
+// Whom load_model() tells how far it is; see EngineLibrary::watch_loading.
+void watch_loading(Observer* observer);
 
 // llama.cpp's last log line that was an error, and forgets it.
 std::string take_last_error();

@@ -141,6 +141,11 @@ std::string mask_letter(std::size_t position) {
   return out;
 }
 
+double jaccard_by_chance(std::uint32_t a, std::uint32_t b, std::uint32_t n_expert) {
+  const double n_both = static_cast<double>(a) * b / n_expert;
+  return n_both / (static_cast<double>(a) + b - n_both);
+}
+
 Status check_comparable(std::span<const NamedMask> masks) {
   if (masks.size() < 2)
     return fail(Code::kInvalidArgument, "a comparison needs two masks or more",

@@ -23,6 +23,10 @@ struct NamedMask {
 // "A", "B", …, "Z", "AA", …: short for the mask at this position.
 std::string mask_letter(std::size_t position);
 
+// The Jaccard index that two masks of `a` and `b` out of `n_expert` experts have by chance: of the
+// experts that are expected to be in both and in either. 1/3 where both keep half.
+double jaccard_by_chance(std::uint32_t a, std::uint32_t b, std::uint32_t n_expert);
+
 // Refuses masks that cannot be compared: fewer than two (kInvalidArgument); different parents,
 // expert counts or layers, or ids beyond another's expert count (kMismatch, naming both masks,
 // layers and ids). K may differ.

@@ -27,12 +27,11 @@ namespace coe {
 namespace {
 
 // Lengths in pixels.
-constexpr double kWidth = 1160;
-constexpr double kLeft = 190;  // of the layers; row labels stand before it
-constexpr double kRight = 1080;
+constexpr double kWidth = 1270;
+constexpr double kLeft = 300;  // of the layers; row labels stand before it
+constexpr double kRight = 1190;
 constexpr double kEnd = kWidth - 16;
 constexpr double kPanel = 300;  // height of the curves
-constexpr double kLegend = 130;
 
 constexpr Rgb kShallow{0xf2, 0xa6, 0x3b};  // first layer; the last is palette::kHigh
 constexpr Stroke kMark = {palette::kOrange, 1.2, "5 4"};
@@ -68,6 +67,39 @@ std::string cell_text(double value) {
   return text;
 }
 
+// What a mask is called beside its rows: its file's name, without folder and ending where that
+// tells it from the others, and the end of it where it is long.
+std::vector<std::string> short_names(std::span<const NamedMask> masks) {
+  constexpr std::size_t kLongest = 19;
+  std::vector<std::string> names;
+  for (const auto& named : masks) {
+    std::string_view name = named.name;
+    name = name.substr(name.find_last_of('/') + 1);
+    for (const std::string_view ending : {".mask.json", ".json"})
+      if (name.size() > ending.size() && name.ends_with(ending)) {
+        name.remove_suffix(ending.size());
+        break;
+      }
+    names.push_back(shortened(name, kLongest));
+  }
+  const auto sorted = [&] {
+    auto copy = names;
+    std::ranges::sort(copy);
+    return copy;
+  }();
+  for (std::size_t m = 0; m < names.size(); ++m)
+    if (std::ranges::count(sorted, names[m]) > 1)
+      names[m] = fmt::format("{} {}", mask_letter(m), shortened(names[m], kLongest - 2));
+  return names;
+}
+
+// "0.33", or "0.20 to 0.33" where it is not the same for all.
+std::string range_text(std::vector<double> values) {
+  const auto [least, most] = std::ranges::minmax(values);
+  const auto [low, high] = std::pair(fmt::format("{:.2f}", least), fmt::format("{:.2f}", most));
+  return low == high ? low : fmt::format("{} to {}", low, high);
+}
+
 std::string value_text(const std::optional<double>& value) {
   return value ? fmt::format("{:.3f}", *value) : std::string("none");
 }
@@ -76,7 +108,12 @@ class Picture {
  public:
   Picture(std::span<const NamedMask> masks, const Overlap& overlap, const AggCosine* cosine,
           std::span<const Tolerance> profiles, std::string_view score)
-      : masks_(masks), overlap_(overlap), cosine_(cosine), profiles_(profiles), score_(score) {}
+      : masks_(masks),
+        names_(short_names(masks)),
+        overlap_(overlap),
+        cosine_(cosine),
+        profiles_(profiles),
+        score_(score) {}
 
   std::string draw() {
     draw_head();
@@ -91,8 +128,15 @@ class Picture {
   }
 
  private:
-  static std::string pair_name(const PairOverlap& pair) {
-    return fmt::format("{} and {}", mask_letter(pair.a), mask_letter(pair.b));
+  std::string pair_name(const PairOverlap& pair) const {
+    return fmt::format("{} and {}", names_[pair.a], names_[pair.b]);
+  }
+  std::uint32_t n_keep(std::size_t mask) const { return masks_[mask].mask.n_keep(); }
+
+  // "; chance gives 0.33"; nothing where no mask says how many experts there are.
+  std::string chance_text(std::vector<double> values) const {
+    return overlap_.n_expert == 0 ? std::string()
+                                  : fmt::format("; chance gives {}", range_text(std::move(values)));
   }
 
   void draw_head() {
@@ -104,31 +148,31 @@ class Picture {
         {});
     y_ = 54;
     for (std::size_t m = 0; m < masks_.size(); ++m, y_ += 18) {
-      svg_.text({16, y_}, Anchor::kStart, 13, mask_letter(m), palette::kOrange);
-      svg_.text({44, y_}, Anchor::kStart, 13,
-                fmt::format("{}, keeps {} a layer", shortened(masks_[m].name, 100),
-                            masks_[m].mask.n_keep()));
+      svg_.text({16, y_}, Anchor::kStart, 13, names_[m], palette::kOrange);
+      svg_.text({kLeft - 130, y_}, Anchor::kStart, 13,
+                fmt::format("{}, keeps {} a layer", shortened(masks_[m].name, 100), n_keep(m)));
     }
+    // One scale for all maps: what has the same colour has the same value.
+    draw_heat_key(svg_, {kEnd - 24, 54}, "0.00", "1.00");
     y_ += 6;
   }
 
   HeatMap jaccard() const {
-    HeatMap map{"Jaccard index of each pair, layer by layer",
-                "shared experts / experts that either keeps",
-                {},
-                {},
-                {}};
+    HeatMap map{"Jaccard index of each pair, layer by layer", {}, {}, {}, {}};
+    std::vector<double> by_chance;
     for (const auto& pair : overlap_.pairs) {
+      by_chance.push_back(jaccard_by_chance(n_keep(pair.a), n_keep(pair.b), overlap_.n_expert));
       map.labels.push_back(pair_name(pair));
       map.rows.emplace_back(pair.jaccard.begin(), pair.jaccard.end());
       map.summary.emplace_back(pair.jaccard_mean);
     }
+    map.note = "shared experts / experts that either keeps" + chance_text(std::move(by_chance));
     return map;
   }
 
   HeatMap cosines() const {
     HeatMap map{"Cosine of the summed down-projections beyond the backbone",
-                "grey: a mask has nothing beyond it",
+                "grey: a mask has nothing beyond it; below 0 as 0",
                 {},
                 {},
                 {},
@@ -144,17 +188,18 @@ class Picture {
   }
 
   HeatMap coverages(const Tolerance& profile) const {
-    HeatMap map{fmt::format("Share of the score `{}` that each mask covers", score_),
-                fmt::format("profile {}", shortened(profile.name, 60)),
-                {},
-                {},
-                {}};
+    HeatMap map{
+        fmt::format("Share of the score `{}` that each mask covers", score_), {}, {}, {}, {}};
+    std::vector<double> by_chance;
     for (std::size_t m = 0; m < profile.masks.size(); ++m) {
       const auto& covered = profile.masks[m];
-      map.labels.push_back(fmt::format("{} {}", mask_letter(m), shortened(masks_[m].name, 20)));
+      map.labels.push_back(names_[m]);
+      by_chance.push_back(static_cast<double>(n_keep(m)) / overlap_.n_expert);
       map.rows.emplace_back(covered.layers.begin(), covered.layers.end());
       map.summary.emplace_back(covered.mean);
     }
+    map.note =
+        fmt::format("profile {}{}", shortened(profile.name, 60), chance_text(std::move(by_chance)));
     return map;
   }
 
@@ -166,28 +211,6 @@ class Picture {
             {"entropy"},
             {Row(profile.entropy.begin(), profile.entropy.end())},
             {sum / static_cast<double>(profile.entropy.size())}};
-  }
-
-  static std::pair<double, double> range_of(const HeatMap& map) {
-    double low = 1e300;
-    double high = -1e300;
-    for (const auto& row : map.rows)
-      for (const auto& value : row) {
-        if (!value) continue;
-        low = std::min(low, *value);
-        high = std::max(high, *value);
-      }
-    if (low > high) return {0.0, 1.0};
-    low = std::floor(low * 20.0) / 20.0;
-    high = std::ceil(high * 20.0) / 20.0;
-    return {low, high > low ? high : low + 0.05};
-  }
-
-  void draw_scale(double low, double high) {
-    const double left = kEnd - kLegend - 34;
-    draw_gradient(svg_, {left, y_ - 11}, kLegend, 11, 26, heat);
-    svg_.text({left - 6, y_ - 1}, Anchor::kEnd, 11, fmt::format("{:.2f}", low));
-    svg_.text({left + kLegend + 6, y_ - 1}, Anchor::kStart, 11, fmt::format("{:.2f}", high));
   }
 
   // Every layer has a column.
@@ -203,10 +226,8 @@ class Picture {
 
   void draw_heat(const HeatMap& map, const std::vector<LayerId>& layers) {
     y_ += 32;
-    const auto [low, high] = range_of(map);
     svg_.text({16, y_}, Anchor::kStart, 14, map.title);
-    svg_.text({480, y_}, Anchor::kStart, 12, map.note, palette::kGrey);
-    draw_scale(low, high);
+    svg_.text({520, y_}, Anchor::kStart, 12, map.note, palette::kGrey);
     y_ += 10;
     const double height = map.rows.size() > 12 ? 14 : 22;
     const double cell = (kRight - kLeft) / static_cast<double>(layers.size());
@@ -216,12 +237,11 @@ class Picture {
       const double middle = grid.at(r, 0).y + height / 2 + 4;
       svg_.text({kLeft - 8, middle}, Anchor::kEnd, 12, map.labels[r]);
       for (std::size_t l = 0; l < layers.size(); ++l) {
-        auto share = map.rows[r][l];
-        if (share) share = (*share - low) / (high - low);
-        grid.fill(svg_, r, l, share);
-        if (numbers && share)
+        const auto& value = map.rows[r][l];
+        grid.fill(svg_, r, l, value);
+        if (numbers && value)
           svg_.text({grid.at(r, l).x + cell / 2 - 0.5, middle}, Anchor::kMiddle, 10,
-                    cell_text(*map.rows[r][l]), ink_on(heat(*share)));
+                    cell_text(*value), ink_on(heat(*value)));
       }
       svg_.text({kRight + 8, middle}, Anchor::kStart, 12, value_text(map.summary[r]));
     }
@@ -318,6 +338,7 @@ class Picture {
   }
 
   std::span<const NamedMask> masks_;
+  std::vector<std::string> names_;  // short
   const Overlap& overlap_;
   const AggCosine* cosine_;
   std::span<const Tolerance> profiles_;

@@ -4,9 +4,9 @@
 #include "coe/base/text.h"
 #include "coe/mask/recon/eliminate.h"
 #include "coe/mask/recon/norms.h"
-#include "coe/mask/recon/stretches.h"
 #include "coe/profile/plan.h"
 #include "coe/profile/stage.h"
+#include "coe/profile/stretches.h"
 
 #include <fmt/format.h>
 
@@ -96,7 +96,7 @@ class Run {
   const gguf::GgufFile& file_;
   const MoeModel& model_;
   Observer& observer_;
-  std::vector<std::vector<std::int32_t>> stretches_;
+  Stretches stretches_;
   std::size_t n_token_ = 0;
   std::uint64_t n_done_ = 0;  // tokens decoded, over all sweeps
   std::uint64_t n_total_ = 0;
@@ -123,7 +123,8 @@ Result<std::size_t> Run::layers_at_once(const ReconOptions& options, std::size_t
 
 Result<ScoreTable> Run::run(const Corpus& corpus, const ReconOptions& options) {
   COE_TRY_STATUS(check_engine());
-  COE_TRY(stretches_, plan_stretches(engine_, corpus, options, observer_));
+  COE_TRY(stretches_,
+          plan_stretches(engine_, corpus, {options.n_token, options.record_tokens}, observer_));
   for (const auto& stretch : stretches_) n_token_ += stretch.size();
   COE_TRY(const auto step, layers_at_once(options, n_token_));
   const std::size_t n_layer = model_.layers.size();

@@ -1,4 +1,4 @@
-#include "coe/mask/recon/stretches.h"
+#include "coe/profile/stretches.h"
 
 #include "coe/base/result.h"
 #include "coe/corpus/window.h"
@@ -12,8 +12,6 @@
 
 namespace coe {
 namespace {
-
-using Stretches = std::vector<std::vector<std::int32_t>>;
 
 // Takes stretches until there are enough tokens; the last one is cut.
 class Taker {
@@ -34,10 +32,10 @@ class Taker {
 
 }  // namespace
 
-Result<Stretches> plan_stretches(Engine& engine, const Corpus& corpus, const ReconOptions& options,
-                                 Observer& observer) {
+Result<Stretches> plan_stretches(Engine& engine, const Corpus& corpus,
+                                 const StretchOptions& options, Observer& observer) {
   if (options.record_tokens < 2 || options.n_token == 0)
-    return fail(Code::kInvalidArgument, "recon needs tokens, in stretches of 2 at least");
+    return fail(Code::kInvalidArgument, "no tokens are asked for, or stretches of fewer than 2");
   const std::size_t length = std::min(options.record_tokens, engine.info().n_ctx);
   Taker taker(options.n_token);
   std::vector<Stretches> records;  // what is left of those that have been seen
