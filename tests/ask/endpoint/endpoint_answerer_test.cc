@@ -138,6 +138,22 @@ TEST(EndpointAnswerer, WarnsOfMarkersThatItDoesNotKnow) {
                                              HasSubstr("the marker `<channel|>`")));
 }
 
+TEST(EndpointAnswerer, SaysOnceThatThinkingIsEncrypted) {
+  const MockEndpoint server(always(
+      {.body = R"({"choices":[{"finish_reason":"stop","message":{"content":null,"refusal":"No.",)"
+               R"("reasoning_details":[{"type":"reasoning.encrypted","data":"AAA="}]}}]})"}));
+  const auto answerer = connect(options_for(server));
+  Listener listener;
+  const auto answer = value_of(ask(*answerer, listener));
+  EXPECT_EQ(answer.content, "No.");
+  EXPECT_EQ(answer.thinking, "");
+  EXPECT_EQ(answer.end, AnswerEnd::kTurn);
+  value_of(ask(*answerer, listener));
+  EXPECT_THAT(listener.warnings,
+              ElementsAre(HasSubstr("an answer holds encrypted thinking in `reasoning_details`, "
+                                    "which is left out")));
+}
+
 TEST(EndpointAnswerer, AcceptsAnEmptyAnswerAndOneThatIsNotStreamed) {
   const MockEndpoint empty(always({.content = ""}));
   EXPECT_EQ(answer_of(empty).content, "");

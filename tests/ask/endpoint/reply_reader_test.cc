@@ -146,6 +146,39 @@ data: [DONE]
   EXPECT_EQ(reply.thinking, "a");
 }
 
+// As OpenRouter streams it: beside `reasoning`, and the last piece with what is encrypted.
+TEST(ReplyReader, ReadsDetailsOfThinkingOnce) {
+  const std::string both =
+      R"(data: {"choices":[{"delta":{"content":"","reasoning":"h","reasoning_details":)"
+      R"([{"type":"reasoning.text","text":"h","index":0}]}}]})"
+      "\n\n";
+  const std::string details = R"(data: {"choices":[{"delta":{"reasoning_details":)"
+                              R"([{"type":"reasoning.summary","summary":"m","index":1}]}}]})"
+                              "\n\n";
+  const std::string sealed = R"(data: {"choices":[{"delta":{"reasoning_details":)"
+                             R"([{"type":"reasoning.encrypted","data":"AAA="}]}}]})"
+                             "\n\n";
+  const auto reply = read(Api::kOpenAi, both + details + sealed + piece("4") + last("stop"));
+  expect_ok(reply.status);
+  EXPECT_EQ(reply.thinking, "hm");
+  EXPECT_EQ(reply.content, "4");
+  EXPECT_EQ(reply.summary.unread, "encrypted thinking in `reasoning_details`");
+  EXPECT_EQ(read(Api::kOpenAi, both + piece("4") + last("stop")).summary.unread, "");
+}
+
+TEST(ReplyReader, TakesARefusalForTheAnswer) {
+  const std::string refuses = R"(data: {"choices":[{"delta":{"content":null,"refusal":"I )"
+                              "cannot.\"}}]}\n\n";
+  const auto streamed = read(Api::kOpenAi, refuses + last("stop"));
+  expect_ok(streamed.status);
+  EXPECT_EQ(streamed.content, "I cannot.");
+  EXPECT_TRUE(streamed.summary.filter.empty());
+  const auto whole = read(Api::kOpenAi, R"({"choices":[{"finish_reason":"stop","message":)"
+                                        R"({"content":null,"refusal":"I cannot."}}]})");
+  expect_ok(whole.status);
+  EXPECT_EQ(whole.content, "I cannot.");
+}
+
 TEST(ReplyReader, ReadsOllamasLines) {
   constexpr std::string_view body =
       R"({"model":"m","created_at":"t","message":{"role":"assistant","content":"","thinking":"hm"},"done":false}

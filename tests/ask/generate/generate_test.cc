@@ -3,6 +3,7 @@
 #include "coe/base/rng.h"
 
 #include "support/expect.h"
+#include "support/load_text.h"
 #include "support/scripted_answerer.h"
 #include "support/temp_dir.h"
 
@@ -117,7 +118,7 @@ TEST_F(GenerateCorpus, WritesBothCorpora) {
   // Other tools read them as corpora.
   const std::vector<Path> files = {options_.folder / "answers.jsonl",
                                    options_.folder / "thinking.jsonl"};
-  const auto corpus = value_of(load_corpus(files, default_text_spec()));
+  const auto corpus = value_of(testing::load_text(files));
   ASSERT_EQ(corpus.domains.size(), 3U);
   EXPECT_EQ(corpus.domains[2].name, "cot_think");
 }

@@ -219,6 +219,87 @@ TEST_F(LoadChoices, DecidesTheFormOnceForAFile) {
                "answers.jsonl:1: the answer `B` may be the text of one option and the letter");
 }
 
+// As published: many columns, of which five count, and text over several lines.
+constexpr const char* kGpqaHeader =
+    "Pre-Revision Question,Subdomain,Question,Correct Answer,Incorrect Answer 1,Incorrect Answer 2,"
+    "Incorrect Answer 3,Explanation,High-level domain,Canary String\n";
+
+std::string gpqa_row(const std::string& question) {
+  return "\"old\n, one\",Optics,\"" + question +
+         "\nWhich?\",\"right, \"\"so\"\"\n\",w1,w2,w3,\"why\n\nso\",Physics,c\n";
+}
+
+TEST_F(LoadChoices, ReadsGpqasTable) {
+  const auto text = kGpqaHeader + gpqa_row("Q0") + gpqa_row("Q1");
+  for (const auto* name : {"gpqa.csv", "gpqa.CSV", "gpqa_main"}) {
+    const auto set = value_of(load_choices(std::vector{write(name, text)}, {}));
+    ASSERT_EQ(set.questions.size(), 2U) << name;
+    const auto& [choice, where] = set.questions[1];
+    EXPECT_EQ(choice.question, "Q1\nWhich?");
+    EXPECT_THAT(choice.options, UnorderedElementsAre("right, \"so\"", "w1", "w2", "w3"));
+    EXPECT_EQ(choice.options.at(choice.answer), "right, \"so\"");
+    EXPECT_EQ(choice.category, "Physics");
+    EXPECT_EQ(where, std::string(name) + ":8");
+  }
+}
+
+TEST_F(LoadChoices, PutsGpqasOptionsInAnOrderOfTheQuestionsOwn) {
+  std::string table = kGpqaHeader;
+  std::string back = kGpqaHeader;
+  std::string json;
+  constexpr int kQuestions = 400;
+  for (int i = 0; i < kQuestions; ++i) {
+    table += gpqa_row("Q" + std::to_string(i));
+    back += gpqa_row("Q" + std::to_string(kQuestions - 1 - i));
+    json += R"({"Question": "Q)" + std::to_string(i) +
+            R"(\nWhich?", "Correct Answer": "right, \"so\"", "Incorrect Answer 1": "w1",)"
+            R"( "Incorrect Answer 2": "w2", "Incorrect Answer 3": "w3"})"
+            "\n";
+  }
+  const auto load = [&](const std::string& name, const std::string& text) {
+    return value_of(load_choices(std::vector{write(name, text)}, {})).questions;
+  };
+  const auto forwards = load("a.csv", table);
+  const auto backwards = load("b.csv", back);
+  const auto records = load("c.jsonl", json);
+  std::vector<int> n_at(4);
+  for (std::size_t i = 0; i < kQuestions; ++i) {
+    ++n_at.at(forwards[i].choice.answer);
+    EXPECT_EQ(forwards[i].choice.options, backwards[kQuestions - 1 - i].choice.options);
+    EXPECT_EQ(forwards[i].choice.options, records[i].choice.options);
+  }
+  // 100 each expected, with a standard deviation of 8.7: these are 4.6 of them.
+  for (const int n : n_at) {
+    EXPECT_GE(n, 60);
+    EXPECT_LE(n, 140);
+  }
+}
+
+TEST_F(LoadChoices, SaysWhatIsWrongInATable) {
+  const auto expect_bad = [&](const std::string& text, const std::string& message) {
+    expect_error(load_choices(std::vector{write("t.csv", text)}, {}), Code::kCorrupt, message);
+  };
+  const std::string header = kGpqaHeader;
+  expect_bad("", "t.csv:1: there is no header");
+  expect_bad("question,A,B,C,D,answer\nQ,a,b,c,d,A\n",
+             "t.csv:1: the header has no column `Question`: it begins with `question`, `A`");
+  expect_bad("Question," + header, "t.csv:1: the header has the column `Question` twice");
+  expect_bad(header + gpqa_row("Q") + "a,b\n",
+             "t.csv:8: a record of 2 fields, but the header has 10");
+  expect_bad(header + "o,s,Q,right,w1,w2,w3,e,d,c,more\n",
+             "t.csv:2: a record of 11 fields, but the header has 10");
+  expect_bad(header + "o,s,Q,right,w1,,w3,e,d,c\n", "t.csv:2: no field `Incorrect Answer 2`");
+  expect_bad(header + "o,s,Q,right,w1,right,w3,e,d,c\n", "t.csv:2: a wrong option equals");
+  expect_bad(header + "o,s,\"Q\n", "t.csv:2: the quotes of a field never close");
+  expect_bad("{\"question\": 1}\n", "t.csv:1: a quote in a field");
+  expect_error(
+      load_choices(std::vector{write("t.csv", header + gpqa_row("Q"))}, {.n_made_option = 4}),
+      Code::kInvalidArgument, "t.csv:1: questions are made of JSON records");
+  // Neither a table nor JSON.
+  expect_error(load_choices(std::vector{write("t.txt", "Question,Answer\n")}, {}), Code::kCorrupt,
+               "t.txt:1: ");
+}
+
 TEST_F(LoadChoices, MakesQuestionsOfProblems) {
   const auto file = write("r.jsonl", R"({"problem": "1+1?", "solution": "The answer is 2."})"
                                      "\n"

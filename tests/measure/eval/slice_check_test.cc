@@ -14,7 +14,7 @@
 namespace coe {
 namespace {
 
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 
 const FakeEngineOptions kParent{.n_layer = 2, .n_expert = 8, .n_expert_used = 2};
 ExpertSet experts(std::vector<std::uint32_t> ids) {
@@ -65,7 +65,7 @@ class Changed : public Engine, public RoutingObserver {
   RoutingObserver* inner_ = nullptr;
 };
 
-class SliceCheckTest : public testing::Test {
+class SliceCheckTest : public ::testing::Test {
  protected:
   SliceCheckTest() {
     FakeEngine parent(kParent);

@@ -147,6 +147,12 @@ TEST(Sweep, MeasuresOnTheSameTokens) {
   EXPECT_THAT(picture, HasSubstr("of 8"));
   EXPECT_THAT(picture, Not(HasSubstr("nan")));
   EXPECT_EQ(picture, sweep_svg(points));
+  EXPECT_THAT(picture, HasSubstr("dashed: chance"));
+  EXPECT_THAT(picture, Not(HasSubstr("size of the file")));
+  const auto sized = sweep_svg(points, std::vector<std::uint64_t>{3'000'000, 7'500'000'000});
+  EXPECT_THAT(sized, HasSubstr(">3.00 MB<"));
+  EXPECT_THAT(sized, HasSubstr(">7.50 GB<"));
+  EXPECT_THAT(sized, HasSubstr("size of the file"));
   const auto pure = value_of(
       sweep_masks(profiles, recipe, std::vector<std::uint32_t>{4}, nullptr, silent_observer()));
   EXPECT_THAT(sweep_svg(pure), Not(HasSubstr("KL to the parent")));

@@ -37,6 +37,15 @@ TEST(WebGallery, ShowsWhatPassedAndWhyNot) {
   EXPECT_THAT(page, HasSubstr("&lt;script&gt;alert(1)"));
   EXPECT_THAT(page, HasSubstr("<li><a href=\"#html-b-1\">html-b 1</a>: the &lt;i&gt; is dead"));
   EXPECT_THAT(page, Not(HasSubstr("<script")));
+  EXPECT_THAT(page, HasSubstr("answers that pass every check"));
+  // The suite tried on itself: a wrong answer that passes is what is wrong.
+  const auto check =
+      web_gallery(suite, {"references and mutants", "pictures", attempts, outcomes, {false, true}});
+  EXPECT_THAT(check, HasSubstr(">1/2<"));
+  EXPECT_THAT(check, HasSubstr("as they should be: references pass"));
+  EXPECT_THAT(check, HasSubstr("What is not as it should be"));
+  EXPECT_THAT(check, HasSubstr("<li><a href=\"#css-a-1\">css-a 1</a>: passes</li>"));
+  EXPECT_THAT(check, Not(HasSubstr("<li><a href=\"#html-b-1\"")));
   EXPECT_EQ(count_web(suite, outcomes, "css").n_passed, 1U);
   EXPECT_EQ(count_web(suite, outcomes, "html").n_passed, 0U);
   EXPECT_EQ(count_web(suite, outcomes, "").n, 2U);

@@ -48,6 +48,8 @@ struct ChatAnswer {
   std::string content;   // what is outside thinking
   // Markers left in the content that look like a channel's and are not known: "<|channel>plan".
   std::vector<std::string> unknown_markers;
+  // What a server sent of its thinking that cannot be read, as words: "encrypted thinking in …".
+  std::string unread_thinking;
   // Known markers that stand where they begin and end nothing. They are in the text, but on_text
   // did not show them. Of the linked engine, with on_text.
   std::size_t n_stray_marker = 0;

@@ -40,6 +40,7 @@ ChatAnswer AnswerCollector::answer(std::span<const ThinkingMarkers> markers) con
   else if (!summary.filter.empty())
     out.end = AnswerEnd::kFilter;
   out.filter = summary.filter;
+  out.unread_thinking = summary.unread;
   out.n_replaced = summary.n_replaced;
   out.n_token_prompt = summary.n_token_prompt.value_or(0);
   out.n_token_known = summary.n_token.has_value();

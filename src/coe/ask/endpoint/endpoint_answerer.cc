@@ -238,6 +238,16 @@ void EndpointAnswerer::warn_of_markers(const std::vector<std::string>& names, Ob
   }
 }
 
+void EndpointAnswerer::warn_of_unread(const std::string& what, Observer& observer) {
+  if (what.empty()) return;
+  {
+    const std::scoped_lock lock(mutex_);
+    if (said_markers_.size() >= kMostMarkers || !said_markers_.insert(what).second) return;
+  }
+  observer.warning(
+      fmt::format("{}: an answer holds {}, which is left out", address_.root, printable(what)));
+}
+
 void EndpointAnswerer::warn_of_halves(std::uint64_t n_replaced, Observer& observer) {
   if (n_replaced == 0) return;
   {
@@ -295,6 +305,7 @@ Result<ChatAnswer> EndpointAnswerer::answer(const AnswerRequest& request, Observ
       (void)silent_seconds(true);
       warn_of_markers(outcome->unknown_markers, observer);
       warn_of_halves(outcome->n_replaced, observer);
+      warn_of_unread(outcome->unread_thinking, observer);
       return *std::move(outcome);
     }
     auto& failure = outcome.error();

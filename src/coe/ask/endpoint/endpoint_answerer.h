@@ -77,6 +77,7 @@ class EndpointAnswerer : public Answerer {
   Status wait_for_next(Failure failure, Tries& tries, Rng& rng, Observer& observer);
   double silent_seconds(bool answered);
   void warn_of_markers(const std::vector<std::string>& names, Observer& observer);
+  void warn_of_unread(const std::string& what, Observer& observer);
   void warn_of_halves(std::uint64_t n_replaced, Observer& observer);
   RequestOptions fields() const;
   void leave_out(const std::vector<std::string>& fields, std::string_view message,
@@ -89,7 +90,7 @@ class EndpointAnswerer : public Answerer {
   RequestOptions fields_;
   // Since then the server has been busy or not ready, and answered nobody.
   std::optional<std::chrono::steady_clock::time_point> silent_since_;
-  std::set<std::string> said_markers_;
+  std::set<std::string> said_markers_;  // and kinds of thinking that cannot be read
   bool said_halves_ = false;
   std::optional<Trouble> said_;  // the trouble that a warning has told of
 };

@@ -1,5 +1,6 @@
 #include "coe/ask/endpoint/http.h"
 
+#include "coe/ask/endpoint/curl.h"
 #include "coe/base/text.h"
 
 #include <fmt/format.h>
@@ -8,10 +9,6 @@
 #include <array>
 #include <chrono>
 #include <cstddef>
-#include <cstdlib>
-#include <curl/curl.h>
-#include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -26,31 +23,6 @@ constexpr std::size_t kMostErrorBody = std::size_t{64} << 10;
 constexpr std::size_t kMostHeaders = 32;
 constexpr int kPollMilliseconds = 50;  // how late an interrupt or a limit may be noticed
 
-struct CurlDeleter {
-  void operator()(CURL* easy) const { curl_easy_cleanup(easy); }
-  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
-};
-struct MultiDeleter {
-  void operator()(CURLM* multi) const { curl_multi_cleanup(multi); }
-};
-using EasyPtr = std::unique_ptr<CURL, CurlDeleter>;
-using ListPtr = std::unique_ptr<curl_slist, CurlDeleter>;
-using MultiPtr = std::unique_ptr<CURLM, MultiDeleter>;
-
-bool initialised() {
-  static const bool done = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
-  return done;
-}
-
-// The environment's own list, and this machine.
-std::string no_proxy() {
-  for (const char* name : {"no_proxy", "NO_PROXY"}) {
-    if (const char* value = std::getenv(name); value != nullptr)
-      return std::string(value) + ",localhost,127.0.0.1,::1";
-  }
-  return "localhost,127.0.0.1,::1";
-}
-
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
@@ -62,7 +34,7 @@ class Exchange {
       : request_(request), limits_(limits), reader_(reader) {}
 
   Result<HttpReply> run(Observer& observer) {
-    if (!initialised()) return fail(Code::kInternal, "libcurl cannot be initialised");
+    if (!curl_ready()) return fail(Code::kInternal, "libcurl cannot be initialised");
     multi_.reset(curl_multi_init());
     easy_.reset(curl_easy_init());
     if (!multi_ || !easy_) return fail(Code::kInternal, "libcurl gives no handle");
@@ -92,20 +64,14 @@ class Exchange {
     set(CURLOPT_WRITEDATA, static_cast<void*>(this));
     set(CURLOPT_HEADERFUNCTION, &Exchange::on_header);
     set(CURLOPT_HEADERDATA, static_cast<void*>(this));
-    add_header("Expect:");  // no waiting for leave to send
-    for (const auto& header : request_.headers) add_header(header.c_str());
+    add_header(headers_, "Expect:");  // no waiting for leave to send
+    for (const auto& header : request_.headers) add_header(headers_, header.c_str());
     if (request_.body) {
-      add_header("Content-Type: application/json");
+      add_header(headers_, "Content-Type: application/json");
       set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_.body->size()));
       set(CURLOPT_POSTFIELDS, request_.body->c_str());
     }
     set(CURLOPT_HTTPHEADER, headers_.get());
-  }
-
-  void add_header(const char* line) {
-    // The list's head stays what it is, but for the first line.
-    curl_slist* list = curl_slist_append(headers_.get(), line);
-    if (list != nullptr && list != headers_.get()) headers_.reset(list);
   }
 
   // libcurl's signature.

@@ -93,9 +93,10 @@ bool says_nothing(std::string_view payload) {
   return word.starts_with(':') || std::ranges::find(kWords, word) != kWords.end();
 }
 
-Result<ReplyDelta> read_message(const Json& message) {
+Result<ReplyDelta> read_message(const Json& message, ReplySummary& summary) {
   auto text = read_message_text(message);
   if (!text) return bad_reply(text.error().message);
+  if (!text->unread.empty()) summary.unread = std::move(text->unread);
   return ReplyDelta{std::move(text->thinking), std::move(text->content)};
 }
 
@@ -177,14 +178,14 @@ Status ReplyReader::read_openai(const Json& document, News& news) {
     const Json* message = member(choice, name);
     if (message == nullptr) continue;
     if (reports_error(*message)) return server_says(*message);
-    COE_TRY(*text, read_message(*message));
+    COE_TRY(*text, read_message(*message, summary_));
   }
   return read_finish(member(choice, "finish_reason"), secret_, summary_);
 }
 
 Status ReplyReader::read_ollama(const Json& document, News& news) {
   if (const Json* message = member(document, "message")) {
-    COE_TRY(news.whole, read_message(*message));
+    COE_TRY(news.whole, read_message(*message, summary_));
   }
   take(summary_.n_token_prompt, count(&document, "prompt_eval_count"));
   take(summary_.n_token, count(&document, "eval_count"));

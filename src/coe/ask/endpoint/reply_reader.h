@@ -30,6 +30,7 @@ struct ReplySummary {
   bool cut = false;              // … it is the length asked for, or the context's end
   std::string filter;            // … it is a filter, and this its name; empty: none
   std::uint64_t n_piece = 0;     // payloads with text
+  std::string unread;            // what it holds of thinking that cannot be read; see ThinkingText
   std::uint64_t n_replaced = 0;  // halves of characters, see whole_characters()
   std::optional<std::uint64_t> n_token_prompt;
   std::optional<std::uint64_t> n_token;

@@ -1,9 +1,11 @@
 #include "coe/measure/choice/question_form.h"
 
+#include "coe/base/hash.h"
 #include "coe/base/json.h"
 #include "coe/base/parse.h"
 #include "coe/base/printable.h"
 #include "coe/base/rng.h"
+#include "coe/base/search.h"
 #include "coe/corpus/json_line.h"
 
 #include <fmt/format.h>
@@ -143,34 +145,6 @@ Result<RawQuestion> read_hellaswag(const Json& object) {
   return out;
 }
 
-std::string trimmed(const std::string& text) {
-  const auto first = text.find_first_not_of(" \t\r\n");
-  return first == std::string::npos
-             ? std::string()
-             : text.substr(first, text.find_last_not_of(" \t\r\n") + 1 - first);
-}
-
-Result<RawQuestion> read_gpqa(const Json& object, std::uint64_t seed) {
-  RawQuestion out;
-  out.settled = true;
-  COE_TRY(out.choice.question, string_of(object, {"Question"}));
-  for (const auto* name :
-       {"Correct Answer", "Incorrect Answer 1", "Incorrect Answer 2", "Incorrect Answer 3"}) {
-    COE_TRY(const auto option, string_of(object, {name}));
-    out.choice.options.push_back(trimmed(option));
-  }
-  const std::string right = out.choice.options.front();
-  auto& options = out.choice.options;
-  if (std::ranges::count(options, right) > 1) return bad("a wrong option equals the right one");
-  Rng rng(seed);
-  rng.shuffle(std::span(options));
-  out.choice.answer = static_cast<std::size_t>(std::ranges::find(options, right) - options.begin());
-  if (const auto* domain = first_of(object, {"High-level domain", "Subdomain"});
-      domain != nullptr && domain->is_string())
-    out.choice.category = domain->get<std::string>();
-  return out;
-}
-
 enum class Reading : std::uint8_t { kLabel, kText, kLetter, kIndex };
 constexpr std::array kReadings = {Reading::kLabel, Reading::kText, Reading::kLetter,
                                   Reading::kIndex};
@@ -236,6 +210,33 @@ std::string_view form_name(QuestionForm form) {
   return "question, options and answer";
 }
 
+Result<RawQuestion> gpqa_question(const TextFields& fields, std::uint64_t seed) {
+  const auto text_of = [&](std::string_view name) -> Result<std::string> {
+    const auto found = fields.find(name);
+    const auto text = found == fields.end() ? std::string_view() : trimmed(found->second);
+    if (text.empty()) return bad(fmt::format("no field `{}` with a text", name));
+    return std::string(text);
+  };
+  RawQuestion out;
+  out.settled = true;
+  COE_TRY(out.choice.question, text_of(kGpqaColumns.front()));
+  auto& options = out.choice.options;
+  for (const auto name : std::span(kGpqaColumns).subspan(1)) {
+    COE_TRY(options.emplace_back(), text_of(name));
+  }
+  const std::string right = options.front();
+  if (std::ranges::count(options, right) > 1) return bad("a wrong option equals the right one");
+  Rng rng(derived_seed(seed, hash_number(out.choice.question)));
+  rng.shuffle(std::span(options));
+  out.choice.answer = static_cast<std::size_t>(std::ranges::find(options, right) - options.begin());
+  for (const std::string_view name : {"High-level domain", "Subdomain"}) {
+    const auto found = fields.find(name);
+    if (out.choice.category.empty() && found != fields.end())
+      out.choice.category = trimmed(found->second);
+  }
+  return out;
+}
+
 Result<QuestionForm> form_of(std::string_view json) {
   COE_TRY(const auto members, parse_json_line(json));
   const auto has = [&](std::string_view name) { return find_member(members, name) != nullptr; };
@@ -246,7 +247,13 @@ Result<QuestionForm> form_of(std::string_view json) {
 }
 
 Result<RawQuestion> parse_question(std::string_view json, QuestionForm form, std::uint64_t seed) {
-  COE_TRY_STATUS(parse_json_line(json).map([](auto&&) {}));
+  COE_TRY(const auto members, parse_json_line(json));
+  if (form == QuestionForm::kGpqa) {
+    TextFields fields;
+    for (const auto& member : members)
+      if (member.kind == JsonMember::Kind::kString) fields[member.name] = member.text;
+    return gpqa_question(fields, seed);
+  }
   try {
     if (form == QuestionForm::kMmluPro) {
       RawQuestion out;
@@ -256,7 +263,6 @@ Result<RawQuestion> parse_question(std::string_view json, QuestionForm form, std
     }
     const auto object = parse_json_or_throw<Json>(json);
     if (form == QuestionForm::kHellaSwag) return read_hellaswag(object);
-    if (form == QuestionForm::kGpqa) return read_gpqa(object, seed);
     return read_plain(object);
   } catch (const std::exception& error) {
     return fail(Code::kInternal, fmt::format("the JSON reader threw: {}", error.what()));

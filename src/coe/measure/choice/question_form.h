@@ -5,8 +5,11 @@
 #include "coe/base/result.h"
 #include "coe/corpus/mmlu_pro.h"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -20,7 +23,7 @@ enum class QuestionForm : std::uint8_t {
   kPlain,      // `question`, `options`, `answer`, by these and other names
   kMmluPro,    // see parse_mmlu_pro
   kHellaSwag,  // `ctx`, `endings`, `label`
-  kGpqa,       // "Question", "Correct Answer", "Incorrect Answer 1" to 3
+  kGpqa,       // kGpqaColumns
 };
 std::string_view form_name(QuestionForm form);
 
@@ -35,8 +38,21 @@ struct RawQuestion {
 
 // Errors, of both: kCorrupt: no JSON object, or a field that is missing or of another type.
 Result<QuestionForm> form_of(std::string_view json);
-// GPQA's options are put in an order by `seed`.
+// `seed`: see gpqa_question.
 Result<RawQuestion> parse_question(std::string_view json, QuestionForm form, std::uint64_t seed);
+
+// The columns of GPQA that a question needs: what is asked, the right answer, and three wrong ones.
+// Source: Rein et al., "GPQA: A Graduate-Level Google-Proof Q&A Benchmark", COLM 2024, and its
+// data card.
+inline constexpr std::array<std::string_view, 5> kGpqaColumns = {
+    "Question", "Correct Answer", "Incorrect Answer 1", "Incorrect Answer 2", "Incorrect Answer 3"};
+
+using TextFields = std::map<std::string, std::string, std::less<>>;
+// The right answer is published first, so that the options are put in another order, which hangs on
+// `seed` and on the question's text alone: on neither the file nor the record's place in it. The
+// category is "High-level domain", else "Subdomain". Errors: kCorrupt: a field that is missing or
+// blank, or a wrong option that equals the right one.
+Result<RawQuestion> gpqa_question(const TextFields& fields, std::uint64_t seed);
 
 // Where in the list a question is that cannot be settled, and why.
 struct Unsettled {

@@ -6,6 +6,7 @@
 #include "coe/corpus/json_line.h"
 #include "coe/corpus/record_reader.h"
 #include "coe/measure/choice/question_form.h"
+#include "coe/measure/choice/question_table.h"
 
 #include <fmt/format.h>
 
@@ -53,17 +54,8 @@ class QuestionFile {
 
   Status read() {
     COE_TRY(const auto file, TextFile::open(path_));
-    RecordReader reader(file.text());
-    while (true) {
-      auto record = reader.next();
-      if (!record) return located(std::move(record).error(), reader.line());
-      if (!*record) break;
-      const auto& line = **record;
-      if (line.blank()) continue;
-      auto status = options_.n_made_option > 0 ? make(line) : take(line);
-      if (!status) return located(std::move(status).error(), line.number);
-      ++number_;
-    }
+    COE_TRY_STATUS(is_question_table(path_, file.text()) ? read_table(file.text())
+                                                         : read_records(file.text()));
     if (auto unsettled = settle_answers(raw_))
       return located(std::move(unsettled->error), lines_[unsettled->index]);
     for (std::size_t i = 0; i < raw_.size(); ++i) add(std::move(raw_[i].choice), lines_[i]);
@@ -71,6 +63,36 @@ class QuestionFile {
   }
 
  private:
+  Status read_records(std::string_view text) {
+    RecordReader reader(text);
+    while (true) {
+      auto record = reader.next();
+      if (!record) return located(std::move(record).error(), reader.line());
+      if (!*record) return {};
+      const auto& line = **record;
+      if (line.blank()) continue;
+      auto status = options_.n_made_option > 0 ? make(line) : take(line);
+      if (!status) return located(std::move(status).error(), line.number);
+      ++number_;
+    }
+  }
+
+  Status read_table(std::string_view text) {
+    if (options_.n_made_option > 0)
+      return located({Code::kInvalidArgument, "questions are made of JSON records, not of a table",
+                      "leave out --make-options"},
+                     1);
+    QuestionTable table(text);
+    while (true) {
+      auto question = table.next(options_.seed);
+      if (!question) return located(std::move(question).error(), table.line());
+      if (!*question) return {};
+      raw_.push_back(**std::move(question));
+      lines_.push_back(table.line());
+      ++number_;
+    }
+  }
+
   Status located(Error error, std::uint64_t line) const {
     error.message = fmt::format("{}:{}: {}", path_.string(), line, error.message);
     return tl::unexpected(std::move(error));
@@ -93,7 +115,7 @@ class QuestionFile {
                   fmt::format("a record in the form of {}, but the file began with {}",
                               form_name(form), form_name(*form_)),
                   "put each set into a file of its own");
-    COE_TRY(auto question, parse_question(line.text, form, derived_seed(options_.seed, number_)));
+    COE_TRY(auto question, parse_question(line.text, form, options_.seed));
     raw_.push_back(std::move(question));
     lines_.push_back(line.number);
     return {};

@@ -38,10 +38,10 @@ struct ChoiceSet {
   std::uint64_t n_unusable = 0;  // records of which make_choice makes nothing
 };
 
-// Reads JSON Lines or one JSON array of objects, each file in one form (QuestionForm), its answers
-// by one reading (settle_answers). Errors: kNotFound, kInvalidArgument (no file, a category that no
-// question has, nothing left), kCorrupt naming file and line: also a record of another form than
-// the first, or an answer that may mean two options.
+// Reads JSON Lines, one JSON array of objects, or GPQA's table (question_table.h), each file in one
+// form (QuestionForm), its answers by one reading (settle_answers). Errors: kNotFound,
+// kInvalidArgument (no file, a category that no question has, nothing left), kCorrupt naming file
+// and line: also a record of another form than the first, or an answer that may mean two options.
 Result<ChoiceSet> load_choices(std::span<const Path> files, const ChoiceSetOptions& options);
 
 // A file of one record. {"question", "options", "answer"} and what else such sets call them:

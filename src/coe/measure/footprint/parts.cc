@@ -2,6 +2,7 @@
 
 #include "coe/model/gguf/tensor_type.h"
 #include "coe/model/moe/keep_count.h"
+#include "coe/model/text_part/text_part.h"
 
 #include <algorithm>
 #include <cstddef>
@@ -12,6 +13,7 @@ namespace {
 
 std::string_view part_of(std::string_view name, bool is_expert) {
   if (is_expert) return "experts";
+  if (is_tower_tensor(name)) return "tower";
   if (name.starts_with("token_embd") || name.starts_with("output") ||
       name.starts_with("per_layer_token_embd"))
     return "embeddings";

@@ -26,6 +26,9 @@ constexpr double kTop = 118;
 constexpr double kPlot = 300;
 constexpr double kGap = 90;
 
+// What is below has the lowest colour: half of the parent's tokens is nothing to speak of.
+constexpr double kLowest = 0.5;
+
 constexpr CellGrid kCells = {{kLabel, kTop}, kCellWidth, kCellHeight, 2, 2};
 
 // A cell shows these.
@@ -44,6 +47,7 @@ class HeatMap {
     draw_heading(svg_, fmt::format("What specialists of K = {} keep", matrix_.n_keep),
                  {"Y: next tokens predicted, of the parent's; below it the KL to the parent",
                   "rows: specialists; columns: text; framed: its own"});
+    draw_heat_key(svg_, {std::max(width, 520.0) - 52, 84}, "50 %", "100 %");
     for (std::size_t c = 0; c < n_column; ++c)
       svg_.text({kCells.at(0, c).x + kCellWidth / 2, kTop - 10}, Anchor::kMiddle, 13,
                 matrix_.domains[c]);
@@ -71,15 +75,14 @@ class HeatMap {
         rows_.back()[c].kl += share * matrix_.at(r, c).kl_mean();
       }
     }
-    for (const auto& row : rows_)
-      for (const auto& cell : row) least_ = std::min(least_, cell.y);
   }
 
   void draw_row(std::size_t r) {
     svg_.text({kLabel - 10, kCells.at(r, 0).y + kCellHeight / 2 + 5}, Anchor::kEnd, 13, names_[r]);
     for (std::size_t c = 0; c < rows_[r].size(); ++c) {
       const auto& cell = rows_[r][c];
-      const double share = least_ < 1.0 ? (cell.y - least_) / (1.0 - least_) : 1.0;
+      // One scale, so that a value has the same colour in the picture of every K.
+      const double share = (cell.y - kLowest) / (1.0 - kLowest);
       const auto ink = ink_on(heat(share));
       const auto [left, top] = kCells.at(r, c);
       kCells.fill(svg_, r, c, share);
@@ -101,7 +104,6 @@ class HeatMap {
   Svg svg_;
   std::vector<std::string> names_;
   std::vector<std::vector<Shown>> rows_;
-  double least_ = 1.0;
 };
 
 std::vector<double> pairs_of(const std::vector<double>& table, std::size_t n) {

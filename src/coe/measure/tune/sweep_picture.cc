@@ -4,6 +4,7 @@
 #include "coe/base/picture/palette.h"
 #include "coe/base/picture/svg.h"
 #include "coe/base/result.h"
+#include "coe/base/text.h"
 #include "coe/model/moe/arch_table.h"
 
 #include <fmt/format.h>
@@ -11,6 +12,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -29,7 +31,8 @@ constexpr double kTop = 104;
 
 class Picture {
  public:
-  explicit Picture(std::span<const SweepPoint> points) : points_(points) {
+  Picture(std::span<const SweepPoint> points, std::span<const std::uint64_t> bytes_file)
+      : points_(points), bytes_file_(bytes_file) {
     const double least = points.front().n_keep;
     across_ = {least, std::max<double>(points.back().n_keep, least + 1), kLeft, kRight};
   }
@@ -41,8 +44,9 @@ class Picture {
         {"filled dots: llama.cpp's CUDA routing kernel takes this count"});
     draw_coverage();
     if (measured) draw_kl();
-    const double bottom = y_ + 30;
-    svg_.text({(kLeft + kRight) / 2, bottom}, Anchor::kMiddle, 13, "experts kept a layer (K)");
+    const double bottom = y_ + (bytes_file_.empty() ? 30 : 74);
+    svg_.text({(kLeft + kRight) / 2, y_ + 30 + 4}, Anchor::kMiddle, 13, "experts kept a layer (K)");
+    if (!bytes_file_.empty()) draw_sizes();
     return svg_.finish(kWidth, bottom + 18);
   }
 
@@ -58,6 +62,16 @@ class Picture {
     for (const auto& point : points_)
       counts.push_back({static_cast<double>(point.n_keep), fmt::format("{}", point.n_keep)});
     draw_columns(svg_, across_, upper, y_, counts, ColumnLines::kNone, 28);
+  }
+
+  // What K experts weigh, below their numbers.
+  void draw_sizes() {
+    std::vector<Tick> sizes;
+    sizes.reserve(points_.size());
+    for (std::size_t i = 0; i < points_.size(); ++i)
+      sizes.push_back({static_cast<double>(points_[i].n_keep), human_bytes(bytes_file_[i])});
+    draw_columns(svg_, across_, y_ + 38, y_ + 38, sizes, ColumnLines::kNone, 64);
+    svg_.text({(kLeft + kRight) / 2, y_ + 74}, Anchor::kMiddle, 13, "size of the file");
   }
 
   Point at(const SweepPoint& point, double value) const {
@@ -76,6 +90,22 @@ class Picture {
     }
   }
 
+  // Of experts drawn by chance K hold K/E of the score.
+  void draw_chance() {
+    const double n_expert = points_.front().built.mask.n_expert();
+    if (!(n_expert > 0)) return;
+    std::vector<Point> line;
+    line.reserve(points_.size());
+    for (const auto& point : points_) line.push_back(at(point, point.n_keep / n_expert));
+    svg_.polyline(line, {palette::kGrey, 1.2, "5 4"});
+  }
+
+  // Words keep the colour of words.
+  void draw_key(double x, std::string_view colour, std::string_view words) {
+    svg_.circle({x, up_(0.06) - 4}, 4.5, colour);
+    svg_.text({x + 9, up_(0.06)}, Anchor::kStart, 12, words);
+  }
+
   void draw_coverage() {
     y_ = kTop - kGap;
     begin_panel("Share of the domain's score that is kept: mean over layers, and the worst layer",
@@ -84,8 +114,10 @@ class Picture {
         [](const SweepPoint& p) { return *std::ranges::min_element(p.built.coverage.layers); },
         palette::kPaleBlue);
     draw_line([](const SweepPoint& p) { return p.built.coverage.mean; }, palette::kBlue);
-    svg_.text({kRight, up_(0.06)}, Anchor::kEnd, 12, "mean", palette::kBlue);
-    svg_.text({kRight - 40, up_(0.06)}, Anchor::kEnd, 12, "worst layer", palette::kPaleBlue);
+    draw_chance();
+    draw_key(kRight - 265, palette::kBlue, "mean");
+    draw_key(kRight - 200, palette::kPaleBlue, "worst layer");
+    svg_.text({kRight, up_(0.06)}, Anchor::kEnd, 12, "dashed: chance", palette::kGrey);
   }
 
   void draw_kl() {
@@ -111,6 +143,7 @@ class Picture {
   }
 
   std::span<const SweepPoint> points_;
+  std::span<const std::uint64_t> bytes_file_;
   Svg svg_;
   Scale across_;
   Scale up_;  // of the panel that is drawn
@@ -119,9 +152,11 @@ class Picture {
 
 }  // namespace
 
-std::string sweep_svg(std::span<const SweepPoint> points) {
+std::string sweep_svg(std::span<const SweepPoint> points,
+                      std::span<const std::uint64_t> bytes_file) {
   COE_CHECK(!points.empty());
-  return Picture(points).draw();
+  COE_CHECK(bytes_file.empty() || bytes_file.size() == points.size());
+  return Picture(points, bytes_file).draw();
 }
 
 }  // namespace coe

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 
 namespace coe {
 
@@ -60,8 +61,30 @@ Json card_json(const WebTask& task, const WebAttempt& attempt, const WebOutcome&
   return card;
 }
 
+bool is_right(const WebGallery& gallery, std::size_t i) {
+  return gallery.as_expected.empty() ? gallery.outcomes[i].passed() : gallery.as_expected[i];
+}
+
+// Counts the outcomes of a category ("": all), and of these the ones for which `is_good(i)`.
+template <class IsGood>
+WebCount count_good(const WebSuite& suite, std::span<const WebOutcome> outcomes,
+                    std::string_view category, IsGood is_good) {
+  WebCount count;
+  for (std::size_t i = 0; i < outcomes.size(); ++i) {
+    if (!category.empty() && suite.tasks[outcomes[i].task].category != category) continue;
+    ++count.n;
+    if (is_good(i)) ++count.n_passed;
+  }
+  return count;
+}
+
+WebCount count_right(const WebSuite& suite, const WebGallery& gallery, std::string_view category) {
+  return count_good(suite, gallery.outcomes, category,
+                    [&](std::size_t i) { return is_right(gallery, i); });
+}
+
 Json category_json(const WebSuite& suite, const WebGallery& gallery, std::string_view category) {
-  const auto count = count_web(suite, gallery.outcomes, category);
+  const auto count = count_right(suite, gallery, category);
   const double percent = 100.0 * static_cast<double>(count.n_passed) / static_cast<double>(count.n);
   Json out = {{"title", category_title(category)},
               {"n_passed", count.n_passed},
@@ -78,14 +101,16 @@ Json category_json(const WebSuite& suite, const WebGallery& gallery, std::string
   return out;
 }
 
-// Null where nothing failed.
-Json failures_json(const WebSuite& suite, std::span<const WebOutcome> outcomes) {
+// Null where all is right.
+Json failures_json(const WebSuite& suite, const WebGallery& gallery) {
   auto items = Json::array();
-  for (const auto& outcome : outcomes)
-    if (!outcome.passed())
-      items.push_back({{"task", suite.tasks[outcome.task].id},
-                       {"answer", outcome.name},
-                       {"reason", outcome.fault->reason}});
+  for (std::size_t i = 0; i < gallery.outcomes.size(); ++i) {
+    const auto& outcome = gallery.outcomes[i];
+    if (is_right(gallery, i)) continue;
+    items.push_back({{"task", suite.tasks[outcome.task].id},
+                     {"answer", outcome.name},
+                     {"reason", outcome.passed() ? "passes" : outcome.fault->reason}});
+  }
   return items.empty() ? Json() : Json{{"items", std::move(items)}};
 }
 
@@ -102,22 +127,23 @@ std::string_view category_title(std::string_view category) {
 
 WebCount count_web(const WebSuite& suite, std::span<const WebOutcome> outcomes,
                    std::string_view category) {
-  WebCount count;
-  for (const auto& outcome : outcomes) {
-    if (!category.empty() && suite.tasks[outcome.task].category != category) continue;
-    ++count.n;
-    if (outcome.passed()) ++count.n_passed;
-  }
-  return count;
+  return count_good(suite, outcomes, category, [&](std::size_t i) { return outcomes[i].passed(); });
 }
 
 std::string web_gallery(const WebSuite& suite, const WebGallery& gallery) {
-  const auto total = count_web(suite, gallery.outcomes, "");
-  Json data = {{"title", gallery.title},
-               {"n_passed", total.n_passed},
-               {"n", total.n},
-               {"failures", failures_json(suite, gallery.outcomes)},
-               {"categories", Json::array()}};
+  const auto total = count_right(suite, gallery, "");
+  const bool is_check = !gallery.as_expected.empty();
+  Json data = {
+      {"title", gallery.title},
+      {"n_passed", total.n_passed},
+      {"n", total.n},
+      {"claim", is_check ? "as they should be: references pass, and wrong answers fail by the "
+                           "kind and for the reason that they state"
+                         : "answers that pass every check in a real browser"},
+      {"column", is_check ? "As it should" : "Passed"},
+      {"failures_title", is_check ? "What is not as it should be" : "What failed"},
+      {"failures", failures_json(suite, gallery)},
+      {"categories", Json::array()}};
   for (const auto category : kWebCategories)
     if (count_web(suite, gallery.outcomes, category).n > 0)
       data["categories"].push_back(category_json(suite, gallery, category));

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace coe {
 
@@ -15,6 +16,9 @@ struct WebGallery {
   std::string_view pictures;  // folder of the screenshots, as seen from the page
   std::span<const WebAttempt> attempts;
   std::span<const WebOutcome> outcomes;  // [attempts]
+  // Of the suite tried on itself: whether each outcome is as it should be, which for a wrong answer
+  // is to fail. Then the page counts these. Empty: answers of a model, which should pass.
+  std::vector<bool> as_expected = {};  // [attempts]
 };
 
 // No script, nothing loaded but the screenshots; light and dark, from phone to desktop.

@@ -31,4 +31,12 @@ bool is_as_expected(const WebOutcome& outcome, const WebMutant* mutant) {
          lower_ascii(outcome.fault->reason).find(lower_ascii(mutant->about)) != std::string::npos;
 }
 
+std::vector<bool> as_expected(const SuiteAttempts& tried, std::span<const WebOutcome> outcomes) {
+  std::vector<bool> out;
+  out.reserve(outcomes.size());
+  for (std::size_t i = 0; i < outcomes.size(); ++i)
+    out.push_back(is_as_expected(outcomes[i], tried.mutants[i]));
+  return out;
+}
+
 }  // namespace coe

@@ -6,6 +6,7 @@
 #include "coe/measure/webgen/task.h"
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 namespace coe {
@@ -21,5 +22,7 @@ SuiteAttempts suite_attempts(const WebSuite& suite, std::uint32_t n_repeat);
 // Says whether a reference (`mutant` null) passed, or a mutant failed by the kind that it should
 // and with a reason that names what it is about.
 bool is_as_expected(const WebOutcome& outcome, const WebMutant* mutant);
+// The same of all.
+std::vector<bool> as_expected(const SuiteAttempts& tried, std::span<const WebOutcome> outcomes);
 
 }  // namespace coe

@@ -241,6 +241,19 @@ std::size_t rank_of(const WebTask& task) {
 
 }  // namespace
 
+std::string_view step_name(StepKind kind) {
+  return std::ranges::find(kSteps, kind, &StepShape::kind)->key;
+}
+
+bool is_check(StepKind kind) {
+  return kind == StepKind::kExpect || kind == StepKind::kStays || kind == StepKind::kDiffer ||
+         kind == StepKind::kSame;
+}
+
+bool is_action(StepKind kind) {
+  return !is_check(kind) && kind != StepKind::kWait && kind != StepKind::kShoot;
+}
+
 std::string_view format_name(WebFormat format) {
   return kFormats[static_cast<std::size_t>(format)];
 }

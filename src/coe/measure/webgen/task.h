@@ -60,6 +60,13 @@ enum class StepKind : std::uint8_t {
   kSame,
 };
 
+// As task.json calls it: "click", "expect", …
+std::string_view step_name(StepKind kind);
+// Whether a step does something to the page, as a person would: it neither looks nor waits.
+bool is_action(StepKind kind);
+// Whether the answer fails when a step does not find what it says.
+bool is_check(StepKind kind);
+
 struct WebStep {
   StepKind kind = StepKind::kExpect;
   std::string what;            // expression, text, value, key, or the name of a screenshot
