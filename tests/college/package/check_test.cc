@@ -97,14 +97,67 @@ TEST_F(CheckTest, AGoodPackageIsProven) {
   std::vector<std::string> names;
   for (const auto& c : proof.checks) {
     names.push_back(c.name);
-    EXPECT_EQ(c.state, CheckState::kOk) << c.name;
+    EXPECT_EQ(c.state, c.name == "chat" ? CheckState::kNotRun : CheckState::kOk) << c.name;
     EXPECT_TRUE(c.findings.empty()) << c.name;
   }
   EXPECT_EQ(names,
             (std::vector<std::string>{"manifest", "files", "model", "mask", "modelfile", "renderer",
-                                      "template", "card", "presets", "rebuild"}));
+                                      "template", "chat", "card", "presets", "rebuild"}));
   // The model has two names in it and is read once.
   EXPECT_LT(proof.bytes_hashed, 2 * report_.manifest.model.bytes);
+}
+
+class ChatCheckTest : public CheckTest {
+ protected:
+  // A package with the chat check of a child of which `n_bad` of two answers are bad.
+  void make_with_chats(int n_bad) {
+    put_chats(n_bad);
+    auto with = options();
+    with.overwrite = Overwrite::kAllow;
+    report_ = value_of(make(with));
+  }
+  PackageProof check_with(const std::string& reply, bool ask = true) const {
+    const auto library = gemma_library(Off::kClosedBlock, reply);
+    return value_of(check_package(dir_ / "out", {}, library, silent_observer(), ask));
+  }
+};
+
+TEST_F(ChatCheckTest, AsksTheQuestionsAgain) {
+  make_with_chats(0);
+  const auto proof = check_with("yes");
+  EXPECT_TRUE(proof.ok());
+  EXPECT_EQ(proof.find("chat")->state, CheckState::kOk);
+  EXPECT_EQ(proof.find("chat")->said, "its 2 questions are answered with thinking off");
+  expect_found(check_with("<|channel>thought\nhm<channel|>"), "chat", model(),
+               "does not answer well, though the manifest says so: 2 of 2 answers: 2 think");
+  const auto unasked = check_with("", false);
+  EXPECT_TRUE(unasked.ok());
+  EXPECT_EQ(unasked.find("chat")->state, CheckState::kNotRun);
+}
+
+TEST_F(ChatCheckTest, AModelThatIsSaidToFailMayFail) {
+  make_with_chats(2);
+  const auto proof = check_with("<|channel>thought\nhm<channel|>");
+  EXPECT_TRUE(proof.ok());
+  EXPECT_THAT(proof.find("chat")->said,
+              HasSubstr("does not answer well, as the manifest says: 2 of 2 answers"));
+  EXPECT_TRUE(check_with("yes").ok());
+}
+
+TEST_F(ChatCheckTest, AnEditedCheckIsCaught) {
+  make_with_chats(2);
+  replace("chat-check.json", "\"thinks\": true", "\"thinks\": false");
+  adjust_manifest("chat-check.json");
+  expect_found(check_with("yes"), "chat", "chat-check.json",
+               "says another thing than the manifest");
+  write("chat-check.json", "[]");
+  expect_found(check_with("yes"), "chat", "chat-check.json", "is no JSON object");
+  write("chat-check.json", R"({"schema":"coe.chat-check/1"})");
+  expect_found(check_with("yes"), "chat", "chat-check.json", "cannot be read");
+  std::filesystem::remove(dir_ / "out" / "chat-check.json");
+  const auto missing = check_with("yes");
+  expect_found(missing, "files", "chat-check.json", "is missing");
+  expect_found(missing, "chat", "chat-check.json", "");
 }
 
 TEST_F(CheckTest, WithoutTheParentTheRebuildIsNotRun) {

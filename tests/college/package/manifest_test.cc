@@ -67,6 +67,8 @@ PackageManifest full_manifest() {
                                    .engine = "e",
                                    .n_record = 3,
                                    .n_token = 300};
+  m.chat_check = PackageChatCheck{
+      .n_question = 8, .n_answer = 7, .n_bad = 1, .max_new_tokens = 64, .passed = true};
   m.missing = {"something"};
   m.files = {{"README.md", 1, std::string(64, 'e')}, {"Tiny-web.gguf", 123, std::string(64, 'a')}};
   return m;
@@ -96,12 +98,13 @@ TEST(Manifest, SaysNullForWhatIsNotKnown) {
   m.domain.clear();
   m.profiles.clear();
   m.evaluation.reset();
+  m.chat_check.reset();
   m.model.quantization.clear();
   m.model.chat_template_sha256.clear();
   const auto text = manifest_text(m);
   EXPECT_EQ(violations(text), std::vector<std::string>());
   const auto json = Json::parse(text);
-  for (const auto* key : {"license", "base_model", "thinking", "evaluation"})
+  for (const auto* key : {"license", "base_model", "thinking", "evaluation", "chat_check"})
     EXPECT_TRUE(json.at(key).is_null()) << key;
   EXPECT_TRUE(json.at("parent").at("bytes").is_null());
   EXPECT_TRUE(json.at("recipe").at("drop_mtp").is_null());
@@ -109,6 +112,14 @@ TEST(Manifest, SaysNullForWhatIsNotKnown) {
   EXPECT_FALSE(back.recipe.drop_mtp.has_value());
   EXPECT_FALSE(back.evaluation.has_value());
   EXPECT_EQ(back.license, "");
+}
+
+// Earlier versions made these.
+TEST(Manifest, ReadsAPackageWithoutAChatCheck) {
+  auto json = Json::parse(manifest_text(full_manifest()));
+  json.erase("chat_check");
+  EXPECT_EQ(violations(json.dump()), std::vector<std::string>());
+  EXPECT_FALSE(value_of(parse_manifest(json.dump(), "m")).chat_check.has_value());
 }
 
 TEST(Manifest, TheSchemaFindsWhatIsWrong) {
@@ -134,6 +145,9 @@ TEST(Manifest, NamesTheKeyOfWhatItRefuses) {
   refused([](Json& j) { j["model"]["bytes"] = -1; }, "`model.bytes` is no count");
   refused([](Json& j) { j["model"]["n_expert"] = 1ULL << 40; }, "`model.n_expert` is no count");
   refused([](Json& j) { j["model"] = 1; }, "`model` is no object");
+  refused([](Json& j) { j["chat_check"] = 1; }, "`chat_check` is no object");
+  refused([](Json& j) { j["chat_check"]["n_bad"] = -1; }, "`chat_check.n_bad` is no count");
+  refused([](Json& j) { j["chat_check"].erase("passed"); }, "`chat_check.passed` is missing");
   refused([](Json& j) { j["parent"]["name"] = nullptr; }, "`parent.name` is no text");
   refused([](Json& j) { j["recipe"]["drop_mtp"] = "yes"; }, "`recipe.drop_mtp` is neither");
   refused([](Json& j) { j["recipe"]["mode"] = "half"; }, "`recipe.mode` `half` is unknown");

@@ -3,15 +3,20 @@
 #pragma once
 
 #include "coe/base/file.h"
+#include "coe/base/json.h"
 #include "coe/base/observer.h"
+#include "coe/base/sealed_json.h"
 #include "coe/child/surgery/apply.h"
 #include "coe/child/surgery/plan.h"
+#include "coe/college/package/facts.h"
 #include "coe/college/package/package.h"
 #include "coe/engine/fake_engine.h"
 #include "coe/mask/keep_mask.h"
 #include "coe/model/gguf/reader.h"
 #include "coe/model/gguf/value.h"
 #include "coe/model/moe/model.h"
+#include "coe/model/moe/open_model.h"
+#include "coe/specialize/chat_stage.h"
 
 #include "support/expect.h"
 #include "support/fake_library.h"
@@ -33,7 +38,8 @@ enum class Off { kClosedBlock, kNothing, kOpenBlock };
 
 class GemmaEngine : public FakeEngine {
  public:
-  explicit GemmaEngine(Off off) : FakeEngine(FakeEngineOptions()), off_(off) {}
+  explicit GemmaEngine(Off off, const std::string& reply = "yes")
+      : FakeEngine(FakeEngineOptions{.n_ctx = 256, .replies = {reply}}), off_(off) {}
   Result<ChatMarkup> chat_markup() override {
     ChatMarkup markup;
     markup.model_turns = {"<|turn>model\n"};
@@ -54,9 +60,9 @@ class GemmaEngine : public FakeEngine {
   Off off_;
 };
 
-inline FakeLibrary gemma_library(Off off = Off::kClosedBlock) {
-  return FakeLibrary([off](const EngineOptions& /*options*/) -> Result<std::unique_ptr<Engine>> {
-    return std::make_unique<GemmaEngine>(off);
+inline FakeLibrary gemma_library(Off off = Off::kClosedBlock, const std::string& reply = "yes") {
+  return FakeLibrary([=](const EngineOptions& /*options*/) -> Result<std::unique_ptr<Engine>> {
+    return std::make_unique<GemmaEngine>(off, reply);
   });
 }
 
@@ -115,6 +121,30 @@ class PackageTest : public ::testing::Test {
   void put(const std::string& name, const std::string& text) const {
     std::filesystem::remove(dir_ / name);
     expect_ok(write_file(dir_ / name, text, Overwrite::kRefuse));
+  }
+  // child.chat.json as `coe specialize` leaves it: two questions, of which `n_bad` were answered
+  // with thinking.
+  void put_chats(int n_bad) const {
+    ChatFacts facts{.checks = {}, .max_new_tokens = 64};
+    auto& check = facts.checks.child;
+    check.n_question = 2;
+    check.engine = "fake";
+    for (int i = 0; i < 2; ++i) {
+      ChatCheckAnswer answer;
+      answer.question = {i == 0 ? "Q0?" : "Continue this:\n\n<b>", i == 0};
+      answer.content = "yes";
+      answer.ended = true;
+      answer.faults.thinks = i < n_bad;
+      check.answers.push_back(answer);
+    }
+    const auto mask =
+        value_of(child_facts(value_of(open_model(dir_ / "child.gguf", silent_observer()))));
+    nlohmann::ordered_json document = {{"schema", "coe.chat-check/1"},
+                                       {"model", mask.cut.parent_digest},
+                                       {"mask", mask.mask.digest()},
+                                       {"max_new_tokens", 64}};
+    document.update(chat_checks_json(facts.checks));
+    put("child.chat.json", sealed_json(document, 2));
   }
   std::string read(const std::string& name) const { return value_of(read_text(dir_ / name)); }
 

@@ -135,11 +135,70 @@ TEST_F(PackageTest, OtherFamiliesGetNoRenderer) {
   EXPECT_EQ(proof.find("renderer")->state, CheckState::kNotRun);
 }
 
+TEST_F(PackageTest, TakesTheChatCheckIn) {
+  put_chats(0);
+  const auto good = value_of(make(options()));
+  ASSERT_TRUE(good.manifest.chat_check);
+  EXPECT_EQ(good.manifest.chat_check->n_answer, 2U);
+  EXPECT_TRUE(good.manifest.chat_check->passed);
+  EXPECT_THAT(read("out/README.md"),
+              HasSubstr("It was asked 2 short questions from held-out text of its domain (1 that "
+                        "users asked there, 1 made of other text: \"Continue this\"), greedily"));
+  EXPECT_THAT(read("out/README.md"), HasSubstr("none thinks, is empty or loops"));
+  EXPECT_EQ(Json::parse(read("out/chat-check.json")).at("child").at("answers").size(), 2U);
+  EXPECT_THAT(good.manifest.missing, Not(::testing::Contains(HasSubstr("answers chats"))));
+  // Who does not want to give the questions away.
+  auto without = options();
+  without.overwrite = Overwrite::kAllow;
+  without.chat_check = false;
+  const auto bare = value_of(make(without));
+  EXPECT_FALSE(bare.manifest.chat_check);
+  EXPECT_FALSE(std::filesystem::exists(dir_ / "out" / "chat-check.json"));
+  EXPECT_THAT(read("out/README.md"), HasSubstr("Not tried: no chat check was beside the file"));
+
+  put_chats(2);
+  Warnings warnings;
+  auto again = options();
+  again.overwrite = Overwrite::kAllow;
+  const auto bad = value_of(make(again, warnings));
+  EXPECT_FALSE(bad.manifest.chat_check->passed);
+  EXPECT_THAT(read("out/README.md"),
+              HasSubstr("**It does not answer well**: bad are 2 of 2 answers: 2 think"));
+  EXPECT_THAT(warnings.all, HasSubstr("it does not answer chats well (2 of 2 answers"));
+}
+
+TEST_F(PackageTest, LeavesAnotherChildsChatCheckOut) {
+  put_chats(0);
+  auto text = read("child.chat.json");
+  const auto expect_left_out = [&](const std::string& why) {
+    Warnings warnings;
+    auto with = options();
+    with.overwrite = Overwrite::kAllow;
+    EXPECT_FALSE(value_of(make(with, warnings)).manifest.chat_check);
+    EXPECT_THAT(warnings.all, HasSubstr("child.chat.json: left out: " + why));
+  };
+  put("child.chat.json", text.substr(0, text.size() / 2));
+  expect_left_out("it is damaged");
+  put("child.chat.json", R"({"schema":"coe.chat-check/1"})");
+  expect_left_out("it is damaged");
+  auto document = open_sealed_json(text);
+  document["mask"] = "xxh3:0";
+  put("child.chat.json", sealed_json(document));
+  expect_left_out("it is of another mask");
+  document["model"] = "xxh3:0";
+  put("child.chat.json", sealed_json(document));
+  expect_left_out("it is of another parent");
+  document["schema"] = "coe.specialize-eval/2";
+  put("child.chat.json", sealed_json(document));
+  expect_left_out("it is no chat check");
+}
+
 TEST_F(PackageTest, SaysWhatIsMissing) {
   const auto report = value_of(make(options()));
   EXPECT_THAT(report.manifest.missing,
               ElementsAre(HasSubstr("the licence"), HasSubstr("the parent's repository"),
-                          HasSubstr("the SHA-256 of the parent"), HasSubstr("no evaluation")));
+                          HasSubstr("the SHA-256 of the parent"), HasSubstr("no evaluation"),
+                          HasSubstr("no chat check was beside the file")));
   const auto card = read("out/README.md");
   EXPECT_THAT(card, HasSubstr("| licence | not known |"));
   EXPECT_THAT(card, HasSubstr("Not measured: no evaluation was beside the file"));
@@ -246,7 +305,7 @@ TEST_F(PackageTest, TablesComeFromTheEvaluation) {
     with.overwrite = Overwrite::kAllow;
     const auto again = value_of(make(with, warnings));
     EXPECT_FALSE(again.manifest.evaluation) << why;
-    EXPECT_THAT(warnings.all, HasSubstr("child.eval.json: left out of the package: " + why));
+    EXPECT_THAT(warnings.all, HasSubstr("child.eval.json: left out: " + why));
   };
   left_out([](Json& j) { j["settings"] = "model=x mask=xxh3:0 text=y"; }, "it is of another mask");
   left_out([](Json& j) { j["parent"] = "xxh3:0"; }, "it is of another parent");

@@ -262,6 +262,44 @@ std::string what_it_keeps(const CardFacts& facts) {
          "it predicts text.\n";
 }
 
+// Whether it answers when it is chatted with.
+std::string chatting(const CardFacts& facts) {
+  std::string text = "\n## Does it answer\n\n";
+  if (!facts.chats)
+    return text +
+           "Not tried: no chat check was beside the file when it was packaged. `coe specialize` "
+           "asks eight short questions of the domain.\n";
+  const auto& check = facts.chats->checks.child;
+  if (!check.not_run.empty())
+    return text + fmt::format("Not tried: {}.\n", markdown_text(check.not_run));
+  const auto n_chat = std::ranges::count_if(
+      check.answers, [](const ChatCheckAnswer& answer) { return answer.question.from_chat; });
+  text += fmt::format(
+      "It was asked {} short questions from held-out text of its domain ({}), greedily, with "
+      "thinking off and at most {} tokens an answer, by {}. ",
+      check.answers.size(),
+      n_chat == static_cast<std::ptrdiff_t>(check.answers.size())
+          ? "what users asked there"
+          : fmt::format("{} that users asked there, {} made of other text: \"Continue this\"",
+                        n_chat, check.answers.size() - static_cast<std::size_t>(n_chat)),
+      facts.chats->max_new_tokens, markdown_text(check.engine));
+  const auto faults = chat_fault_words(check);
+  text += faults.empty()
+              ? "All answers are words, end or go on, and none thinks, is empty or loops."
+              : fmt::format("{}{}.",
+                            check.passed() ? "Bad are "
+                                           : "**It does not answer "
+                                             "well**: bad are ",
+                            faults);
+  if (facts.chats->checks.parent && facts.chats->checks.parent->not_run.empty()) {
+    const auto parents = chat_fault_words(*facts.chats->checks.parent);
+    text += parents.empty() ? std::string(" Its parent answers all of them.")
+                            : fmt::format(" Of its parent, bad are {}.", parents);
+  }
+  return text +
+         fmt::format(" What the answers say was not judged; they are in `{}`.\n", kChatCheckFile);
+}
+
 std::string memory_table(const CardFacts& facts) {
   std::string text = "\n## Memory\n\n";
   if (!facts.memory)
@@ -385,8 +423,8 @@ bool is_hub_license(std::string_view license) {
 
 std::string card_text(const CardFacts& facts) {
   return front_matter(facts) + "\n" + summary(facts) + model_table(facts) + how_made(facts) +
-         what_it_keeps(facts) + memory_table(facts) + usage(facts) + rebuilding(facts) + safety() +
-         missing_words(facts.manifest);
+         what_it_keeps(facts) + chatting(facts) + memory_table(facts) + usage(facts) +
+         rebuilding(facts) + safety() + missing_words(facts.manifest);
 }
 
 }  // namespace coe

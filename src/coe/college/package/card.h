@@ -26,6 +26,7 @@ struct CardFacts {
   const PackageManifest& manifest;
   const ChildFacts& child;
   const std::optional<EvaluationFacts>& evaluation;
+  const std::optional<ChatFacts>& chats;
   const std::optional<PredictedMemory>& memory;
   const std::optional<ChatSwitch>& chat;
   std::string license_link;

@@ -8,6 +8,7 @@
 #include "coe/child/surgery/child_source.h"
 #include "coe/child/surgery/plan.h"
 #include "coe/college/package/card.h"
+#include "coe/college/package/chat_file.h"
 #include "coe/college/package/chat_switch.h"
 #include "coe/college/package/facts.h"
 #include "coe/college/package/front_matter.h"
@@ -16,6 +17,7 @@
 #include "coe/college/package/ollama.h"
 #include "coe/college/package/package.h"
 #include "coe/college/package/presets.h"
+#include "coe/measure/chat_check/chat_check.h"
 #include "coe/model/gguf/gguf_source.h"
 #include "coe/model/gguf/reader.h"
 #include "coe/model/moe/open_model.h"
@@ -105,8 +107,12 @@ std::string part_at(const gguf::GgufFile& file, std::uint64_t position) {
 class Checker {
  public:
   Checker(const Path& folder, PackageManifest manifest, const EngineLibrary& library,
-          Observer& observer)
-      : folder_(folder), m_(std::move(manifest)), library_(library), observer_(observer) {}
+          Observer& observer, bool ask_chats)
+      : folder_(folder),
+        m_(std::move(manifest)),
+        library_(library),
+        observer_(observer),
+        ask_chats_(ask_chats) {}
 
   Result<PackageProof> run(const Path& parent) {
     begin("manifest",
@@ -117,6 +123,7 @@ class Checker {
     check_mask_file();
     check_modelfile();
     check_template();
+    COE_TRY_STATUS(check_chat());
     check_card();
     check_presets();
     COE_TRY_STATUS(check_rebuild(parent));
@@ -407,6 +414,45 @@ class Checker {
                        closes ? "ends a prompt" : "does not end a prompt", family->renderer));
   }
 
+  // Its questions are asked again: they are answered well, or as badly as the manifest says.
+  Status check_chat() {
+    const auto skip = [&](std::string why) {
+      not_run("chat", std::move(why));
+      return Status();
+    };
+    if (!m_.chat_check) return skip("the package has no chat check");
+    const auto file = read_chat_file(folder_ / kChatCheckFile, *m_.chat_check);
+    if (!file) {
+      find(begin("chat", fmt::format("{} holds the questions", kChatCheckFile)),
+           std::string(kChatCheckFile), file.error().message);
+      return {};
+    }
+    if (!ask_chats_) return skip("its questions were not to be asked");
+    if (library_.version() == "none") return skip("this coe has no inference engine to ask it");
+    EngineOptions options;
+    options.model = folder_ / m_.model.file;
+    const auto opened = library_.open(options);
+    if (!opened) {
+      find(begin("chat", "the model answers"), m_.model.file, opened.error().message);
+      return {};
+    }
+    COE_TRY(const auto asked,
+            check_chats(**opened, *file, {.max_new_tokens = m_.chat_check->max_new_tokens},
+                        "chat check", observer_));
+    auto& check = begin("chat", fmt::format("its {} questions are answered with thinking off",
+                                            asked.answers.size()));
+    if (!asked.not_run.empty())
+      find(check, m_.model.file, asked.not_run);
+    else if (!asked.passed() && m_.chat_check->passed)
+      find(check, m_.model.file,
+           fmt::format("does not answer well, though the manifest says so: {}",
+                       chat_fault_words(asked)));
+    else if (!asked.passed())
+      check.said =
+          fmt::format("it does not answer well, as the manifest says: {}", chat_fault_words(asked));
+    return {};
+  }
+
   void check_card() {
     auto& check = begin("card",
                         "README.md's front matter can be read and says what the manifest "
@@ -529,6 +575,7 @@ class Checker {
   PackageManifest m_;
   const EngineLibrary& library_;
   Observer& observer_;
+  bool ask_chats_;
   std::optional<OpenModel> child_;
   std::optional<ChildFacts> facts_;
   std::string problem_;  // why there are no facts
@@ -560,7 +607,8 @@ const PackageCheck* PackageProof::find(std::string_view name) const {
 }
 
 Result<PackageProof> check_package(const Path& folder, const Path& parent,
-                                   const EngineLibrary& library, Observer& observer) {
+                                   const EngineLibrary& library, Observer& observer,
+                                   bool ask_chats) {
   std::error_code ec;
   if (!std::filesystem::is_directory(folder, ec))
     return fail(Code::kNotFound, fmt::format("{}: is no folder", folder.string()),
@@ -568,7 +616,7 @@ Result<PackageProof> check_package(const Path& folder, const Path& parent,
   const Path file = folder / kManifest;
   COE_TRY(const auto text, read_text(file));
   COE_TRY(auto manifest, parse_manifest(text, file.string()));
-  return Checker(folder, std::move(manifest), library, observer).run(parent);
+  return Checker(folder, std::move(manifest), library, observer, ask_chats).run(parent);
 }
 
 }  // namespace coe

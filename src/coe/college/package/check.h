@@ -22,8 +22,8 @@ struct PackageFinding {
 };
 
 struct PackageCheck {
-  // "manifest", "files", "model", "mask", "modelfile", "renderer", "template", "card", "presets",
-  // "rebuild"
+  // "manifest", "files", "model", "mask", "modelfile", "renderer", "template", "chat", "card",
+  // "presets", "rebuild"
   std::string name;
   CheckState state = CheckState::kOk;
   std::string said;  // what was held to what, or why it was not run
@@ -38,11 +38,13 @@ struct PackageProof {
   const PackageCheck* find(std::string_view name) const;
 };
 
+// With `ask_chats` the questions of its chat check are asked again, where there is an engine.
 // With `parent` the child is made again from it and mask.json, into a hash and not onto the disk.
 // Every difference is a finding of the check that it belongs to. Errors: only what prevents
 // checking: kNotFound where there is no folder or no manifest in it, a manifest that cannot be
 // read (parse_manifest), a parent that cannot be opened or is another model, kIo, kCancelled.
 Result<PackageProof> check_package(const Path& folder, const Path& parent,
-                                   const EngineLibrary& library, Observer& observer);
+                                   const EngineLibrary& library, Observer& observer,
+                                   bool ask_chats = true);
 
 }  // namespace coe

@@ -3,8 +3,11 @@
 #include "coe/base/hash.h"
 #include "coe/base/json.h"
 #include "coe/base/printable.h"
+#include "coe/base/sealed_json.h"
 #include "coe/base/sha256.h"
 #include "coe/college/package/quoting.h"
+#include "coe/measure/chat_check/chat_check_json.h"
+#include "coe/model/gguf/quantization.h"
 #include "coe/model/gguf/typed_keys.h"
 #include "coe/model/gguf/value.h"
 #include "coe/specialize/eval_json.h"
@@ -24,23 +27,6 @@ using Json = nlohmann::ordered_json;
 
 std::string text_or_empty(const gguf::Header& header, std::string_view key) {
   return gguf::text_at(header, key).value_or("");
-}
-
-// llama.cpp's names for what most of a file's weights are.
-std::string quantization_of(const gguf::Header& header) {
-  static constexpr std::array<std::pair<std::uint64_t, std::string_view>, 34> kNames = {
-      {{0, "F32"},      {1, "F16"},      {2, "Q4_0"},       {3, "Q4_1"},    {7, "Q8_0"},
-       {8, "Q5_0"},     {9, "Q5_1"},     {10, "Q2_K"},      {11, "Q3_K_S"}, {12, "Q3_K_M"},
-       {13, "Q3_K_L"},  {14, "Q4_K_S"},  {15, "Q4_K_M"},    {16, "Q5_K_S"}, {17, "Q5_K_M"},
-       {18, "Q6_K"},    {19, "IQ2_XXS"}, {20, "IQ2_XS"},    {21, "Q2_K_S"}, {22, "IQ3_XS"},
-       {23, "IQ3_XXS"}, {24, "IQ1_S"},   {25, "IQ4_NL"},    {26, "IQ3_S"},  {27, "IQ3_M"},
-       {28, "IQ2_S"},   {29, "IQ2_M"},   {30, "IQ4_XS"},    {31, "IQ1_M"},  {32, "BF16"},
-       {36, "TQ1_0"},   {37, "TQ2_0"},   {38, "MXFP4_MOE"}, {39, "NVFP4"}}};
-  const auto type = gguf::count_at(header, "general.file_type");
-  if (!type) return {};
-  const auto* const found =
-      std::ranges::find(kNames, *type, &std::pair<std::uint64_t, std::string_view>::first);
-  return found == kNames.end() ? std::string() : std::string(found->second);
 }
 
 // Tokens that end a turn, and stand in the chat template; without such the end of all text.
@@ -170,7 +156,7 @@ Result<ChildFacts> child_facts(const OpenModel& child) {
                    .n_expert_used = child.moe.n_expert_used,
                    .n_ctx_train = child.moe.n_ctx_train,
                    .bytes = header.file_bytes,
-                   .quantization = quantization_of(header),
+                   .quantization = gguf::quantization_of(header),
                    .license = text_or_empty(header, "general.license"),
                    .license_link = text_or_empty(header, "general.license.link"),
                    .chat_template = text_or_empty(header, "tokenizer.chat_template"),
@@ -241,17 +227,43 @@ std::vector<std::string> pass_words(const KeepMask& mask) {
   return out;
 }
 
+namespace {
+
+// What `coe specialize` left beside its child. What cannot be used stays out of the package, with a
+// warning.
+class LeftFile {
+ public:
+  LeftFile(Path file, Observer& observer) : file_(std::move(file)), observer_(observer) {}
+
+  void leave_out(std::string_view why) const {
+    observer_.warning(fmt::format("{}: left out: {}", file_.string(), why));
+  }
+  // Nothing where there is no such file, or it cannot be read.
+  std::optional<std::string> text() const {
+    std::error_code ec;
+    if (!std::filesystem::exists(file_, ec)) return std::nullopt;
+    auto text = read_text(file_);
+    if (text) return *std::move(text);
+    leave_out(text.error().message);
+    return std::nullopt;
+  }
+
+ private:
+  Path file_;
+  Observer& observer_;
+};
+
+}  // namespace
+
 std::optional<EvaluationFacts> evaluation_facts(const Path& child, const ChildFacts& facts,
                                                 Observer& observer) {
-  const Path file = beside(child, "eval.json");
-  std::error_code ec;
-  if (!std::filesystem::exists(file, ec)) return std::nullopt;
+  const LeftFile file(beside(child, "eval.json"), observer);
+  const auto text = file.text();
+  if (!text) return std::nullopt;
   const auto left_out = [&](std::string_view why) {
-    observer.warning(fmt::format("{}: left out of the package: {}", file.string(), why));
+    file.leave_out(why);
     return std::nullopt;
   };
-  const auto text = read_text(file);
-  if (!text) return left_out(text.error().message);
   const auto document = parse_json<Json>(*text);
   if (!document.is_object() || string_at(document, "schema") != "coe.specialize-eval/2")
     return left_out("it is no evaluation of `coe specialize`");
@@ -270,6 +282,33 @@ std::optional<EvaluationFacts> evaluation_facts(const Path& child, const ChildFa
     auto read = read_evaluation(document, facts.mask);
     read.sha256 = sha256_of(*text);
     return read;
+  } catch (const Json::exception& problem) {
+    return left_out(fmt::format("it is damaged ({})", printable(problem.what(), 200)));
+  }
+}
+
+std::optional<ChatFacts> chat_facts(const Path& child, const ChildFacts& facts,
+                                    Observer& observer) {
+  const LeftFile file(beside(child, "chat.json"), observer);
+  const auto text = file.text();
+  if (!text) return std::nullopt;
+  const auto left_out = [&](std::string_view why) {
+    file.leave_out(why);
+    return std::nullopt;
+  };
+  try {
+    const auto document = open_sealed_json(*text);
+    if (string_at(document, "schema") != kChatCheckSchema)
+      return left_out("it is no chat check of `coe specialize`");
+    if (string_at(document, "model") != facts.cut.parent_digest)
+      return left_out("it is of another parent");
+    // A mask may leave MTP blocks out, which the child's own has.
+    const auto by = string_at(document, "mask");
+    const auto given = read_mask(beside(child, "mask.json"));
+    if (by != facts.mask.digest() &&
+        !(given && by == given->digest() && check_given_mask(child, {}, facts).has_value()))
+      return left_out("it is of another mask");
+    return ChatFacts{read_chat_checks(document), document.at("max_new_tokens")};
   } catch (const Json::exception& problem) {
     return left_out(fmt::format("it is damaged ({})", printable(problem.what(), 200)));
   }

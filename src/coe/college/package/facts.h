@@ -12,6 +12,7 @@
 #include "coe/model/gguf/reader.h"
 #include "coe/model/moe/model.h"
 #include "coe/model/moe/open_model.h"
+#include "coe/specialize/chat_stage.h"
 #include "coe/specialize/domain_result.h"
 
 #include <cstdint>
@@ -90,6 +91,14 @@ struct EvaluationFacts {
 // of another mask or parent, or cannot be read.
 std::optional<EvaluationFacts> evaluation_facts(const Path& child, const ChildFacts& facts,
                                                 Observer& observer);
+
+struct ChatFacts {
+  ChatChecks checks;
+  std::uint32_t max_new_tokens = 0;  // of an answer
+};
+
+// Reads NAME.chat.json beside the child, as evaluation_facts() reads the evaluation.
+std::optional<ChatFacts> chat_facts(const Path& child, const ChildFacts& facts, Observer& observer);
 
 // Holds the child to `mask_file`, or to NAME.mask.json beside it where that is empty and there is
 // one. Errors: kMismatch, saying what differs; those of parse_mask.

@@ -191,6 +191,21 @@ void read_files(Reader& reader, std::string& problem, PackageManifest& m) {
   }
 }
 
+// Packages of earlier versions say nothing of it.
+void read_chat_counts(const Json& doc, Reader& reader, PackageManifest& m) {
+  const auto found = doc.find("chat_check");
+  if (found == doc.end() || found->is_null()) return;
+  auto check = reader.object("chat_check");
+  auto& facts = m.chat_check.emplace();
+  check.count("n_question", facts.n_question);
+  check.count("n_answer", facts.n_answer);
+  check.count("n_bad", facts.n_bad);
+  check.count("max_new_tokens", facts.max_new_tokens);
+  std::optional<bool> passed;
+  check.flag("passed", passed);
+  facts.passed = passed.value_or(false);
+}
+
 }  // namespace
 
 Json manifest_json(const PackageManifest& m) {
@@ -242,6 +257,14 @@ Json manifest_json(const PackageManifest& m) {
                          {"engine", m.evaluation->engine},
                          {"n_record", m.evaluation->n_record},
                          {"n_token", m.evaluation->n_token}};
+  doc["chat_check"] = nullptr;
+  if (m.chat_check)
+    doc["chat_check"] = {{"file", kChatCheckFile},
+                         {"n_question", m.chat_check->n_question},
+                         {"n_answer", m.chat_check->n_answer},
+                         {"n_bad", m.chat_check->n_bad},
+                         {"max_new_tokens", m.chat_check->max_new_tokens},
+                         {"passed", m.chat_check->passed}};
   doc["missing"] = m.missing;
   doc["files"] = Json::array();
   for (const auto& file : m.files)
@@ -301,6 +324,7 @@ Result<PackageManifest> parse_manifest(std::string_view text, std::string_view n
     evaluation.count("n_record", facts.n_record);
     evaluation.count("n_token", facts.n_token);
   }
+  read_chat_counts(doc, reader, m);
   reader.texts("missing", m.missing);
   read_files(reader, problem, m);
   if (problem.empty() && m.recipe.mode != "slice" && m.recipe.mode != "zero")

@@ -16,6 +16,8 @@
 namespace coe {
 
 inline constexpr std::string_view kPackageSchema = "coe.package/1";
+// Questions and answers of the chat check; there only where the manifest has `chat_check`.
+inline constexpr std::string_view kChatCheckFile = "chat-check.json";
 
 struct PackagedFile {
   std::string path;  // within the package, with '/'
@@ -63,6 +65,15 @@ struct PackageEvaluation {
   std::uint64_t n_token = 0;
 };
 
+// What NAME.chat.json says of the child; its questions and answers are in a file of their own.
+struct PackageChatCheck {
+  std::uint32_t n_question = 0;
+  std::uint32_t n_answer = 0;
+  std::uint32_t n_bad = 0;
+  std::uint32_t max_new_tokens = 0;
+  bool passed = false;
+};
+
 struct PackageManifest {
   std::string version;  // of the coe that packaged
   std::string name;     // title of the card
@@ -83,6 +94,7 @@ struct PackageManifest {
   Sampling sampling;
   std::vector<ProfileFacts> profiles;
   std::optional<PackageEvaluation> evaluation;
+  std::optional<PackageChatCheck> chat_check;
   std::vector<std::string> missing;  // facts that are not known, in words
   std::vector<PackagedFile> files;   // all but the manifest, sorted by path
 };

@@ -16,7 +16,7 @@ namespace {
 constexpr std::array<std::string_view, 11> kInstructions = {
     "from",     "license", "template",  "system",  "adapter", "draft",
     "renderer", "parser",  "parameter", "message", "requires"};
-constexpr std::string_view kThreeQuotes = "\"\"\"";
+constexpr std::string_view kTripleQuotes = "\"\"\"";
 
 bool is_blank(char c) { return c == ' ' || c == '\t'; }
 bool is_line_end(char c) { return c == '\n' || c == '\r'; }
@@ -32,7 +32,7 @@ std::string_view trimmed(std::string_view text) {
 
 // Without its quotation marks; nothing where they are not closed yet.
 std::optional<std::string_view> unquoted(std::string_view text) {
-  for (const auto mark : {kThreeQuotes, kThreeQuotes.substr(0, 1)}) {
+  for (const auto mark : {kTripleQuotes, kTripleQuotes.substr(0, 1)}) {
     if (!text.starts_with(mark)) continue;
     if (text.size() < 2 * mark.size() || !text.ends_with(mark)) return std::nullopt;
     return text.substr(mark.size(), text.size() - 2 * mark.size());

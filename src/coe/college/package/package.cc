@@ -1,15 +1,16 @@
 #include "coe/college/package/package.h"
 
-#include "coe/ask/ask.h"
 #include "coe/base/inputs.h"
 #include "coe/base/printable.h"
 #include "coe/base/sha256.h"
 #include "coe/base/text.h"
 #include "coe/college/package/card.h"
+#include "coe/college/package/chat_file.h"
 #include "coe/college/package/chat_switch.h"
 #include "coe/college/package/facts.h"
 #include "coe/college/package/new_folder.h"
 #include "coe/college/package/ollama.h"
+#include "coe/college/package/planned_manifest.h"
 #include "coe/college/package/quoting.h"
 #include "coe/measure/footprint/memory.h"
 #include "coe/model/moe/open_model.h"
@@ -57,6 +58,7 @@ class Packer {
     COE_TRY(child_, child_facts(child));
     COE_TRY_STATUS(check_given_mask(options_.child, options_.mask, *child_));
     evaluation_ = evaluation_facts(options_.child, *child_, observer_);
+    if (options_.chat_check) chats_ = chat_facts(options_.child, *child_, observer_);
     COE_TRY(auto folder, NewFolder::create(options_.output, options_.overwrite, is_package));
     if (!options_.parent.empty()) {
       COE_TRY(parent_, parent_facts(options_.parent, child, *child_, observer_));
@@ -102,10 +104,19 @@ class Packer {
 
   void fill_manifest() {
     auto& m = report_.manifest;
-    name_package(m);
-    describe_models(m);
+    m = planned_manifest({options_.child, options_.name, options_.publisher, options_.n_ctx},
+                         *child_);
+    if (m.n_ctx < options_.n_ctx)
+      observer_.warning(
+          fmt::format("--num-ctx: {} is more than the {} tokens that it was trained "
+                      "for, which are taken",
+                      options_.n_ctx, m.n_ctx));
+    if (parent_) {
+      m.parent.file = parent_->file;
+      m.parent.bytes = parent_->bytes;
+      m.parent.sha256 = parent_->sha256;
+    }
     find_origin(m);
-    choose_settings(m);
     m.mask_digest = child_->mask.digest();
     m.domain = child_->cut.domain;
     m.recipe = {.mode = child_->cut.mode,
@@ -116,41 +127,7 @@ class Packer {
     m.engine_revision = library_.revision();
     m.profiles = profile_facts(child_->mask);
     if (evaluation_) add_evaluation(m.evaluation.emplace());
-  }
-
-  void name_package(PackageManifest& m) const {
-    m.version = tool_version();
-    m.name = options_.name.empty() ? child_->id.name : options_.name;
-    m.slug = file_slug(m.name);
-    if (m.slug.empty()) m.slug = file_slug(options_.child.stem().string());
-    if (m.slug.empty()) m.slug = "specialist";
-    m.publisher = options_.publisher;
-  }
-
-  void describe_models(PackageManifest& m) const {
-    const bool says_type =
-        lower_ascii(m.slug).find(lower_ascii(child_->quantization)) != std::string::npos;
-    m.model = {.file = says_type ? fmt::format("{}.gguf", m.slug)
-                                 : fmt::format("{}-{}.gguf", m.slug, child_->quantization),
-               .name = child_->id.name,
-               .architecture = child_->id.architecture,
-               .digest = child_->id.digest,
-               .bytes = child_->bytes,
-               .sha256 = {},
-               .n_expert = child_->n_expert,
-               .n_expert_used = child_->n_expert_used,
-               .n_block = child_->n_block,
-               .n_ctx_train = child_->n_ctx_train,
-               .quantization = child_->quantization,
-               .chat_template_sha256 = child_->chat_template.empty()
-                                           ? std::string()
-                                           : sha256_of(child_->chat_template)};
-    m.parent = {.name = child_->cut.parent_name,
-                .digest = child_->cut.parent_digest,
-                .n_expert = child_->cut.n_expert,
-                .file = parent_ ? parent_->file : std::string(),
-                .bytes = parent_ ? parent_->bytes : 0,
-                .sha256 = parent_ ? parent_->sha256 : std::string()};
+    if (chats_ && chats_->checks.child.not_run.empty()) add_chats(m.chat_check.emplace());
   }
 
   // Licence and base model: what the user says, else the child, else the parent.
@@ -168,20 +145,6 @@ class Packer {
       m.base_model = parent_->base_models.front();
   }
 
-  void choose_settings(PackageManifest& m) {
-    const auto defaults = specialist_defaults();
-    m.sampling = defaults.sampling;
-    m.max_new_tokens = defaults.max_new_tokens;
-    m.n_ctx = options_.n_ctx;
-    if (child_->n_ctx_train > 0 && m.n_ctx > child_->n_ctx_train) {
-      observer_.warning(
-          fmt::format("--num-ctx: {} is more than the {} tokens that it was trained "
-                      "for, which are taken",
-                      m.n_ctx, child_->n_ctx_train));
-      m.n_ctx = child_->n_ctx_train;
-    }
-  }
-
   void add_evaluation(PackageEvaluation& evaluation) const {
     evaluation.sha256 = evaluation_->sha256;
     evaluation.corpus = evaluation_->corpus;
@@ -191,6 +154,18 @@ class Packer {
       evaluation.n_record += row.specialist.n_record;
       evaluation.n_token += row.specialist.n_token;
     }
+  }
+
+  void add_chats(PackageChatCheck& chats) const {
+    const auto& check = chats_->checks.child;
+    chats.n_question = static_cast<std::uint32_t>(check.n_question);
+    chats.n_answer = static_cast<std::uint32_t>(check.answers.size());
+    chats.n_bad = static_cast<std::uint32_t>(check.n_bad());
+    chats.max_new_tokens = chats_->max_new_tokens;
+    chats.passed = check.passed();
+    if (!chats.passed)
+      observer_.warning(fmt::format("it does not answer chats well ({}): the card says so",
+                                    chat_fault_words(check)));
   }
 
   static std::string first_of(const std::vector<std::string>& texts) {
@@ -259,6 +234,9 @@ class Packer {
     note(m.domain.empty(), "the domain: the mask names no text");
     note(m.profiles.empty(), "the routing profiles: the mask names none");
     note(!evaluation_, "how well it keeps its domain: no evaluation was beside the file");
+    note(!chats_, "whether it answers chats: no chat check was beside the file");
+    note(chats_ && !chats_->checks.child.not_run.empty(),
+         "whether it answers chats: " + (chats_ ? chats_->checks.child.not_run : std::string()));
     note(!memory_, "the memory that it takes");
     note(child_->chat_template.empty(), "a chat template: the file has none");
     note(!child_->chat_template.empty() && !chat_,
@@ -313,18 +291,20 @@ class Packer {
     const auto card = card_text({.manifest = m,
                                  .child = *child_,
                                  .evaluation = evaluation_,
+                                 .chats = chats_,
                                  .memory = memory_,
                                  .chat = chat_,
                                  .license_link = license_link_,
                                  .has_system = !options_.system.empty(),
                                  .has_renderer = !renderer.empty(),
                                  .uses = report_.uses});
-    const std::array<std::pair<std::string_view, std::string>, 5> texts = {
-        {{kModelfile, modelfile},
-         {kServerPreset, server_preset_text(m)},
-         {kSwapConfig, swap_config_text(m)},
-         {kMaskFile, child_->mask_text},
-         {kCard, card}}};
+    std::vector<std::pair<std::string_view, std::string>> texts = {
+        {kModelfile, modelfile},
+        {kServerPreset, server_preset_text(m)},
+        {kSwapConfig, swap_config_text(m)},
+        {kMaskFile, child_->mask_text},
+        {kCard, card}};
+    if (m.chat_check) texts.emplace_back(kChatCheckFile, chat_file_text(*chats_));
     for (const auto& [name, text] : texts) {
       COE_TRY_STATUS(write_file(folder / name, text, Overwrite::kRefuse));
       m.files.push_back({std::string(name), text.size(), sha256_of(text)});
@@ -339,6 +319,7 @@ class Packer {
   std::optional<ChildFacts> child_;
   std::optional<ParentFacts> parent_;
   std::optional<EvaluationFacts> evaluation_;
+  std::optional<ChatFacts> chats_;
   std::optional<PredictedMemory> memory_;
   std::optional<ChatSwitch> chat_;
   std::string license_link_;

@@ -28,6 +28,8 @@ struct PackageOptions {
   std::string publisher = "coe";
   std::string system;
   std::uint32_t n_ctx = 8192;
+  bool chat_check =
+      true;              // NAME.chat.json beside the child goes in, with its questions and answers
   EngineOptions engine;  // how the card's memory is predicted; its .model and .n_ctx are set here
   Overwrite overwrite = Overwrite::kRefuse;
 };
