@@ -1,6 +1,7 @@
 #include "coe/child/verify/verify.h"
 
 #include "coe/base/file.h"
+#include "coe/base/hash.h"
 #include "coe/base/observer.h"
 #include "coe/base/result.h"
 #include "coe/base/text.h"
@@ -15,6 +16,7 @@
 #include "coe/model/moe/model.h"
 
 #include "support/expect.h"
+#include "support/ollama_form.h"
 #include "support/temp_dir.h"
 #include "support/tiny_gguf.h"
 
@@ -115,6 +117,129 @@ TEST_F(VerifyChild, AcceptsWhatSurgeryMakes) {
   std::uint64_t n_bytes = 0;
   for (const auto& tensor : tampered_.tensors) n_bytes += tensor.bytes.size();
   EXPECT_EQ(report.n_bytes_compared, n_bytes);
+}
+
+// A file of Ollama's with a tower: a child keeps it to the bit, and the scale of each expert that
+// has another name there is cut like the rest.
+class VerifyTower : public VerifyChild {
+ protected:
+  static TinyGguf with_tower() {
+    auto model = tiny_moe({.architecture = "gemma4",
+                           .expert_type = "Q8_0",
+                           .merged_gate_up = true,
+                           .down_scale = true});
+    testing::add_tower(model);
+    testing::use_ollama_names(model);
+    return model;
+  }
+  VerifyTower() : VerifyChild(with_tower()) {}
+};
+
+TEST_F(VerifyTower, AcceptsAChildThatKeepsIt) {
+  const auto report = verify();
+  EXPECT_TRUE(report.ok()) << report.bad[0].where << ": " << report.bad[0].message;
+  EXPECT_EQ(report.n_tensor, model_.tensors.size());
+  EXPECT_EQ(report.n_tensor_cut, 2U * 4);  // two matrices, their scale, router
+  for (const auto* name : {"v.patch_embd.weight", "v.blk.0.attn_q.weight", "v.clamp_data",
+                           "mm.input_projection.weight", "a.blk.0.conv_dw.weight"})
+    EXPECT_TRUE(tampered_.tensor(name).bytes == model_.tensor(name).bytes) << name;
+  EXPECT_EQ(tampered_.tensor("blk.1.ffn_gate_inp.per_expert_scale").info.ne[0], 3U);
+}
+
+TEST_F(VerifyTower, RefusesAChildWhoseTowerChanged) {
+  tampered_.tensor("v.clamp_data").bytes[5] ^= std::byte{1};
+  expect_found(verify_tampered(), "v.clamp_data", "differ");
+}
+
+TEST_F(VerifyTower, RefusesAChildWithoutIt) {
+  tampered_.erase_tensor("mm.input_projection.weight");
+  EXPECT_FALSE(verify_tampered().ok());
+}
+
+// A child of which one tensor was healed: other bytes, in another type.
+class VerifyHealed : public VerifyChild {
+ protected:
+  VerifyHealed() : VerifyChild(tiny_moe({.expert_type = "Q8_0"})) {
+    healed_ = testing::tiny_tensor(std::string(kTensor), "Q8_0", {32, 32}, 9);
+    Hasher hasher;
+    hasher.add(healed_.bytes);
+    records_ = {{"coe.heal.tensors", gguf::Value::strings(std::vector<std::string>{kTensor})},
+                {"coe.heal.digests", gguf::Value::strings(std::vector{hasher.digest()})}};
+    heal();
+  }
+  void heal() {
+    const auto file = value_of(gguf::GgufFile::open(parent_));
+    const auto moe = value_of(describe_moe(file));
+    SurgeryOptions options;
+    options.replaced = {{kTensor, healed_.info.type, healed_.bytes}};
+    options.records = records_;
+    const auto plan = value_of(plan_surgery(file, moe, mask_of(kKept), options));
+    expect_ok(apply_plan(file, plan, child_, Overwrite::kAllow, silent_observer()));
+    const auto made = value_of(gguf::GgufFile::open(child_));
+    tampered_.keys = made.header().keys;
+    tampered_.tensors.clear();
+    for (const auto& tensor : made.header().tensors)
+      tampered_.tensors.push_back({tensor, value_of(made.read_all(tensor))});
+  }
+  VerifyReport verify_healed() {
+    write_tiny(child_, tampered_);
+    return value_of(
+        verify_child(parent_, child_, std::nullopt, nullptr, silent_observer(), Healed::kAllow));
+  }
+
+  static constexpr const char* kTensor = "blk.1.attn_q.weight";
+  gguf::TensorData healed_;
+  std::vector<gguf::KeyValue> records_;
+};
+
+TEST_F(VerifyHealed, ListsWhatIsHealedAndProvesTheRest) {
+  const auto report = verify_healed();
+  EXPECT_TRUE(report.ok()) << report.bad[0].where << ": " << report.bad[0].message;
+  ASSERT_EQ(report.healed.size(), 1U);
+  EXPECT_EQ(report.healed[0].tensor, kTensor);
+  EXPECT_EQ(report.healed[0].type, "Q8_0");
+  EXPECT_EQ(report.n_expert_checked, 2U * 4 * 3);
+  expect_found(verify(), kTensor, "is healed: `coe verify --healed`");
+}
+
+TEST_F(VerifyHealed, FindsAByteThatHealingDidNotWrite) {
+  tampered_.tensor(kTensor).bytes[10] ^= std::byte{1};
+  expect_found(verify_healed(), kTensor, "is not what healing wrote (xxh3:");
+}
+
+TEST_F(VerifyHealed, FindsAnyOtherByte) {
+  tampered_.tensor("blk.0.attn_q.weight").bytes[10] ^= std::byte{1};
+  expect_found(verify_healed(), "blk.0.attn_q.weight", "differs at byte 10");
+}
+
+TEST_F(VerifyHealed, TakesNoExpertForHealed) {
+  const std::vector<std::string> names = {kTensor, "blk.0.ffn_up_exps.weight"};
+  const auto digest = records_[1].value.as_string_array()->front();
+  tampered_.set("coe.heal.tensors", gguf::Value::strings(names));
+  tampered_.set("coe.heal.digests", gguf::Value::strings(std::vector{digest, digest}));
+  expect_found(verify_healed(), "blk.0.ffn_up_exps.weight", "has experts, which are never healed");
+}
+
+TEST_F(VerifyHealed, WantsADigestForEachTensor) {
+  tampered_.set("coe.heal.digests", gguf::Value::strings(std::vector<std::string>{}));
+  EXPECT_FALSE(verify_healed().ok());
+  tampered_.set("coe.heal.digests", records_[1].value);
+  tampered_.set("coe.heal.tensors", gguf::Value::strings(std::vector<std::string>{"none.weight"}));
+  EXPECT_FALSE(verify_healed().ok());
+}
+
+TEST_F(VerifyHealed, RefusesReplacementsThatDoNotFit) {
+  const auto file = value_of(gguf::GgufFile::open(parent_));
+  const auto moe = value_of(describe_moe(file));
+  const auto refuse = [&](ReplacedTensor tensor, const std::string& why) {
+    SurgeryOptions options;
+    options.replaced = {std::move(tensor)};
+    expect_error(plan_surgery(file, moe, mask_of(kKept), options), Code::kInvalidArgument, why);
+  };
+  refuse({"none.weight", healed_.info.type, healed_.bytes}, "there is none");
+  refuse({"blk.0.ffn_up_exps.weight", healed_.info.type, healed_.bytes}, "has experts");
+  refuse({kTensor, healed_.info.type, {healed_.bytes.begin() + 2, healed_.bytes.end()}},
+         "by 1086 bytes of Q8_0");
 }
 
 TEST_F(VerifyChild, AcceptsTheMaskItWasCutBy) { EXPECT_TRUE(verify(mask_of(kKept)).ok()); }

@@ -82,6 +82,7 @@ class Planner {
     for (const MoeLayer& layer : model_.layers) COE_TRY_STATUS(plan_layer(layer));
     if (!options_.drop_mtp)
       for (const MoeLayer& layer : model_.mtp_layers) COE_TRY_STATUS(plan_layer(layer));
+    for (const auto& tensor : options_.replaced) COE_TRY_STATUS(replace(tensor));
     for (std::size_t i = 0; i < infos_.size(); ++i) {
       if (options_.drop_mtp && in_mtp_block(infos_[i].name)) continue;
       infos.push_back(std::move(infos_[i]));
@@ -98,6 +99,26 @@ class Planner {
   TensorPlan whole(std::size_t index) const {
     const auto& tensor = source(index);
     return {index, {{parent_.position(tensor), tensor.n_bytes, tensor.part}}, {}, false};
+  }
+
+  Status replace(const ReplacedTensor& tensor) {
+    const auto found = std::ranges::find(infos_, tensor.name, &gguf::TensorInfo::name);
+    const auto refuse = [&](std::string_view why) {
+      return fail(Code::kInvalidArgument, fmt::format("{}: tensor `{}` {}", parent_.path().string(),
+                                                      printable(tensor.name), why));
+    };
+    if (found == infos_.end()) return refuse("is to be replaced, but there is none");
+    auto& plan = plans_[static_cast<std::size_t>(found - infos_.begin())];
+    if (plan.cut) return refuse("is to be replaced, but has experts");
+    const auto n_bytes = gguf::tensor_bytes(gguf::traits(tensor.type), found->ne);
+    if (!n_bytes || *n_bytes != tensor.bytes.size())
+      return refuse(fmt::format("is to be replaced by {} bytes of {}", tensor.bytes.size(),
+                                gguf::traits(tensor.type).name));
+    found->type = tensor.type;
+    found->n_bytes = *n_bytes;
+    plan.ranges.clear();
+    plan.bytes = tensor.bytes;
+    return {};
   }
 
   bool in_mtp_block(std::string_view name) const {
@@ -276,7 +297,11 @@ Result<SurgeryPlan> plan_surgery(const gguf::GgufFile& parent, const MoeModel& m
   std::vector<gguf::TensorInfo> infos;
   std::vector<TensorPlan> tensors;
   COE_TRY_STATUS(Planner(parent, model, complete, options).run(infos, tensors));
-  COE_TRY(const auto keys, child_keys(parent.header(), model, complete, options, infos));
+  COE_TRY(auto keys, child_keys(parent.header(), model, complete, options, infos));
+  for (const auto& record : options.records) {
+    std::erase_if(keys, [&](const gguf::KeyValue& item) { return item.key == record.key; });
+    keys.push_back(record);
+  }
   plan.n_tensor = tensors.size();
   plan.n_tensor_cut = static_cast<std::size_t>(std::ranges::count_if(tensors, &TensorPlan::cut));
   COE_TRY_STATUS(fill_parts(parent.header(), keys, std::move(infos), std::move(tensors),

@@ -38,7 +38,7 @@ struct TensorPlan {
   std::size_t source = 0;         // index into the parent's tensors
   std::vector<ByteRange> ranges;  // in output order, neighbours merged; empty when rewritten
   std::vector<std::byte> bytes;   // of a rewritten tensor, all of it
-  bool cut = false;               // not as in the parent
+  bool cut = false;               // fewer experts than in the parent, or other ones
 };
 
 // One file of the child.
@@ -56,6 +56,13 @@ struct SurgeryPlan {
   std::uint64_t file_bytes = 0;  // of all parts
 };
 
+// A tensor of the parent that the child has other bytes of, in another type perhaps.
+struct ReplacedTensor {
+  std::string name;
+  gguf::TensorType type{};
+  std::vector<std::byte> bytes;  // as many as the parent's shape takes in that type
+};
+
 struct SurgeryOptions {
   SurgeryMode mode = SurgeryMode::kSlice;
   bool drop_mtp = false;              // remove the MTP blocks instead of cutting them
@@ -67,12 +74,16 @@ struct SurgeryOptions {
   // coe.version; empty: this coe's. To make again, byte for byte, what another one made.
   std::string version = {};
   std::string mask_name = "mask";  // stands for the mask in messages
+  // Tensors without experts that the child has other bytes of.
+  std::vector<ReplacedTensor> replaced = {};
+  std::vector<gguf::KeyValue> records = {};  // of what was replaced; they stand last
 };
 
 // MTP layers that the mask leaves out keep the lowest ids, for no statistics speak for others.
 // Errors: those of check_mask and check_child_name; kUnsupported for kZero where no bias can close
 // the router, and for a token table beside a router that is not F32; kInvalidArgument for drop_mtp
-// without MTP blocks and for a name without provenance; kIo.
+// without MTP blocks, for a name without provenance, and for a replaced tensor that the parent
+// lacks, that has experts, or of another size; kIo.
 Result<SurgeryPlan> plan_surgery(const gguf::GgufFile& parent, const MoeModel& model,
                                  const KeepMask& mask, const SurgeryOptions& options);
 

@@ -93,7 +93,9 @@ TensorPair classify(const gguf::TensorInfo& tensor, std::uint32_t n_expert) {
   if (!block) return pair;
   pair.layer.value = *block;
   const auto has = [&](std::string_view part) { return name.find(part) != std::string_view::npos; };
-  const bool router = name == ".ffn_gate_inp.weight" || name == ".ffn_gate_inp.bias";
+  // The scale is that of the experts, as some files of Ollama's call it.
+  const bool router = name == ".ffn_gate_inp.weight" || name == ".ffn_gate_inp.bias" ||
+                      name == ".ffn_gate_inp.per_expert_scale";
   const bool expert =
       name.starts_with(".ffn_") && has("_exps.") && !name.starts_with(".ffn_norm_exps.");
   const std::uint64_t last = tensor.last_dim();
@@ -195,7 +197,7 @@ void check_keys(const gguf::Header& parent, const gguf::Header& child, const Moe
 
 std::vector<TensorPair> check_tensors(const gguf::Header& parent, const gguf::Header& child,
                                       const MoeModel& model, const CutForm& form,
-                                      Findings& findings) {
+                                      const HealRecord& healed, Findings& findings) {
   if (parent.alignment != child.alignment)
     findings.add(
         "file", fmt::format("has another alignment ({} vs {})", child.alignment, parent.alignment));
@@ -220,7 +222,12 @@ std::vector<TensorPair> check_tensors(const gguf::Header& parent, const gguf::He
     if (slabs && !form.zero)
       expected.ne[pair.axis] = std::uint64_t{form.n_keep} * pair.n_slab / model.n_expert;
     if (slabs && form.zero && closes_router(tensor, model)) pair.kind = PairKind::kClosingBias;
-    if (found.type != expected.type)
+    const bool is_healed = healed.contains(tensor.name);
+    if (is_healed && pair.kind != PairKind::kWhole)
+      findings.add(tensor.name, "has experts, which are never healed");
+    else if (is_healed)
+      pair.kind = PairKind::kHealed;
+    if (found.type != expected.type && pair.kind != PairKind::kHealed)
       findings.add(tensor.name,
                    fmt::format("has another type ({} vs {})", gguf::traits(found.type).name,
                                gguf::traits(expected.type).name));

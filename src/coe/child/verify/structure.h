@@ -10,7 +10,10 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -29,6 +32,7 @@ enum class PairKind {
   kChunks,       // one slab a chunk of experts
   kTokenTable,   // expert ids, renumbered
   kClosingBias,  // zero form: the bias that keeps removed experts from being chosen
+  kHealed,       // other bytes, in another type perhaps, as the child says (healed.h)
 };
 
 // A pair is a tensor of both files with the shape it must have.
@@ -40,6 +44,9 @@ struct TensorPair {
   std::uint32_t n_slab = 1;  // of kExperts and kChunks, in the parent
   std::size_t axis = 0;      // the dimension of `ne` that counts them
 };
+
+// The digests of tensors that a child says to have healed, by name.
+using HealRecord = std::map<std::string, std::string, std::less<>>;
 
 // Surgery records these keys about the cut; see docs/formats/gguf-surgery.md.
 inline constexpr std::array<std::string_view, 7> kRecordKeys = {
@@ -57,10 +64,11 @@ void check_keys(const gguf::Header& parent, const gguf::Header& child, const Moe
                 const CutForm& form, const KeptExperts& kept, Findings& findings);
 
 // The child's tensors must be the parent's, in its order, with n_keep in place of n_expert in the
-// last dimension of cut ones. Returns the pairs that are as they must be, in file order.
+// last dimension of cut ones, and in its types but for those of `healed`, which have no experts.
+// Returns the pairs that are as they must be, in file order.
 std::vector<TensorPair> check_tensors(const gguf::Header& parent, const gguf::Header& child,
                                       const MoeModel& model, const CutForm& form,
-                                      Findings& findings);
+                                      const HealRecord& healed, Findings& findings);
 
 // In every file of the child, padding must be zero and the file must end with the last tensor's.
 Status check_padding(const gguf::GgufFile& child, Findings& findings);

@@ -6,6 +6,7 @@
 #include "coe/base/result.h"
 #include "coe/child/verify/compare.h"
 #include "coe/child/verify/findings.h"
+#include "coe/child/verify/healed.h"
 #include "coe/child/verify/kept.h"
 #include "coe/child/verify/names.h"
 #include "coe/child/verify/rewritten.h"
@@ -97,14 +98,16 @@ Result<KeptExperts> find_kept(const gguf::GgufFile& parent, const gguf::GgufFile
 
 Result<VerifyReport> verify_files(const gguf::GgufFile& parent, const gguf::GgufFile& child,
                                   const std::optional<KeepMask>& mask,
-                                  const gguf::Dequantizer* dequantizer, Observer& observer) {
+                                  const gguf::Dequantizer* dequantizer, Observer& observer,
+                                  Healed healed) {
   COE_TRY(const auto model, describe_moe(parent));
   if (mask) COE_TRY_STATUS(check_mask(*mask, model, kMaskArgument));
   COE_TRY(auto form, read_form(child, model));
 
   Findings findings;
   VerifyReport report;
-  const auto pairs = check_tensors(parent.header(), child.header(), model, form, findings);
+  const auto record = read_heal_record(parent.header(), child.header(), findings);
+  const auto pairs = check_tensors(parent.header(), child.header(), model, form, record, findings);
   const auto embedded = embedded_mask(child, model, findings);
   COE_TRY(const auto kept,
           find_kept(parent, child, model, mask, embedded, pairs, form, report, findings));
@@ -116,6 +119,10 @@ Result<VerifyReport> verify_files(const gguf::GgufFile& parent, const gguf::Gguf
   if (const auto described = describe_moe(child); !described)
     findings.add("file", described.error().message);
   COE_TRY_STATUS(check_rewritten(parent, child, pairs, kept, form, findings));
+  COE_TRY(report.healed, check_healed(parent, child, pairs, record, dequantizer, findings));
+  if (healed == Healed::kRefuse)
+    for (const auto& tensor : report.healed)
+      findings.add(tensor.tensor, "is healed: `coe verify --healed` proves the rest");
   COE_TRY(auto compared,
           compare_tensors(parent, child, pairs, kept, form, dequantizer, observer, findings));
 
@@ -125,8 +132,10 @@ Result<VerifyReport> verify_files(const gguf::GgufFile& parent, const gguf::Gguf
   report.zeroed = form.zero;
   report.mtp_dropped = form.mtp_dropped;
   report.n_tensor = child.header().tensors.size();
-  report.n_tensor_cut = static_cast<std::uint64_t>(
-      std::ranges::count_if(pairs, [](const auto& pair) { return pair.kind != PairKind::kWhole; }));
+  report.n_tensor_cut =
+      static_cast<std::uint64_t>(std::ranges::count_if(pairs, [](const auto& pair) {
+        return pair.kind != PairKind::kWhole && pair.kind != PairKind::kHealed;
+      }));
   report.n_expert_checked = compared.n_expert;
   report.n_bytes_compared = compared.n_bytes;
   report.norms = std::move(compared.norms);
@@ -138,18 +147,20 @@ Result<VerifyReport> verify_files(const gguf::GgufFile& parent, const gguf::Gguf
 
 Result<VerifyReport> verify_child(const Path& parent_path, const Path& child_path,
                                   const std::optional<KeepMask>& mask,
-                                  const gguf::Dequantizer* dequantizer, Observer& observer) {
+                                  const gguf::Dequantizer* dequantizer, Observer& observer,
+                                  Healed healed) {
   COE_TRY(const auto parent, gguf::GgufFile::open(parent_path));
   COE_TRY(const auto child, gguf::GgufFile::open(child_path));
-  return verify_files(parent, child, mask, dequantizer, observer);
+  return verify_files(parent, child, mask, dequantizer, observer, healed);
 }
 
 Result<VerifyReport> prove_child(const Path& parent_path, std::span<const Path> files,
                                  const Path& name, const KeepMask& mask,
-                                 const gguf::Dequantizer* dequantizer, Observer& observer) {
+                                 const gguf::Dequantizer* dequantizer, Observer& observer,
+                                 Healed healed) {
   COE_TRY(const auto parent, gguf::GgufFile::open(parent_path));
   COE_TRY(const auto child, gguf::GgufFile::open_parts(files));
-  auto report = verify_files(parent, child, mask, dequantizer, observer);
+  auto report = verify_files(parent, child, mask, dequantizer, observer, healed);
   if (!report || report->ok()) return report;
   const auto& first = report->bad.front();
   return fail(Code::kCheckFailed,

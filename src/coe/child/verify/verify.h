@@ -28,14 +28,26 @@ struct TensorNorm {
   double l2 = 0.0;
 };
 
+// A tensor that healing changed.
+struct HealedTensor {
+  std::string tensor;
+  std::string parent_type;  // "Q4_K"
+  std::string type;
+  std::optional<double> change;  // ‖child − parent‖ ÷ ‖parent‖; none without a dequantizer
+};
+
+// Whether a child may be healed, i.e. have other bytes than its parent where it says so itself.
+enum class Healed { kRefuse, kAllow };
+
 struct VerifyReport {
   std::uint64_t n_tensor = 0;  // of the child
   std::uint64_t n_tensor_cut = 0;
   std::uint64_t n_expert_checked = 0;  // expert slabs compared byte for byte
   std::uint64_t n_bytes_compared = 0;
   std::uint32_t n_keep = 0;
-  bool zeroed = false;       // of mode zero: the parent's shape
-  bool mtp_dropped = false;  // without the parent's MTP blocks
+  bool zeroed = false;               // of mode zero: the parent's shape
+  bool mtp_dropped = false;          // without the parent's MTP blocks
+  std::vector<HealedTensor> healed;  // in file order; with kRefuse each of these is a finding
   // Norms are those of the child's tensors, in file order. There are none without a dequantizer.
   std::vector<TensorNorm> norms;
   bool mask_recovered =
@@ -51,13 +63,14 @@ struct VerifyReport {
 // of another model). Every difference is a finding, of which at most 100 are listed.
 Result<VerifyReport> verify_child(const Path& parent, const Path& child,
                                   const std::optional<KeepMask>& mask,
-                                  const gguf::Dequantizer* dequantizer, Observer& observer);
+                                  const gguf::Dequantizer* dequantizer, Observer& observer,
+                                  Healed healed = Healed::kRefuse);
 
 // Does the same for a child that is written but has no name yet: `files` are its parts, in order,
 // and `name` stands for it in messages. Errors: kCheckFailed with the first finding; those of
 // verify_child().
 Result<VerifyReport> prove_child(const Path& parent, std::span<const Path> files, const Path& name,
                                  const KeepMask& mask, const gguf::Dequantizer* dequantizer,
-                                 Observer& observer);
+                                 Observer& observer, Healed healed = Healed::kRefuse);
 
 }  // namespace coe

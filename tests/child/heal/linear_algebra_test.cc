@@ -1,0 +1,53 @@
+#include "coe/child/heal/linear_algebra.h"
+
+#include "support/expect.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstddef>
+#include <utility>
+#include <vector>
+
+namespace coe {
+namespace {
+
+using coe::testing::value_of;
+using ::testing::ElementsAre;
+
+Matrix matrix_of(std::size_t n_row, std::size_t n_column, std::vector<float> values) {
+  Matrix matrix(n_row, n_column);
+  matrix.values = std::move(values);
+  return matrix;
+}
+
+TEST(LinearAlgebra, MultipliesAsByHand) {
+  const auto a = matrix_of(2, 3, {1, 2, 3, 4, 5, 6});
+  const auto b = matrix_of(2, 3, {1, 0, 1, 0, 2, 0});
+  Matrix c;
+  multiply_transposed(a, b, c);
+  EXPECT_EQ(c.n_row, 2U);
+  EXPECT_EQ(c.n_column, 2U);
+  EXPECT_THAT(c.values, ElementsAre(4, 4, 10, 10));
+  multiply(a, matrix_of(3, 1, {1, -1, 2}), c);
+  EXPECT_THAT(c.values, ElementsAre(5, 11));
+  EXPECT_EQ(c.n_column, 1U);
+  transposed_multiply(a, b, c);
+  EXPECT_THAT(c.values, ElementsAre(1, 8, 1, 2, 10, 2, 3, 12, 3));
+}
+
+TEST(LinearAlgebra, FindsEigenvectors) {
+  Symmetric h(2);
+  h.values = {2, 1, 1, 2};  // 1 along (1, -1), 3 along (1, 1)
+  EXPECT_DOUBLE_EQ(h.trace(), 4.0);
+  const auto eigen = value_of(eigen_of(h));
+  EXPECT_NEAR(eigen.values[0], 1.0, 1e-12);
+  EXPECT_NEAR(eigen.values[1], 3.0, 1e-12);
+  EXPECT_NEAR(eigen.vectors.row(0)[0], -eigen.vectors.row(0)[1], 1e-6);
+  EXPECT_NEAR(eigen.vectors.row(1)[0], eigen.vectors.row(1)[1], 1e-6);
+  EXPECT_NEAR(std::abs(eigen.vectors.row(1)[0]), std::sqrt(.5), 1e-6);
+}
+
+}  // namespace
+}  // namespace coe
