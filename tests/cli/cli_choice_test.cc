@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include <atomic>
 #include <chrono>
 #include <filesystem>
 #include <map>
@@ -207,18 +208,23 @@ TEST_F(CliChoice, ComparesWithTheParentQuestionByQuestion) {
 
 TEST_F(CliChoice, IsKilledAndAsksNothingTwice) {
   make_questions(6);
-  const MockEndpoint server([](const MockRequest& request) {
+  std::atomic<bool> is_slow = true;
+  const MockEndpoint server([&](const MockRequest& request) {
+    const bool is_late = question_of(request) >= "q3";
+    if (is_late) write("asked", "");
     return MockReply{.content = "\\boxed{B}",
-                     .delay = std::chrono::milliseconds(question_of(request) < "q3" ? 0 : 600)};
+                     .delay = std::chrono::milliseconds(is_slow && is_late ? 2000 : 0)};
   });
-  const std::string command = " bench choice q.jsonl --endpoint " + server.url() + " -o out";
+  const std::string command = "coe bench choice q.jsonl --endpoint " + server.url() + " -o out";
   for (const std::string signal : {"KILL", "INT"}) {
-    const auto killed =
-        run("'" COE_BINARY "'" + command + " & sleep 0.4; kill -" + signal + " $!; wait $!");
+    std::filesystem::remove(dir_ / "asked");
+    const auto killed = run_and_signal(
+        command, signal, "[ -e asked ] && [ $(grep -c boxed out/journal.jsonl) -ge 3 ]");
     EXPECT_EQ(killed.exit_code, signal == "KILL" ? 137 : 130) << killed.err;
     EXPECT_FALSE(std::filesystem::exists(dir_ / "out" / "rows.jsonl"));
   }
-  ASSERT_EQ(run("coe" + command + " -q").exit_code, 0);
+  is_slow = false;
+  ASSERT_EQ(run(command + " -q").exit_code, 0);
   EXPECT_DOUBLE_EQ(value(read_lines("out/rows.jsonl"), "accuracy"), 1.0);
   std::map<std::string, int> n_asked;
   for (const auto& request : server.requests()) ++n_asked[question_of(request)];

@@ -45,6 +45,44 @@ TEST_F(CliCorpus, BuildSaysWhatItBuiltAndFromWhat) {
   EXPECT_THAT(again.err, HasSubstr("--force"));
 }
 
+// As a new user begins: a folder, a spec of it, both parts.
+TEST_F(CliCorpus, InitWritesASpecThatBuilds) {
+  for (int i = 0; i < 30; ++i) write(fmt::format("p/m{}.py", i), fmt::format("x = {}\n", i));
+  write("p/node_modules/m/x.js", "x");
+  const auto made = run("coe corpus init p");
+  ASSERT_EQ(made.exit_code, 0) << made.err;
+  EXPECT_THAT(made.err,
+              HasSubstr("text: 30 files (.py); left out: 1 made by tools (node_modules)"));
+  EXPECT_THAT(made.out, HasSubstr("next: coe corpus build corpus.toml -o corpus.jsonl"));
+  EXPECT_EQ(run_json("coe corpus build corpus.toml -o corpus.jsonl").at("n_record"), 27);
+  EXPECT_EQ(run_json("coe corpus build corpus.toml --held-out -o held.jsonl").at("n_record"), 3);
+  EXPECT_EQ(run("coe corpus check corpus.jsonl --against held.jsonl").exit_code, 0);
+  const auto again = run("coe corpus init p");
+  EXPECT_EQ(again.exit_code, 2);
+  EXPECT_THAT(again.err, HasSubstr("corpus.toml: output exists already"));
+  const auto doc = run_json("coe corpus init p --force");
+  EXPECT_EQ(doc.at("schema"), "coe.corpus-init/1");
+  EXPECT_EQ(doc.at("domains")[0].at("name"), "python");
+}
+
+TEST_F(CliCorpus, CheckTakesTextAsPeopleHaveIt) {
+  write("notes.txt", "Some words.\n");
+  write("p/a.md", "Other words.\n");
+  const auto result = run("printf 'words from a pipe' | coe corpus check notes.txt p - --json");
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("text: 3 files (.md .txt stdin); 3 pieces"));
+  const auto doc = Json::parse(result.out);
+  EXPECT_EQ(doc.at("n_record"), 3);
+  EXPECT_EQ(doc.at("domains")[2].at("name"), "stdin");
+  EXPECT_EQ(doc.at("taken")[0].at("n_file"), 3);
+  EXPECT_EQ(doc.at("taken")[0].at("endings").at(".md"), 1);
+  write("chats.json", R"([{"messages": [{"role": "user", "content": "Hi"}]}])");
+  const auto chats = run("coe corpus check chats.json");
+  EXPECT_EQ(chats.exit_code, 2);
+  EXPECT_THAT(chats.err, HasSubstr("chats.json: holds chats"));
+  EXPECT_THAT(chats.err, HasSubstr("hint: give the parent with -m"));
+}
+
 TEST_F(CliCorpus, WhatNeedsAModelSaysSo) {
   write("q.jsonl", R"({"q":"why","a":"so"})");
   write("chat.toml",

@@ -5,6 +5,8 @@
 
 #include "support/cli_test.h"
 #include "support/expect.h"
+#include "support/model_stores.h"
+#include "support/ollama_form.h"
 #include "support/reasoning_chats.h"
 #include "support/tiny_gguf.h"
 
@@ -271,6 +273,69 @@ TEST_F(CliEngine, SpecializeEndsWithATableAndResumes) {
   EXPECT_EQ(second.at("bytes_child"), std::filesystem::file_size(dir_ / "s.gguf"));
 }
 
+// What comes and what is reused is said before the first work; on a terminal, which stage runs.
+TEST_F(CliEngine, SpecializeSaysItsStages) {
+  const std::string command = "specialize -t 1 -m " + model() +
+                              " -f train.jsonl --eval test.jsonl -k 64 -o s.gguf --random 0";
+  const auto first = run("coe " + command);
+  ASSERT_EQ(first.exit_code, 0) << first.err;
+  EXPECT_THAT(first.err, HasSubstr("7 stages:\n"
+                                   "  profile: to do (s.profile.gguf)\n"
+                                   "  mask: to do (s.mask.json)\n"
+                                   "  prune: to do (s.gguf)\n"
+                                   "  verify: to do\n"
+                                   "  eval: to do (s.eval.json)\n"
+                                   "  chat: to do (s.chat.json)\n"
+                                   "  report: to do (s.report.html)\n"));
+  std::filesystem::remove(dir_ / "s.gguf");
+  std::filesystem::remove(dir_ / "s.eval.json");
+  const auto second = run("coe " + command + " --no-report --no-chat-check");
+  ASSERT_EQ(second.exit_code, 0) << second.err;
+  EXPECT_THAT(second.err, HasSubstr("5 stages:\n"
+                                    "  profile: reused (s.profile.gguf)\n"
+                                    "  mask: reused (s.mask.json)\n"
+                                    "  prune: to do (s.gguf)\n"
+                                    "  verify: to do\n"
+                                    "  eval: to do (s.eval.json)\n"));
+  EXPECT_THAT(run("coe " + command + " -q").err, Not(HasSubstr("stages")));
+  EXPECT_THAT(run("coe " + command + " --json").err, Not(HasSubstr("stages")));
+  if (run("command -v script").exit_code != 0) GTEST_SKIP() << "there is no script(1)";
+  const auto shown = run("script -qec \"'" COE_BINARY "' " + command + " --force\" /dev/null");
+  ASSERT_EQ(shown.exit_code, 0) << shown.out;
+  for (const auto* part : {"4 of 7  verify", "7 stages:", "s.report.html"})
+    EXPECT_THAT(shown.out, HasSubstr(part));
+  EXPECT_THAT(shown.out, Not(HasSubstr("1 of 7")));
+}
+
+// As Ollama has it: one file with a vision tower, in its store, by its name.
+TEST_F(CliEngine, AModelOfOllamasWithATowerIsSpecialised) {
+  auto towered = copy_of_model();
+  testing::add_tower(towered);
+  testing::use_ollama_names(towered);
+  testing::put_ollama(dir_ / ".ollama/models", "registry.ollama.ai/library/tiny/latest", "aa",
+                      towered);
+  const auto at_home = [](const std::string& command) {
+    return "unset OLLAMA_MODELS; export HOME=\"$PWD\"; coe " + command;
+  };
+  const std::string rest = " -t 1 -f train.jsonl --eval test.jsonl -k 64 --random 0 ";
+  const auto doc = run_json(at_home("specialize -m ollama:tiny" + rest + "-o tower.gguf"));
+  const auto plain = run_json("coe specialize -m " + model() + rest + "-o plain.gguf");
+  EXPECT_EQ(doc.at("eval").at("domains"), plain.at("eval").at("domains"));
+  EXPECT_EQ(Json::parse(read("tower.mask.json")).at("layers"),
+            Json::parse(read("plain.mask.json")).at("layers"));
+  const auto child = testing::value_of(gguf::GgufFile::open(dir_ / "tower.gguf"));
+  for (const auto* name : {"v.patch_embd.weight", "v.clamp_data", "mm.input_projection.weight"})
+    EXPECT_TRUE(testing::value_of(child.read_all(*child.header().find_tensor(name))) ==
+                towered.tensor(name).bytes)
+        << name;
+  const auto proof = run_json(at_home("verify ollama:tiny tower.gguf"));
+  EXPECT_EQ(proof.at("ok"), true);
+  EXPECT_GT(run_json(at_home("inspect ollama:tiny")).at("bytes_part").at("tower"), 0);
+  const auto served = run(at_home("serve ollama:tiny"));
+  EXPECT_EQ(served.exit_code, 3);
+  EXPECT_THAT(served.err, HasSubstr("with a vision tower in it"));
+}
+
 TEST_F(CliEngine, SaysWhatToTypeNext) {
   const auto says = [&](const std::string& command, const std::string& next) {
     const auto result = run("coe " + command);
@@ -305,7 +370,7 @@ TEST_F(CliEngine, SaysWhatTheEngineStoppedFor) {
     const auto result = run("coe eval -t 1 -m x.gguf -f test.jsonl");
     EXPECT_EQ(result.exit_code, 4) << words;
     EXPECT_EQ(result.out, "") << words;
-    EXPECT_THAT(result.err, StartsWith("error: x.gguf: ")) << words;
+    EXPECT_THAT(result.err, HasSubstr("\nerror: x.gguf: ")) << words;  // after what was taken
     EXPECT_THAT(result.err, HasSubstr(words));
     EXPECT_THAT(result.err, HasSubstr("\nhint: ")) << words;
   };
@@ -317,7 +382,7 @@ TEST_F(CliEngine, SaysWhatTheEngineStoppedFor) {
   expect_stopped("llama.cpp stopped: ");
   const auto remote = run("coe eval -t 1 -m " + model() + " -f test.jsonl --rpc 127.0.0.1:9");
   EXPECT_EQ(remote.exit_code, 4) << remote.err;
-  EXPECT_THAT(remote.err, StartsWith("error: --rpc 127.0.0.1:9: "));
+  EXPECT_THAT(remote.err, HasSubstr("\nerror: --rpc 127.0.0.1:9: "));
 }
 
 TEST_F(CliEngine, SaysThatATemplateDoesNotEnd) {

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <filesystem>
@@ -85,17 +86,22 @@ TEST_F(CliGenerate, MakesCorporaOfAnswersAndThinking) {
 }
 
 TEST_F(CliGenerate, IsKilledAndAsksNothingTwice) {
-  const MockEndpoint server([](const MockRequest& request) {
-    return MockReply{.content = "It is " + request.question,
-                     .delay = std::chrono::milliseconds(request.question < "q3" ? 0 : 600)};
+  std::atomic<bool> is_slow = true;
+  const MockEndpoint server([&](const MockRequest& request) {
+    if (request.question >= "q3") write("asked", "");
+    return MockReply{
+        .content = "It is " + request.question,
+        .delay = std::chrono::milliseconds(is_slow && request.question >= "q3" ? 2000 : 0)};
   });
   const std::string command = "coe corpus generate q.jsonl --endpoint " + server.url() + " -o out";
   for (const std::string signal : {"KILL", "INT"}) {
-    const auto killed = run("'" COE_BINARY "' " + command.substr(4) + " & sleep 0.4; kill -" +
-                            signal + " $!; wait $!");
+    std::filesystem::remove(dir_ / "asked");
+    const auto killed = run_and_signal(
+        command, signal, "[ -e asked ] && [ $(grep -c It.is out/journal.jsonl) -ge 3 ]");
     EXPECT_EQ(killed.exit_code, signal == "KILL" ? 137 : 130) << killed.err;
     EXPECT_FALSE(std::filesystem::exists(dir_ / "out" / "answers.jsonl"));
   }
+  is_slow = false;
   const auto result = run(command + " --json");
   ASSERT_EQ(result.exit_code, 0) << result.err;
   EXPECT_EQ(Json::parse(result.out).at("n_done"), 6);

@@ -17,7 +17,9 @@ TEST_F(CliInstall, EverythingHasItsPlace) {
   for (const auto* path :
        {"bin/coe", "share/coe/web/page.js", "share/coe/web/tasks/css-nav/task.json",
         "share/coe/web/toolchain/build.mjs", "share/coe/web/toolchain/package-lock.json",
-        "share/coe/examples/web.toml", "share/coe/schemas/mask.schema.json",
+        "share/coe/examples/web.toml", "share/coe/schemas/mask.schema.json", "share/man/man1/coe.1",
+        "share/man/man1/coe-bench-web.1", "share/bash-completion/completions/coe",
+        "share/zsh/vendor-completions/_coe", "share/fish/vendor_completions.d/coe.fish",
         "share/doc/coe/LICENSE", "share/doc/coe/README.md", "share/doc/coe/docs/architecture.md"})
     EXPECT_TRUE(std::filesystem::is_regular_file(dir_ / "moved" / path)) << path;
   EXPECT_FALSE(std::filesystem::exists(dir_ / "moved/share/coe/web/toolchain/node_modules"));

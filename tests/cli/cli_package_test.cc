@@ -67,7 +67,7 @@ TEST_F(CliPackageTest, ExitsWithOneWhereACheckFails) {
   ASSERT_EQ(run("sed -i 's/num_ctx/think/' out/Modelfile").exit_code, 0);
   const auto proven = run("coe package --check out");
   EXPECT_EQ(proven.exit_code, 1);
-  EXPECT_THAT(proven.out, HasSubstr("out: 2 of 10 checks failed"));
+  EXPECT_THAT(proven.out, HasSubstr("out: 2 of 11 checks failed"));
   EXPECT_THAT(proven.out, HasSubstr("there is no parameter `think`"));
 }
 

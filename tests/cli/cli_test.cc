@@ -24,6 +24,7 @@ namespace coe {
 namespace {
 
 using coe::testing::value_of;
+using ::testing::AnyOf;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -55,7 +56,8 @@ class Cli : public coe::testing::CliTest {
     const auto result = run(command);
     EXPECT_EQ(result.exit_code, exit_code) << command << "\n" << result.err;
     EXPECT_THAT(result.out, IsEmpty()) << command;
-    EXPECT_THAT(result.err, StartsWith("error: ")) << command;
+    // Before it may stand what text was taken.
+    EXPECT_THAT(result.err, AnyOf(StartsWith("error: "), HasSubstr("\nerror: "))) << command;
     EXPECT_THAT(result.err, HasSubstr(message)) << command;
     EXPECT_THAT(result.err, HasSubstr(hint)) << command;
     EXPECT_FALSE(leftovers()) << command;

@@ -149,6 +149,36 @@ TEST_F(CliWeb, CheckTellsAGoodSuiteFromABadOne) {
   EXPECT_THAT(bad.out, HasSubstr("css-toggle none: passes; expected blank"));
 }
 
+// Needs neither a browser nor a model.
+using CliWebList = coe::testing::CliTest;
+
+TEST_F(CliWebList, SaysWhatTheTasksAre) {
+  const auto doc = run_json(kWeb + "--list");
+  const auto all = tasks();
+  ASSERT_EQ(doc.at("tasks").size(), all.size());
+  std::map<std::string, Json> listed;
+  for (const auto& task : doc.at("tasks")) listed[task.at("task")] = task;
+  for (const auto& task : all) {
+    EXPECT_EQ(listed.at(task.id).at("category"), task.category);
+    EXPECT_EQ(listed.at(task.id).at("prompt"), task.prompt);
+    EXPECT_GE(listed.at(task.id).at("n_action"), 3) << task.id;
+    EXPECT_GE(listed.at(task.id).at("n_check"), 5) << task.id;
+  }
+  const auto& toggle = listed.at("css-toggle");
+  EXPECT_EQ(toggle.at("title"), "Theme switch without JavaScript");
+  EXPECT_EQ(toggle.at("actions"), (Json{{"click", 4}, {"press", 2}, {"reload", 1}}));
+  EXPECT_EQ(toggle.at("n_action"), 7);
+
+  const auto text = run(kWeb + "--list --task css-toggle");
+  EXPECT_EQ(text.exit_code, 0) << text.err;
+  EXPECT_EQ(text.out,
+            "  task        actions  asks for\n"
+            "  css-toggle        7  Theme switch without JavaScript\n"
+            "\n1 task; --task NAME tries one, --task CATEGORY all of a category\n");
+  EXPECT_EQ(run(kWeb + "--list --task nothing").exit_code, 3);
+  EXPECT_EQ(run(kWeb + "--list -o out").exit_code, 2);
+}
+
 TEST_F(CliWeb, ErrorsSayWhatToDo) {
   EXPECT_EQ(run(kWeb + "--answers probe").exit_code, 2);  // no -o
   EXPECT_EQ(run(kWeb + "-o out").exit_code, 2);           // nobody to ask

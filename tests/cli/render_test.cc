@@ -153,6 +153,50 @@ TEST(RenderSpecialize, SaysThatAChatModelSawNoChats) {
   EXPECT_TRUE(specialize_json({report, "p.gguf", "s.gguf"})["chats"].is_null());
 }
 
+TEST(RenderSpecialize, SaysWhetherItAnswers) {
+  auto report = small_report();
+  const auto text = [&] { return specialize_text({report, "p.gguf", "s.gguf"}); };
+  const auto json = [&] { return specialize_json({report, "p.gguf", "s.gguf"})["chat_check"]; };
+  EXPECT_THAT(text(), Not(HasSubstr("  chat ")));
+  EXPECT_TRUE(json().is_null());
+  auto& check = report.chat_check.emplace().child;
+  check.not_run = "the model has no chat template";
+  EXPECT_THAT(text(), HasSubstr("  chat   not checked: the model has no chat template\n"));
+  EXPECT_TRUE(json()["passed"].is_null());
+  check.not_run.clear();
+  check.n_question = 8;
+  check.answers.resize(7);
+  EXPECT_THAT(text(), HasSubstr("  chat   it answers with thinking off: 7 of 8 questions of its "
+                                "domain\n"));
+  EXPECT_EQ(json()["passed"], true);
+  check.answers[0].faults.empty = true;
+  EXPECT_THAT(text(), HasSubstr("  chat   it answers with thinking off: bad are 1 of 7 answers: 1 "
+                                "is empty\n"));
+  for (auto& answer : check.answers) answer.faults.loops = true;
+  report.chat_check->parent = ChatCheck{};
+  EXPECT_THAT(text(), HasSubstr("it does not answer well with thinking off: bad are 7 of 7"));
+  EXPECT_EQ(json()["n_loops"], 7);
+  EXPECT_EQ(json()["parent"]["n_answer"], 0);
+}
+
+TEST(RenderSpecialize, SaysWhatIsReusedAndWhatComes) {
+  using State = PlannedStage::State;
+  const std::vector<PlannedStage> stages = {{"profile", "a/s.profile.gguf", State::kReused},
+                                            {"cot", "a/s.cot.profile.gguf", State::kGoesOn},
+                                            {"mask", "a/s.mask.json", State::kDone},
+                                            {"prune", "a/s.gguf", State::kThere},
+                                            {"verify", {}, State::kToDo}};
+  EXPECT_EQ(stages_text(stages, "a/s.report.html"),
+            "6 stages:\n"
+            "  profile: reused (s.profile.gguf)\n"
+            "  cot: goes on where it was stopped (s.cot.profile.gguf)\n"
+            "  mask: done (s.mask.json)\n"
+            "  prune: there, reused if it is of this run (s.gguf)\n"
+            "  verify: to do\n"
+            "  report: to do (s.report.html)\n");
+  EXPECT_THAT(stages_text(stages, {}), HasSubstr("5 stages:"));
+}
+
 TEST(RenderSpecialize, DocumentHasStagesAndDomains) {
   auto report = small_report();
   report.stages = {{"profile", "s.profile.gguf", true, 1.5}, {"verify", {}, false, 0.25}};

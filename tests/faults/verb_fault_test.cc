@@ -225,7 +225,9 @@ std::vector<std::string> VerbFaultTest::words(const std::string& command) {
   std::istringstream stream(command);
   for (std::string word; stream >> word;) {
     for (const auto& [name, place] : places) {
-      if (word.starts_with(name)) word.replace(0, name.size(), place);
+      // NAME=FILE has it behind a name.
+      if (const auto at = word.find(name); at != std::string::npos)
+        word.replace(at, name.size(), place);
     }
     words.push_back(std::move(word));
   }

@@ -9,8 +9,8 @@
 namespace coe {
 namespace {
 
-using testing::ElementsAre;
-using testing::HasSubstr;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
 Corpus corpus_of(std::size_t n) {
   Corpus corpus;
@@ -68,6 +68,24 @@ TEST(SplitOff, HoldsOutTheLastOfFewTexts) {
   EXPECT_THAT(one.error().message, HasSubstr("css: has a single text"));
 }
 
+// A single text of many pieces gives its last ones.
+TEST(SplitOff, HoldsOutTheEndOfASingleText) {
+  Corpus corpus;
+  corpus.domains.push_back({"book", 1.0, {}});
+  for (int i = 1; i <= 25; ++i)
+    corpus.domains[0].records.push_back(
+        {"page " + std::to_string(i), "book.txt#" + std::to_string(i), "book.txt"});
+  const auto split = split_off(corpus, 10, 9);
+  ASSERT_TRUE(split);
+  EXPECT_THAT(split->single, ElementsAre("book"));
+  EXPECT_EQ(split->n_text, 0U);
+  EXPECT_EQ(split->rest.domains[0].records.size(), 23U);
+  ASSERT_EQ(split->held_out.domains[0].records.size(), 2U);
+  EXPECT_EQ(split->held_out.domains[0].records[0].text, "page 24");
+  corpus.domains[0].records.resize(9);
+  EXPECT_FALSE(split_off(corpus, 10, 9));
+}
+
 // Pieces of a file are on one side.
 TEST(SplitOff, LeavesNoPieceOfWhatIsHeldOut) {
   std::string lines;
@@ -80,6 +98,7 @@ TEST(SplitOff, LeavesNoPieceOfWhatIsHeldOut) {
   const auto split = split_off(*corpus, 10, 9);
   ASSERT_TRUE(split);
   EXPECT_TRUE(split->few.empty());
+  EXPECT_EQ(split->n_text, 1U);
   ASSERT_EQ(split->held_out.domains[0].records.size(), 3U);
   for (const auto& record : split->held_out.domains[0].records) EXPECT_EQ(record.piece_of, "f9.js");
   EXPECT_EQ(split->rest.domains[0].records.size(), 33U);

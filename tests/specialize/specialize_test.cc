@@ -17,7 +17,9 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include <cstddef>
 #include <filesystem>
+#include <span>
 
 namespace coe {
 namespace {
@@ -49,12 +51,14 @@ class SpecializeTest : public ::testing::Test {
     options_.evaluation.domains.push_back(text("far", 4, "held out").domains[0]);
     options_.n_keep = 4;
     options_.n_random = 2;
+    options_.chat_check = false;
     options_.output = dir_ / "child.gguf";
   }
 
   // The fake parent; for the child, the same under the mask that the pipeline wrote.
   Result<std::unique_ptr<Engine>> open(const EngineOptions& options) {
     FakeEngineOptions fake = fake_;
+    if (options.model == options_.output && !child_replies_.empty()) fake.replies = child_replies_;
     if (options.model == options_.output && child_is_right_) {
       const auto mask = parse_mask(*read_text(child_mask()), "mask");
       fake.kept.kept = mask->layers();
@@ -94,6 +98,7 @@ class SpecializeTest : public ::testing::Test {
   SpecializeOptions options_;
   FakeEngineOptions fake_{.n_layer = 2, .n_expert = 8, .n_expert_used = 2};
   bool child_is_right_ = true;
+  std::vector<std::string> child_replies_{};  // empty: the parent's
   FakeLibrary library_{[this](const EngineOptions& options) { return open(options); }};
 };
 
@@ -220,6 +225,60 @@ TEST_F(SpecializeTest, FailsWhenTheChildDoesNotAnswerAsTheMaskedParent) {
   EXPECT_FALSE(std::filesystem::exists(dir_ / "child.eval.json"));
 }
 
+// Whoever watches is told the plan once, before the first work, and then which stage begins.
+TEST_F(SpecializeTest, TellsItsStages) {
+  using State = PlannedStage::State;
+  write_text("cot.jsonl", "reasoning");
+  options_.passes.cot = dir_ / "cot.jsonl";
+  options_.other_temperature = true;
+  std::vector<std::pair<std::string, State>> plan;
+  std::vector<std::string> begun;
+  int n_plan = 0;
+  options_.stages.plan = [&](std::span<const PlannedStage> stages) {
+    ++n_plan;
+    plan.clear();
+    for (const auto& stage : stages) plan.emplace_back(stage.name, stage.state);
+  };
+  options_.stages.begin = [&](const PlannedStage& stage, std::size_t at) {
+    EXPECT_EQ(plan.at(at).first, stage.name);
+    begun.push_back(stage.name);
+  };
+  const std::vector<std::string> names = {"profile", "cot",    "cot-t06", "mask",
+                                          "prune",   "verify", "eval"};
+  const auto states = [&] {
+    std::vector<State> out;
+    for (std::size_t i = 0; i < plan.size(); ++i) {
+      EXPECT_EQ(plan[i].first, names.at(i));
+      out.push_back(plan[i].second);
+    }
+    return out;
+  };
+  ASSERT_TRUE(run());
+  EXPECT_EQ(n_plan, 1);
+  EXPECT_EQ(states(), std::vector<State>(7, State::kToDo));
+  EXPECT_THAT(begun, ElementsAre("profile", "cot", "cot-t06", "prune", "verify", "eval"));
+
+  // All is there: only the proof is made again.
+  begun.clear();
+  ASSERT_TRUE(run());
+  EXPECT_EQ(n_plan, 2);
+  EXPECT_EQ(states(),
+            (std::vector<State>{State::kReused, State::kReused, State::kReused, State::kReused,
+                                State::kThere, State::kToDo, State::kThere}));
+  EXPECT_THAT(begun, ElementsAre("verify"));
+
+  // A profile is missing, and another was stopped; its state is damaged, which ends the run.
+  begun.clear();
+  for (const auto* name : {"cot.profile.gguf", "cot-t06.profile.gguf", "eval.json"})
+    std::filesystem::remove(dir_ / ("child." + std::string(name)));
+  expect_ok(write_file(dir_ / "child.cot-t06.profile.gguf.partial", "x", Overwrite::kRefuse));
+  EXPECT_FALSE(run());
+  EXPECT_EQ(states(),
+            (std::vector<State>{State::kReused, State::kToDo, State::kGoesOn, State::kThere,
+                                State::kThere, State::kToDo, State::kToDo}));
+  EXPECT_THAT(begun, ElementsAre("cot", "cot-t06"));
+}
+
 TEST_F(SpecializeTest, RefusesTextThatProfilingHasSeen) {
   options_.evaluation.domains[0].records.push_back(options_.corpus.domains[0].records[3]);
   const auto refused = run();
@@ -339,6 +398,105 @@ TEST_F(SpecializeTest, ChoosesTheScoreByOtherText) {
     EXPECT_EQ(again->scores[i].name, report->scores[i].name);
     EXPECT_EQ(again->scores[i].chosen, report->scores[i].chosen);
   }
+}
+
+class Said : public Observer {
+ public:
+  void warning(std::string_view message) override { all += std::string(message) + "\n"; }
+  std::string all;
+};
+
+class ChatStageTest : public SpecializeTest {
+ protected:
+  ChatStageTest() {
+    options_.chat_check = true;
+    fake_.n_ctx = 256;
+    fake_.replies = {"yes"};
+  }
+  Result<SpecializeReport> chat(Said& said) { return specialize(options_, library_, said); }
+  nlohmann::json document() {
+    return nlohmann::json::parse(value_of(read_text(dir_ / "child.chat.json")));
+  }
+};
+
+TEST_F(ChatStageTest, AsksTheChildAndKeepsWhatItAnswered) {
+  Said said;
+  const auto report = value_of(chat(said));
+  EXPECT_EQ(report.stages.back().name, "chat");
+  EXPECT_FALSE(report.stages.back().reused);
+  ASSERT_TRUE(report.chat_check);
+  EXPECT_TRUE(report.chat_check->child.passed());
+  EXPECT_FALSE(report.chat_check->parent);
+  // Of the specialist's own sub-domain: four texts, and no chats.
+  ASSERT_EQ(report.chat_check->child.answers.size(), 4U);
+  EXPECT_EQ(report.chat_check->child.answers[3].question.text, "Continue this:\n\nown 3 held out");
+  EXPECT_EQ(document().at("schema"), "coe.chat-check/1");
+  EXPECT_EQ(document().at("child").at("answers").size(), 4U);
+  EXPECT_TRUE(document().at("parent").is_null());
+  EXPECT_THAT(said.all, ::testing::Not(HasSubstr("answer")));
+
+  library_.n_opened = 0;
+  const auto again = value_of(chat(said));
+  EXPECT_TRUE(again.stages.back().reused);
+  EXPECT_EQ(library_.n_opened, 0);
+  EXPECT_EQ(again.chat_check->child.answers.size(), 4U);
+}
+
+TEST_F(ChatStageTest, WarnsOfAChildThatDoesNotAnswerAndNamesTheCure) {
+  child_replies_ = {"<think>hm</think>"};
+  Said said;
+  const auto report = value_of(chat(said));
+  EXPECT_FALSE(report.chat_check->child.passed());
+  ASSERT_TRUE(report.chat_check->parent);
+  EXPECT_TRUE(report.chat_check->parent->passed());
+  EXPECT_THAT(said.all, HasSubstr("child.gguf: it does not answer chats well"));
+  EXPECT_THAT(said.all, HasSubstr("4 of 4 answers: 4 think all the same"));
+  EXPECT_THAT(
+      said.all,
+      HasSubstr("no held-out record of its domain is a chat; chat records in its text help"));
+  EXPECT_THAT(said.all, HasSubstr("(--cot, --closure)"));
+  // A later run says it again.
+  Said later;
+  library_.n_opened = 0;
+  ASSERT_TRUE(chat(later));
+  EXPECT_EQ(library_.n_opened, 0);
+  EXPECT_EQ(later.all, said.all);
+}
+
+TEST_F(ChatStageTest, DoesNotBlameTheCutForWhatTheParentDoes) {
+  fake_.replies = {""};
+  Said said;
+  ASSERT_TRUE(chat(said));
+  EXPECT_THAT(said.all, HasSubstr("its parent does no better (4 of 4 answers: 4 are empty)"));
+  EXPECT_THAT(said.all, ::testing::Not(HasSubstr("chat records")));
+}
+
+TEST_F(ChatStageTest, SaysThatThereIsNoTemplate) {
+  fake_.has_chat = false;
+  Said said;
+  const auto report = value_of(chat(said));
+  EXPECT_THAT(report.chat_check->child.not_run, HasSubstr("chat template"));
+  EXPECT_THAT(said.all, ::testing::Not(HasSubstr("does not answer")));
+  EXPECT_EQ(report.stages.back().name, "chat");
+}
+
+TEST_F(ChatStageTest, RefusesADocumentOfAnotherRun) {
+  Said said;
+  ASSERT_TRUE(chat(said));
+  auto damaged = value_of(read_text(dir_ / "child.chat.json"));
+  damaged.replace(damaged.find("yes"), 3, "now");
+  expect_ok(write_file(dir_ / "child.chat.json", damaged, Overwrite::kAllow));
+  expect_error(chat(said), Code::kExists,
+               "child.chat.json: is of another run: it has another form, or was damaged");
+  options_.overwrite = Overwrite::kAllow;
+  EXPECT_FALSE(value_of(chat(said)).stages.back().reused);
+  options_.overwrite = Overwrite::kRefuse;
+  options_.chat_check_options.max_new_tokens = 32;
+  expect_error(chat(said), Code::kExists, "child.chat.json: is of another run: ");
+  options_.chat_check = false;
+  const auto without = value_of(chat(said));
+  EXPECT_EQ(without.stages.back().name, "eval");
+  EXPECT_FALSE(without.chat_check);
 }
 
 TEST_F(SpecializeTest, HoldsOutATenth_WhenNoEvaluationTextIsGiven) {

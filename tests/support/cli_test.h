@@ -20,6 +20,14 @@ class CliTest : public ::testing::Test {
   CommandResult run(const std::string& command) const {
     return run_command(dir_.path().string(), command);
   }
+  // Sends the command (`coe ...`) a signal as soon as the shell's condition holds, however long a
+  // slow build takes to get there; the result is that of the command.
+  CommandResult run_and_signal(const std::string& command, const std::string& signal,
+                               const std::string& condition) const {
+    return run("exec 3>&2 2>/dev/null; '" COE_BINARY "'" + command.substr(3) + " 2>&3 & until " +
+               condition + " || ! kill -0 $!; do sleep 0.02; done; kill -" + signal +
+               " $!; wait $!");
+  }
   // With --json; the command must succeed.
   nlohmann::json run_json(const std::string& command) const {
     const auto result = run(command + " --json");

@@ -81,8 +81,10 @@ class FakeLibrary : public EngineLibrary {
   }
   std::vector<DeviceSpace> devices() const override { return space; }
   const gguf::Dequantizer* dequantizer() const override { return values; }
+  const gguf::Quantizer* quantizer() const override { return nullptr; }
   std::string version() const override { return "fake 1"; }
   std::string revision() const override { return "tree"; }
+  Result<int> serve(std::span<const std::string> /*arguments*/) const override { return 0; }
   void prepare_process(char** /*argv*/) const override {}
   void set_log(std::function<void(std::string_view)> /*sink*/) const override {}
 

@@ -20,6 +20,7 @@ namespace {
 double rounded(float value) { return std::round(static_cast<double>(value) * 1e6) / 1e6; }
 
 void add_endpoint_options(CLI::App& verb, AnswererOptions& options) {
+  const OptionTitle title(verb, "Server");
   auto& endpoint = options.endpoint;
   auto* url = verb.add_option("--endpoint", endpoint.url,
                               "Ask this server (host:port or URL) instead of the linked engine");
@@ -62,8 +63,8 @@ void add_endpoint_options(CLI::App& verb, AnswererOptions& options) {
 }  // namespace
 
 void add_answerer_options(CLI::App& verb, AnswererOptions& options) {
-  verb.add_option("-m", options.engine.model,
-                  "GGUF to ask; with --endpoint: whose chat template the server's model has");
+  add_model_option(verb, "-m", options.engine.model,
+                   "GGUF to ask; with --endpoint: whose chat template the server's model has");
   verb.add_option("--mask", options.mask, "Ask the model with only the mask's experts");
   add_masked_as(verb, options.masked_as);
   add_endpoint_options(verb, options);

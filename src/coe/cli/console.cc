@@ -2,11 +2,14 @@
 
 #include "coe/base/file.h"
 #include "coe/base/printable.h"
+#include "coe/base/text.h"
+#include "coe/base/utf8.h"
 #include "coe/cli/exit_code.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <cmath>
@@ -17,6 +20,7 @@
 #include <cstring>
 #include <sys/ioctl.h>
 #include <unistd.h>
+#include <utility>
 
 namespace coe::cli {
 
@@ -51,6 +55,33 @@ std::string count_text(std::uint64_t count, std::string_view unit) {
   return fmt::format("{}", count);
 }
 
+bool colors_on = false;
+
+// A label of a message in a colour that says what it is.
+std::string label(std::string_view text, std::string_view code) {
+  return colors_on ? fmt::format("\x1b[{}m{}\x1b[0m", code, text) : std::string(text);
+}
+constexpr std::string_view kRed = "1;31";
+constexpr std::string_view kYellow = "1;33";
+constexpr std::string_view kCyan = "1;36";
+
+bool is_set(const char* variable) {
+  const char* value = std::getenv(variable);
+  return value != nullptr && *value != '\0';
+}
+
+// By the variables that decide it, in their order.
+bool locale_is_utf8() {
+  for (const char* variable : {"LC_ALL", "LC_CTYPE", "LANG"}) {
+    if (!is_set(variable)) continue;
+    const auto value = lower_ascii(std::getenv(variable));
+    return value.find("utf-8") != std::string::npos || value.find("utf8") != std::string::npos;
+  }
+  return true;  // nobody said; terminals of today are
+}
+
+bool needs_ascii(int fd) { return ::isatty(fd) == 1 && !locale_is_utf8(); }
+
 std::size_t terminal_width() {
   winsize size{};
   if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
@@ -58,6 +89,60 @@ std::size_t terminal_width() {
 }
 
 }  // namespace
+
+void set_colors(Colors colors) {
+  const bool wanted =
+      is_set("CLICOLOR_FORCE") && std::strcmp(std::getenv("CLICOLOR_FORCE"), "0") != 0;
+  const char* clicolor = std::getenv("CLICOLOR");
+  const bool unwanted =
+      is_set("NO_COLOR") || (clicolor != nullptr && std::strcmp(clicolor, "0") == 0);
+  const char* term = std::getenv("TERM");
+  const bool can =
+      ::isatty(STDERR_FILENO) == 1 && (term == nullptr || std::strcmp(term, "dumb") != 0);
+  colors_on = colors == Colors::kAlways ||
+              (colors == Colors::kAuto && (wanted || (can && !unwanted)) && !is_set("NO_COLOR"));
+}
+
+std::optional<std::size_t> output_columns() {
+  winsize size{};
+  if (::isatty(STDOUT_FILENO) == 1 && ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 &&
+      size.ws_col > 0)
+    return size.ws_col;
+  return std::nullopt;
+}
+
+std::string for_terminal(std::string_view text, bool is_utf8) {
+  if (is_utf8) return std::string(text);
+  static constexpr std::array<std::pair<std::string_view, std::string_view>, 12> kPlain = {
+      {{"→", "->"},
+       {"×", "x"},
+       {"…", "..."},
+       {"≥", ">="},
+       {"≤", "<="},
+       {"·", "-"},
+       {"–", "-"},
+       {"—", "-"},
+       {"‘", "'"},
+       {"’", "'"},
+       {"“", "\""},
+       {"”", "\""}}};
+  std::string out;
+  while (!text.empty()) {
+    const auto* const known = std::ranges::find_if(
+        kPlain, [&](const auto& pair) { return text.starts_with(pair.first); });
+    if (known != kPlain.end()) {
+      out += known->second;
+      text.remove_prefix(known->first.size());
+      continue;
+    }
+    const bool is_plain = static_cast<unsigned char>(text.front()) < 0x80;
+    std::size_t length = 1;
+    while (!is_plain && length < text.size() && !is_char_start(text[length])) ++length;
+    out += is_plain ? text.substr(0, 1) : "?";
+    text.remove_prefix(length);
+  }
+  return out;
+}
 
 void install_interrupt_handler() {
   struct sigaction action{};
@@ -117,7 +202,7 @@ void ConsoleObserver::draw(std::uint64_t done, std::uint64_t total, std::string_
     if (done < total)
       tail += fmt::format("  {} left", duration_text(static_cast<double>(total - done) / rate));
   }
-  const std::string head = fmt::format("{:<12}", stage_);
+  const std::string head = fmt::format("{}{:<12}", part_, stage_);
   const std::size_t room = terminal_width();
   const std::size_t used = head.size() + tail.size() + 3;
   const std::size_t width = room > used + 8 ? std::min<std::size_t>(30, room - used) : 8;
@@ -126,6 +211,16 @@ void ConsoleObserver::draw(std::uint64_t done, std::uint64_t total, std::string_
       head + "[" + std::string(full, '#') + std::string(width - full, '.') + "]" + tail;
   if (line.size() >= room) line.resize(room - 1);
   print_stderr(fmt::format("\r\x1b[K{}", line));
+  std::fflush(stderr);
+  bar_shown_ = true;
+}
+
+void ConsoleObserver::part(std::string_view number, std::string_view name) {
+  clear();
+  part_ = number.empty() ? std::string() : fmt::format("{}  ", number);
+  stage_.clear();
+  if (!bar_ || name.empty()) return;
+  print_stderr(fmt::format("\r\x1b[K{}{}", part_, name));
   std::fflush(stderr);
   bar_shown_ = true;
 }
@@ -140,7 +235,13 @@ void ConsoleObserver::clear() {
 void ConsoleObserver::warning(std::string_view message) {
   if (quiet_) return;
   clear();
-  print_stderr(fmt::format("warning: {}\n", printable_lines(message)));
+  print_stderr(fmt::format("{} {}\n", label("warning:", kYellow), printable_lines(message)));
+}
+
+void ConsoleObserver::note(std::string_view message) {
+  if (quiet_) return;
+  clear();
+  print_stderr(fmt::format("{}\n", printable_lines(message)));
 }
 
 bool ConsoleObserver::cancelled() {
@@ -159,6 +260,8 @@ bool ConsoleObserver::take_interrupt() {
 
 Status print(std::string_view text) {
   std::fflush(stdout);
+  std::string plain;
+  if (needs_ascii(STDOUT_FILENO)) text = plain = for_terminal(text, false);
   while (!text.empty()) {
     const ssize_t n = ::write(STDOUT_FILENO, text.data(), text.size());
     if (n < 0) {
@@ -172,6 +275,8 @@ Status print(std::string_view text) {
 }
 
 void print_stderr(std::string_view text) {
+  std::string plain;
+  if (needs_ascii(STDERR_FILENO)) text = plain = for_terminal(text, false);
   (void)std::fwrite(text.data(), 1, text.size(), stderr);  // fmt::print would throw
 }
 
@@ -181,9 +286,11 @@ std::string_view shortened(std::string_view message) {
 }
 
 void print_error(const Error& error) {
-  print_stderr(fmt::format("error: {}\n", printable_lines(shortened(error.message))));
+  print_stderr(
+      fmt::format("{} {}\n", label("error:", kRed), printable_lines(shortened(error.message))));
   if (!error.hint.empty())
-    print_stderr(fmt::format("hint: {}\n", printable_lines(shortened(error.hint))));
+    print_stderr(
+        fmt::format("{} {}\n", label("hint:", kCyan), printable_lines(shortened(error.hint))));
 }
 
 }  // namespace coe::cli

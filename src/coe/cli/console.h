@@ -5,7 +5,9 @@
 #include "coe/base/result.h"
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -19,7 +21,12 @@ class ConsoleObserver : public Observer {
   void progress(std::string_view stage, std::uint64_t done, std::uint64_t total,
                 std::string_view unit) override;
   void warning(std::string_view message) override;
+  // What people want to know before the work goes on, and need do nothing about: one line.
+  void note(std::string_view message);
   bool cancelled() override;
+  // Names the part of the work that begins, as "3 of 8", which stands before its progress; on a
+  // terminal it is shown at once. Empty texts: there are no parts any more.
+  void part(std::string_view number, std::string_view name);
   // Forgets a Ctrl-C that stopped a part of the work, and returns whether there was one. What ends
   // the process (SIGTERM) is not forgotten.
   static bool take_interrupt();
@@ -34,10 +41,23 @@ class ConsoleObserver : public Observer {
   bool bar_ = false;
   bool bar_shown_ = false;
   std::string stage_;
+  std::string part_;  // "3 of 8 ", or empty
   Clock::time_point stage_start_;
   Clock::time_point last_draw_;
   int last_tenth_ = 0;
 };
+
+enum class Colors { kAuto, kAlways, kNever };
+// Decides for standard error. kAuto follows NO_COLOR, CLICOLOR and CLICOLOR_FORCE
+// (https://no-color.org, https://bixense.com/clicolors), and else whether it is a terminal.
+void set_colors(Colors colors);
+
+// The text as this process's output can show it: on a terminal whose locale is not UTF-8 the
+// arrows, signs and letters that coe prints become ASCII, what has no such form a question mark.
+std::string for_terminal(std::string_view text, bool is_utf8);
+
+// The columns of the terminal that standard output is; nullopt where it is none.
+std::optional<std::size_t> output_columns();
 
 // Ctrl-C once sets cancelled(); a second one ends the process at once.
 void install_interrupt_handler();

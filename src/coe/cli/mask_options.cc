@@ -1,5 +1,6 @@
 #include "coe/cli/mask_options.h"
 
+#include "coe/cli/options.h"
 #include "coe/mask/pass.h"
 #include "coe/mask/score/score.h"
 
@@ -8,6 +9,7 @@
 namespace coe::cli {
 
 void add_score_options(CLI::App& verb, ScoreOptionsText& options) {
+  const OptionTitle title(verb, "Scoring");
   verb.add_option("--score", options.score, "How experts are scored: " + score_help())
       ->capture_default_str();
   verb.add_option(
@@ -41,6 +43,7 @@ Result<PassOptions> read_pass_options(const PassFlags& flags) {
 }
 
 void add_pass_options(CLI::App& verb, PassFlags& flags) {
+  const OptionTitle title(verb, "Passes");
   auto& options = flags.passes;
   verb.add_option("--whitelist", options.whitelist,
                   "Profiles whose leading experts are guaranteed a place whatever they score");

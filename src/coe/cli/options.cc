@@ -1,25 +1,87 @@
 #include "coe/cli/options.h"
 
+#include "coe/ask/generate/model_hooks.h"
+#include "coe/base/inputs.h"
 #include "coe/base/parse.h"
 #include "coe/base/printable.h"
+#include "coe/cli/render/taken.h"
+#include "coe/corpus/intake/take_text.h"
 #include "coe/corpus/select.h"
 #include "coe/corpus/text_spec.h"
+#include "coe/model/store/find.h"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <system_error>
+#include <utility>
 
 namespace coe::cli {
+
+OptionTitle::OptionTitle(CLI::App& verb, std::string title)
+    : verb_(verb), title_(std::move(title)), n_before_(verb.get_options().size()) {}
+
+// CLI11 throws for titles with line ends, which none of ours has.
+// NOLINTNEXTLINE(bugprone-exception-escape)
+OptionTitle::~OptionTitle() {
+  const auto options = verb_.get_options();
+  for (std::size_t i = n_before_; i < options.size(); ++i) options[i]->group(title_);
+}
 
 void serve_defaults(EngineOptions& options) {
   options.n_seq = 1;
   options.flash_attn = true;
   options.swa_full = false;
   options.all_logits = false;
+}
+
+namespace {
+
+constexpr const char* kModelType = "MODEL";  // how --help calls it, and resolve_models() knows it
+
+// Leaves `text` as it is where it is a path.
+Status resolve_model(std::string& text, const Surroundings& around) {
+  if (program_of(text)) {
+    COE_TRY(const auto path, find_model(text, around));
+    text = path.string();
+    return {};
+  }
+  std::error_code ec;
+  if (std::filesystem::exists(text, ec)) return {};
+  const auto meant = meant_model(text, around);
+  if (meant.empty()) return {};
+  return fail(Code::kNotFound, fmt::format("{}: no such file", printable(text)),
+              fmt::format("did you mean `{}`?", printable(meant)));
+}
+
+}  // namespace
+
+CLI::Option* add_model_option(CLI::App& verb, const std::string& names, Path& model,
+                              const std::string& help) {
+  return verb.add_option(names, model, help)->type_name(kModelType);
+}
+
+CLI::Option* add_model_option(CLI::App& verb, const std::string& names, std::vector<Path>& models,
+                              const std::string& help) {
+  return verb.add_option(names, models, help)->type_name(kModelType);
+}
+
+void resolve_models(CLI::App& app, const Surroundings& around, std::optional<Error>& problem) {
+  for (auto* option : app.get_options())
+    if (option->get_type_name() == kModelType)
+      option->transform(CLI::Validator(
+          [&around, &problem](std::string& text) {
+            if (auto status = resolve_model(text, around); !status && !problem)
+              problem = std::move(status).error();
+            return std::string();
+          },
+          ""));
+  for (auto* verb : app.get_subcommands({})) resolve_models(*verb, around, problem);
 }
 
 CLI::Validator context_length() {
@@ -73,6 +135,7 @@ void check_numbers(CLI::App& app) {
 }
 
 void add_engine_options(CLI::App& verb, EngineOptions& options) {
+  const OptionTitle title(verb, "Engine");
   verb.add_option("-c,--ctx-size", options.n_ctx, "Context in tokens; 16k is 16384")
       ->transform(context_length())
       ->capture_default_str();
@@ -93,6 +156,7 @@ void add_masked_as(CLI::App& verb, std::optional<MaskedAs>& as) {
 }
 
 void add_device_options(CLI::App& verb, EngineOptions& options) {
+  const OptionTitle title(verb, "Engine");
   verb.add_option("-b,--batch-size", options.n_batch, "Tokens per forward pass")
       ->check(CLI::Range(1U, 65536U))
       ->capture_default_str();
@@ -123,48 +187,66 @@ void add_device_options(CLI::App& verb, EngineOptions& options) {
 }
 
 std::vector<CLI::Option*> add_sampling_options(CLI::App& verb, Sampling& sampling) {
+  const OptionTitle title(verb, "Generation");
   return {
       verb.add_option("--temp,--temperature", sampling.temperature,
-                      "Generation: temperature (0: the likeliest token)")
+                      "Temperature (0: the likeliest token)")
           ->check(CLI::NonNegativeNumber)
           ->capture_default_str(),
-      verb.add_option("--top-k", sampling.top_k, "Generation: of the k likeliest tokens (0: all)")
+      verb.add_option("--top-k", sampling.top_k, "Of the k likeliest tokens (0: all)")
           ->check(CLI::NonNegativeNumber)
           ->capture_default_str(),
-      verb.add_option("--top-p", sampling.top_p, "Generation: of the likeliest that make up p")
+      verb.add_option("--top-p", sampling.top_p, "Of the likeliest that make up p")
           ->check(CLI::Range(0.0, 1.0))
           ->capture_default_str(),
-      verb.add_option("--seed", sampling.seed, "Generation: seed")->capture_default_str(),
+      verb.add_option("--seed", sampling.seed, "Seed")->capture_default_str(),
       verb.add_option("--repeat-penalty", sampling.repeat_penalty,
-                      "Generation: make tokens that occurred before less likely (1: do not)")
+                      "Make tokens that occurred before less likely (1: do not)")
           ->check(CLI::Range(0.01, 100.0))
           ->capture_default_str(),
       verb.add_option("--repeat-last-n", sampling.repeat_last_n,
-                      "Generation: tokens that --repeat-penalty looks back")
+                      "Tokens that --repeat-penalty looks back")
           ->check(CLI::Range(0, 1 << 24))
           ->capture_default_str(),
   };
 }
 
 void add_text_options(CLI::App& verb, CorpusOptions& options, bool required) {
-  verb.add_option("-f,--file", options.files, "JSONL text, one record a line (repeatable)")
+  const OptionTitle title(verb, "Text");
+  verb.add_option("-f,--file", options.files,
+                  "Text: files (.txt, .md, source code, JSON Lines, exported chats; also .gz, "
+                  ".zst), folders, or - (repeatable; docs/text.md)")
       ->required(required);
   verb.add_option(
           "--text", options.text_spec,
-          "How a record becomes text: a field, fields joined by +, or a template with {field}")
+          "How a record of JSON becomes text: a field, fields joined by +, or a template with "
+          "{field}")
       ->capture_default_str();
 }
 
 void add_corpus_options(CLI::App& verb, CorpusOptions& options, bool required) {
   add_text_options(verb, options, required);
+  const OptionTitle title(verb, "Text");
   verb.add_option("--domain", options.domains, "Only this sub-domain of the text (repeatable)");
 }
 
-Result<Corpus> load_corpus(const CorpusOptions& options) {
-  COE_TRY(const auto spec, TextSpec::parse(options.text_spec));
-  COE_TRY(auto corpus, coe::load_corpus(options.files, spec));
-  if (!options.domains.empty()) COE_TRY_STATUS(select_domains(corpus, options.domains));
-  return corpus;
+Result<Corpus> load_corpus(const CorpusOptions& options, const Path& model, Session& session,
+                           std::string label) {
+  if (session.ranks.size() > 1 &&
+      std::ranges::find(options.files, Path("-")) != options.files.end())
+    return fail(Code::kInvalidArgument, "-f -: MPI ranks share no standard input",
+                "give the file by its name");
+  TakeOptions take;
+  COE_TRY(take.spec, TextSpec::parse(options.text_spec));
+  take.model = [&] { return open_hooks(model, session.library, session.console); };
+  take.only_records = options.only_records;
+  take.note = [&](std::string_view message) { session.console.note(message); };
+  take.on_file = [](const Path& file) { protect_input(file, "-f"); };
+  take.label = std::move(label);
+  COE_TRY(auto text, take_text(options.files, take, session.console));
+  session.taken.push_back(taken_json(text.taken));
+  if (!options.domains.empty()) COE_TRY_STATUS(select_domains(text.corpus, options.domains));
+  return std::move(text.corpus);
 }
 
 void add_rows_option(CLI::App& verb, Path& path) {

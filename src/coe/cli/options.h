@@ -4,11 +4,14 @@
 #include "coe/base/file.h"
 #include "coe/base/result.h"
 #include "coe/child/instant/masked_model.h"
+#include "coe/cli/session.h"
 #include "coe/corpus/corpus.h"
 #include "coe/engine/engine.h"
+#include "coe/model/store/places.h"
 
 #include <CLI/CLI.hpp>
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,9 +22,33 @@ namespace coe::cli {
 // The option of layers on GPUs, which a user may give where there is none.
 inline constexpr std::string_view kGpuLayers = "--n-gpu-layers";
 
+// The options that are added while one lives stand under its title in help.
+class OptionTitle {
+ public:
+  OptionTitle(CLI::App& verb, std::string title);
+  ~OptionTitle();
+  OptionTitle(const OptionTitle&) = delete;
+  OptionTitle& operator=(const OptionTitle&) = delete;
+
+ private:
+  CLI::App& verb_;
+  std::string title_;
+  std::size_t n_before_;
+};
+
 // Sets what a server would, rather than what observing needs: one sequence, flash attention, layers
 // with sliding windows caching no more than their window, room for one token's logits.
 void serve_defaults(EngineOptions& options);
+// Adds an option, or an operand, that takes a model: a path, or the name of one in another
+// program's store. resolve_models() makes a path of a name.
+CLI::Option* add_model_option(CLI::App& verb, const std::string& names, Path& model,
+                              const std::string& help);
+CLI::Option* add_model_option(CLI::App& verb, const std::string& names, std::vector<Path>& models,
+                              const std::string& help);
+// Makes these options look names up when they are parsed; `problem` is what was wrong with the
+// first that could not be found, and both live as long as `app`. Call it once all options are
+// added.
+void resolve_models(CLI::App& app, const Surroundings& around, std::optional<Error>& problem);
 // Adds -b, -t, -ngl, -ctk, --flash-attn and what else decides how a model runs, with llama.cpp's
 // names.
 void add_device_options(CLI::App& verb, EngineOptions& options);
@@ -43,12 +70,16 @@ struct CorpusOptions {
   std::vector<Path> files;
   std::string text_spec = "text";
   std::vector<std::string> domains;  // empty: all
+  bool only_records = false;         // plain text is an error
 };
 // Adds -f and --text.
 void add_text_options(CLI::App& verb, CorpusOptions& options, bool required = true);
 // Adds those and --domain.
 void add_corpus_options(CLI::App& verb, CorpusOptions& options, bool required = true);
-Result<Corpus> load_corpus(const CorpusOptions& options);
+// Takes the text (corpus/intake). `model` renders chats; empty: there is none. `label` names the
+// text in what is said of it.
+Result<Corpus> load_corpus(const CorpusOptions& options, const Path& model, Session& session,
+                           std::string label = "text");
 
 // Adds -o for rows.
 void add_rows_option(CLI::App& verb, Path& path);

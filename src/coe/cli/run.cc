@@ -5,16 +5,17 @@
 #include "coe/base/printable.h"
 #include "coe/base/process/isolated.h"
 #include "coe/base/text.h"
+#include "coe/cli/command_line.h"
 #include "coe/cli/exit_code.h"
 #include "coe/cli/options.h"
 #include "coe/cli/session.h"
-#include "coe/cli/verbs/verbs.h"
+#include "coe/model/store/places.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
-#include <map>
+#include <optional>
 #include <sstream>
 #include <string>
 #include <string_view>
@@ -23,32 +24,6 @@
 namespace coe::cli {
 
 namespace {
-
-// -h lists verbs in the order of the main job.
-void add_verbs(CLI::App& app, Run& run) {
-  add_specialize(app, run);
-  add_inspect(app, run);
-  add_corpus(app, run);
-  add_profile(app, run);
-  add_merge(app, run);
-  add_recon(app, run);
-  add_mask(app, run);
-  add_compare(app, run);
-  add_prune(app, run);
-  add_verify(app, run);
-  add_eval(app, run);
-  add_bench(app, run);
-  add_package(app, run);
-  add_chat(app, run);
-}
-
-void add_common_flags(CLI::App& verb, Session& session) {
-  verb.add_flag("--json", session.json, "Print one JSON document on stdout");
-  verb.add_flag("-q,--quiet", session.quiet, "Print nothing but errors (and --json)");
-  verb.add_flag("-v,--verbose", session.verbose, "Show the engine's log");
-  verb.add_flag("--force", session.force, "Overwrite outputs that exist");
-  for (auto* nested : verb.get_subcommands({})) add_common_flags(*nested, session);
-}
 
 void report_error(const Session& session, const Error& error) {
   print_error(error);
@@ -94,22 +69,10 @@ void report_usage(const CLI::App& app, const CLI::ParseError& problem,
       break;
     }
   }
-  print_stderr(printable_lines(fmt::format("error: {}\n", shortened(message))));
   const auto near = unknown.empty() ? std::string_view() : closest_match(unknown, known);
-  if (!near.empty())
-    print_stderr(fmt::format("hint: did you mean `{}`?\n", near));
-  else
-    print_stderr(fmt::format("hint: run `{} --help`\n", verb));
-}
-
-// llama.cpp's users type -ngl; CLI11 knows one-letter and long names only.
-std::string long_name(const std::string& argument) {
-  static const std::map<std::string, std::string> names = {{"-ngl", "--n-gpu-layers"},
-                                                           {"-ncmoe", "--n-cpu-moe"},
-                                                           {"-ctk", "--cache-type-k"},
-                                                           {"-ctv", "--cache-type-v"}};
-  const auto at = names.find(argument);
-  return at == names.end() ? argument : at->second;
+  print_error({Code::kInvalidArgument, message,
+               near.empty() ? fmt::format("run `{} --help`", verb)
+                            : fmt::format("did you mean `{}`?", near)});
 }
 
 // Returns the verb that was called, `bench memory` as `memory`.
@@ -141,7 +104,8 @@ void warn_of_missing_gpu(const CLI::App& app, const EngineLibrary& library, Obse
   const auto& verb = called_verb(app);
   const auto* layers = verb.get_option_no_throw(std::string(kGpuLayers));
   if (layers == nullptr || layers->count() == 0 || layers->as<int>() == 0) return;
-  if (verb.get_option("--rpc")->count() > 0) return;
+  const auto* servers = verb.get_option_no_throw("--rpc");
+  if (servers != nullptr && servers->count() > 0) return;
   const auto found = run_isolated([&]() -> Result<std::string> {
     return std::string(library.devices().empty() ? "" : "some");
   });
@@ -167,21 +131,13 @@ int run_cli(int argc, char** argv, const EngineLibrary& library, Ranks& ranks) {
   Session session(ranks, library);
   for (int i = 0; i < argc; ++i) session.command_line += (i > 0 ? " " : "") + std::string(argv[i]);
 
-  CLI::App app("Carve domain specialists out of Mixture-of-Experts GGUF models, without training.",
-               "coe");
-  app.set_version_flag("--version,-V",
-                       fmt::format("coe {} (engine: {})", tool_version(), library.version()));
-  app.require_subcommand(1);
-  app.get_formatter()->column_width(34);
-  app.footer(
-      "Run `coe VERB --help` for a verb's options. Exit codes: 0 done, 1 a check or a write "
-      "failed,\n"
-      "2 usage, 3 bad input file, 4 engine, server or browser missing or failed, 70 our bug,\n"
-      "130 interrupted.");
+  set_colors(Colors::kAuto);  // until the arguments are read
   Run run;
-  add_verbs(app, run);
-  for (auto* verb : app.get_subcommands({})) add_common_flags(*verb, session);
-  check_numbers(app);
+  const auto command = command_line(session, run);
+  auto& app = *command;
+  const auto around = Surroundings::of_process();
+  std::optional<Error> unresolved;
+  resolve_models(app, around, unresolved);
 
   std::vector<std::string> arguments;
   for (int i = argc - 1; i > 0; --i) arguments.push_back(long_name(argv[i]));
@@ -198,13 +154,22 @@ int run_cli(int argc, char** argv, const EngineLibrary& library, Ranks& ranks) {
       print_stderr("error: only `coe profile` shares its work among MPI ranks\n");
     return kExitUsage;
   }
+  set_colors(session.colors == "always"  ? Colors::kAlways
+             : session.colors == "never" ? Colors::kNever
+                                         : Colors::kAuto);
+  if (unresolved) {
+    if (ranks.is_first()) report_error(session, *unresolved);
+    return exit_code(unresolved->code);
+  }
   session.console.configure(session.quiet || !ranks.is_first(), session.verbose);
   if (session.verbose)
     library.set_log([](std::string_view line) { print_stderr(fmt::format("engine: {}\n", line)); });
+  library.watch_loading(&session.console);
   protect_inputs(called_verb(app));
   // Under MPI it is not safe to fork.
   if (ranks.size() == 1) warn_of_missing_gpu(app, library, session.console);
   const auto result = run(session);
+  library.watch_loading(nullptr);
   session.console.clear();
   if (result) return *result;
   const auto error = ranks.conclude(result.error());

@@ -22,7 +22,11 @@ Result<std::optional<RunLock>> Session::claim(const Path& output) const {
 Status Session::emit(const Json& document, std::string_view text) {
   console.clear();
   // Text from files may not be UTF-8; replace rather than fail.
-  if (json) return print(json_text(document, 2) + "\n");
+  if (json) {
+    Json whole = document;
+    if (!taken.empty()) whole["taken"] = taken;
+    return print(json_text(whole, 2) + "\n");
+  }
   if (quiet) return {};
   return print(printable_lines(text));  // names and words in it may come from anywhere
 }

@@ -26,8 +26,10 @@ struct Session {
   bool quiet = false;
   bool verbose = false;
   bool force = false;
+  std::string colors = "auto";
   std::string command_line;
   ConsoleObserver console;
+  Json taken = Json::array();  // what was taken of each text; `emit` adds it to the document
 
   Overwrite overwrite() const { return force ? Overwrite::kAllow : Overwrite::kRefuse; }
   // A verb calls it first for a file that it writes last. It refuses one that is in the way

@@ -29,6 +29,8 @@ constexpr double kOtherTemperature = 0.6;
 
 // GGUF files begin with their name; no JSON does.
 Result<bool> is_gguf(const Path& file) {
+  std::error_code ec;
+  if (std::filesystem::is_directory(file, ec) || file == "-") return false;
   COE_TRY(const auto mapped, MappedFile::open(file));
   const auto bytes = mapped.bytes();
   return bytes.size() >= gguf::kMagic.size() &&
@@ -49,17 +51,18 @@ Result<bool> by_role(const Corpus& text, const Path& file, LazyEngine& engine) {
 
 }  // namespace
 
-Status PassTexts::add(const Path& file, const TextSpec& spec, const ModelId& parent,
-                      const Corpus& evaluation) {
+Status PassTexts::add(const Path& file, const TakeOptions& options, const ModelId& parent,
+                      const Corpus& evaluation, Observer& observer) {
   if (texts_.contains(file)) return {};
   COE_TRY(const bool profile, is_gguf(file));
   if (profile) {
     COE_TRY(const auto digest, files_.load(file));
     return check_same_model(parent, files_.set().find(digest)->stats->parent, file.string());
   }
-  COE_TRY(auto text, load_corpus(std::array{file}, spec));
-  COE_TRY_STATUS(check_disjoint(text, evaluation));
-  texts_.emplace(file, std::move(text));
+  COE_TRY(auto text, take_text(std::array{file}, options, observer));
+  COE_TRY_STATUS(check_disjoint(text.corpus, evaluation));
+  texts_.emplace(file, std::move(text.corpus));
+  taken_.push_back(std::move(text.taken));
   return {};
 }
 
@@ -71,6 +74,7 @@ Result<std::string> PassTexts::profile_of(const Path& file, const ProfileUse& us
   if (const auto known = digests_.find(key); known != digests_.end()) return known->second;
   ProfileStage stage = making.stage;
   stage.file = making.file_of(use.name);
+  stage.on_work = [&] { making.begin(use.name); };
   ProfileOptions options = making.options;
   COE_TRY(options.roles, by_role(text->second, stage.file, making.engine));
   if (use.by_role && !options.roles)

@@ -6,6 +6,7 @@
 #include "coe/base/observer.h"
 #include "coe/base/result.h"
 #include "coe/corpus/corpus.h"
+#include "coe/corpus/intake/take_text.h"
 #include "coe/engine/engine_library.h"
 #include "coe/mask/recipe/pass_options.h"
 #include "coe/mask/recipe/profile_files.h"
@@ -18,6 +19,9 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 namespace coe {
 
@@ -31,14 +35,17 @@ class PassTexts {
     ProfileOptions options;  // with run_settings
     ProfileStage stage;
     std::function<Path(std::string_view use)> file_of;
+    std::function<void(std::string_view use)> begin;  // it has to be made
     std::function<void(std::string name, const Path& file, const StagedProfile&)> done;
   };
 
   // Reads a file that passes name, once: a routing profile, which must be of `parent`, or text,
   // which must be apart from `evaluation`. Errors: those of read_profile, check_same_model,
-  // load_corpus and check_disjoint.
-  Status add(const Path& file, const TextSpec& spec, const ModelId& parent,
-             const Corpus& evaluation);
+  // take_text and check_disjoint.
+  Status add(const Path& file, const TakeOptions& options, const ModelId& parent,
+             const Corpus& evaluation, Observer& observer);
+  // What was taken of the texts, in the order in which they were added.
+  const std::vector<Taken>& taken() const { return taken_; }
   bool is_text(const Path& file) const { return texts_.contains(file); }
 
   // The digest of the profile of a file that was added. Text that is chats of the parent's template
@@ -56,6 +63,7 @@ class PassTexts {
  private:
   ProfileFiles files_;
   std::map<Path, Corpus> texts_;
+  std::vector<Taken> taken_;
   std::deque<RoutingStats> made_;
   std::map<std::pair<Path, bool>, std::string> digests_;  // by text, and whether at another T
 };

@@ -2,7 +2,9 @@
 
 #include "coe/ask/answer/engine_answerer.h"
 #include "coe/ask/generate/generate.h"
+#include "coe/ask/generate/model_hooks.h"
 #include "coe/base/hash.h"
+#include "coe/base/inputs.h"
 #include "coe/base/json.h"
 #include "coe/base/run_files.h"
 #include "coe/base/sealed_json.h"
@@ -11,6 +13,7 @@
 #include "coe/child/surgery/names.h"
 #include "coe/child/surgery/plan.h"
 #include "coe/child/verify/verify.h"
+#include "coe/corpus/intake/take_text.h"
 #include "coe/corpus/select.h"
 #include "coe/engine/run_settings.h"
 #include "coe/mask/keep_mask.h"
@@ -18,6 +21,7 @@
 #include "coe/mask/recipe/random_mask.h"
 #include "coe/mask/score/parts.h"
 #include "coe/mask/score/table.h"
+#include "coe/measure/chat_check/chat_check_json.h"
 #include "coe/measure/tune/choose.h"
 #include "coe/model/gguf/reader.h"
 #include "coe/model/moe/model.h"
@@ -34,6 +38,7 @@
 #include <cstddef>
 #include <functional>
 #include <optional>
+#include <set>
 #include <span>
 #include <stdexcept>
 #include <system_error>
@@ -48,12 +53,15 @@ using Json = nlohmann::ordered_json;
 // Opens the engine when it is first asked.
 class LazyAnswerer : public Answerer {
  public:
-  LazyAnswerer(LazyEngine& engine, std::string model) : engine_(engine) {
+  // `on_work` is called before the first answer.
+  LazyAnswerer(LazyEngine& engine, std::string model, std::function<void()> on_work)
+      : engine_(engine), on_work_(std::move(on_work)) {
     info_.model = std::move(model);
   }
   const AnswererInfo& info() const override { return answerer_ ? answerer_->info() : info_; }
   Result<ChatAnswer> answer(const AnswerRequest& request, Observer& observer) override {
     if (!answerer_) {
+      on_work_();
       COE_TRY(auto* const engine, engine_.get());
       COE_TRY(answerer_, EngineAnswerer::create(*engine, info_.model));
     }
@@ -62,6 +70,7 @@ class LazyAnswerer : public Answerer {
 
  private:
   LazyEngine& engine_;
+  std::function<void()> on_work_;
   AnswererInfo info_;
   std::optional<EngineAnswerer> answerer_;
 };
@@ -115,14 +124,36 @@ class Pipeline {
     return options;
   }
   ProfileStage stage_of(std::string_view suffix) const {
-    return {beside(suffix), options_.checkpoint_seconds, true, options_.overwrite,
-            options_.command_line};
+    return {.file = beside(suffix),
+            .seconds = options_.checkpoint_seconds,
+            .resume = true,
+            .overwrite = options_.overwrite,
+            .command_line = options_.command_line};
   }
+  Status plan_stages();
+  // The next stage of that name in the plan.
+  std::vector<PlannedStage>::iterator planned(std::string_view name) {
+    return std::find_if(next_, planned_.end(),
+                        [&](const PlannedStage& stage) { return stage.name == name; });
+  }
+  void begin(std::string_view name);
   void finish(std::string name, Path file, bool reused, Clock::time_point start) {
+    if (const auto stage = planned(name); stage != planned_.end()) {
+      stage->state = reused ? PlannedStage::State::kReused : PlannedStage::State::kDone;
+      next_ = stage + 1;
+    }
     report_.stages.push_back({std::move(name), std::move(file), reused,
                               std::chrono::duration<double>(Clock::now() - start).count()});
   }
 
+  // Chats are rendered by the parent's template.
+  TakeOptions taking(const TextSpec& spec, std::string label) {
+    return {.spec = spec,
+            .model = [this] { return open_hooks(options_.engine.model, library_, observer_); },
+            .note = options_.note,
+            .label = std::move(label),
+            .on_file = [](const Path& taken) { protect_input(taken, "text of passes"); }};
+  }
   Status prepare(const MoeModel& model);
   Status prepare_text();
   Status check_room(const gguf::GgufFile& parent, const MoeModel& model);
@@ -140,6 +171,9 @@ class Pipeline {
   Result<Json> measure(const gguf::GgufFile& parent, const MoeModel& model);
   Status measure_chats(Engine& engine, Json& measured) const;
   void fill_domains(const Json& measured);
+  Status stage_chat(const MoeModel& model);
+  Corpus own_evaluation() const;
+  void finish_chat(bool reused, Clock::time_point start);
   // All that decides the evaluation; see run_settings().
   std::string eval_settings(const MoeModel& model) const;
 
@@ -159,7 +193,26 @@ class Pipeline {
   KeepMask mask_;
   std::string mask_text_;
   SpecializeReport report_;
+  std::vector<PlannedStage> planned_;
+  std::vector<PlannedStage>::iterator next_ = planned_.end();  // not finished
+  bool plan_is_told_ = false;
 };
+
+// "held out: 41 whole files (193 pieces)".
+std::string held_out_note(const Split& split) {
+  std::uint64_t n_piece = 0;
+  for (const auto& domain : split.held_out.domains)
+    n_piece += static_cast<std::uint64_t>(std::ranges::count_if(
+        domain.records, [](const Record& record) { return !record.piece_of.empty(); }));
+  const std::uint64_t n_record = split.held_out.n_record();
+  const std::string_view what = n_piece == n_record ? "file" : n_piece > 0 ? "text" : "record";
+  const std::string whole = split.n_text == 0 ? std::string("the end of a text")
+                                              : fmt::format("{} whole {}{}", grouped(split.n_text),
+                                                            what, split.n_text == 1 ? "" : "s");
+  return n_piece == 0 ? fmt::format("held out: {}", whole)
+                      : fmt::format("held out: {} ({} piece{})", whole, grouped(n_record),
+                                    n_record == 1 ? "" : "s");
+}
 
 Status Pipeline::prepare_text() {
   if (options_.evaluation.domains.empty()) {
@@ -167,6 +220,13 @@ Status Pipeline::prepare_text() {
       return fail(Code::kInvalidArgument, "there is no text to evaluate with",
                   "give the text of the profile with -f, or held-out text with --eval");
     COE_TRY(auto split, split_off(options_.corpus, 10, 9));
+    report_.held_out = {false, split.n_text, split.held_out.n_record()};
+    if (options_.note) options_.note(held_out_note(split));
+    for (const auto& name : split.single)
+      observer_.warning(
+          fmt::format("{}: is a single text, whose last tenth is held out: what is measured on a "
+                      "part of the same text flatters; give more texts, or --eval",
+                      name));
     for (const auto& [name, n_text] : split.few)
       observer_.warning(
           fmt::format("{}: has {} texts, of which the last is held out; what is "
@@ -178,6 +238,7 @@ Status Pipeline::prepare_text() {
     COE_TRY_STATUS(check_disjoint(options_.corpus, options_.evaluation));
     corpus_ = options_.corpus;
     evaluation_ = options_.evaluation;
+    report_.held_out = {true, 0, evaluation_.n_record()};
   }
   if (options_.choose_score) {
     if (corpus_.domains.empty())
@@ -205,7 +266,9 @@ Status Pipeline::prepare(const MoeModel& model) {
   if (!passes_.cot.empty() && options_.cot_questions.domains.empty()) files.push_back(passes_.cot);
   if (!passes_.cot_t06.empty()) files.push_back(passes_.cot_t06);
   for (const auto& file : files)
-    COE_TRY_STATUS(texts_.add(file, options_.text_spec, model.id, evaluation_));
+    COE_TRY_STATUS(texts_.add(
+        file, taking(options_.text_spec, fmt::format("text of passes, {}", file.string())),
+        model.id, evaluation_, observer_));
   if (!options_.other_temperature) return check_aggregate();
   if (passes_.cot.empty())
     return fail(Code::kInvalidArgument, "--t06: there is no CoT text to filter by",
@@ -240,6 +303,59 @@ Status Pipeline::check_room(const gguf::GgufFile& parent, const MoeModel& model)
   return check_space(options_.output, plan.file_bytes);
 }
 
+// The stages in the order in which they finish.
+Status Pipeline::plan_stages() {
+  const auto add = [this](std::string_view name, Path file) {
+    planned_.push_back({std::string(name), std::move(file)});
+  };
+  add("profile", options_.profile.empty() ? beside("profile.gguf") : options_.profile);
+  const bool asks = !options_.cot_questions.domains.empty();
+  if (asks) add("cot", beside("cot"));
+  std::set<std::pair<Path, bool>> texts;
+  MaskRecipe none;
+  COE_TRY_STATUS(read_passes(
+      passes_,
+      [&](const Path& file, const ProfileUse& use) -> Result<std::string> {
+        const bool is_text = texts_.is_text(file) || (asks && file == passes_.cot);
+        if (is_text && texts.emplace(file, use.other_temperature).second)
+          add(use.name, beside(fmt::format("{}.profile.gguf", use.name)));
+        return std::string();
+      },
+      none));
+  if (options_.recon) add("recon", beside("recon.gguf"));
+  if (options_.choose_score) add("choice", beside("choice.json"));
+  add("mask", beside("mask.json"));
+  add("prune", options_.output);
+  add("verify", {});
+  add("eval", beside("eval.json"));
+  if (options_.chat_check) add("chat", beside("chat.json"));
+  next_ = planned_.begin();
+  return {};
+}
+
+// `name` has work to do. What was finished before took no time.
+void Pipeline::begin(std::string_view name) {
+  const auto stage = planned(name);
+  if (stage == planned_.end()) return;
+  if (!std::exchange(plan_is_told_, true) && options_.stages.plan) {
+    std::error_code ec;
+    for (auto left = next_; left != planned_.end(); ++left) {
+      if (left->file.empty()) continue;
+      const bool is_there = std::filesystem::exists(left->file, ec);
+      // Answers are kept in their folder.
+      const bool is_partly = std::filesystem::exists(partial_of(left->file), ec) ||
+                             (is_there && std::filesystem::is_directory(left->file, ec));
+      if (is_there && left != stage)
+        left->state = PlannedStage::State::kThere;
+      else if (is_partly)
+        left->state = PlannedStage::State::kGoesOn;
+    }
+    options_.stages.plan(planned_);
+  }
+  if (options_.stages.begin)
+    options_.stages.begin(*stage, static_cast<std::size_t>(stage - planned_.begin()));
+}
+
 Status Pipeline::stage_profile(const MoeModel& model) {
   const auto start = Clock::now();
   if (!options_.profile.empty()) {
@@ -253,8 +369,9 @@ Status Pipeline::stage_profile(const MoeModel& model) {
     finish("profile", options_.profile, true, start);
     return {};
   }
-  COE_TRY(auto done,
-          profile_stage(engine_, model, corpus_, profiling(), stage_of("profile.gguf"), observer_));
+  auto stage = stage_of("profile.gguf");
+  stage.on_work = [this] { begin("profile"); };
+  COE_TRY(auto done, profile_stage(engine_, model, corpus_, profiling(), stage, observer_));
   stats_ = std::move(done.run.stats);
   finish("profile", beside("profile.gguf"), done.reused, start);
   return {};
@@ -268,7 +385,7 @@ Status Pipeline::stage_cot(const MoeModel& model) {
   generate.folder = beside("cot");
   generate.identity = fmt::format("model={} {}", model.id.digest, settings_);
   generate.ask = options_.cot_ask;
-  LazyAnswerer answerer(engine_, options_.engine.model.string());
+  LazyAnswerer answerer(engine_, options_.engine.model.string(), [this] { begin("cot"); });
   COE_TRY(const auto report,
           generate_corpus(answerer, options_.cot_questions, generate, observer_));
   if (report.n_thinking == 0)
@@ -277,7 +394,8 @@ Status Pipeline::stage_cot(const MoeModel& model) {
                             generate.folder.string(), report.n_done, report.n_question),
                 "give text of reasoning with --cot");
   finish("cot", generate.folder, report.n_asked == 0, start);
-  return texts_.add(passes_.cot, default_text_spec(), model.id, evaluation_);
+  return texts_.add(passes_.cot, taking(default_text_spec(), "thinking"), model.id, evaluation_,
+                    observer_);
 }
 
 Status Pipeline::stage_passes(const MoeModel& model) {
@@ -293,6 +411,7 @@ Status Pipeline::stage_passes(const MoeModel& model) {
       profiling(),
       stage_of("profile.gguf"),
       [this](std::string_view use) { return beside(fmt::format("{}.profile.gguf", use)); },
+      [this](std::string_view use) { begin(use); },
       [&](std::string name, const Path& file, const StagedProfile& done) {
         finish(std::move(name), file, done.reused, clock);
         clock = Clock::now();
@@ -350,6 +469,7 @@ Status Pipeline::stage_recon(const gguf::GgufFile& parent, const MoeModel& model
           stale(file, found ? "it is of another text or other settings" : found.error().message));
   }
   if (!reused) {
+    begin("recon");
     engine_.close();  // one model in memory at a time
     COE_TRY(const auto engine, library_.open(engine_options));
     COE_TRY(auto table, run_recon(*engine, parent, model, corpus_, options, observer_));
@@ -388,6 +508,7 @@ Status Pipeline::stage_choice(const gguf::GgufFile& parent, const MoeModel& mode
     }
     if (!may_replace()) return tl::unexpected(stale(file, *difference));
   }
+  begin("choice");
   COE_TRY(auto* const engine, engine_.get());
   const Bench bench{*engine, parent, model, validation_, options_.eval};
   COE_TRY(const auto choice, choose_score(texts_.set(), candidates, bench, observer_));
@@ -450,6 +571,7 @@ Status Pipeline::stage_prune(const gguf::GgufFile& parent, const MoeModel& model
   // files whole.
   Result<VerifyReport> proof = fail(Code::kNotFound, "no child yet");
   if (std::filesystem::exists(child, ec)) {
+    begin("verify");
     proof = verify_child(parent.path(), child, mask_, library_.dequantizer(), observer_);
     if (!(proof && proof->ok()) && !may_replace())
       return tl::unexpected(stale(child, "it is not cut by this mask"));
@@ -461,6 +583,7 @@ Status Pipeline::stage_prune(const gguf::GgufFile& parent, const MoeModel& model
   }
   const bool reused = proof && proof->ok();
   if (!reused) {
+    begin("prune");
     SurgeryOptions surgery;
     surgery.mask_name = beside("mask.json").string();
     surgery.name = options_.name;
@@ -469,6 +592,7 @@ Status Pipeline::stage_prune(const gguf::GgufFile& parent, const MoeModel& model
     const ChildProof prove = [&](std::span<const Path> written) -> Status {
       finish("prune", child, false, start);
       start = Clock::now();
+      begin("verify");
       proof = prove_child(parent.path(), written, child, mask_, library_.dequantizer(), observer_);
       return proof ? Status() : Status(tl::unexpected(proof.error()));
     };
@@ -588,6 +712,7 @@ Status Pipeline::stage_eval(const gguf::GgufFile& parent, const MoeModel& model)
     }
     if (!may_replace()) return tl::unexpected(stale(file, *difference));
   }
+  begin("eval");
   COE_TRY(auto measured, measure(parent, model));
   Json document = {{"schema", "coe.specialize-eval/2"},
                    {"version", tool_version()},
@@ -599,6 +724,54 @@ Status Pipeline::stage_eval(const gguf::GgufFile& parent, const MoeModel& model)
   COE_TRY_STATUS(write_file(file, sealed_json(document, 2), options_.overwrite));
   fill_domains(document);
   finish("eval", file, false, start);
+  return {};
+}
+
+// Held-out text of the specialist's own sub-domains; where there is none, all of it.
+Corpus Pipeline::own_evaluation() const {
+  Corpus own;
+  for (const auto& domain : evaluation_.domains)
+    if (stats_.find_domain(domain.name) != nullptr) own.domains.push_back(domain);
+  return own.domains.empty() ? evaluation_ : own;
+}
+
+void Pipeline::finish_chat(bool reused, Clock::time_point start) {
+  if (const auto words = chat_warning(*report_.chat_check); !words.empty())
+    observer_.warning(fmt::format("{}: {}", options_.output.string(), words));
+  finish("chat", beside("chat.json"), reused, start);
+}
+
+Status Pipeline::stage_chat(const MoeModel& model) {
+  if (!options_.chat_check) return {};
+  const auto start = Clock::now();
+  const Path file = beside("chat.json");
+  const auto settings =
+      fmt::format("model={} mask={} text={} questions={} max_tokens={} {}", model.id.digest,
+                  digest_of(mask_text_), corpus_digest(own_evaluation()), kChatCheckQuestions,
+                  options_.chat_check_options.max_new_tokens, settings_);
+  std::error_code ec;
+  if (std::filesystem::exists(file, ec)) {
+    const auto difference = take_document(file, settings, [this](const Json& found) {
+      report_.chat_check = read_chat_checks(found);
+    });
+    if (!difference) {
+      finish_chat(true, start);
+      return {};
+    }
+    if (!may_replace()) return tl::unexpected(stale(file, *difference));
+  }
+  begin("chat");
+  auto child = options_.engine;
+  child.model = options_.output;
+  COE_TRY(report_.chat_check, ask_chats(library_, engine_, child, own_evaluation(),
+                                        options_.chat_check_options, observer_));
+  Json document = {
+      {"schema", kChatCheckSchema}, {"version", tool_version()},
+      {"settings", settings},       {"model", model.id.digest},
+      {"mask", mask_.digest()},     {"max_new_tokens", options_.chat_check_options.max_new_tokens}};
+  document.update(chat_checks_json(*report_.chat_check));
+  COE_TRY_STATUS(write_file(file, sealed_json(document, 2), options_.overwrite));
+  finish_chat(false, start);
   return {};
 }
 
@@ -619,6 +792,7 @@ Result<SpecializeReport> Pipeline::run() {
   COE_TRY_STATUS(prepare_text());
   COE_TRY_STATUS(prepare(model));
   COE_TRY_STATUS(check_room(parent, model));
+  COE_TRY_STATUS(plan_stages());
   for (const auto& warning : model.warnings) observer_.warning(warning);
   report_.n_keep = options_.n_keep;
   report_.n_expert = model.n_expert;
@@ -631,6 +805,8 @@ Result<SpecializeReport> Pipeline::run() {
   COE_TRY_STATUS(stage_mask());
   COE_TRY_STATUS(stage_prune(parent, model));
   COE_TRY_STATUS(stage_eval(parent, model));
+  COE_TRY_STATUS(stage_chat(model));
+  report_.taken = texts_.taken();
   return std::move(report_);
 }
 

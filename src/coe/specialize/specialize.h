@@ -8,23 +8,52 @@
 #include "coe/base/observer.h"
 #include "coe/base/result.h"
 #include "coe/corpus/corpus.h"
+#include "coe/corpus/intake/taken.h"
 #include "coe/engine/engine_library.h"
 #include "coe/mask/recipe/aggregate.h"
 #include "coe/mask/recipe/pass_options.h"
 #include "coe/mask/recipe/recipe.h"
 #include "coe/mask/recon/recon.h"
+#include "coe/measure/chat_check/chat_check.h"
 #include "coe/measure/eval/eval.h"
 #include "coe/measure/eval/noise_floor.h"
 #include "coe/measure/eval/slice_check.h"
 #include "coe/profile/profile.h"
+#include "coe/specialize/chat_stage.h"
 #include "coe/specialize/domain_result.h"
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace coe {
+
+// A stage of a run, as far as is known when the first work begins.
+struct PlannedStage {
+  enum class State {
+    kToDo,
+    kGoesOn,  // an earlier run was stopped in it
+    kThere,   // its file is there, and is used if it is of this run: earlier stages decide that
+    kReused,
+    kDone,  // before the first work: it took no time
+  };
+  std::string name;
+  Path file;  // empty for verify
+  State state = State::kToDo;
+};
+
+// Is told how a run goes, for people who watch it.
+struct StageHooks {
+  // Called once, before the first stage that takes time: what is reused, and what comes.
+  std::function<void(std::span<const PlannedStage>)> plan = {};
+  // Called when stage `at` (from 0) of the plan begins to work.
+  std::function<void(const PlannedStage&, std::size_t at)> begin = {};
+};
 
 struct SpecializeOptions {
   EngineOptions engine;  // engine.model is the parent
@@ -49,12 +78,24 @@ struct SpecializeOptions {
 
   ProfileOptions profiling;
   EvalOptions eval;
+  bool chat_check = true;  // ask the child eight questions; see check_chats()
+  ChatCheckOptions chat_check_options;
   std::uint32_t n_random = 3;      // random masks of the same size to compare with; seeds 1, 2, …
   double checkpoint_seconds = 60;  // between two states of a profile; 0: none is kept
   Path output;
   std::string name;  // of the child (general.name); empty: made of the parent's and the domain
   Overwrite overwrite = Overwrite::kRefuse;
   std::string command_line;
+  // Is told what was taken of the texts that passes name, and what is held out; empty: nobody is.
+  std::function<void(std::string_view)> note = {};
+  StageHooks stages = {};
+};
+
+// What a specialist is measured on.
+struct HeldOut {
+  bool is_given = false;     // apart from the profile's text; else a part of that
+  std::uint64_t n_text = 0;  // whole files, chats and records, where it is such a part
+  std::uint64_t n_record = 0;
 };
 
 struct StageReport {
@@ -73,7 +114,9 @@ struct TriedScore {
 
 struct SpecializeReport {
   std::vector<StageReport> stages;
-  std::string name;  // of the child
+  HeldOut held_out;
+  std::vector<Taken> taken;  // of the texts that passes name
+  std::string name;          // of the child
   std::uint32_t n_keep = 0;
   std::uint32_t n_expert = 0;
   std::uint64_t bytes_parent = 0;
@@ -86,15 +129,16 @@ struct SpecializeReport {
   std::optional<SliceCheck> slice_check;  // none where the engine cannot say what layers give
   std::optional<NoiseFloor> noise;        // on a GPU
   std::optional<ChatText> chats;          // none where the parent has no chat template
+  std::optional<ChatChecks> chat_check;   // none where it was not asked for
 };
 
-// Stage files of output DIR/NAME.gguf: DIR/NAME.{profile.gguf,mask.json,gguf,eval.json}, and where
-// they are asked for NAME.cot/ (traces), NAME.USE.profile.gguf (of text that passes name; USE as in
-// ProfileUse), NAME.recon.gguf and NAME.choice.json. Errors: those of the stages; kMismatch for
-// profiles of another model; kExists when a stage's file is there but belongs to another run (named
-// by what differs) and `overwrite` is kRefuse, and when another process makes the same output;
-// kIo when there is no room for the child; kCheckFailed when the child fails its proof (the child
-// is removed) or its layers do not compute what the masked parent's do.
+// Stage files of output DIR/NAME.gguf: DIR/NAME.{profile.gguf,mask.json,gguf,eval.json,chat.json},
+// and where they are asked for NAME.cot/ (traces), NAME.USE.profile.gguf (of text that passes name;
+// USE as in ProfileUse), NAME.recon.gguf and NAME.choice.json. Errors: those of the stages;
+// kMismatch for profiles of another model; kExists when a stage's file is there but belongs to
+// another run (named by what differs) and `overwrite` is kRefuse, and when another process makes
+// the same output; kIo when there is no room for the child; kCheckFailed when the child fails its
+// proof (the child is removed) or its layers do not compute what the masked parent's do.
 Result<SpecializeReport> specialize(const SpecializeOptions& options, const EngineLibrary& library,
                                     Observer& observer);
 

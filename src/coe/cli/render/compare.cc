@@ -49,6 +49,20 @@ std::string head_text(const Comparison& found) {
                     size(low), overlap.layers[low].value, size(high), overlap.layers[high].value);
 }
 
+double by_chance(const Comparison& found, const PairOverlap& pair) {
+  return jaccard_by_chance(found.masks[pair.a].mask.n_keep(), found.masks[pair.b].mask.n_keep(),
+                           found.overlap.n_expert);
+}
+
+std::string chance_text(const Comparison& found) {
+  std::vector<double> values;
+  values.reserve(found.overlap.pairs.size());
+  for (const auto& pair : found.overlap.pairs) values.push_back(by_chance(found, pair));
+  const auto [low, high] = std::ranges::minmax(values);
+  return fmt::format("  By chance the Jaccard index would be {}{}.\n", number(low),
+                     number(low) == number(high) ? "" : " to " + number(high));
+}
+
 std::string pairs_text(const Comparison& found) {
   const auto& overlap = found.overlap;
   const bool residuals = found.masks.size() > 2;
@@ -65,6 +79,7 @@ std::string pairs_text(const Comparison& found) {
     if (found.cosine) row.push_back(number(found.cosine->of(pair.a, pair.b)));
   }
   std::string text = "\nPairs (Jaccard and F1 on the mean over layers)\n" + format_table(rows);
+  if (overlap.n_expert > 0) text += chance_text(found);
   if (residuals)
     text +=
         "  F: of what the first keeps beyond the backbone, the share that the second keeps too; "
@@ -188,6 +203,7 @@ Json pair_json(const Comparison& found, const PairOverlap& pair) {
                 {"min_layer", layers[pair.lowest].value},
                 {"max", pair.jaccard[pair.highest]},
                 {"max_layer", layers[pair.highest].value},
+                {"by_chance", found.overlap.n_expert > 0 ? Json(by_chance(found, pair)) : Json()},
                 {"layers", pair.jaccard}}},
               {"f1", {{"mean", pair.f1_mean}, {"layers", pair.f1}}},
               {"residual_f",

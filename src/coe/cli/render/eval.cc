@@ -15,6 +15,21 @@ Json bounds_json(const Interval& interval) {
 
 double kl_most(const DomainEval& d) { return (d.kl + d.kl_slack) / static_cast<double>(d.n_token); }
 
+// Sums of each record, in the order of the corpus.
+Json records_json(const DomainEval& d, bool has_reference) {
+  auto records = Json::array();
+  for (const auto& record : d.records) {
+    Json row = {{"n_token", record.n_token}, {"nll", record.nll}};
+    if (has_reference) {
+      row["parent_nll"] = record.reference_nll;
+      row["kl"] = record.kl;
+      row["n_top1_same"] = record.n_top1_same;
+    }
+    records.push_back(std::move(row));
+  }
+  return records;
+}
+
 // `first`: the same of the first mask, null for itself.
 Json domain_json(const DomainEval& d, const EvalOutput& output, const DomainEval* first) {
   Json row = {{"name", d.name},
@@ -23,6 +38,7 @@ Json domain_json(const DomainEval& d, const EvalOutput& output, const DomainEval
               {"perplexity", d.perplexity()},
               {"perplexity_interval", bounds_json(perplexity_interval(d))},
               {"accuracy", bounds_json(accuracy_interval(d))}};
+  if (output.per_record) row["records"] = records_json(d, output.report.has_reference);
   if (!output.report.has_reference) {
     row["kl_mean"] = nullptr;
     row["top1_agreement"] = nullptr;

@@ -17,6 +17,7 @@ struct EvalOutput {
   std::string mask;  // file; empty: the model as it is
   const EvalReport* first = nullptr;
   bool is_condensed = false;  // against a condensed reference
+  bool per_record = false;    // also the sums of each record, for statistics of the reader's own
 };
 Json eval_json(const EvalOutput& output);
 std::string eval_text(const EvalOutput& output);

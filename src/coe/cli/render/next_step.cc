@@ -3,6 +3,7 @@
 #include "coe/ask/ask.h"
 #include "coe/base/parse.h"
 #include "coe/base/run_files.h"
+#include "coe/base/shell_word.h"
 
 #include <fmt/format.h>
 
@@ -35,8 +36,11 @@ std::string text_of(const Finished& done, std::string_view placeholder) {
 // "web.mask.json" of "web.profile.gguf", in the same folder; never `taken`.
 std::string beside(const Path& path, std::string_view ending, const Path& taken = {}) {
   std::string name = path.string();
-  for (const std::string_view old : {".profile.gguf", ".recon.gguf", ".mask.json", ".jsonl.gz",
-                                     ".jsonl.zst", ".jsonl", ".json", ".gguf"})
+  while (name.size() > 1 && name.ends_with('/')) name.pop_back();  // of a folder
+  if (name == "-" || name == "." || name == ".." || name == "/") name = "specialist";
+  for (const std::string_view old :
+       {".profile.gguf", ".recon.gguf", ".mask.json", ".jsonl.gz", ".jsonl.zst", ".jsonl", ".json",
+        ".gguf", ".toml", ".txt", ".md"})
     if (name.ends_with(old) && name.size() > old.size()) {
       name.resize(name.size() - old.size());
       break;
@@ -82,6 +86,13 @@ Words after_inspect(const Finished& done) {
   if (done.is_specialist) return serve(done.model);
   return {"coe", "specialize", "-m", done.model.string(), "-f", "DOMAIN.jsonl",
           "-k",  done.keep,    "-o", "specialist.gguf"};
+}
+
+Words after_init(const Finished& done) {
+  Words words = {
+      "coe", "corpus", "build", done.output.string(), "-o", beside(done.output, ".jsonl")};
+  if (!done.model.empty()) words.insert(words.end(), {"-m", done.model.string()});
+  return words;
 }
 
 Words after_corpus(const Finished& done) { return specialize_by(done, done.output); }
@@ -142,6 +153,10 @@ Words after_prune(const Finished& done) {
           "--mask", mask.string(), "-o", beside(mask, ".gguf", done.model)};
 }
 
+Words after_heal(const Finished& done) {
+  return {"coe", "verify", "--healed", done.parent.string(), done.model.string()};
+}
+
 Words after_verify(const Finished& done) {
   return {"coe",      "eval",
           "-m",       done.model.string(),
@@ -162,6 +177,12 @@ Words after_package(const Finished& done) {
   Words words = {"coe", "package", "--check", done.output.string()};
   if (!done.parent.empty()) words.insert(words.end(), {"-m", done.parent.string()});
   return words;
+}
+
+Words after_report(const Finished& done) { return {"xdg-open", done.output.string()}; }
+
+Words after_dispatcher(const Finished& done) {
+  return {"coe", "dispatcher", "--ask", done.output.string(), "-f", "REQUESTS.jsonl"};
 }
 
 Words after_speed(const Finished& done) { return serve(done.model); }
@@ -185,45 +206,22 @@ Words after_web(const Finished& done) {
 }
 
 using After = Words (*)(const Finished&);
-constexpr std::array<std::pair<std::string_view, After>, 20> kSteps = {{
-    {"specialize", after_specialize},
-    {"inspect", after_inspect},
-    {"corpus build", after_corpus},
-    {"corpus check", after_check},
-    {"corpus generate", after_generate},
-    {"profile", after_profile},
-    {"merge", after_profile},
-    {"recon", after_recon},
-    {"mask", after_mask},
-    {"mask --sweep", after_sweep},
-    {"compare", after_compare},
-    {"prune", after_prune},
-    {"verify", after_verify},
-    {"eval", after_eval},
-    {"package", after_package},
-    {"bench transfer", after_transfer},
-    {"bench choice", after_choice},
-    {"bench web", after_web},
-    {"bench memory", after_speed},
-    {"bench speed", after_speed},
+constexpr std::array<std::pair<std::string_view, After>, 24> kSteps = {{
+    {"specialize", after_specialize}, {"inspect", after_inspect},
+    {"corpus init", after_init},      {"corpus build", after_corpus},
+    {"corpus check", after_check},    {"corpus generate", after_generate},
+    {"profile", after_profile},       {"merge", after_profile},
+    {"recon", after_recon},           {"mask", after_mask},
+    {"mask --sweep", after_sweep},    {"compare", after_compare},
+    {"prune", after_prune},           {"heal", after_heal},
+    {"verify", after_verify},         {"eval", after_eval},
+    {"report", after_report},         {"package", after_package},
+    {"dispatcher", after_dispatcher}, {"bench transfer", after_transfer},
+    {"bench choice", after_choice},   {"bench web", after_web},
+    {"bench memory", after_speed},    {"bench speed", after_speed},
 }};
 
 }  // namespace
-
-std::string shell_word(std::string_view word) {
-  constexpr std::string_view kPlain =
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=:,+@%";
-  if (!word.empty() && word.find_first_not_of(kPlain) == std::string_view::npos)
-    return std::string(word);
-  std::string quoted = "'";
-  for (const char c : word) {
-    if (c == '\'')
-      quoted += "'\\''";
-    else
-      quoted += c;
-  }
-  return quoted + "'";
-}
 
 std::string next_step(std::string_view verb, const Finished& done) {
   const auto* const step =

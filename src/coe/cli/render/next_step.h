@@ -26,7 +26,4 @@ struct Finished {
 // POSIX shell; empty for verbs that leave nothing to be done. `verb` is "mask", "bench choice".
 std::string next_step(std::string_view verb, const Finished& done);
 
-// `word` as a POSIX shell reads it back.
-std::string shell_word(std::string_view word);
-
 }  // namespace coe::cli

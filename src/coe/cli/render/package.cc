@@ -2,8 +2,8 @@
 
 #include "coe/base/json.h"
 #include "coe/base/printable.h"
+#include "coe/base/shell_word.h"
 #include "coe/base/text.h"
-#include "coe/cli/render/next_step.h"
 
 #include <fmt/format.h>
 

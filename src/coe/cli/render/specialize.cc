@@ -8,6 +8,7 @@
 #include "coe/cli/render/mask_report.h"
 #include "coe/cli/render/slice_check.h"
 #include "coe/cli/render/table.h"
+#include "coe/measure/chat_check/chat_check_json.h"
 
 #include <fmt/format.h>
 
@@ -142,6 +143,26 @@ std::string chats_text(const SpecializeReport& report) {
       report.chats->n_record);
 }
 
+Json chat_check_of(const SpecializeReport& report) {
+  if (!report.chat_check) return nullptr;
+  auto json = chat_counts_json(report.chat_check->child);
+  json["parent"] = nullptr;
+  if (report.chat_check->parent) json["parent"] = chat_counts_json(*report.chat_check->parent);
+  return json;
+}
+
+std::string chat_check_text(const SpecializeReport& report) {
+  if (!report.chat_check) return {};
+  const auto& check = report.chat_check->child;
+  if (!check.not_run.empty()) return fmt::format("  chat   not checked: {}\n", check.not_run);
+  const auto faults = chat_fault_words(check);
+  return fmt::format("  chat   {} with thinking off: {}\n",
+                     check.passed() ? "it answers" : "it does not answer well",
+                     faults.empty() ? fmt::format("{} of {} questions of its domain",
+                                                  check.answers.size(), check.n_question)
+                                    : "bad are " + faults);
+}
+
 std::string scores_text(const SpecializeReport& report) {
   std::string text;
   for (const auto& score : report.scores)
@@ -157,9 +178,14 @@ Json specialize_json(const SpecializeOutput& output) {
   auto doc = document("specialize");
   doc["parent"] = output.parent.string();
   doc["child"] = output.child.string();
+  doc["report"] = output.page.empty() ? Json(nullptr) : Json(output.page.string());
   doc["name"] = report.name;
   doc["stages"] = Json::array();
   for (const auto& stage : report.stages) doc["stages"].push_back(stage_json(stage));
+  doc["held_out"] = {
+      {"given", report.held_out.is_given},
+      {"n_text", report.held_out.is_given ? Json(nullptr) : Json(report.held_out.n_text)},
+      {"n_record", report.held_out.n_record}};
   doc["n_keep"] = report.n_keep;
   doc["n_expert"] = report.n_expert;
   doc["bytes_parent"] = report.bytes_parent;
@@ -180,6 +206,7 @@ Json specialize_json(const SpecializeOutput& output) {
   doc["chats"] = report.chats
                      ? Json{{"n_record", report.chats->n_record}, {"n_chat", report.chats->n_chat}}
                      : Json(nullptr);
+  doc["chat_check"] = chat_check_of(report);
   doc["eval"]["domains"] = Json::array();
   for (const auto& row : report.domains) doc["eval"]["domains"].push_back(specialist_json(row));
   return doc;
@@ -201,6 +228,7 @@ std::string specialize_text(const SpecializeOutput& output) {
         "         {}\n",
         slice_check_text(*report.slice_check));
   if (report.noise) text += fmt::format("  noise  {}\n", noise_text(*report.noise));
+  text += chat_check_text(report);
   if (!report.scores.empty())
     text += fmt::format("  score  KL on validation text: {}\n", scores_text(report));
   text += fmt::format("\nMask, by {} ({} % of the score covered):\n{}", report.aggregate,
@@ -210,7 +238,35 @@ std::string specialize_text(const SpecializeOutput& output) {
   return text +
          "\n"
          "On held-out text (95 % intervals over records; KL in nats a token, 0 is the parent):\n" +
-         specialist_table(report) + chats_text(report);
+         specialist_table(report) + chats_text(report) +
+         (output.page.empty() ? std::string()
+                              : fmt::format("\nreport: {}\n", output.page.string()));
+}
+
+std::string stages_text(std::span<const PlannedStage> stages, const Path& page) {
+  const auto words = [](PlannedStage::State state) -> std::string_view {
+    switch (state) {
+      case PlannedStage::State::kToDo:
+        return "to do";
+      case PlannedStage::State::kGoesOn:
+        return "goes on where it was stopped";
+      case PlannedStage::State::kThere:
+        return "there, reused if it is of this run";
+      case PlannedStage::State::kReused:
+        return "reused";
+      case PlannedStage::State::kDone:
+        break;
+    }
+    return "done";
+  };
+  const auto line = [](std::string_view name, const Path& file, std::string_view state) {
+    return fmt::format("  {}: {}{}\n", name, state,
+                       file.empty() ? "" : fmt::format(" ({})", file.filename().string()));
+  };
+  auto text = fmt::format("{} stages:\n", stages.size() + (page.empty() ? 0 : 1));
+  for (const auto& stage : stages) text += line(stage.name, stage.file, words(stage.state));
+  if (!page.empty()) text += line("report", page, "to do");
+  return text;
 }
 
 }  // namespace coe::cli

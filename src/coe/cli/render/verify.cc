@@ -24,6 +24,12 @@ Json verify_json(const VerifyOutput& output) {
   doc["wall_s"] = output.wall_s;
   doc["norms"] = Json::object();
   for (const auto& norm : report.norms) doc["norms"][norm.tensor] = norm.l2;
+  doc["healed"] = Json::array();
+  for (const auto& tensor : report.healed)
+    doc["healed"].push_back({{"tensor", tensor.tensor},
+                             {"parent_type", tensor.parent_type},
+                             {"type", tensor.type},
+                             {"change", tensor.change ? Json(*tensor.change) : Json(nullptr)}});
   doc["bad"] = Json::array();
   for (const auto& finding : report.bad)
     doc["bad"].push_back({{"where", finding.where}, {"message", finding.message}});
@@ -37,7 +43,15 @@ std::string verify_text(const VerifyOutput& output) {
   if (report.ok()) {
     text = fmt::format("{}: ok, {} experts and {} tensors equal their source byte for byte ({})\n",
                        output.child.string(), report.n_expert_checked,
-                       report.n_tensor - report.n_tensor_cut, human_bytes(report.n_bytes_compared));
+                       report.n_tensor - report.n_tensor_cut - report.healed.size(),
+                       human_bytes(report.n_bytes_compared));
+    if (!report.healed.empty())
+      text += fmt::format("healed, by how much they differ from the parent's, {} tensors:\n",
+                          report.healed.size());
+    for (const auto& tensor : report.healed)
+      text +=
+          fmt::format("  {:<32} {:>5} → {:<5}{}\n", tensor.tensor, tensor.parent_type, tensor.type,
+                      tensor.change ? fmt::format(" {:6.2f} %", 100.0 * *tensor.change) : "");
   } else {
     text = fmt::format("{}: NOT a cut of {}, {} findings:\n", output.child.string(),
                        output.parent.string(), report.bad.size());

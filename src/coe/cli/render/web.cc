@@ -68,6 +68,10 @@ std::string wrong_text(const WebTask& task, const WebOutcome& outcome, const std
           : fmt::format("; expected {}: {}", fault_name(mutant->kind), mutant->about));
 }
 
+std::ptrdiff_t count_steps(const WebTask& task, bool (*is_one)(StepKind)) {
+  return std::ranges::count_if(task.steps, is_one, &WebStep::kind);
+}
+
 }  // namespace
 
 void add_web_rows(const WebSuite& suite, const std::string& subject,
@@ -101,6 +105,40 @@ void add_web_rows(const WebSuite& suite, const std::string& subject,
 
 std::string web_text(const WebSuite& suite, std::span<const WebOutcome> outcomes) {
   return table_text(suite, outcomes) + failures_text(suite, outcomes);
+}
+
+Json web_list_json(const WebSuite& suite) {
+  auto doc = document("bench-web-list");
+  doc["suite_digest"] = suite.digest;
+  doc["tasks"] = Json::array();
+  for (const auto& task : suite.tasks) {
+    Json actions = Json::object();
+    for (const auto& step : task.steps) {
+      if (!is_action(step.kind)) continue;
+      auto& n = actions[std::string(step_name(step.kind))];
+      n = n.is_null() ? 1 : n.get<int>() + 1;
+    }
+    doc["tasks"].push_back({{"task", task.id},
+                            {"title", task.title},
+                            {"category", task.category},
+                            {"format", format_name(task.format)},
+                            {"n_action", count_steps(task, is_action)},
+                            {"actions", std::move(actions)},
+                            {"n_check", count_steps(task, is_check)},
+                            {"n_mutant", task.mutants.size()},
+                            {"prompt", task.prompt}});
+  }
+  return doc;
+}
+
+std::string web_list_text(const WebSuite& suite) {
+  std::size_t width = 0;
+  for (const auto& task : suite.tasks) width = std::max(width, task.id.size());
+  std::string text = fmt::format("  {:<{}}  actions  asks for\n", "task", width);
+  for (const auto& task : suite.tasks)
+    text += fmt::format("  {:<{}}  {:>7}  {}\n", task.id, width, count_steps(task, is_action),
+                        task.title);
+  return text;
 }
 
 std::uint64_t peak_memory(std::span<const WebOutcome> outcomes) {

@@ -19,6 +19,9 @@ void add_web_rows(const WebSuite& suite, const std::string& subject,
                   std::span<const WebOutcome> outcomes, ResultRows& rows);
 // Shows the shares as a table, and then what failed.
 std::string web_text(const WebSuite& suite, std::span<const WebOutcome> outcomes);
+// Lists the tasks: what each asks for, and how often it is clicked, typed into and so on.
+Json web_list_json(const WebSuite& suite);
+std::string web_list_text(const WebSuite& suite);
 // Returns the most memory that a page took.
 std::uint64_t peak_memory(std::span<const WebOutcome> outcomes);
 

@@ -128,8 +128,8 @@ Result<int> bench_choice(BenchChoiceVerbOptions options, Session& session) {
 
 void add_set_options(CLI::App& verb, BenchChoiceVerbOptions& options) {
   verb.add_option("questions", options.files,
-                  "Questions: MMLU-Pro as published, or {question, options, answer} (JSONL or a "
-                  "JSON array)")
+                  "Questions: MMLU-Pro or GPQA as published, or {question, options, answer} (JSONL "
+                  "or a JSON array)")
       ->required();
   verb.add_option("--make-options", options.set.n_made_option,
                   "Make questions with so many options of records with problem and solution")

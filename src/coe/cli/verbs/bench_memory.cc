@@ -42,8 +42,8 @@ void add_bench_memory(CLI::App& bench_verb, Run& run) {
   serve_defaults(options->memory.engine);
   auto* verb = bench_verb.add_subcommand(
       "memory", "Weights, KV cache and compute buffers on each device, predicted and measured");
-  verb->add_option("-m,--model", options->model, "Parent GGUF")->required();
-  verb->add_option("children", options->children, "Specialists to set beside it");
+  add_model_option(*verb, "-m,--model", options->model, "Parent GGUF")->required();
+  add_model_option(*verb, "children", options->children, "Specialists to set beside it");
   verb->add_option("-c,--ctx-size", options->memory.contexts, "Contexts in tokens: 16k,64k")
       ->delimiter(',')
       ->transform(context_length())

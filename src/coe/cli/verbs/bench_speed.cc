@@ -24,7 +24,7 @@ Result<int> bench_speed(const BenchSpeedVerbOptions& options, Session& session) 
   const bool has_text = !options.corpus.files.empty();
   Corpus text;
   if (has_text) {
-    COE_TRY(text, load_corpus(options.corpus));
+    COE_TRY(text, load_corpus(options.corpus, options.model, session));
   }
   COE_TRY(const auto models,
           run_speed(session.library, parent_first(options.model, options.children), text,
@@ -52,8 +52,8 @@ void add_bench_speed(CLI::App& bench_verb, Run& run) {
   serve_defaults(speed.engine);
   auto* verb = bench_verb.add_subcommand(
       "speed", "Prefill and decode tokens/s, parent against specialists, in turns");
-  verb->add_option("-m,--model", options->model, "Parent GGUF")->required();
-  verb->add_option("children", options->children, "Specialists to set beside it");
+  add_model_option(*verb, "-m,--model", options->model, "Parent GGUF")->required();
+  add_model_option(*verb, "children", options->children, "Specialists to set beside it");
   add_corpus_options(*verb, options->corpus, false);
   verb->add_option("--n-prompt", speed.n_prompt, "Tokens of the prompt")
       ->check(CLI::Range(1U, 1U << 24))

@@ -44,11 +44,12 @@ Status check_options(const BenchTransferVerbOptions& options) {
   return {};
 }
 
-Status load_text(BenchTransferVerbOptions& options) {
+Status load_text(BenchTransferVerbOptions& options, Session& session) {
   auto& evaluation = options.job.evaluation;
-  COE_TRY(evaluation, load_corpus({options.evaluation, options.corpus.text_spec, {}}));
+  COE_TRY(evaluation, load_corpus({options.evaluation, options.corpus.text_spec, {}},
+                                  options.job.engine.model, session, "held-out text"));
   if (!options.has_corpus()) return {};
-  COE_TRY(options.job.corpus, load_corpus(options.corpus));
+  COE_TRY(options.job.corpus, load_corpus(options.corpus, options.job.engine.model, session));
   return {};
 }
 
@@ -63,7 +64,7 @@ Result<TransferOptions> job_of(BenchTransferVerbOptions options, Session& sessio
   for (const auto& text : options.masks) {
     COE_TRY(job.masks.emplace_back(), parse_ready_mask(text));
   }
-  COE_TRY_STATUS(load_text(options));
+  COE_TRY_STATUS(load_text(options, session));
   if (options.no_random) job.random_seeds.clear();
   job.overwrite = session.overwrite();
   job.command_line = session.command_line;
@@ -104,11 +105,11 @@ void add_bench_transfer(CLI::App& bench_verb, Run& run) {
   job.random_seeds = {1, 2, 3};
   auto* verb = bench_verb.add_subcommand(
       "transfer", "Matrix of specialists and sub-domains: what each keeps of the others' text");
-  verb->add_option("-m,--model", job.engine.model, "Parent GGUF")->required();
+  add_model_option(*verb, "-m,--model", job.engine.model, "Parent GGUF")->required();
   verb->add_option("-p,--profile", job.profiles,
                    "Routing profiles of the parent: a specialist for each of their sub-domains");
   add_corpus_options(*verb, options->corpus, false);
-  verb->add_option("--eval", options->evaluation, "Held-out JSONL text (repeatable)")->required();
+  verb->add_option("--eval", options->evaluation, "Held-out text, as -f (repeatable)")->required();
   verb->add_option("-k,--keep", options->counts,
                    "Experts to keep in each layer: 64,32,96, half,25%");
   verb->add_option("--score", options->score, "How experts are scored (see `coe mask --help`)")

@@ -29,6 +29,7 @@ struct BenchWebVerbOptions {
   std::vector<std::string> only;
   Path answers;
   bool check = false;
+  bool list = false;
   std::uint32_t n_repeat = 1;
   std::string name;
   std::uint64_t memory_mb = 1536;
@@ -147,12 +148,22 @@ Result<int> check_suite(const BenchWebVerbOptions& options, Session& session) {
   doc["n_wrong"] = found.n_wrong;
   doc["peak_memory"] = peak_memory(outcomes);
   if (!options.folder.empty())
-    COE_TRY_STATUS(write_file(options.folder / run_files::kGallery,
-                              web_gallery(suite, {"references and mutants", run_files::kPictures,
-                                                  tried.attempts, outcomes}),
-                              Overwrite::kAllow));
+    COE_TRY_STATUS(
+        write_file(options.folder / run_files::kGallery,
+                   web_gallery(suite, {"references and mutants", run_files::kPictures,
+                                       tried.attempts, outcomes, as_expected(tried, outcomes)}),
+                   Overwrite::kAllow));
   COE_TRY_STATUS(session.emit(doc, found.text));
   return found.n_wrong == 0 ? kExitDone : kExitCheckFailed;
+}
+
+Result<int> list_tasks(const BenchWebVerbOptions& options, Session& session) {
+  COE_TRY(const auto suite, load_web_suite(options.suite, options.only));
+  COE_TRY_STATUS(session.emit(
+      web_list_json(suite),
+      fmt::format("{}\n{} task{}; --task NAME tries one, --task CATEGORY all of a category\n",
+                  web_list_text(suite), suite.tasks.size(), suite.tasks.size() == 1 ? "" : "s")));
+  return kExitDone;
 }
 
 }  // namespace
@@ -180,6 +191,12 @@ void add_bench_web(CLI::App& bench_verb, Run& run) {
                                 "Try the suite's own references and mutants; exit 1 unless each "
                                 "does as it should");
   checks->excludes(answers);
+  verb->add_flag("--list", options->list,
+                 "List the tasks, each with what it asks for and the actions that try it; needs "
+                 "neither a model nor a browser")
+      ->excludes(answers)
+      ->excludes(checks)
+      ->excludes(verb->get_option("--output"));
   verb->add_option("--repeat", options->n_repeat, "With --check: try each reference so often")
       ->check(CLI::Range(1U, 10000U))
       ->needs(checks)
@@ -203,6 +220,7 @@ void add_bench_web(CLI::App& bench_verb, Run& run) {
   verb->callback([options, &run] {
     run = [options](Session& session) {
       if (options->suite.empty()) options->suite = default_suite();
+      if (options->list) return list_tasks(*options, session);
       return options->check ? check_suite(*options, session) : bench_web(*options, session);
     };
   });

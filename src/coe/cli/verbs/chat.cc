@@ -270,7 +270,8 @@ void add_chat(CLI::App& app, Run& run) {
   options->engine.n_ctx = kSpecialistContext;
   auto* verb =
       app.add_subcommand("chat", "Talk to a model, or to what a mask would leave of it (--mask)");
-  verb->add_option("-m,--model,model", options->engine.model, "Model to talk to")->required();
+  add_model_option(*verb, "-m,--model,model", options->engine.model, "Model to talk to")
+      ->required();
   verb->add_option("--mask", options->mask, "Talk to the model with only the mask's experts");
   add_masked_as(*verb, options->masked_as);
   verb->add_option("-p,--prompt", options->prompt,

@@ -2,6 +2,7 @@
 #include "coe/cli/render/compare.h"
 
 #include "coe/cli/exit_code.h"
+#include "coe/cli/options.h"
 #include "coe/cli/render/next_step.h"
 #include "coe/cli/verbs/verbs.h"
 #include "coe/mask/compare/picture.h"
@@ -82,7 +83,7 @@ void add_compare(CLI::App& app, Run& run) {
   auto* verb = app.add_subcommand("compare", "Show how alike masks are, layer by layer");
   verb->add_option("masks", options->masks, "Masks (JSON), native or plain; two or more")
       ->required();
-  verb->add_option("-m,--model", options->model,
+  add_model_option(*verb, "-m,--model", options->model,
                    "Their parent (GGUF): also compare the weights beyond the backbone (Agg-cos)");
   verb->add_option("-p,--profile", options->profiles,
                    "Routing profile (repeatable): also show what the masks cover, what the best K "

@@ -3,6 +3,7 @@
 
 #include "coe/ask/generate/model_hooks.h"
 #include "coe/cli/exit_code.h"
+#include "coe/cli/options.h"
 #include "coe/cli/render/corpus.h"
 #include "coe/cli/render/next_step.h"
 #include "coe/cli/verbs/verbs.h"
@@ -58,18 +59,21 @@ Result<int> build(CorpusBuildVerbOptions options, Session& session) {
 void add_corpus(CLI::App& app, Run& run) {
   auto* corpus = app.add_subcommand("corpus", "Assemble text for profiling and evaluation");
   corpus->require_subcommand(1);
+  add_corpus_init(*corpus, run);
   auto options = std::make_shared<CorpusBuildVerbOptions>();
   auto* verb = corpus->add_subcommand("build", "Assemble weighted sub-domains from a TOML spec");
   verb->add_option("spec", options->build.spec, "TOML spec (docs/formats/corpus.md)")->required();
   verb->add_option("-o,--output", options->build.output, "JSONL file to write")->required();
   verb->add_option("--root", options->build.root,
                    "Folder that the spec's relative paths start from");
-  verb->add_option("-m,--model", options->model,
+  add_model_option(*verb, "-m,--model", options->model,
                    "Render chats with this model's template and count tokens with its tokenizer");
   verb->add_option("--max-bad", options->max_bad,
                    "Records of a source that may be left out because they cannot be used: a share "
                    "(2%) or a number; more are an error (default: the spec's max_bad, else 1%, and "
                    "one of a small file)");
+  verb->add_flag("--held-out", options->build.held_out,
+                 "Build what the `off` splits of the spec leave out");
   verb->callback(
       [options, &run] { run = [options](Session& session) { return build(*options, session); }; });
   add_corpus_check(*corpus, run);

@@ -9,5 +9,6 @@ namespace coe::cli {
 
 void add_corpus_check(CLI::App& corpus, Run& run);
 void add_corpus_generate(CLI::App& corpus, Run& run);
+void add_corpus_init(CLI::App& corpus, Run& run);
 
 }  // namespace coe::cli

@@ -1,12 +1,12 @@
 // coe corpus check: what is in a corpus, and whether evaluation text leaks into it.
 #include "coe/ask/generate/model_hooks.h"
 #include "coe/cli/exit_code.h"
+#include "coe/cli/options.h"
 #include "coe/cli/render/corpus.h"
 #include "coe/cli/render/next_step.h"
 #include "coe/cli/verbs/corpus.h"
 #include "coe/corpus/check.h"
 #include "coe/corpus/leaks.h"
-#include "coe/corpus/text_spec.h"
 
 #include <memory>
 #include <string>
@@ -27,11 +27,12 @@ struct CorpusCheckVerbOptions {
 };
 
 Result<int> check_corpus(const CorpusCheckVerbOptions& options, Session& session) {
-  COE_TRY(const auto spec, TextSpec::parse(options.text_spec));
-  COE_TRY(const Corpus corpus, coe::load_corpus(options.corpus, spec));
+  COE_TRY(const Corpus corpus,
+          load_corpus({options.corpus, options.text_spec, {}}, options.model, session));
   Corpus evaluation;
   if (!options.against.empty()) {
-    COE_TRY(evaluation, coe::load_corpus(options.against, spec));
+    COE_TRY(evaluation, load_corpus({options.against, options.text_spec, {}}, options.model,
+                                    session, "held-out text"));
   }
   COE_TRY(const auto model, open_hooks(options.model, session.library, session.console));
   COE_TRY(const auto domains, describe_corpus(corpus, options.near, model, session.console));
@@ -72,15 +73,16 @@ void add_corpus_check(CLI::App& corpus, Run& run) {
   auto options = std::make_shared<CorpusCheckVerbOptions>();
   auto* verb = corpus.add_subcommand(
       "check", "Say what is in a corpus; with --against, look for leaked evaluation text");
-  verb->add_option("corpus", options->corpus, "JSONL text for profiling")->required();
+  verb->add_option("corpus", options->corpus, "Text for profiling, as -f takes it")->required();
   auto* against = verb->add_option("--against", options->against,
-                                   "JSONL text for evaluation, which must not be in the corpus; "
+                                   "Text for evaluation, which must not be in the corpus; "
                                    "exit 1 when some is");
   verb->add_option("--text", options->text_spec,
                    "How a record becomes text: a field, fields joined by +, or a template with "
                    "{field}")
       ->capture_default_str();
-  verb->add_option("-m,--model", options->model, "Count tokens with this model");
+  add_model_option(*verb, "-m,--model", options->model,
+                   "Count tokens and render chats with this model");
   verb->add_option("--near-duplicate", options->near.threshold,
                    "Jaccard index of word triples from which two texts are near-duplicates (0: "
                    "do not look)")

@@ -39,7 +39,7 @@ Result<int> generate(CorpusGenerateVerbOptions options, Session& session) {
   for (const auto& kind : options.keep)
     (kind == "cut" ? generation.keep_cut : generation.keep_loops) = true;
   COE_TRY_STATUS(check_ask_options(generation.ask, options.answerer));
-  COE_TRY(const auto questions, load_corpus(options.questions));
+  COE_TRY(const auto questions, load_corpus(options.questions, {}, session, "questions"));
   COE_TRY(auto open, open_answerer(options.answerer, session.library, session.console));
   generation.identity = open.identity;
   say_what_is_sent(generation.ask, options.answerer, session);
@@ -60,6 +60,7 @@ void add_corpus_generate(CLI::App& corpus, Run& run) {
   auto options = std::make_shared<CorpusGenerateVerbOptions>();
   options->answerer.engine.n_ctx = 4096;
   options->questions.text_spec = "question";
+  options->questions.only_records = true;
   auto* verb = corpus.add_subcommand(
       "generate", "Let a model answer questions: its answers and its thinking become corpora");
   verb->add_option("questions", options->questions.files, "JSONL, one question a line")->required();

@@ -28,6 +28,7 @@ struct EvalVerbOptions {
   CorpusOptions corpus;
   EngineOptions engine;
   EvalOptions eval;
+  bool per_record = false;
   std::vector<Path> masks;
   std::optional<MaskedAs> masked_as;  // nullopt: see choose_masked_as()
   Path parent;
@@ -169,7 +170,7 @@ Result<int> eval(EvalVerbOptions options, Session& session) {
   if (!options.rows.empty() && options.rows == options.cache)
     return fail(Code::kInvalidArgument, "-o and --parent-cache are the same file",
                 "give each a name of its own");
-  COE_TRY(const auto corpus, load_corpus(options.corpus));
+  COE_TRY(const auto corpus, load_corpus(options.corpus, options.engine.model, session));
   COE_TRY(const auto model, open_model(options.engine.model, session.console));
   COE_TRY(auto subjects, Subjects::open(options, model, session));
   COE_TRY(const auto parent, Parent::open(options, model, subjects, session));
@@ -207,7 +208,7 @@ Result<int> eval(EvalVerbOptions options, Session& session) {
   for (std::size_t i = 0; i < reports.size(); ++i) {
     const auto mask = options.masks.empty() ? std::string() : options.masks[i].string();
     const EvalOutput output{reports[i], mask, i == 0 ? nullptr : &reports.front(),
-                            parent.cache() != nullptr};
+                            parent.cache() != nullptr, options.per_record};
     doc["results"].push_back(eval_json(output));
     if (reports.size() > 1) text += fmt::format("{}\n", mask);
     text += eval_text(output);
@@ -225,13 +226,13 @@ Result<int> eval(EvalVerbOptions options, Session& session) {
 void add_eval(CLI::App& app, Run& run) {
   auto options = std::make_shared<EvalVerbOptions>();
   auto* verb = app.add_subcommand("eval", "Perplexity, KL and top-1 agreement on held-out text");
-  verb->add_option("-m,--model", options->engine.model, "Model to measure")->required();
+  add_model_option(*verb, "-m,--model", options->engine.model, "Model to measure")->required();
   add_corpus_options(*verb, options->corpus);
   verb->add_option("--mask", options->masks,
                    "Measure the model with only the mask's experts; several masks are compared "
                    "with the first");
   add_masked_as(*verb, options->masked_as);
-  verb->add_option("--parent", options->parent,
+  add_model_option(*verb, "--parent", options->parent,
                    "Model to compare with (with --mask, by default the model itself without it)");
   verb->add_option("--parent-cache", options->cache,
                    "File of the parent's logits: written where it is missing, else used instead of "
@@ -240,6 +241,8 @@ void add_eval(CLI::App& app, Run& run) {
                    "Probability that the file may leave out for each token (0: none)")
       ->check(CLI::Range(0.0, 0.5))
       ->capture_default_str();
+  verb->add_flag("--per-record", options->per_record,
+                 "Also the sums of each record in --json, for statistics of your own");
   add_eval_options(*verb, options->eval);
   add_rows_option(*verb, options->rows);
   add_engine_options(*verb, options->engine);

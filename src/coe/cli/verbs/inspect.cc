@@ -90,7 +90,7 @@ void add_inspect(CLI::App& app, Run& run) {
   auto* verb =
       app.add_subcommand("inspect", "Show what is in a MoE GGUF and what K experts would weigh");
   serve_defaults(options->engine);
-  verb->add_option("model,-m,--model", options->engine.model, "GGUF file")->required();
+  add_model_option(*verb, "model,-m,--model", options->engine.model, "GGUF file")->required();
   verb->add_option("-c,--ctx-size", options->contexts,
                    "Predict the memory it and its cuts need with contexts of so many tokens, "
                    "capped at what it was trained for: 16k,64k")

@@ -1,13 +1,17 @@
 #include "coe/cli/verbs/mask_tune.h"
 
+#include "coe/cli/options.h"
 #include "coe/cli/render/next_step.h"
 #include "coe/cli/render/sweep.h"
+#include "coe/measure/footprint/parts.h"
 #include "coe/measure/tune/sweep.h"
 #include "coe/measure/tune/sweep_picture.h"
 
 #include <fmt/format.h>
 
+#include <cstdint>
 #include <utility>
+#include <vector>
 
 namespace coe::cli {
 
@@ -22,8 +26,8 @@ void add_tune_options(CLI::App& verb, TuneOptions& options) {
       ->capture_default_str()
       ->needs("--sweep");
   verb.add_option("--svg", options.svg, "Draw the sweep")->needs("--sweep");
-  verb.add_option("-m,--model", options.engine.model,
-                  "Parent to measure masks with, for --sweep and --score auto");
+  add_model_option(verb, "-m,--model", options.engine.model,
+                   "Parent to measure masks with, for --sweep and --score auto");
   add_text_options(verb, options.text, false);
   verb.add_option("--text-domain", options.text.domains,
                   "Only this sub-domain of that text (repeatable)");
@@ -40,7 +44,7 @@ Result<std::unique_ptr<TuneBench>> open_tune_bench(const TuneOptions& options, S
                                            : "-f: no model to run on this text is given",
                 "give the parent with -m and held-out text with -f");
   if (options.engine.model.empty()) return nullptr;
-  COE_TRY(auto text, load_corpus(options.text));
+  COE_TRY(auto text, load_corpus(options.text, options.engine.model, session));
   return TuneBench::open(session.library, options.engine, std::move(text), options.eval,
                          session.console);
 }
@@ -53,8 +57,11 @@ Status run_sweep(const ProfileSet& profiles, const MaskRecipe& recipe, const Tun
   COE_TRY(const auto points, sweep_masks(profiles, recipe, counts,
                                          bench ? &bench->bench() : nullptr, session.console));
   const auto* model = bench ? &bench->model() : nullptr;
+  std::vector<std::uint64_t> sizes;
+  for (const auto& point : points)
+    if (model != nullptr) sizes.push_back(bytes_at(*model, point.n_keep));
   if (!options.svg.empty())
-    COE_TRY_STATUS(write_file(options.svg, sweep_svg(points), session.overwrite()));
+    COE_TRY_STATUS(write_file(options.svg, sweep_svg(points, sizes), session.overwrite()));
   auto doc = document("sweep");
   doc["score"] = pass_1_score(profiles, recipe);
   const SweepRule rule{.max_loss = options.max_loss / 100.0};

@@ -25,8 +25,8 @@ struct PackageVerbOptions {
 };
 
 Result<int> check(const PackageVerbOptions& options, Session& session) {
-  COE_TRY(const auto proof,
-          check_package(options.check, options.package.parent, session.library, session.console));
+  COE_TRY(const auto proof, check_package(options.check, options.package.parent, session.library,
+                                          session.console, options.package.chat_check));
   COE_TRY_STATUS(session.emit(package_check_json(options.check, proof),
                               package_check_text(options.check, proof)));
   return proof.ok() ? kExitDone : kExitCheckFailed;
@@ -56,15 +56,15 @@ void add_package(CLI::App& app, Run& run) {
       "package",
       "Put a specialist into a folder for Ollama, llama-server, LM Studio, llama-swap "
       "and the Hub, or prove one");
-  auto* child =
-      verb->add_option("child", package.child, "Specialist, of `coe specialize` or `coe prune`");
+  auto* child = add_model_option(*verb, "child", package.child,
+                                 "Specialist, of `coe specialize` or `coe prune`");
   auto* output = verb->add_option("-o,--output", package.output, "Folder to make");
   auto* check_folder =
       verb->add_option("--check", options->check,
                        "Prove this package: its hashes, mask, Modelfile, template and card, and "
                        "with -m that parent and mask give the model again; exit 1 if not");
   check_folder->excludes(child)->excludes(output);
-  verb->add_option("-m,--model", package.parent,
+  add_model_option(*verb, "-m,--model", package.parent,
                    "Parent GGUF: its SHA-256 and licence; with --check to make the child again");
   verb->add_option("--mask", package.mask,
                    "Mask to hold the child to (default: NAME.mask.json beside it)")
@@ -91,6 +91,9 @@ void add_package(CLI::App& app, Run& run) {
       ->check(CLI::PositiveNumber)
       ->capture_default_str()
       ->excludes(check_folder);
+  verb->add_flag("!--no-chat-check", package.chat_check,
+                 "Leave NAME.chat.json, with its questions and answers, out of the package; with "
+                 "--check do not ask them again");
   verb->callback([options, &run] {
     run = [options](Session& session) {
       return options->check.empty() ? make(options->package, options->system, session)

@@ -182,7 +182,7 @@ Result<int> profile_on_ranks(ProfileVerbOptions options, const ChatLog& chats, S
   stage.file = options.output.string() + options.rank;
   COE_TRY_STATUS(check_outputs(options, stage));
   COE_TRY(const auto lock, RunLock::take(stage.file));
-  COE_TRY(const auto corpus, load_corpus(options.corpus));
+  COE_TRY(const auto corpus, load_corpus(options.corpus, options.engine.model, session));
   auto start = std::chrono::steady_clock::now();
   std::optional<RoutingStats> share;
   std::int64_t n_resumed = 0;
@@ -225,6 +225,7 @@ Result<int> profile(ProfileVerbOptions options, Session& session) {
   if (options.stability || options.stability_keep > 0 || options.until_stable)
     options.profile.stability = StabilityOptions{options.stability_keep, options.until_stable};
   COE_TRY_STATUS(check_save_text(options, session));
+  options.corpus.only_records = options.chats.generate;  // each is a question
   COE_TRY(auto chats, ChatLog::create(options.chats, session.overwrite()));
   chats.attach(options.profile);
   if (session.ranks.size() > 1) return profile_on_ranks(std::move(options), chats, session);
@@ -235,7 +236,7 @@ Result<int> profile(ProfileVerbOptions options, Session& session) {
     COE_TRY_STATUS(chats.commit());
     return run.stability ? write_stability(run, options, session) : Status();
   };
-  COE_TRY(const auto corpus, load_corpus(options.corpus));
+  COE_TRY(const auto corpus, load_corpus(options.corpus, options.engine.model, session));
   COE_TRY(const auto model, open_profiled(options, session));
   LazyEngine engine(session.library, options.engine);
   COE_TRY(const auto done,
@@ -272,7 +273,7 @@ Result<int> merge(const MergeOptions& options, Session& session) {
 void add_profile(CLI::App& app, Run& run) {
   auto options = std::make_shared<ProfileVerbOptions>();
   auto* verb = app.add_subcommand("profile", "Record which experts the routers choose on a corpus");
-  verb->add_option("-m,--model", options->engine.model, "Parent GGUF")->required();
+  add_model_option(*verb, "-m,--model", options->engine.model, "Parent GGUF")->required();
   add_corpus_options(*verb, options->corpus);
   verb->add_option("-o,--output", options->output, "Profile to write (a GGUF file)")->required();
   verb->add_option("--max-tokens", options->profile.max_tokens,

@@ -6,6 +6,7 @@
 #include "coe/child/surgery/plan.h"
 #include "coe/child/verify/verify.h"
 #include "coe/cli/exit_code.h"
+#include "coe/cli/options.h"
 #include "coe/cli/render/next_step.h"
 #include "coe/cli/verbs/verbs.h"
 #include "coe/mask/keep_mask.h"
@@ -100,7 +101,7 @@ void add_prune(CLI::App& app, Run& run) {
   auto options = std::make_shared<PruneVerbOptions>();
   auto* verb = app.add_subcommand(
       "prune", "Cut a parent by a mask into a smaller GGUF, byte for byte, and prove it");
-  verb->add_option("-m,--model", options->model, "Parent GGUF")->required();
+  add_model_option(*verb, "-m,--model", options->model, "Parent GGUF")->required();
   verb->add_option("--mask", options->mask, "Mask (native or reference JSON)")->required();
   verb->add_option("-o,--output", options->output, "Child GGUF to write");
   verb->add_option("--mode", options->mode,

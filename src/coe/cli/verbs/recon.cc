@@ -41,7 +41,7 @@ Result<int> recon(const ReconVerbOptions& options, Session& session) {
   const auto start = std::chrono::steady_clock::now();
   COE_TRY(const auto lock, session.claim(options.output));
   COE_TRY_STATUS(check_not_input(partial_of(options.output)));  // the state, which goes at the end
-  COE_TRY(const auto corpus, load_corpus(options.corpus));
+  COE_TRY(const auto corpus, load_corpus(options.corpus, options.engine.model, session));
   COE_TRY(const auto model, open_model(options.engine.model, session.console));
   auto engine_options = options.engine;
   COE_TRY(engine_options.n_candidate, candidate_depth(model.moe, options.n_candidate));
@@ -87,7 +87,7 @@ void add_recon(CLI::App& app, Run& run) {
   options->engine.n_batch = kReconBatch;
   auto* verb = app.add_subcommand(
       "recon", "Score experts by what removing them does to their layer's output");
-  verb->add_option("-m,--model", options->engine.model, "Parent model")->required();
+  add_model_option(*verb, "-m,--model", options->engine.model, "Parent model")->required();
   add_corpus_options(*verb, options->corpus);
   verb->add_option("-o,--output", options->output, "Score table to write, for coe mask")
       ->required();

@@ -8,15 +8,22 @@
 #include "coe/cli/render/fit.h"
 #include "coe/cli/render/next_step.h"
 #include "coe/cli/render/specialize.h"
+#include "coe/cli/render/taken.h"
 #include "coe/cli/verbs/verbs.h"
+#include "coe/college/report/page.h"
+#include "coe/college/report/report.h"
 #include "coe/measure/footprint/fit.h"
 #include "coe/model/moe/keep_count.h"
 #include "coe/model/moe/open_model.h"
 
 #include <fmt/format.h>
 
+#include <cstddef>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace coe::cli {
@@ -32,7 +39,8 @@ struct SpecializeVerbOptions {
   std::string keep = "half";
   std::string budget;  // of memory; empty: `keep` says K
   bool no_whitelist = false;
-  CorpusOptions questions{{}, "question", {}};
+  bool report = true;
+  CorpusOptions questions{{}, "question", {}, true};
 };
 
 Status read_score(const ScoreOptionsText& options, SpecializeOptions& job) {
@@ -68,6 +76,33 @@ Result<std::uint32_t> read_keep(const SpecializeVerbOptions& options, Session& s
   return *found.n_keep;
 }
 
+Path report_file(const Path& child) {
+  return child.parent_path() / (child.stem().string() + ".report.html");
+}
+
+// A page of an earlier run gives way: it is made of the stages' files, which are held to this run.
+Overwrite may_replace(const Path& report, const Session& session) {
+  return is_report(report) ? Overwrite::kAllow : session.overwrite();
+}
+
+// What comes and what is reused is said before the first work, and on a terminal which stage runs.
+// Programs (--json) read that from the document.
+StageHooks stage_hooks(const Path& page, Session& session) {
+  if (session.json) return {};
+  StageHooks hooks;
+  auto n_stage = std::make_shared<std::size_t>(0);
+  hooks.plan = [&session, page, n_stage](std::span<const PlannedStage> stages) {
+    *n_stage = stages.size() + (page.empty() ? 0 : 1);
+    auto text = stages_text(stages, page);
+    text.pop_back();  // a note is a line
+    session.console.note(text);
+  };
+  hooks.begin = [&session, n_stage](const PlannedStage& stage, std::size_t at) {
+    session.console.part(fmt::format("{} of {}", at + 1, *n_stage), stage.name);
+  };
+  return hooks;
+}
+
 Result<int> run_specialize(SpecializeVerbOptions options, Session& session) {
   auto& job = options.job;
   COE_TRY(job.n_keep, read_keep(options, session));
@@ -76,18 +111,38 @@ Result<int> run_specialize(SpecializeVerbOptions options, Session& session) {
   job.own_whitelist = !options.no_whitelist;
   COE_TRY(job.text_spec, TextSpec::parse(options.corpus.text_spec));
   if (!options.corpus.files.empty()) {
-    COE_TRY(job.corpus, load_corpus(options.corpus));
+    COE_TRY(job.corpus, load_corpus(options.corpus, job.engine.model, session));
   }
   if (!options.evaluation.empty()) {
-    COE_TRY(job.evaluation, load_corpus({options.evaluation, options.corpus.text_spec, {}}));
+    COE_TRY(job.evaluation, load_corpus({options.evaluation, options.corpus.text_spec, {}},
+                                        job.engine.model, session, "held-out text"));
   }
   if (!options.questions.files.empty()) {
-    COE_TRY(job.cot_questions, load_corpus(options.questions));
+    COE_TRY(job.cot_questions, load_corpus(options.questions, {}, session, "questions"));
   }
   job.overwrite = session.overwrite();
   job.command_line = session.command_line;
+  std::optional<ReportMemory> memory;
+  const auto page = report_file(job.output);
+  if (options.report) {
+    COE_TRY_STATUS(check_output(page, may_replace(page, session)));
+    auto served = job.engine;
+    serve_defaults(served);
+    memory = future_memory(session.library, job.engine.model, job.n_keep, served, session.console);
+  }
+  job.note = [&](std::string_view message) { session.console.note(message); };
+  job.stages = stage_hooks(options.report ? page : Path(), session);
   COE_TRY(const auto report, specialize(job, session.library, session.console));
-  const SpecializeOutput output{report, job.engine.model, job.output};
+  session.console.part("", "");
+  for (const auto& taken : report.taken) session.taken.push_back(taken_json(taken));
+  if (options.report) {
+    COE_TRY(const auto made,
+            specialist_report(job.output, job.engine.model, job.profile, std::move(memory),
+                              session.command_line, session.console));
+    COE_TRY_STATUS(keep_file(page, report_page(made), may_replace(page, session)));
+  }
+  const SpecializeOutput output{report, job.engine.model, job.output,
+                                options.report ? page : Path()};
   COE_TRY_STATUS(session.emit(
       specialize_json(output),
       specialize_text(output) + "\n" + next_step("specialize", {.output = job.output})));
@@ -132,7 +187,7 @@ void add_specialize(CLI::App& app, Run& run) {
   auto options = std::make_shared<SpecializeVerbOptions>();
   auto* verb =
       app.add_subcommand("specialize", "The main job: profile, mask, prune, verify and evaluate");
-  verb->add_option("-m,--model", options->job.engine.model, "Parent GGUF")->required();
+  add_model_option(*verb, "-m,--model", options->job.engine.model, "Parent GGUF")->required();
   add_corpus_options(*verb, options->corpus, false);
   verb->add_option("-p,--profile", options->job.profile,
                    "A finished profile of the domain, to try another K or other passes by");
@@ -149,7 +204,7 @@ void add_specialize(CLI::App& app, Run& run) {
   verb->add_option("--name", options->job.name,
                    "Name of the child (default: the parent's, the domain, and how much is kept)");
   verb->add_option("--eval", options->evaluation,
-                   "Held-out JSONL text (default: every tenth record of the corpus)");
+                   "Held-out text, as -f (default: every tenth file, chat or record of that)");
   add_score_options(*verb, options->score);
   auto* score = verb->get_option("--score");
   score->description(score->get_description() +
@@ -158,6 +213,11 @@ void add_specialize(CLI::App& app, Run& run) {
   verb->add_flag("--recon", options->job.recon,
                  "Score by what removing an expert does to its layer's output (`coe recon`)");
   add_passes(*verb, *options);
+  verb->add_flag("!--no-chat-check", options->job.chat_check,
+                 "Do not ask the specialist eight short questions of its domain, to see whether it "
+                 "answers when it is chatted with");
+  verb->add_flag("!--no-report", options->report,
+                 "Write no NAME.report.html, the page that shows the run");
   verb->add_option("--random", options->job.n_random, "Random masks to compare with")
       ->check(CLI::Range(0U, 100U))
       ->capture_default_str();

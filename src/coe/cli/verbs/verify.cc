@@ -25,6 +25,7 @@ struct VerifyVerbOptions {
   Path parent;
   Path child;
   Path mask;
+  bool healed = false;
   CorpusOptions corpus;  // without files the engine is not asked
   EngineOptions engine;
 };
@@ -43,7 +44,7 @@ Result<KeepMask> own_mask(const Path& child) {
 
 Result<SliceCheck> run_both(const VerifyVerbOptions& options, const std::optional<KeepMask>& given,
                             Session& session) {
-  COE_TRY(const auto corpus, load_corpus(options.corpus));
+  COE_TRY(const auto corpus, load_corpus(options.corpus, options.parent, session));
   COE_TRY(const auto parent, open_model(options.parent, session.console));
   COE_TRY(const auto mask, given ? Result<KeepMask>(*given) : own_mask(options.child));
   COE_TRY_STATUS(check_mask(mask, parent.moe, options.mask.string()));
@@ -67,8 +68,9 @@ Result<int> verify(const VerifyVerbOptions& options, Session& session) {
   }
   VerifyOutput output{.parent = options.parent, .child = options.child, .report = {}, .run = {}};
   const auto start = std::chrono::steady_clock::now();
-  COE_TRY(output.report, verify_child(options.parent, options.child, mask,
-                                      session.library.dequantizer(), session.console));
+  COE_TRY(output.report,
+          verify_child(options.parent, options.child, mask, session.library.dequantizer(),
+                       session.console, options.healed ? Healed::kAllow : Healed::kRefuse));
   if (!options.corpus.files.empty()) {
     COE_TRY(output.run, run_both(options, mask, session));
   }
@@ -87,10 +89,15 @@ void add_verify(CLI::App& app, Run& run) {
   auto options = std::make_shared<VerifyVerbOptions>();
   auto* verb =
       app.add_subcommand("verify", "Prove that a child is its parent cut by a mask; exit 1 if not");
-  verb->add_option("parent", options->parent, "Parent GGUF")->required();
-  verb->add_option("child", options->child, "Child GGUF")->required();
+  add_model_option(*verb, "parent", options->parent, "Parent GGUF")->required();
+  add_model_option(*verb, "child", options->child, "Child GGUF")->required();
   verb->add_option("--mask", options->mask, "Mask to hold it to (default: the one in the child)");
+  auto* healed =
+      verb->add_flag("--healed", options->healed,
+                     "The child is healed: list what `coe heal` changed, and prove the rest");
   add_corpus_options(*verb, options->corpus, false);
+  // A healed layer gives on something else, so what comes after it sees other inputs.
+  healed->excludes(verb->get_option("--file"));
   add_engine_options(*verb, options->engine);
   verb->callback(
       [options, &run] { run = [options](Session& session) { return verify(*options, session); }; });

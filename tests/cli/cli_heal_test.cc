@@ -1,0 +1,148 @@
+// coe heal from outside, on the bundled model: it betters held-out text, proves itself, and goes on
+// after a kill to the same bytes.
+#include "coe/base/file.h"
+
+#include "support/cli_test.h"
+#include "support/expect.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include <cstddef>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+namespace coe {
+namespace {
+
+using ::testing::HasSubstr;
+using Json = nlohmann::json;
+
+constexpr const char* kModel = COE_SOURCE_DIR "/models/gemma4-tiny-moe-q4_k_m.gguf";
+
+// Every source file of a folder of ours is a record.
+class CliHeal : public coe::testing::CliTest {
+ protected:
+  CliHeal() {
+    std::ofstream fit(dir_ / "fit.jsonl");
+    std::ofstream held_out(dir_ / "held-out.jsonl");
+    std::size_t n = 0;
+    for (const auto* folder : {"/src/coe/base", "/src/coe/model/gguf"})
+      for (const auto& entry :
+           std::filesystem::directory_iterator(std::string(COE_SOURCE_DIR) + folder)) {
+        if (entry.path().extension() != ".cc") continue;
+        const auto text = coe::testing::value_of(read_text(entry.path()));
+        (n++ % 6 == 0 ? held_out : fit)
+            << Json{{"text", text.substr(0, 4000)}, {"domain", "cpp"}}.dump() << "\n";
+      }
+    fit.close();
+    const auto profiled =
+        run(fmt::format("coe profile -m {} -f fit.jsonl --max-tokens 1500 -o p.gguf -q", kModel));
+    EXPECT_EQ(profiled.exit_code, 0) << profiled.err;
+    const auto masked = run("coe mask -p p.gguf -k 32 -o m.json -q");
+    EXPECT_EQ(masked.exit_code, 0) << masked.err;
+  }
+  std::string heal(const std::string& options, const std::string& output = "healed.gguf") const {
+    return fmt::format(
+        "coe heal -m {} --mask m.json -f fit.jsonl --tokens 2000 --validation-tokens 600 {} -o {}",
+        kModel, options, output);
+  }
+  double kl(const std::string& child) const {
+    const auto result =
+        run_json(fmt::format("coe eval -m {} --parent {} -f held-out.jsonl", child, kModel));
+    return result.at("results").at(0).at("domains").at(0).at("kl_mean").get<double>();
+  }
+};
+
+TEST_F(CliHeal, LosesLessThanTheCut) {
+  const auto cut = run(fmt::format("coe prune -m {} --mask m.json -o cut.gguf -q", kModel));
+  ASSERT_EQ(cut.exit_code, 0) << cut.err;
+  const auto doc = run_json(heal("--method ridge --eval held-out.jsonl"));
+  EXPECT_EQ(doc.at("schema"), "coe.heal/1");
+  EXPECT_TRUE(doc.at("healed").get<bool>());
+  EXPECT_TRUE(doc.at("proven").get<bool>());
+  EXPECT_LT(doc.at("after").get<double>(), .95);
+  EXPECT_EQ(doc.at("layers").size(), 8U);
+  EXPECT_FALSE(std::filesystem::exists(dir_ / "healed.gguf.heal"));
+  EXPECT_LT(kl("healed.gguf"), .97 * kl("cut.gguf"));
+
+  const auto refused = run(fmt::format("coe verify {} healed.gguf", kModel));
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_THAT(refused.out, HasSubstr("is healed: `coe verify --healed` proves the rest"));
+  const auto proven = run_json(fmt::format("coe verify --healed {} healed.gguf", kModel));
+  EXPECT_TRUE(proven.at("ok").get<bool>());
+  EXPECT_GE(proven.at("healed").size(), 8U);
+  EXPECT_GT(proven.at("healed").at(0).at("change").get<double>(), 0.0);
+  EXPECT_EQ(proven.at("n_expert_checked"), 8 * 32 * 4);
+  // Nothing but what is listed differs, which a byte of a healed tensor does too.
+  auto bytes = read("healed.gguf");
+  bytes[bytes.size() - 4096 * 3] ^= 1;
+  write("tampered.gguf", bytes);
+  EXPECT_EQ(run(fmt::format("coe verify --healed {} tampered.gguf", kModel)).exit_code, 1);
+}
+
+TEST_F(CliHeal, GoesOnAfterAKillToTheSameBytes) {
+  const std::string options = "--method adam --steps 60 -t 2 ";
+  ASSERT_EQ(run(heal(options, "whole.gguf") + " -q").exit_code, 0);
+  const auto killed = run_and_signal(heal(options), "KILL", "[ -e healed.gguf.heal/layer-3.gguf ]");
+  EXPECT_EQ(killed.exit_code, 137) << killed.err;
+  EXPECT_FALSE(std::filesystem::exists(dir_ / "healed.gguf"));
+  const auto layer = std::filesystem::last_write_time(dir_ / "healed.gguf.heal/layer-0.gguf");
+  const auto stopped = run_and_signal(heal(options), "INT", "[ -e healed.gguf.heal/layer-6.gguf ]");
+  EXPECT_EQ(stopped.exit_code, 130) << stopped.err;
+  EXPECT_EQ(std::filesystem::last_write_time(dir_ / "healed.gguf.heal/layer-0.gguf"), layer);
+  const auto doc = run_json(heal(options));
+  EXPECT_TRUE(doc.at("resumed").get<bool>());
+  EXPECT_TRUE(read("healed.gguf") == read("whole.gguf"));
+}
+
+// What was gathered serves another method. Where it is gone, or what is said of it was damaged, it
+// is gathered again, and never taken for zeros.
+TEST_F(CliHeal, GathersAgainWhatIsGone) {
+  const auto state = dir_ / "state";
+  const auto bytes_of = [&](const std::string& output, const std::string& warning) {
+    const auto result = run(heal("--method gain --state state", output));
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+    EXPECT_EQ(result.err.find("begins anew") != std::string::npos, !warning.empty()) << result.err;
+    EXPECT_THAT(result.err, HasSubstr(warning));
+    for (int layer = 0; layer < 8; ++layer)  // so that the next run needs the vectors
+      std::filesystem::remove(state / fmt::format("layer-{}.gguf", layer));
+    return read(output);
+  };
+  const auto first = bytes_of("first.gguf", "");
+  EXPECT_TRUE(bytes_of("again.gguf", "") == first);
+  std::filesystem::remove(state / "tokens.bin");
+  EXPECT_TRUE(bytes_of("gone.gguf", "tokens.bin, is gone or of another size") == first);
+  auto text = read("state/state.json");
+  text[text.find("n_done") + 9] ^= 1;
+  write("state/state.json", text);
+  EXPECT_TRUE(bytes_of("damaged.gguf", "has another form, or was damaged") == first);
+  write("state/state.json", R"({"key": 5})");
+  EXPECT_TRUE(bytes_of("other.gguf", "has another form, or was damaged") == first);
+}
+
+TEST_F(CliHeal, SaysWhatIsWrong) {
+  const auto expect = [&](const std::string& options, int code, const std::string& part) {
+    const auto result = run(heal(options));
+    EXPECT_EQ(result.exit_code, code) << options << ": " << result.err;
+    EXPECT_THAT(result.err, HasSubstr(part));
+    EXPECT_FALSE(std::filesystem::exists(dir_ / "healed.gguf"));
+  };
+  expect("--eval fit.jsonl", 3, "evaluation records stand in the text to heal on");
+  expect("--type q9", 2, "`Q9` is no type of tensors");
+  expect("--type IQ1_S", 2, "without an importance matrix");
+  expect("--method magic", 2, "--method");
+  write("one.jsonl", "{\"text\": \"one\"}\n");
+  const auto single =
+      run(fmt::format("coe heal -m {} --mask m.json -f one.jsonl -o healed.gguf", kModel));
+  EXPECT_EQ(single.exit_code, 3) << single.err;
+  const auto other =
+      run(fmt::format("coe verify --healed {} {} -f held-out.jsonl", kModel, kModel));
+  EXPECT_EQ(other.exit_code, 2);
+}
+
+}  // namespace
+}  // namespace coe
