@@ -8,6 +8,7 @@
 #include "coe/base/rng.h"
 #include "coe/base/stats/paired.h"
 #include "coe/corpus/corpus.h"
+#include "coe/corpus/intake/take_text.h"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -123,7 +124,8 @@ struct Options {
 };
 
 Status run(const Options& options) {
-  COE_TRY(const auto corpus, load_corpus(options.files, default_text_spec()));
+  COE_TRY(const auto taken, take_text(options.files, {}, silent_observer()));
+  const Corpus& corpus = taken.corpus;
   Json document = {{"schema", "coe.loop-guard-bench/1"},
                    {"date", machine_facts().date},
                    {"note", options.note},

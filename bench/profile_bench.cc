@@ -8,6 +8,7 @@
 #include "coe/base/stats/summary.h"
 #include "coe/base/text.h"
 #include "coe/corpus/corpus.h"
+#include "coe/corpus/intake/take_text.h"
 #include "coe/corpus/window.h"
 #include "coe/engine/engine.h"
 #include "coe/engine/llama/llama_engine.h"
@@ -84,7 +85,8 @@ class Bench {
   Status open() {
     COE_TRY(const auto file, gguf::GgufFile::open(options_.engine.model));
     COE_TRY(model_, describe_moe(file));
-    COE_TRY(corpus_, load_corpus(options_.files, default_text_spec()));
+    COE_TRY(auto taken, take_text(options_.files, {}, silent_observer()));
+    corpus_ = std::move(taken.corpus);
     for (auto& domain : corpus_.domains)
       if (options_.n_record != 0 && domain.records.size() > options_.n_record)
         domain.records.resize(options_.n_record);
