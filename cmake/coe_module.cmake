@@ -1,10 +1,10 @@
 # The module graph is data: a module links exactly its DEPS, and the test `arch.includes` holds every
 # #include "coe/…" to the same list.
 
-# The sources of a room reach the compiler up to eight at a time, in files that include them: headers and templates
-# then cost once for eight. The paths are relative to src/, so that another clone's ccache finds them.
-function(coe_units out name)
-  file(RELATIVE_PATH folder ${CMAKE_SOURCE_DIR}/src ${CMAKE_CURRENT_SOURCE_DIR})
+# The sources of a room or a test program reach the compiler up to eight at a time, in files that include them: headers
+# and templates then cost once for eight. The paths are relative to `root`, so that another clone's ccache finds them.
+function(coe_units out name root)
+  file(RELATIVE_PATH folder ${CMAKE_SOURCE_DIR}/${root} ${CMAKE_CURRENT_SOURCE_DIR})
   list(LENGTH ARGN n)
   math(EXPR n_unit "(${n} + 7) / 8")
   set(units "")
@@ -15,7 +15,7 @@ function(coe_units out name)
     math(EXPR at "${at} + ${size}")
     list(TRANSFORM sources REPLACE "^(.+)$" "#include \"${folder}/\\1\"  // NOLINT(bugprone-suspicious-include)\n")
     string(JOIN "" content ${sources})
-    set(unit ${CMAKE_CURRENT_BINARY_DIR}/unit_${i}.cc)
+    set(unit ${CMAKE_CURRENT_BINARY_DIR}/${name}_unit_${i}.cc)
     file(CONFIGURE OUTPUT ${unit} CONTENT "${content}" @ONLY)
     list(APPEND units ${unit})
   endforeach()
@@ -32,7 +32,7 @@ function(coe_module name)
   list(TRANSFORM ARG_DEPS PREPEND coe:: OUTPUT_VARIABLE dep_targets)
   set(units ${ARG_SOURCES})
   if(COE_UNITY AND ARG_SOURCES)
-    coe_units(units ${name} ${ARG_SOURCES})
+    coe_units(units ${name} src ${ARG_SOURCES})
   endif()
   add_library(coe_${name} STATIC ${units} ${ARG_APART})
   add_library(coe::${name} ALIAS coe_${name})
@@ -47,19 +47,39 @@ function(coe_module name)
   set_property(GLOBAL APPEND PROPERTY COE_MODULES "${name}=${deps}")
 endfunction()
 
-# coe_test(name SOURCES … DEPS modules… LIBS … LABELS …): one GoogleTest program, one ctest entry a case.
-function(coe_test name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS;LIBS;LABELS" ${ARGN})
-  list(TRANSFORM ARG_DEPS PREPEND coe:: OUTPUT_VARIABLE dep_targets)
-  add_executable(${name} ${ARG_SOURCES})
-  target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/tests)
-  target_link_libraries(${name} PRIVATE coe_flags ${dep_targets} ${ARG_LIBS} fmt::fmt GTest::gmock
-                        GTest::gtest_main)
-  target_compile_definitions(${name} PRIVATE COE_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
+# What code of tests is compiled with.
+function(coe_test_flags target)
+  target_include_directories(${target} PRIVATE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/tests)
+  target_compile_definitions(${target} PRIVATE COE_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
                              COE_BINARY="${CMAKE_BINARY_DIR}/coe"
                              COE_BUILD_DIR="${CMAKE_BINARY_DIR}" COE_CMAKE="${CMAKE_COMMAND}")
   # What a test spends time on is in the rooms that it calls.
-  target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1>)
+  target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
+endfunction()
+
+# coe_test_support(name SOURCES … DEPS modules… LIBS …): what several test programs share, compiled once.
+function(coe_test_support name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS;LIBS" ${ARGN})
+  list(TRANSFORM ARG_DEPS PREPEND coe:: OUTPUT_VARIABLE dep_targets)
+  add_library(support_${name} STATIC ${ARG_SOURCES})
+  target_link_libraries(support_${name} PUBLIC ${dep_targets} ${ARG_LIBS} PRIVATE coe_flags fmt::fmt GTest::gmock)
+  coe_test_flags(support_${name})
+endfunction()
+
+# coe_test(name SOURCES … APART sources… SUPPORT names… DEPS modules… LIBS … LABELS …): one GoogleTest program, one ctest
+# entry a case. APART are sources with an inner name that another source of the program has too.
+function(coe_test name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;APART;SUPPORT;DEPS;LIBS;LABELS" ${ARGN})
+  list(TRANSFORM ARG_DEPS PREPEND coe:: OUTPUT_VARIABLE dep_targets)
+  list(TRANSFORM ARG_SUPPORT PREPEND support_)
+  set(units ${ARG_SOURCES})
+  if(COE_UNITY)
+    coe_units(units ${name} tests ${ARG_SOURCES})
+  endif()
+  add_executable(${name} ${units} ${ARG_APART})
+  target_link_libraries(${name} PRIVATE coe_flags ${ARG_SUPPORT} ${dep_targets} ${ARG_LIBS} fmt::fmt GTest::gmock
+                        GTest::gtest_main)
+  coe_test_flags(${name})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT 600)
 endfunction()

@@ -1,6 +1,6 @@
 # The engine: llama.cpp v0.5.0, pinned, checked by hash, built once into a cache outside the checkout and linked
-# statically (docs/architecture.md, "The engine"). Defines the imported targets `llama`, `ggml::*`, and `llama_common`:
-# llama.cpp's own library of chat templates, which it does not install.
+# statically (docs/architecture.md, "The engine"). Defines the imported targets `llama`, `ggml::*`, and two of
+# libraries that llama.cpp does not install: `llama_common`, its chat templates, and `llama_server`, its HTTP server.
 #
 # Where the source comes from, in this order:
 #   1. COE_LLAMA_DIR, a source tree given by the user (not checked: it is their own);
@@ -78,8 +78,9 @@ endif()
 
 set(engine_options
     -DCMAKE_BUILD_TYPE=Release -DBUILD_SHARED_LIBS=OFF -DCMAKE_POSITION_INDEPENDENT_CODE=ON
-    -DLLAMA_BUILD_COMMON=ON -DLLAMA_SUBPROCESS=OFF -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_TOOLS=OFF -DLLAMA_BUILD_EXAMPLES=OFF
-    -DLLAMA_BUILD_SERVER=OFF -DLLAMA_BUILD_APP=OFF -DLLAMA_OPENSSL=OFF -DLLAMA_BUILD_IS_DEV=OFF)
+    -DLLAMA_BUILD_COMMON=ON -DLLAMA_SUBPROCESS=OFF -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_TOOLS=ON -DLLAMA_BUILD_EXAMPLES=OFF
+    -DLLAMA_BUILD_SERVER=ON -DLLAMA_USE_PREBUILT_UI=OFF -DLLAMA_BUILD_APP=OFF -DLLAMA_TOOLS_INSTALL=OFF -DLLAMA_OPENSSL=OFF
+    -DLLAMA_BUILD_IS_DEV=OFF)
 if(NOT DEFINED GGML_RPC)
   set(GGML_RPC ON)  # costs nothing unless --rpc names servers
 endif()
@@ -109,8 +110,10 @@ set(cpu_features "")
 if(EXISTS /proc/cpuinfo)
   file(STRINGS /proc/cpuinfo cpu_features REGEX "^(flags|Features)" LIMIT_COUNT 1)
 endif()
+set(engine_addition ${CMAKE_CURRENT_LIST_DIR}/llama_engine_server.cmake)
+file(SHA256 ${engine_addition} addition_hash)
 string(SHA256 engine_key
-       "${llama_source};${engine_options};${CMAKE_CXX_COMPILER_ID};${cpu_features};${CMAKE_SYSTEM_PROCESSOR}")
+       "${llama_source};${engine_options};${addition_hash};${CMAKE_CXX_COMPILER_ID};${cpu_features};${CMAKE_SYSTEM_PROCESSOR}")
 string(SUBSTRING ${engine_key} 0 16 engine_key)
 set(engine_prefix ${engine_cache}/install-${engine_key})
 
@@ -123,16 +126,21 @@ if(NOT EXISTS ${engine_prefix}/.coe-complete)
     set(engine_generator -G Ninja)
   endif()
   coe_engine_run("configure llama.cpp" ${CMAKE_COMMAND} -S ${llama_source} -B ${engine_build}
-                 ${engine_generator} ${engine_options} -DCMAKE_INSTALL_PREFIX=${engine_prefix}
+                 ${engine_generator} ${engine_options} -DCMAKE_PROJECT_llama.cpp_INCLUDE=${engine_addition}
+                 -DCMAKE_INSTALL_PREFIX=${engine_prefix}
                  -DCMAKE_INSTALL_LIBDIR=lib)
   cmake_host_system_information(RESULT n_cores QUERY NUMBER_OF_LOGICAL_CORES)
+  # Its output passes through: this is the long part. Of the tools only the server is wanted.
   execute_process(COMMAND ${CMAKE_COMMAND} --build ${engine_build} --parallel ${n_cores}
-                  RESULT_VARIABLE result)  # its output passes through: this is the long part
+                          --target llama-server ggml llama llama-common mtmd
+                  RESULT_VARIABLE result)
   if(NOT result EQUAL 0)
     message(FATAL_ERROR "engine: llama.cpp did not build; its output is above")
   endif()
   coe_engine_run("install llama.cpp" ${CMAKE_COMMAND} --install ${engine_build})
   file(COPY ${engine_build}/common/libllama-common-base.a ${engine_build}/vendor/cpp-httplib/libcpp-httplib.a
+            ${engine_build}/tools/server/libllama-server-impl.a ${engine_build}/tools/server/libserver-context.a
+            ${engine_build}/tools/ui/libllama-ui.a ${engine_build}/vendor/hash/libvendor-hash.a
        DESTINATION ${engine_prefix}/lib)
   file(COPY ${llama_source}/common/ DESTINATION ${engine_prefix}/include/llama-common
        FILES_MATCHING PATTERN *.h PATTERN parsers EXCLUDE)
@@ -161,10 +169,23 @@ if(TARGET ggml::ggml-cuda)
   target_link_libraries(ggml::ggml-cuda INTERFACE CUDA::cudart_static CUDA::cublas CUDA::cublasLt CUDA::cuda_driver)
 endif()
 
-set(engine_common "")
-foreach(part llama-common llama-common-base cpp-httplib)
-  list(APPEND engine_common ${engine_prefix}/lib/lib${part}.a)
-endforeach()
+# An archive of llama.cpp's, and what it needs.
+function(coe_engine_archive name)
+  add_library(engine_${name} STATIC IMPORTED)
+  set_target_properties(engine_${name} PROPERTIES IMPORTED_LOCATION ${engine_prefix}/lib/lib${name}.a
+                        INTERFACE_LINK_LIBRARIES "${ARGN}")
+endfunction()
+coe_engine_archive(cpp-httplib Threads::Threads)
+coe_engine_archive(llama-common-base llama)
+coe_engine_archive(llama-common engine_llama-common-base engine_cpp-httplib llama)
+coe_engine_archive(vendor-hash)
+coe_engine_archive(mtmd engine_vendor-hash llama)
+coe_engine_archive(llama-ui)
+coe_engine_archive(server-context engine_llama-common engine_mtmd)
+coe_engine_archive(llama-server-impl engine_server-context engine_llama-ui engine_cpp-httplib)
+
 add_library(llama_common INTERFACE)
 target_include_directories(llama_common SYSTEM INTERFACE ${engine_prefix}/include/llama-common)
-target_link_libraries(llama_common INTERFACE ${engine_common} llama Threads::Threads)
+target_link_libraries(llama_common INTERFACE engine_llama-common)
+add_library(llama_server INTERFACE)
+target_link_libraries(llama_server INTERFACE engine_llama-server-impl)

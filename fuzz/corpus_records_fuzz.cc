@@ -1,6 +1,6 @@
 // Published records on arbitrary bytes: JSON Lines or an array, each record as a question of
-// MMLU-Pro and as a chat in a list of messages. What is read must be what the format promises, and
-// errors must be one line.
+// MMLU-Pro and as a chat in a list of messages or in an export. What is read must be what the
+// format promises, and errors must be one line.
 #include "coe/base/result.h"
 #include "coe/base/utf8.h"
 #include "coe/corpus/hooks.h"
@@ -28,7 +28,8 @@ void check_question(std::string_view json) {
 
 void check_chat(std::string_view json, std::string_view field) {
   const auto chat = coe::chat_of_messages(json, field);
-  if (!chat) return require_plain(chat.error(), {coe::Code::kCorrupt});
+  // In an export nobody may have said anything.
+  if (!chat) return require_plain(chat.error(), {coe::Code::kCorrupt, coe::Code::kNotFound});
   const auto* turns = &chat->turns;
   require(!turns->empty());
   for (std::size_t i = 0; i < turns->size(); ++i) {
@@ -68,5 +69,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     check_question(json);
     check_chat(json, "messages");
     check_chat(json, "conversations");
+    check_chat(json, "mapping");
+    check_chat(json, "chat_messages");
   }
 }

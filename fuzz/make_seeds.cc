@@ -3,6 +3,7 @@
 #include "coe/ask/journal.h"
 #include "coe/base/file.h"
 #include "coe/base/sealed_json.h"
+#include "coe/college/choose/dispatcher.h"
 #include "coe/college/package/manifest.h"
 #include "coe/mask/keep_mask.h"
 #include "coe/mask/score/table.h"
@@ -148,6 +149,26 @@ void put_corpora(const coe::Path& folder) {
               R"({"role":"assistant","content":"b","thinking":"t"}]})");
   put_records("conversations",
               R"([{"conversations":[{"from":"human","value":"a"},{"from":"gpt","value":"b"}]}])");
+  const std::string chatgpt =
+      R"([{"current_node":"2","mapping":{"1":{"message":{"author":{"role":"user"},"content":)"
+      R"({"content_type":"text","parts":["a"]}},"parent":"0"},"2":{"message":{"author":)"
+      R"({"role":"assistant"},"content":{"content_type":"multimodal_text","parts":["b",{}]},)"
+      R"("recipient":"all","metadata":{}},"parent":"1"}}}])";
+  const std::string claude =
+      R"([{"chat_messages":[{"uuid":"1","sender":"human","text":"a","parent_message_uuid":"0"},)"
+      R"({"uuid":"2","parent_message_uuid":"1","sender":"assistant","content":)"
+      R"([{"type":"text","text":"b"},{"type":"tool_use"}]}]}])";
+  put_records("chatgpt", chatgpt);
+  put_records("claude", claude);
+  // The first line is the file's name.
+  const auto put_intake = [&](std::string_view name, const std::string& text) {
+    put(folder / "text_intake_fuzz" / name, text);
+  };
+  put_intake("plain", "notes.md\n# Title\n\nSome words.\n");
+  put_intake("chatgpt", "conversations.json\n" + chatgpt);
+  put_intake("claude", "c.json\n" + claude);
+  put_intake("records", "x\n{\"text\":\"a\"}\n{\"text\":\"b\"}\n");
+  put_intake("ignored", "a/b.o\n*.o\n!a.o\n/doc/**/x\nlogs/\n");
 }
 
 void put_parent_logits(const coe::Path& folder) {
@@ -207,6 +228,24 @@ void put_profiles(const coe::Path& folder) {
   require_ok(coe::write_score_state(target / "state.gguf", {coe::testing::worked_table(), 1}));
 }
 
+// One by text and one by both.
+void put_dispatchers(const coe::Path& folder) {
+  const auto target = folder / "dispatcher_file_fuzz";
+  std::filesystem::create_directories(target);
+  coe::Dispatcher dispatcher;
+  dispatcher.names = {"prose", "web"};
+  dispatcher.text = {{1, 2}, {1.0F, -1.0F, 0.5F, 0.25F}, {0.125F, -0.125F}};
+  require_ok(coe::write_dispatcher(target / "text.gguf", dispatcher, coe::Overwrite::kAllow));
+  dispatcher.by = coe::ChooseBy::kBoth;
+  auto& routing = dispatcher.routing.emplace();
+  routing.grid.layers.push_back(coe::LayerId{0});
+  routing.grid.n_expert = 2;
+  routing.grid.n_expert_used = 1;
+  routing.domains = {{{1, 1}, 2}, {{3, 0}, 3}};
+  dispatcher.blocks = {"b.gguf", 9, "xxh3:0", {"p", "qwen3moe", "xxh3:1"}};
+  require_ok(coe::write_dispatcher(target / "both.gguf", dispatcher, coe::Overwrite::kAllow));
+}
+
 void put_questions(const coe::Path& folder) {
   const auto put_text = [&](std::string_view name, std::string_view text) {
     put(folder / "choice_fuzz" / name, text);
@@ -214,6 +253,9 @@ void put_questions(const coe::Path& folder) {
   put_text("index", R"({"question":"1+1?","options":["1","2"],"answer":1,"category":"math"})");
   put_text("arc",
            R"([{"question":"?","choices":{"text":["a","b"],"label":["1","2"]},"answerKey":"2"}])");
+  put_text("gpqa",
+           "Question,Correct Answer,Incorrect Answer 1,Incorrect Answer 2,Incorrect Answer 3\r\n"
+           "\"a,\nb?\",1,\"2 \"\"x\"\"\",3,4\r\n");
   put_text("made", "How many are 3 and 4?\n3 + 4 = 7\nThe answer is 7");
   put_text("lettered", "Which?\\nA. 1\\nB. 2\nB");
   put_text("answer", "I think **C**. So the answer is (B).\nAnswer: B\n\\\\boxed{\\\\text{B}}");
@@ -259,12 +301,18 @@ void put_words(const coe::Path& folder) {
           {"64", "50%", "half", "16-96/16,half,25%", "12GB", "1.5GiB", "web=0.7,css=0.3",
            "p.gguf:0.7", "safety.gguf:2:util", "web=web.json", "http://host:1/v1", "host/api/chat",
            "1m30.5s", "Please try again in 20s.", "2%"});
+  put_all("csv_fuzz", {"a,b\r\n\"1,\n\"\"2\"\"\",\n\n\"\",3"});
   put_all("glob_fuzz", {"**/*.ts\na/b.ts", "a/?*/**\na/bc/d", "**/a/**/b\nx/a/b"});
+  constexpr std::string_view kRefusal =
+      R"({"content":null,"refusal":"b","reasoning_details":[{"type":"reasoning.text",)"
+      R"("text":"a"},{"type":"reasoning.summary","summary":"a"},)"
+      R"({"type":"reasoning.encrypted","data":"A"}]})";
   put_all("thinking_fuzz",
           {"<think>a</think>b", "<|channel>thought\na<channel|>b", "[THINK]a[/THINK]b",
            "<|channel|>analysis<|message|>a<|end|><|channel|>final<|message|>b",
            R"({"content":[{"type":"text","text":"b"}],"reasoning_content":"a"})",
-           R"({"content":[{"type":"thinking","thinking":[{"type":"text","text":"a"}]},"b"]})"});
+           R"({"content":[{"type":"thinking","thinking":[{"type":"text","text":"a"}]},"b"]})",
+           kRefusal});
   put_all("devtools_fuzz",
           {R"({"id":1,"result":{"value":"\ud800"}})", R"({"method":"Page.loaded","params":{}})"});
   const auto cells = coe::sealed_json(coe::parse_json_or_throw<nlohmann::ordered_json>(
@@ -272,6 +320,15 @@ void put_words(const coe::Path& folder) {
       R"({"xxh3:1":{"kl_max":1,"logit_diff_max":1,"top1_gap_max":1,)"
       R"("records":[[2,1,1,0.1,1,1,1]]}}})"));
   put_all("transfer_cells_fuzz", {cells});
+  constexpr std::string_view kCollege =
+      "unsure = \"a\"\nconsult = \"a\"\n[server]\nmemory = \"12GB\"\nport = 1\n"
+      "[[specialist]]\nname = \"a\"\nmodel = \"a.gguf\"\ntext = [\"t\"]\ndomain = \"d\"\n"
+      "[[specialist]]\nname = \"b\"\naddress = \"http://h:1\"\nkey_variable = \"K\"\n";
+  put_all("college_fuzz",
+          {R"({"model":"college","stream":true,"messages":[{"role":"user","content":"hi"}]})",
+           R"({"model":"web","messages":[{"role":"user","content":[{"type":"text","text":"a"}]}]})",
+           R"({"prompt":["a","b"],"tools":[{}]})",
+           R"({"choices":[{"message":{"content":"42"}}],"usage":{"total_tokens":9}})", kCollege});
   put_all("corpus_spec_fuzz",
           {"seed = 1\nnear_duplicate = 0.8\n[[domain]]\nname = \"a\"\nweight = 0.5\n"
            "max_records = 9\n[[domain.source]]\nkind = \"jsonl\"\npath = \"a/*.jsonl\"\n"
@@ -321,6 +378,7 @@ int main(int argc, char** argv) {
     put_replies(argv[1]);
     put_answers(argv[1]);
     put_profiles(argv[1]);
+    put_dispatchers(argv[1]);
     put_questions(argv[1]);
     put_journals(argv[1]);
     put_tasks(argv[1]);

@@ -32,7 +32,7 @@ run_one() {
   local corpus=build-fuzz/corpus/$name dictionary=fuzz/json.dict folder
   local inputs=() folders=("testdata/regressions/$name" "build-fuzz/seeds/$name")
   case $name in
-    gguf_* | surgery_* | profile_file_*)
+    gguf_* | surgery_* | profile_file_* | dispatcher_file_*)
       dictionary=fuzz/gguf.dict
       folders+=(testdata/regressions/gguf_reader_fuzz)
       ;;

@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # Installs what building coe needs on Debian 12 or Ubuntu, if it is not there. Quick when everything is.
 #   scripts/setup.sh          build, tests and demo
-#   scripts/setup.sh web      also what `coe bench web` needs (a headless Chromium, bubblewrap, Node.js, the web toolchain)
+#   scripts/setup.sh web      also what `coe bench web` and tests in a browser need (a headless Chromium, bubblewrap,
+#                             Node.js, the web toolchain, a driver of Chromium and clients)
 #   scripts/setup.sh checks   also the tools of .ci/run (clang 19: format, tidy, fuzzers; Open MPI)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 packages=(git ca-certificates g++ cmake ninja-build pkg-config ccache unzip python3
   libfmt-dev nlohmann-json3-dev libexpected-dev libcli11-dev libtomlplusplus-dev libxxhash-dev
-  libre2-dev libutf8proc-dev libpng-dev libedit-dev libzstd-dev zlib1g-dev libcurl4-openssl-dev libssl-dev libcpp-httplib-dev
+  libre2-dev libutf8proc-dev libpng-dev libedit-dev libopenblas-dev libzstd-dev zlib1g-dev libcurl4-openssl-dev libmicrohttpd-dev libssl-dev libcpp-httplib-dev
   libgtest-dev libgmock-dev librapidcheck-dev)
 if [ "${1:-}" = checks ]; then
   packages+=(clang-19 clang-format-19 clang-tidy-19 libclang-rt-19-dev shellcheck libopenmpi-dev openmpi-bin)
@@ -48,9 +49,15 @@ install_packages() {
 }
 [ ${#missing[@]} -eq 0 ] || install_packages
 
-# Installs what web/toolchain/package-lock.json pins, and again when that has changed.
-if [ "${1:-}" = web ] && ! cmp -s web/toolchain/package-lock.json web/toolchain/node_modules/.coe-lock.json; then
-  echo "setup: installing the web toolchain" >&2
-  npm ci --prefix web/toolchain --no-audit --no-fund --loglevel=error >/dev/null
-  cp web/toolchain/package-lock.json web/toolchain/node_modules/.coe-lock.json
+# Installs what the package-lock.json of a folder pins, and again when that has changed.
+install_locked() {
+  local folder=$1 what=$2
+  ! cmp -s "$folder/package-lock.json" "$folder/node_modules/.coe-lock.json" || return 0
+  echo "setup: installing $what" >&2
+  npm ci --prefix "$folder" --no-audit --no-fund --loglevel=error >/dev/null
+  cp "$folder/package-lock.json" "$folder/node_modules/.coe-lock.json"
+}
+if [ "${1:-}" = web ]; then
+  install_locked web/toolchain "the web toolchain"
+  install_locked tests/college/page "what tests of the college's page take from npm"
 fi

@@ -5,6 +5,7 @@
 #include "coe/cli/console.h"
 #include "coe/cli/exit_code.h"
 #include "coe/cli/run.h"
+#include "coe/college/serve/engine_server.h"
 #include "coe/profile/cluster/communicator.h"
 #if COE_HAS_ENGINE
 #include "coe/engine/llama/llama_library.h"
@@ -16,6 +17,8 @@
 
 #include <exception>
 #include <new>
+#include <string>
+#include <vector>
 
 namespace {
 
@@ -38,6 +41,8 @@ int main(int argc, char** argv) {
   coe::guard_mappings(coe::cli::exit_code(coe::Code::kIo));
   const auto& library = linked_library();
   library.prepare_process(argv);
+  if (argc > 1 && argv[1] == coe::kEngineServer)
+    return coe::run_engine_server(library, std::vector<std::string>(argv + 2, argv + argc));
   const auto communicator = coe::open_communicator();
   if (!communicator) {
     coe::cli::print_error(communicator.error());

