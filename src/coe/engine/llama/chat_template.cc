@@ -13,7 +13,6 @@
 #include <cstddef>
 #include <exception>
 #include <log.h>
-#include <new>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -41,6 +40,9 @@ struct Bounds {
 };
 
 auto template_error(std::string_view what) {
+  // The library passes on, in words of its own, what stopped it amid the template.
+  if (what.find("std::bad_alloc") != std::string_view::npos)
+    what = "it takes more than 1 GiB of memory";
   return fail(Code::kUnsupported,
               fmt::format("the model's chat template: {}", printable(what, kErrorBytes)));
 }
@@ -79,8 +81,6 @@ Result<common_chat_params> apply(const common_chat_templates* templates,
       return template_error(
           fmt::format("it makes a text of {} bytes of this chat", params.prompt.size()));
     return params;
-  } catch (const std::bad_alloc&) {
-    return template_error("it takes more than 1 GiB of memory");
   } catch (const std::exception& e) {
     return template_error(e.what());
   }

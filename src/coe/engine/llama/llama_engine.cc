@@ -99,6 +99,8 @@ class LlamaEngine : public Engine {
   Status observe_batch(std::span<const BatchRun> runs, bool all_logits);
   Status run_batch(std::span<const BatchRun> runs, bool all_logits);
   Result<const ChatTemplate*> chat_template();
+  template <class T>
+  Result<T> in_model(Result<T> result) const;
   Result<std::string> respell(const std::string& marker);
 
   EngineOptions options_;
@@ -438,15 +440,22 @@ Status LlamaEngine::decode_pack(std::span<const DecodeRequest> requests) {
 
 Result<const ChatTemplate*> LlamaEngine::chat_template() {
   if (!chat_template_) {
-    COE_TRY(auto loaded, ChatTemplate::load(model_.get()));
+    COE_TRY(auto loaded, in_model(ChatTemplate::load(model_.get())));
     chat_template_.emplace(std::move(loaded));
   }
   return &*chat_template_;
 }
 
+// The template's errors say what is wrong with it; which file holds it is known here.
+template <class T>
+Result<T> LlamaEngine::in_model(Result<T> result) const {
+  if (result) return result;
+  return tl::unexpected(std::move(result).error().context(options_.model_name()));
+}
+
 Result<std::string> LlamaEngine::render_chat(std::span<const ChatMessage> messages, bool thinking) {
   COE_TRY(const auto* chat, chat_template());
-  return chat->render(messages, thinking);
+  return in_model(chat->render(messages, thinking));
 }
 
 // A marker as its tokens spell it: some tokenizers put a space before what follows a special token.
@@ -463,7 +472,7 @@ Result<std::string> LlamaEngine::respell(const std::string& marker) {
 
 Result<ChatMarkup> LlamaEngine::chat_markup() {
   COE_TRY(const auto* chat, chat_template());
-  COE_TRY(auto markup, chat->markup());
+  COE_TRY(auto markup, in_model(chat->markup()));
   for (auto* markers : {&markup.model_turns, &markup.other_turns, &markup.thinking_ends}) {
     for (auto& marker : *markers) {
       COE_TRY(marker, respell(marker));
