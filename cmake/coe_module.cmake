@@ -1,12 +1,12 @@
 # The module graph is data: a module links exactly its DEPS, and the test `arch.includes` holds every
 # #include "coe/…" to the same list.
 
-# The sources of a room or a test program reach the compiler up to eight at a time, in files that include them: headers
-# and templates then cost once for eight. The paths are relative to `root`, so that another clone's ccache finds them.
+# The sources of a room or a test program reach the compiler up to sixteen at a time, in files that include them: headers
+# and templates then cost once for sixteen. The paths are relative to `root`, so that another clone's ccache finds them.
 function(coe_units out name root)
   file(RELATIVE_PATH folder ${CMAKE_SOURCE_DIR}/${root} ${CMAKE_CURRENT_SOURCE_DIR})
   list(LENGTH ARGN n)
-  math(EXPR n_unit "(${n} + 7) / 8")
+  math(EXPR n_unit "(${n} + 15) / 16")
   set(units "")
   set(at 0)
   foreach(i RANGE 1 ${n_unit})
@@ -40,7 +40,7 @@ function(coe_module name)
   target_link_libraries(coe_${name} PUBLIC ${dep_targets} tl::expected PRIVATE coe_flags fmt::fmt ${ARG_LIBS})
   if(NOT ARG_COMPUTES)
     target_compile_options(coe_${name} PRIVATE $<$<CONFIG:Release>:-O1>)
-  elseif(COE_SANITIZE AND NOT COE_FUZZ)
+  elseif(COE_SANITIZE)
     target_compile_options(coe_${name} PRIVATE -O1)
   endif()
   list(JOIN ARG_DEPS "," deps)
@@ -66,8 +66,9 @@ function(coe_test_support name)
   coe_test_flags(support_${name})
 endfunction()
 
-# coe_test(name SOURCES … APART sources… SUPPORT names… DEPS modules… LIBS … LABELS …): one GoogleTest program, one ctest
-# entry a case. APART are sources with an inner name that another source of the program has too.
+# coe_test(name SOURCES … APART sources… SUPPORT names… DEPS modules… LIBS … LABELS …): one GoogleTest program. ctest has
+# one entry a case, or one for the program (COE_TEST_CASES). APART are sources with an inner name that another source of
+# the program has too.
 function(coe_test name)
   cmake_parse_arguments(ARG "" "" "SOURCES;APART;SUPPORT;DEPS;LIBS;LABELS" ${ARGN})
   list(TRANSFORM ARG_DEPS PREPEND coe:: OUTPUT_VARIABLE dep_targets)
@@ -81,10 +82,15 @@ function(coe_test name)
                         GTest::gtest_main)
   coe_test_flags(${name})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
-  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT 600)
+  if(COE_TEST_CASES)
+    gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT 600)
+  else()
+    add_test(NAME ${name} COMMAND ${name} --gtest_brief=1)
+    set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT 1800)
+  endif()
 endfunction()
 
-# coe_fuzz(name SOURCES … DEPS … ALSO targets…): a libFuzzer in preset `fuzz`; elsewhere a replayer of
+# coe_fuzz(name SOURCES … DEPS … ALSO targets…): a libFuzzer in preset `asan`; elsewhere a replayer of
 # testdata/regressions (its own and those of the targets named by ALSO), so that the target is compiled and run in
 # every build and cannot rot.
 function(coe_fuzz name)

@@ -34,7 +34,7 @@ const coe::EngineLibrary& linked_library() {
 
 int main(int argc, char** argv) {
   coe::open_standard_descriptors();
-#ifndef __SANITIZE_ADDRESS__  // whose reports say more
+#ifndef COE_SANITIZED  // whose reports say more
   coe::guard_crashes(coe::cli::exit_code(coe::Code::kInternal),
                      coe::cli::exit_code(coe::Code::kEngine));
 #endif

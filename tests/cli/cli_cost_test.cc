@@ -18,7 +18,7 @@ using Json = nlohmann::json;
 const std::string kModel = COE_SOURCE_DIR "/models/gemma4-tiny-moe-q4_k_m.gguf";
 
 // Sanitizers keep memory of their own beside what is allocated.
-#if defined(__SANITIZE_ADDRESS__)
+#ifdef COE_SANITIZED
 constexpr double kTolerance = 1e9;
 #else
 constexpr double kTolerance = 0.05;
@@ -102,7 +102,7 @@ TEST_F(CliCost, AContextIsCappedAtWhatTheModelWasTrainedFor) {
 
 // What --fit says of a K is what -k predicts of it, and the file that is cut so is no larger.
 TEST_F(CliCost, TheLargestKThatFitsIsFound) {
-#if defined(__SANITIZE_ADDRESS__)
+#ifdef COE_SANITIZED
   GTEST_SKIP() << "the sanitizer keeps memory of its own beside what is allocated";
 #endif
   const auto fit = run_json("coe inspect " + kModel + " --fit 30MB -c 1k").at("fit").at(0);

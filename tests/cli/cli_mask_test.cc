@@ -101,7 +101,7 @@ TEST_F(CliMask, MakesAllPassesAndSaysSo) {
   EXPECT_EQ(doc.at("passes").at(3).at("cap"), 2);
   EXPECT_EQ(doc.at("passes").at(3).at("skip"), 1);
   std::set<std::string> scores;
-  for (const std::size_t i : {6, 7}) scores.insert(doc.at("passes").at(i).at("score"));
+  for (const std::size_t i : {6U, 7U}) scores.insert(doc.at("passes").at(i).at("score"));
   EXPECT_EQ(scores, (std::set<std::string>{"reap_sum", "util"}));
 }
 

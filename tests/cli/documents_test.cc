@@ -176,9 +176,12 @@ std::vector<Call> calls_in(const Path& file) {
     const auto from = at + kFence.size();
     const auto block = std::string_view(text).substr(from, text.find("\n```", from) - from + 1);
     for (auto& call : calls_of(block))
-      calls.push_back({file.filename().string() + ", line " +
-                           std::to_string(std::count(text.begin(), text.begin() + from, '\n') + 1),
-                       std::move(call)});
+      calls.push_back(
+          {file.filename().string() + ", line " +
+               std::to_string(std::count(text.begin(),
+                                         text.begin() + static_cast<std::ptrdiff_t>(from), '\n') +
+                              1),
+           std::move(call)});
   }
   return calls;
 }

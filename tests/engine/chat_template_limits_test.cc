@@ -33,7 +33,7 @@ constexpr int kOwn = 70;
 constexpr int kScoped = 4;
 constexpr int kBroken = 99;  // what must not be: an error that is not as errors are
 
-#if defined(__SANITIZE_ADDRESS__)
+#ifdef COE_SANITIZED
 constexpr bool kSanitized = true;
 #else
 constexpr bool kSanitized = false;

@@ -14,7 +14,7 @@
 namespace coe {
 namespace {
 
-constexpr std::string_view kBlank = " \t\r\n";
+constexpr std::string_view kWhiteSpace = " \t\r\n";
 
 // Length of the object or list that `text` begins with, up to what closes it; npos when nothing
 // does.
@@ -45,7 +45,7 @@ bool are_lists_on_lines(std::string_view text) {
   const std::string_view line = text.substr(0, text.find('\n'));
   if (value_length(line) == std::string_view::npos) return false;
   text.remove_prefix(line.size());
-  const std::size_t next = text.find_first_not_of(kBlank);
+  const std::size_t next = text.find_first_not_of(kWhiteSpace);
   return next != std::string_view::npos && text[next] == '[';
 }
 
@@ -55,7 +55,7 @@ bool is_object_on_lines(std::string_view text) {
   if (value_length(text.substr(0, text.find('\n'))) != std::string_view::npos) return false;
   const std::size_t length = value_length(text);
   return length != std::string_view::npos &&
-         text.find_first_not_of(kBlank, length) == std::string_view::npos;
+         text.find_first_not_of(kWhiteSpace, length) == std::string_view::npos;
 }
 
 tl::unexpected<Error> broken(std::string_view what) {
@@ -80,7 +80,7 @@ RecordReader::RecordReader(std::string_view bytes) : lines_(bytes) {
 }
 
 void RecordReader::skip_blanks() {
-  const std::size_t n = std::min(rest_.find_first_not_of(kBlank), rest_.size());
+  const std::size_t n = std::min(rest_.find_first_not_of(kWhiteSpace), rest_.size());
   line_ += count_newlines(rest_.substr(0, n));
   rest_.remove_prefix(n);
 }
@@ -96,7 +96,7 @@ Result<std::optional<Line>> RecordReader::next() {
 
 std::optional<Line> RecordReader::next_single() {
   if (std::exchange(ended_, true)) return std::nullopt;
-  return Line{rest_.substr(0, rest_.find_last_not_of(kBlank) + 1), line_};
+  return Line{rest_.substr(0, rest_.find_last_not_of(kWhiteSpace) + 1), line_};
 }
 
 Result<std::optional<Line>> RecordReader::next_in_array() {

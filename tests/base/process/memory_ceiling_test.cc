@@ -14,7 +14,7 @@ namespace {
 constexpr std::size_t kMiB = std::size_t{1} << 20;
 
 // The sanitizers' allocators end the process where there is no memory.
-#if defined(__SANITIZE_ADDRESS__)
+#ifdef COE_SANITIZED
 constexpr bool kSanitized = true;
 #else
 constexpr bool kSanitized = false;

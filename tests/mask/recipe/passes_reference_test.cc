@@ -139,7 +139,7 @@ class AggregatesReference : public ::testing::TestWithParam<std::uint64_t> {
 
   std::vector<std::pair<std::string, double>> domains(bool weighted, bool roles) {
     std::vector<std::pair<std::string, double>> out;
-    const std::uint64_t n = rng_.between(1, 4);
+    const auto n = static_cast<std::uint64_t>(rng_.between(1, 4));
     for (std::uint64_t d = 0; d < n; ++d) {
       const double weight = weighted ? 0.05 + rng_.uniform() : 1.0;
       const auto name = fmt::format("d{}", d);

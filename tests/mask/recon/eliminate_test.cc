@@ -190,8 +190,8 @@ TEST(Eliminate, EqualsBruteForce) {
           const auto found = value_of(eliminate(packed(full), {n_group}, silent_observer()));
           // Once experts run out, tokens give 0 whatever goes next, and rounding decides.
           const std::size_t n = full.n_expert - full.n_used;
-          EXPECT_EQ(std::vector(found.order.begin(), found.order.begin() + n),
-                    std::vector(expected.order.begin(), expected.order.begin() + n));
+          EXPECT_TRUE(std::ranges::equal(std::span(found.order).first(n),
+                                         std::span(expected.order).first(n)));
           for (std::size_t i = 0; i < n; ++i)
             EXPECT_NEAR(found.loss[i], expected.loss[i], 1e-5 * (1.0 + expected.loss[i]));
         }

@@ -108,7 +108,7 @@ class FitKeep : public ::testing::Test {
 };
 
 TEST_F(FitKeep, CountsWeightsCacheAndCompute) {
-#if defined(__SANITIZE_ADDRESS__)
+#ifdef COE_SANITIZED
   GTEST_SKIP() << "the sanitizer keeps memory of its own beside what is allocated";
 #endif
   fit(16, 1);

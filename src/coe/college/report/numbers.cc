@@ -11,7 +11,11 @@
 
 namespace coe {
 
+namespace {
+
 using Json = nlohmann::ordered_json;
+
+}  // namespace
 
 double rounded_for_page(double value) {
   if (!std::isfinite(value)) return value;

@@ -18,7 +18,7 @@ namespace coe {
 namespace {
 
 constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
-constexpr std::string_view kBlank = " \t\r\n";
+constexpr std::string_view kWhiteSpace = " \t\r\n";
 
 template <std::size_t N>
 bool is_in(const std::array<std::string_view, N>& list, std::string_view word) {
@@ -34,7 +34,7 @@ bool has_ending(std::string_view ending) { return ending.starts_with('.'); }
 
 std::string_view without_start(std::string_view bytes) {
   if (bytes.starts_with(kByteOrderMark)) bytes.remove_prefix(kByteOrderMark.size());
-  return bytes.substr(std::min(bytes.find_first_not_of(kBlank), bytes.size()));
+  return bytes.substr(std::min(bytes.find_first_not_of(kWhiteSpace), bytes.size()));
 }
 
 // `{"`, or `[` before an object or a list.
