@@ -124,6 +124,63 @@ TEST_F(CliHeal, GathersAgainWhatIsGone) {
   EXPECT_TRUE(bytes_of("other.gguf", "has another form, or was damaged") == first);
 }
 
+// The stage of the main job is the verb's; what is measured of it is the file.
+TEST_F(CliHeal, SpecializeHeals) {
+  const auto command = [](const std::string& method) {
+    return fmt::format(
+        "coe specialize -m {} -f fit.jsonl --eval held-out.jsonl -k 32 -o s.gguf --max-tokens 256 "
+        "--random 1 --no-chat-check --heal {} --heal-tokens 2000",
+        kModel, method);
+  };
+  const auto doc = run_json(command("ridge"));
+  EXPECT_TRUE(doc.at("healing").at("healed").get<bool>());
+  EXPECT_EQ(doc.at("healing").at("method"), "ridge");
+  EXPECT_LT(doc.at("healing").at("after").get<double>(), .95);
+  EXPECT_TRUE(doc.at("slice_check").is_null());
+  const auto& row = doc.at("eval").at("domains").at(0);
+  EXPECT_LT(row.at("kl_mean").get<double>(), .97 * row.at("cut_kl_mean").get<double>());
+  for (const auto* gone : {"s.heal", "s.parent.logits"})
+    EXPECT_FALSE(std::filesystem::exists(dir_ / gone)) << gone;
+
+  const auto healed = run(fmt::format(
+      "coe heal -m {} --mask s.mask.json -f fit.jsonl --tokens 2000 --method ridge -q -o h.gguf",
+      kModel));
+  ASSERT_EQ(healed.exit_code, 0) << healed.err;
+  EXPECT_TRUE(read("h.gguf") == read("s.gguf"));
+  // The evaluation goes by the parent's logits condensed to all but 1e-4 of their probability.
+  const auto measured = run_json(
+      fmt::format("coe eval -m s.gguf --parent {} -f held-out.jsonl --max-tokens 256", kModel));
+  EXPECT_NEAR(measured.at("results").at(0).at("domains").at(0).at("kl_mean").get<double>(),
+              row.at("kl_mean").get<double>(), 2e-3);
+
+  const auto again = run_json(command("ridge"));
+  for (const auto& stage : again.at("stages"))
+    EXPECT_EQ(stage.at("reused").get<bool>(), stage.at("name") != "verify") << stage;
+  EXPECT_EQ(again.at("eval"), doc.at("eval"));
+  const auto other = run(command("gain"));
+  EXPECT_EQ(other.exit_code, 2);
+  EXPECT_THAT(other.err, HasSubstr("s.heal.json: is of another run: "));
+  const auto cut =
+      run(fmt::format("coe specialize -m {} -f fit.jsonl --eval held-out.jsonl -k 32 "
+                      "-o s.gguf --max-tokens 256 --random 1 --no-chat-check",
+                      kModel));
+  EXPECT_EQ(cut.exit_code, 2);
+  EXPECT_THAT(cut.err, HasSubstr("s.gguf: is of another run: "));
+}
+
+TEST_F(CliHeal, APackageSaysThatItsModelIsHealed) {
+  ASSERT_EQ(run(heal("--method gain -q")).exit_code, 0);
+  ASSERT_EQ(run("coe package healed.gguf --mask m.json -o package -q").exit_code, 0);
+  EXPECT_THAT(read("package/README.md"), HasSubstr("\nThen it was healed: "));
+  const auto manifest = Json::parse(read("package/manifest.json"));
+  EXPECT_THAT(manifest.at("recipe").at("healing").at("settings").get<std::string>(),
+              HasSubstr("method=gain"));
+  const auto check = fmt::format("coe package --check package -m {} --json", kModel);
+  const auto proof = run(check);
+  EXPECT_EQ(proof.exit_code, 0) << proof.out;
+  EXPECT_THAT(proof.out, HasSubstr("but for the tensors that healing made"));
+}
+
 TEST_F(CliHeal, SaysWhatIsWrong) {
   const auto expect = [&](const std::string& options, int code, const std::string& part) {
     const auto result = run(heal(options));

@@ -23,6 +23,10 @@ void add_whole_domain(std::vector<DomainResult>& rows) {
     if (!row.own) continue;
     ++n_part;
     whole.specialist.add(row.specialist);
+    if (row.cut) {
+      if (!whole.cut) whole.cut.emplace();
+      whole.cut->add(*row.cut);
+    }
     whole.random.resize(row.random.size());
     for (std::size_t i = 0; i < row.random.size(); ++i) whole.random[i].add(row.random[i]);
   }
@@ -41,6 +45,7 @@ std::vector<DomainResult> read_domain_results(const Json& measured,
     row.specialist = read_domain_eval(measured.at("specialist").at(i));
     row.name = row.specialist.name;
     row.own = is_own(row.name);
+    if (measured.contains("cut")) row.cut = read_domain_eval(measured.at("cut").at(i));
     for (const auto& random : measured.at("random"))
       row.random.push_back(read_domain_eval(random.at("domains").at(i)));
     row.verdict = verdict_of(row.specialist, row.random);

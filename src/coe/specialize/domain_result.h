@@ -25,6 +25,8 @@ struct DomainResult {
   bool own = false;  // the specialist was profiled on it
   DomainEval specialist;
   std::vector<DomainEval> random;  // by seed
+  // Of a healed specialist: the parent under its mask, which is what the cut alone gives.
+  std::optional<DomainEval> cut;
   Verdict verdict = Verdict::kTooLittle;
 };
 
@@ -34,9 +36,10 @@ struct ChatText {
   std::uint64_t n_chat = 0;  // in the template's markup
 };
 
-// Reads `specialist` and `random` of a NAME.eval.json. `is_own` says of a sub-domain whether the
-// specialist was profiled on it; own ones come first, and before them all of them together where
-// there are several. Throws as the library does for a value that is missing or of the wrong type.
+// Reads `specialist`, `random` and, of a healed one, `cut` of a NAME.eval.json. `is_own` says of a
+// sub-domain whether the specialist was profiled on it; own ones come first, and before them all of
+// them together where there are several. Throws as the library does for a value that is missing or
+// of the wrong type.
 std::vector<DomainResult> read_domain_results(const nlohmann::ordered_json& measured,
                                               const std::function<bool(std::string_view)>& is_own);
 

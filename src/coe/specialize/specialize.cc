@@ -9,6 +9,7 @@
 #include "coe/base/run_files.h"
 #include "coe/base/sealed_json.h"
 #include "coe/base/text.h"
+#include "coe/child/heal/heal.h"
 #include "coe/child/surgery/apply.h"
 #include "coe/child/surgery/names.h"
 #include "coe/child/surgery/plan.h"
@@ -22,6 +23,8 @@
 #include "coe/mask/score/parts.h"
 #include "coe/mask/score/table.h"
 #include "coe/measure/chat_check/chat_check_json.h"
+#include "coe/measure/eval/parent_cache.h"
+#include "coe/measure/eval/reference.h"
 #include "coe/measure/tune/choose.h"
 #include "coe/model/gguf/reader.h"
 #include "coe/model/moe/model.h"
@@ -166,9 +169,23 @@ class Pipeline {
   Status stage_choice(const gguf::GgufFile& parent, const MoeModel& model);
   void take_choice(const Json& document, const std::vector<MaskRecipe>& candidates);
   Status stage_mask();
+  Status stage_heal(const gguf::GgufFile& parent, const MoeModel& model);
+  Status make_healing(const gguf::GgufFile& parent, const MoeModel& model);
+  HealOptions healing() const {
+    auto options = *options_.heal;
+    options.run_settings = settings_;
+    options.state = beside("heal");
+    return options;
+  }
   Status stage_prune(const gguf::GgufFile& parent, const MoeModel& model);
   Status stage_eval(const gguf::GgufFile& parent, const MoeModel& model);
   Result<Json> measure(const gguf::GgufFile& parent, const MoeModel& model);
+  ParentCacheOptions parent_logits(const MoeModel& model) const;
+  Result<std::unique_ptr<ReferenceSource>> reference_of(const EvalSubject& parent,
+                                                        const MoeModel& model, bool healed) const;
+  Result<Json> measure_healed(Engine& child, const MoeModel& model) const;
+  Result<std::optional<SliceReference>> record_layers(Engine& engine,
+                                                      const ExpertFilter& filter) const;
   Status measure_chats(Engine& engine, Json& measured) const;
   void fill_domains(const Json& measured);
   Status stage_chat(const MoeModel& model);
@@ -176,6 +193,8 @@ class Pipeline {
   void finish_chat(bool reused, Clock::time_point start);
   // All that decides the evaluation; see run_settings().
   std::string eval_settings(const MoeModel& model) const;
+  std::string child_settings() const;
+  std::string heal_stage_settings() const;
 
   const SpecializeOptions& options_;
   const EngineLibrary& library_;
@@ -192,6 +211,7 @@ class Pipeline {
   std::string table_;  // digest of recon's
   KeepMask mask_;
   std::string mask_text_;
+  std::optional<Healing> healing_;  // of this run
   SpecializeReport report_;
   std::vector<PlannedStage> planned_;
   std::vector<PlannedStage>::iterator next_ = planned_.end();  // not finished
@@ -240,6 +260,9 @@ Status Pipeline::prepare_text() {
     evaluation_ = options_.evaluation;
     report_.held_out = {true, 0, evaluation_.n_record()};
   }
+  if (options_.heal && corpus_.domains.empty())
+    return fail(Code::kInvalidArgument, "--heal: there is no text to heal on",
+                "give the text of the profile with -f");
   if (options_.choose_score) {
     if (corpus_.domains.empty())
       return fail(Code::kInvalidArgument, "--score auto: there is no text to choose by",
@@ -325,6 +348,7 @@ Status Pipeline::plan_stages() {
   if (options_.recon) add("recon", beside("recon.gguf"));
   if (options_.choose_score) add("choice", beside("choice.json"));
   add("mask", beside("mask.json"));
+  if (options_.heal) add("heal", beside("heal.json"));
   add("prune", options_.output);
   add("verify", {});
   add("eval", beside("eval.json"));
@@ -563,16 +587,57 @@ std::string name_in(const Path& file) {
   return std::string(name.value_or(""));
 }
 
+// What an earlier run says of its healing is taken while the child that it made is there.
+Status Pipeline::stage_heal(const gguf::GgufFile& parent, const MoeModel& model) {
+  if (!options_.heal) return {};
+  const auto start = Clock::now();
+  const Path file = beside("heal.json");
+  const auto settings = heal_stage_settings();
+  std::error_code ec;
+  if (std::filesystem::exists(file, ec)) {
+    const auto difference = take_document(
+        file, settings, [&](const Json& found) { report_.healing = read_heal_summary(found); });
+    if (difference && !may_replace()) return tl::unexpected(stale(file, *difference));
+    const auto child = gguf::GgufFile::open(options_.output);
+    if (!difference && child && is_healed_so(child->header(), *report_.healing)) {
+      finish("heal", file, true, start);
+      return {};
+    }
+  }
+  COE_TRY_STATUS(make_healing(parent, model));
+  finish("heal", file, false, start);
+  return {};
+}
+
+Status Pipeline::make_healing(const gguf::GgufFile& parent, const MoeModel& model) {
+  begin("heal");
+  COE_TRY(const auto split, split_for_healing(corpus_));
+  COE_TRY(auto* const engine, engine_.get());
+  COE_TRY(healing_, heal(*engine, parent, model, mask_, split.rest, split.held_out, healing(),
+                         *library_.dequantizer(), *library_.quantizer(), observer_));
+  report_.healing = summary_of(*healing_, options_.heal->method, corpus_.digest);
+  if (!report_.healing->helps)
+    observer_.warning(
+        "healing would make up for less than 1 % of what the layers lost, so the "
+        "specialist is only cut");
+  Json document = {{"schema", "coe.specialize-heal/1"},
+                   {"version", tool_version()},
+                   {"settings", heal_stage_settings()}};
+  document.update(heal_summary_json(*report_.healing));
+  return write_file(beside("heal.json"), sealed_json(document, 2), Overwrite::kAllow);
+}
+
 Status Pipeline::stage_prune(const gguf::GgufFile& parent, const MoeModel& model) {
   auto start = Clock::now();
   const Path& child = options_.output;
+  const auto allowed = options_.heal ? Healed::kAllow : Healed::kRefuse;
   std::error_code ec;
   // The proof that a child already there is this one serves as the verify stage: it reads both
   // files whole.
   Result<VerifyReport> proof = fail(Code::kNotFound, "no child yet");
   if (std::filesystem::exists(child, ec)) {
     begin("verify");
-    proof = verify_child(parent.path(), child, mask_, library_.dequantizer(), observer_);
+    proof = verify_child(parent.path(), child, mask_, library_.dequantizer(), observer_, allowed);
     if (!(proof && proof->ok()) && !may_replace())
       return tl::unexpected(stale(child, "it is not cut by this mask"));
     const auto name = options_.name.empty() ? child_name(model, mask_) : options_.name;
@@ -580,11 +645,18 @@ Status Pipeline::stage_prune(const gguf::GgufFile& parent, const MoeModel& model
       if (!may_replace()) return tl::unexpected(stale(child, "it has another name"));
       proof = fail(Code::kNotFound, "no child of this name yet");
     }
+    if (healing_) {
+      if (!may_replace()) return tl::unexpected(stale(child, "it is not healed so"));
+      proof = fail(Code::kNotFound, "no child that is healed so yet");
+    }
   }
   const bool reused = proof && proof->ok();
   if (!reused) {
+    // The file of an earlier run had its words, and the child its keys, but not its bytes.
+    if (options_.heal && !healing_) COE_TRY_STATUS(make_healing(parent, model));
     begin("prune");
     SurgeryOptions surgery;
+    if (healing_) add_healing(*healing_, corpus_.digest, surgery);
     surgery.mask_name = beside("mask.json").string();
     surgery.name = options_.name;
     COE_TRY(const auto plan, plan_surgery(parent, model, mask_, surgery));
@@ -593,10 +665,12 @@ Status Pipeline::stage_prune(const gguf::GgufFile& parent, const MoeModel& model
       finish("prune", child, false, start);
       start = Clock::now();
       begin("verify");
-      proof = prove_child(parent.path(), written, child, mask_, library_.dequantizer(), observer_);
+      proof = prove_child(parent.path(), written, child, mask_, library_.dequantizer(), observer_,
+                          allowed);
       return proof ? Status() : Status(tl::unexpected(proof.error()));
     };
     COE_TRY_STATUS(apply_plan(parent, plan, child, options_.overwrite, observer_, prove));
+    if (healing_) remove_heal_state(healing().state);
   } else {
     finish("prune", child, true, start);
     start = Clock::now();
@@ -608,10 +682,21 @@ Status Pipeline::stage_prune(const gguf::GgufFile& parent, const MoeModel& model
   return {};
 }
 
+std::string Pipeline::heal_stage_settings() const {
+  return fmt::format("text={} mask={} {}", corpus_.digest, digest_of(mask_text_),
+                     heal_settings(healing()));
+}
+
+// What tells the child from one that is only cut, for what is measured of it.
+std::string Pipeline::child_settings() const {
+  if (!report_.healing || !report_.healing->helps) return {};
+  return fmt::format("healing={} ", digest_of(report_.healing->settings));
+}
+
 std::string Pipeline::eval_settings(const MoeModel& model) const {
-  return fmt::format("model={} mask={} text={} max_tokens={} n_random={} {}", model.id.digest,
+  return fmt::format("model={} mask={} text={} max_tokens={} n_random={} {}{}", model.id.digest,
                      digest_of(mask_text_), evaluation_.digest, options_.eval.max_tokens,
-                     options_.n_random, settings_);
+                     options_.n_random, child_settings(), settings_);
 }
 
 Status Pipeline::measure_chats(Engine& engine, Json& measured) const {
@@ -626,13 +711,65 @@ Status Pipeline::measure_chats(Engine& engine, Json& measured) const {
   return {};
 }
 
+Json rows_json(const EvalReport& report) {
+  Json rows = Json::array();
+  for (const auto& domain : report.domains) rows.push_back(domain_eval_json(domain));
+  return rows;
+}
+
+// A healed child runs from its file, when the parent is out of memory, and is held to what that
+// left in a file of its own. All subjects are then, so that they can be compared.
+ParentCacheOptions Pipeline::parent_logits(const MoeModel& model) const {
+  ParentCacheOptions options;
+  options.file = beside("parent.logits");
+  options.model_digest = model.id.digest;
+  options.settings = settings_;
+  return options;
+}
+
+Result<std::unique_ptr<ReferenceSource>> Pipeline::reference_of(const EvalSubject& parent,
+                                                                const MoeModel& model,
+                                                                bool healed) const {
+  if (!healed) return std::make_unique<RunningReference>(parent);
+  const auto options = parent_logits(model);
+  std::error_code ec;
+  std::filesystem::remove(options.file, ec);  // of a run that was stopped
+  COE_TRY(auto cache, ParentCache::open(options, &parent));
+  return cache;
+}
+
+Result<Json> Pipeline::measure_healed(Engine& child, const MoeModel& model) const {
+  const auto options = parent_logits(model);
+  COE_TRY(const auto reference, ParentCache::open(options, nullptr));
+  const EvalSubject subject{&child, nullptr, options_.output.string()};
+  COE_TRY(const auto reports,
+          evaluate_against({&subject, 1}, reference.get(), evaluation_, options_.eval, observer_));
+  std::error_code ec;
+  std::filesystem::remove(options.file, ec);
+  return rows_json(reports.front());
+}
+
+// None where the engine cannot say what layers give.
+Result<std::optional<SliceReference>> Pipeline::record_layers(Engine& engine,
+                                                              const ExpertFilter& filter) const {
+  auto recorded = SliceReference::record(engine, filter, evaluation_, observer_);
+  if (recorded) return std::optional(*std::move(recorded));
+  if (recorded.error().code != Code::kUnsupported)
+    return tl::unexpected(std::move(recorded).error());
+  observer_.warning(fmt::format("{}: the file's layers were not held to the parent's: {}",
+                                options_.output.string(), recorded.error().message));
+  return std::optional<SliceReference>();
+}
+
 Result<Json> Pipeline::measure(const gguf::GgufFile& file, const MoeModel& model) {
   Json measured;
+  const bool healed = report_.healing && report_.healing->helps;
   COE_TRY(const auto filter, virtual_surgery(mask_, file, model));
   std::optional<SliceReference> masked;
   {
     COE_TRY(auto* engine, engine_.get());
     const EvalSubject parent{engine, nullptr, "the parent"};
+    COE_TRY(const auto reference, reference_of(parent, model, healed));
     std::vector<ExpertFilter> filters = {filter};
     for (std::uint32_t seed = 1; seed <= options_.n_random; ++seed) {
       COE_TRY(const auto random, random_mask(model, options_.n_keep, seed));
@@ -641,16 +778,15 @@ Result<Json> Pipeline::measure(const gguf::GgufFile& file, const MoeModel& model
     std::vector<EvalSubject> subjects;
     subjects.reserve(filters.size());
     for (const auto& kept : filters) subjects.push_back({engine, &kept, "the masked parent"});
-    COE_TRY(const auto reports, evaluate(subjects, &parent, evaluation_, options_.eval, observer_));
+    COE_TRY(const auto reports,
+            evaluate_against(subjects, reference.get(), evaluation_, options_.eval, observer_));
     measured["engine"] = reports.front().engine;
     measured["random"] = Json::array();
     for (std::size_t i = 0; i < reports.size(); ++i) {
-      Json rows = Json::array();
-      for (const auto& d : reports[i].domains) rows.push_back(domain_eval_json(d));
       if (i == 0)
-        measured["specialist"] = std::move(rows);
+        measured[healed ? "cut" : "specialist"] = rows_json(reports[i]);
       else
-        measured["random"].push_back({{"seed", i}, {"domains", std::move(rows)}});
+        measured["random"].push_back({{"seed", i}, {"domains", rows_json(reports[i])}});
     }
     COE_TRY_STATUS(measure_chats(*engine, measured));
     if (engine->info().on_gpu) {
@@ -659,20 +795,20 @@ Result<Json> Pipeline::measure(const gguf::GgufFile& file, const MoeModel& model
                            {"kl_mean", noise.kl_mean},
                            {"top1_agreement", noise.top1_agreement}};
     }
-    auto recorded = SliceReference::record(*engine, filter, evaluation_, observer_);
-    if (recorded)
-      masked = *std::move(recorded);
-    else if (recorded.error().code == Code::kUnsupported)
-      observer_.warning(fmt::format("{}: the file's layers were not held to the parent's: {}",
-                                    options_.output.string(), recorded.error().message));
-    else
-      return tl::unexpected(std::move(recorded).error());
+    // The layers of a healed child are meant to compute something else.
+    if (!healed) {
+      COE_TRY(masked, record_layers(*engine, filter));
+    }
     engine_.close();  // one model in memory at a time
   }
-  if (!masked) return measured;
+  if (!masked && !healed) return measured;
   EngineOptions child_options = options_.engine;
   child_options.model = options_.output;
   COE_TRY(const auto child, library_.open(child_options));
+  if (healed) {
+    COE_TRY(measured["specialist"], measure_healed(*child, model));
+    return measured;
+  }
   COE_TRY(const auto check, masked->check(*child, SliceLimits(), observer_));
   if (!check.ok())
     return fail(Code::kCheckFailed,
@@ -746,9 +882,9 @@ Status Pipeline::stage_chat(const MoeModel& model) {
   const auto start = Clock::now();
   const Path file = beside("chat.json");
   const auto settings =
-      fmt::format("model={} mask={} text={} questions={} max_tokens={} {}", model.id.digest,
+      fmt::format("model={} mask={} text={} questions={} max_tokens={} {}{}", model.id.digest,
                   digest_of(mask_text_), corpus_digest(own_evaluation()), kChatCheckQuestions,
-                  options_.chat_check_options.max_new_tokens, settings_);
+                  options_.chat_check_options.max_new_tokens, child_settings(), settings_);
   std::error_code ec;
   if (std::filesystem::exists(file, ec)) {
     const auto difference = take_document(file, settings, [this](const Json& found) {
@@ -803,6 +939,7 @@ Result<SpecializeReport> Pipeline::run() {
   COE_TRY_STATUS(stage_recon(parent, model));
   COE_TRY_STATUS(stage_choice(parent, model));
   COE_TRY_STATUS(stage_mask());
+  COE_TRY_STATUS(stage_heal(parent, model));
   COE_TRY_STATUS(stage_prune(parent, model));
   COE_TRY_STATUS(stage_eval(parent, model));
   COE_TRY_STATUS(stage_chat(model));

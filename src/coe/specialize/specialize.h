@@ -7,6 +7,7 @@
 #include "coe/base/file.h"
 #include "coe/base/observer.h"
 #include "coe/base/result.h"
+#include "coe/child/heal/heal.h"
 #include "coe/corpus/corpus.h"
 #include "coe/corpus/intake/taken.h"
 #include "coe/engine/engine_library.h"
@@ -21,6 +22,7 @@
 #include "coe/profile/profile.h"
 #include "coe/specialize/chat_stage.h"
 #include "coe/specialize/domain_result.h"
+#include "coe/specialize/heal_summary.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -76,6 +78,9 @@ struct SpecializeOptions {
   Corpus cot_questions;            // the parent answers them first; its thinking is the CoT text
   AskOptions cot_ask{.thinking = true};
 
+  // Fit what stands beside the experts after the cut, on the text of the profile; heal.h. `state`
+  // and `run_settings` are the run's.
+  std::optional<HealOptions> heal;
   ProfileOptions profiling;
   EvalOptions eval;
   bool chat_check = true;  // ask the child eight questions; see check_chats()
@@ -125,6 +130,7 @@ struct SpecializeReport {
   std::string aggregate;                  // blend_name of pass 1
   std::vector<TriedScore> scores;         // with choose_score
   std::uint64_t n_expert_checked = 0;     // by verify
+  std::optional<HealSummary> healing;     // where it was asked for
   std::vector<DomainResult> domains;      // own ones first
   std::optional<SliceCheck> slice_check;  // none where the engine cannot say what layers give
   std::optional<NoiseFloor> noise;        // on a GPU
@@ -133,12 +139,13 @@ struct SpecializeReport {
 };
 
 // Stage files of output DIR/NAME.gguf: DIR/NAME.{profile.gguf,mask.json,gguf,eval.json,chat.json},
-// and where they are asked for NAME.cot/ (traces), NAME.USE.profile.gguf (of text that passes name;
-// USE as in ProfileUse), NAME.recon.gguf and NAME.choice.json. Errors: those of the stages;
-// kMismatch for profiles of another model; kExists when a stage's file is there but belongs to
-// another run (named by what differs) and `overwrite` is kRefuse, and when another process makes
-// the same output; kIo when there is no room for the child; kCheckFailed when the child fails its
-// proof (the child is removed) or its layers do not compute what the masked parent's do.
+// and where they are asked for NAME.heal.json, NAME.cot/ (traces), NAME.USE.profile.gguf (of text
+// that passes name; USE as in ProfileUse), NAME.recon.gguf and NAME.choice.json. Errors: those of
+// the stages; kMismatch for profiles of another model; kExists when a stage's file is there but
+// belongs to another run (named by what differs) and `overwrite` is kRefuse, and when another
+// process makes the same output; kIo when there is no room for the child; kCheckFailed when the
+// child fails its proof (the child is removed) or its layers do not compute what the masked
+// parent's do.
 Result<SpecializeReport> specialize(const SpecializeOptions& options, const EngineLibrary& library,
                                     Observer& observer);
 

@@ -10,6 +10,7 @@
 #include "coe/child/heal/layer_state.h"
 #include "coe/child/heal/token_store.h"
 #include "coe/mask/masked/virtual_surgery.h"
+#include "coe/model/gguf/value.h"
 #include "coe/profile/stretches.h"
 
 #include <fmt/format.h>
@@ -53,6 +54,28 @@ std::vector<std::byte> to_bytes(const gguf::Quantizer& blocks, gguf::TensorType 
   std::vector<std::byte> bytes(values.size() / facts.block_size * facts.block_bytes);
   blocks.to_blocks(type, values, n_column, bytes);
   return bytes;
+}
+
+std::string text_settings(const HealOptions& options) {
+  return fmt::format("tokens={} validation={} record_tokens={}", options.n_token,
+                     options.n_validation, options.record_tokens);
+}
+
+// What the child is told of its healing: `coe.heal.*`. Source: docs/formats/gguf-surgery.md.
+std::vector<gguf::KeyValue> heal_records(const Healing& healing, const std::string& text_digest) {
+  std::vector<std::string> names;
+  std::vector<std::string> digests;
+  for (const auto& layer : healing.layers)
+    for (const auto& tensor : layer.tensors) {
+      Hasher hasher;
+      hasher.add(tensor.bytes);
+      names.push_back(tensor.name);
+      digests.push_back(hasher.digest());
+    }
+  return {{"coe.heal.settings", gguf::Value::string(healing.settings)},
+          {"coe.heal.text_digest", gguf::Value::string(text_digest)},
+          {"coe.heal.tensors", gguf::Value::strings(names)},
+          {"coe.heal.digests", gguf::Value::strings(digests)}};
 }
 
 class Run {
@@ -154,14 +177,7 @@ Status Run::plan_text(const Corpus& fit, const Corpus& validation) {
     n_validation_ += stretch.size();
     stretches_.push_back(std::move(stretch));
   }
-  const auto text = fmt::format("tokens={} validation={} record_tokens={}", options_.n_token,
-                                options_.n_validation, options_.record_tokens);
-  settings_ = fmt::format("method={} {} type={}{}{}{}", heal_method_name(options_.method), text,
-                          options_.type ? gguf::traits(*options_.type).name : "parent",
-                          options_.method == HealMethod::kAdam
-                              ? fmt::format(" steps={} seed={}", options_.n_step, options_.seed)
-                              : "",
-                          options_.run_settings.empty() ? "" : " ", options_.run_settings);
+  settings_ = heal_settings(options_);
   const auto key = [&](std::string_view settings) {
     Hasher hasher;
     for (const auto& part :
@@ -173,7 +189,7 @@ Status Run::plan_text(const Corpus& fit, const Corpus& validation) {
     return hasher.digest();
   };
   // What is gathered does not depend on how it is fitted.
-  gather_key_ = key(text + " " + options_.run_settings);
+  gather_key_ = key(text_settings(options_) + " " + options_.run_settings);
   fit_key_ = key(settings_);
   return {};
 }
@@ -362,20 +378,27 @@ void remove_heal_state(const Path& state) {
   std::filesystem::remove(state, ec);  // only where nothing else is in it
 }
 
-std::vector<gguf::KeyValue> heal_records(const Healing& healing, const std::string& text_digest) {
-  std::vector<std::string> names;
-  std::vector<std::string> digests;
+std::string heal_settings(const HealOptions& options) {
+  return fmt::format("method={} {} type={}{}{}{}", heal_method_name(options.method),
+                     text_settings(options),
+                     options.type ? gguf::traits(*options.type).name : "parent",
+                     options.method == HealMethod::kAdam
+                         ? fmt::format(" steps={} seed={}", options.n_step, options.seed)
+                         : "",
+                     options.run_settings.empty() ? "" : " ", options.run_settings);
+}
+
+Result<Split> split_for_healing(const Corpus& corpus) {
+  constexpr std::size_t kModulus = 8;
+  constexpr std::size_t kRemainder = 3;
+  return split_off(corpus, kModulus, kRemainder);
+}
+
+void add_healing(const Healing& healing, const std::string& text_digest, SurgeryOptions& surgery) {
+  if (!healing.helps()) return;
+  surgery.records = heal_records(healing, text_digest);
   for (const auto& layer : healing.layers)
-    for (const auto& tensor : layer.tensors) {
-      Hasher hasher;
-      hasher.add(tensor.bytes);
-      names.push_back(tensor.name);
-      digests.push_back(hasher.digest());
-    }
-  return {{"coe.heal.settings", gguf::Value::string(healing.settings)},
-          {"coe.heal.text_digest", gguf::Value::string(text_digest)},
-          {"coe.heal.tensors", gguf::Value::strings(names)},
-          {"coe.heal.digests", gguf::Value::strings(digests)}};
+    surgery.replaced.insert(surgery.replaced.end(), layer.tensors.begin(), layer.tensors.end());
 }
 
 }  // namespace coe

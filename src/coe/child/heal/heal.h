@@ -9,12 +9,12 @@
 #include "coe/child/heal/fit.h"
 #include "coe/child/surgery/plan.h"
 #include "coe/corpus/corpus.h"
+#include "coe/corpus/select.h"
 #include "coe/engine/engine.h"
 #include "coe/mask/keep_mask.h"
 #include "coe/model/gguf/dequantizer.h"
 #include "coe/model/gguf/reader.h"
 #include "coe/model/gguf/tensor_type.h"
-#include "coe/model/gguf/value.h"
 #include "coe/model/moe/model.h"
 
 #include <cstdint>
@@ -74,10 +74,17 @@ Result<Healing> heal(Engine& engine, const gguf::GgufFile& parent, const MoeMode
                      const HealOptions& options, const gguf::Dequantizer& values,
                      const gguf::Quantizer& blocks, Observer& observer);
 
+// What decides the result beside parent, mask and text, as Healing::settings has it.
+std::string heal_settings(const HealOptions& options);
+
+// Parts text into what healing fits on and what decides (`held_out`): one record in eight, or whole
+// texts where records are pieces. Errors: those of split_off().
+Result<Split> split_for_healing(const Corpus& corpus);
+
+// Has a cut write the healed tensors and say so, where the healing helps.
+void add_healing(const Healing& healing, const std::string& text_digest, SurgeryOptions& surgery);
+
 // Removes the folder that heal() worked in. What else is in it stays, and so does the folder then.
 void remove_heal_state(const Path& state);
-
-// What the child is told of its healing: `coe.heal.*`. Source: docs/formats/gguf-surgery.md.
-std::vector<gguf::KeyValue> heal_records(const Healing& healing, const std::string& text_digest);
 
 }  // namespace coe

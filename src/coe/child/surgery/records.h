@@ -18,6 +18,9 @@ struct CutRecords {
   std::uint32_t n_keep = 0;
   std::uint32_t n_layer = 0;  // that were cut; 0: the mask cannot be read
   std::string domain;         // mask_domain(); may be empty
+  // Of `coe heal`; both are empty where the child is only cut.
+  std::string heal_settings;
+  std::string heal_text_digest;
 };
 
 // nullopt for a file without the parent's name and both counts. Nothing is held to the tensors:

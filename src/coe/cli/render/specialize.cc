@@ -47,6 +47,7 @@ Json specialist_json(const DomainResult& row) {
                {"kl_interval", bounds_json(kl_interval(s))},
                {"top1_agreement", s.top1_agreement()},
                {"top1_interval", bounds_json(top1_interval(s))},
+               {"cut_kl_mean", row.cut ? Json(row.cut->kl_mean()) : Json(nullptr)},
                {"random_perplexity", Json::array()},
                {"random_kl_mean", Json::array()}};
   for (const auto& random : row.random) {
@@ -117,6 +118,9 @@ std::string specialist_table(const SpecializeReport& report) {
   const std::size_t n_random = report.domains.empty() ? 0 : report.domains.front().random.size();
   std::vector<std::vector<std::string>> rows = {
       {"text", "records", "tokens", "perplexity × parent's", "KL to parent", "same first choice"}};
+  const bool healed = std::ranges::any_of(
+      report.domains, [](const DomainResult& row) { return row.cut.has_value(); });
+  if (healed) rows.front().emplace_back("KL unhealed");
   if (n_random > 0) rows.front().push_back(fmt::format("KL of random {}", report.n_keep));
   for (const auto& row : report.domains) {
     const auto& s = row.specialist;
@@ -125,6 +129,7 @@ std::string specialist_table(const SpecializeReport& report) {
                     fmt::format("{}", s.n_token), interval(perplexity_ratio(s), 2),
                     interval(kl_interval(s), 3),
                     fmt::format("{:.0f} %", 100 * s.top1_agreement())});
+    if (healed) rows.back().push_back(row.cut ? fmt::format("{:.3f}", row.cut->kl_mean()) : "");
     if (n_random == 0) continue;
     std::vector<double> kls;
     kls.reserve(row.random.size());
@@ -161,6 +166,17 @@ std::string chat_check_text(const SpecializeReport& report) {
                      faults.empty() ? fmt::format("{} of {} questions of its domain",
                                                   check.answers.size(), check.n_question)
                                     : "bad are " + faults);
+}
+
+std::string healing_text(const SpecializeReport& report) {
+  if (!report.healing) return {};
+  const auto& healing = *report.healing;
+  if (!healing.helps)
+    return "  heal   not healed: it would make up for less than 1 % of what the layers lost\n";
+  return fmt::format(
+      "  heal   by {}, on {} tokens: {:.1f} % of what the layers lost is left (validation "
+      "tokens)\n",
+      healing.method, healing.n_fit, 100.0 * healing.after);
 }
 
 std::string scores_text(const SpecializeReport& report) {
@@ -201,6 +217,7 @@ Json specialize_json(const SpecializeOutput& output) {
           {{"score", score.name}, {"kl_mean", score.kl_mean}, {"chosen", score.chosen}});
   }
   doc["n_expert_checked"] = report.n_expert_checked;
+  doc["healing"] = report.healing ? heal_summary_json(*report.healing) : Json(nullptr);
   doc["slice_check"] = report.slice_check ? slice_check_json(*report.slice_check) : Json(nullptr);
   doc["noise"] = report.noise ? noise_json(*report.noise) : Json(nullptr);
   doc["chats"] = report.chats
@@ -228,6 +245,7 @@ std::string specialize_text(const SpecializeOutput& output) {
         "         {}\n",
         slice_check_text(*report.slice_check));
   if (report.noise) text += fmt::format("  noise  {}\n", noise_text(*report.noise));
+  text += healing_text(report);
   text += chat_check_text(report);
   if (!report.scores.empty())
     text += fmt::format("  score  KL on validation text: {}\n", scores_text(report));

@@ -57,11 +57,8 @@ Result<std::optional<gguf::TensorType>> read_type(std::string name) {
               "e.g. Q8_0, Q6_K, or `parent` for that of the parent's tensor");
 }
 
-// One record in eight, or whole texts where records are pieces, decides what is kept.
 Result<Split> split_text(const HealVerbOptions& options, const Corpus& corpus, Session& session) {
-  constexpr std::size_t kModulus = 8;
-  constexpr std::size_t kRemainder = 3;
-  COE_TRY(auto split, split_off(corpus, kModulus, kRemainder));
+  COE_TRY(auto split, split_for_healing(corpus));
   if (options.evaluation.empty()) return split;
   auto evaluated = options.corpus;
   evaluated.files = options.evaluation;
@@ -103,11 +100,7 @@ Result<int> heal_verb(const HealVerbOptions& options, Session& session) {
   SurgeryOptions surgery;
   surgery.name = options.name;
   surgery.mask_name = options.mask.string();
-  if (healing->helps()) {
-    surgery.records = heal_records(*healing, corpus.digest);
-    for (const auto& layer : healing->layers)
-      surgery.replaced.insert(surgery.replaced.end(), layer.tensors.begin(), layer.tensors.end());
-  }
+  add_healing(*healing, corpus.digest, surgery);
   COE_TRY(const auto plan, plan_surgery(model.file, model.moe, mask, surgery));
   for (const auto& warning : plan.warnings) session.console.warning(warning);
   const ChildProof prove = [&](std::span<const Path> written) -> Status {

@@ -40,6 +40,8 @@ struct SpecializeVerbOptions {
   std::string budget;  // of memory; empty: `keep` says K
   bool no_whitelist = false;
   bool report = true;
+  std::string heal;  // the method; empty: the child is only cut
+  HealOptions heal_options;
   CorpusOptions questions{{}, "question", {}, true};
 };
 
@@ -120,6 +122,10 @@ Result<int> run_specialize(SpecializeVerbOptions options, Session& session) {
   if (!options.questions.files.empty()) {
     COE_TRY(job.cot_questions, load_corpus(options.questions, {}, session, "questions"));
   }
+  if (!options.heal.empty()) {
+    job.heal = options.heal_options;
+    job.heal->method = find_heal_method(options.heal).value();  // one of --heal's
+  }
   job.overwrite = session.overwrite();
   job.command_line = session.command_line;
   std::optional<ReportMemory> memory;
@@ -181,6 +187,22 @@ void add_passes(CLI::App& verb, SpecializeVerbOptions& options) {
     verb.get_option(name)->remove_needs(verb.get_option("--cot"));
 }
 
+void add_healing(CLI::App& verb, SpecializeVerbOptions& options) {
+  auto* heal = verb.add_option("--heal", options.heal,
+                               "Fit what stands beside the experts so that it makes up for those "
+                               "that are gone: gain, ridge or adam, as --method of `coe heal`")
+                   ->check(CLI::IsMember({"gain", "ridge", "adam"}));
+  verb.add_option("--heal-tokens", options.heal_options.n_token,
+                  "Tokens to heal on: 60 for each hidden unit of the dense FFN do most")
+      ->needs(heal)
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  verb.add_option("--heal-steps", options.heal_options.n_step, "Steps of each layer (adam)")
+      ->needs(heal)
+      ->check(CLI::Range(1U, 100000U))
+      ->capture_default_str();
+}
+
 }  // namespace
 
 void add_specialize(CLI::App& app, Run& run) {
@@ -213,6 +235,7 @@ void add_specialize(CLI::App& app, Run& run) {
   verb->add_flag("--recon", options->job.recon,
                  "Score by what removing an expert does to its layer's output (`coe recon`)");
   add_passes(*verb, *options);
+  add_healing(*verb, *options);
   verb->add_flag("!--no-chat-check", options->job.chat_check,
                  "Do not ask the specialist eight short questions of its domain, to see whether it "
                  "answers when it is chatted with");

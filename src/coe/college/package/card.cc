@@ -171,6 +171,17 @@ std::string model_table(const CardFacts& facts) {
                                  markdown_text(m.version))});
 }
 
+// The words on healing, where the child was healed.
+std::string healing(const PackageRecipe& recipe) {
+  if (recipe.heal_settings.empty()) return {};
+  return fmt::format(
+      "\nThen it was healed: the dense FFN or shared expert beside the experts of each layer was "
+      "fitted, layer by layer, so that it makes up for the experts that are gone. These tensors "
+      "are "
+      "not the parent's; all experts are. Settings: {}. Digest of the text: {}.\n",
+      code(recipe.heal_settings), code(recipe.heal_text_digest));
+}
+
 std::string how_made(const CardFacts& facts) {
   std::string text = "\n## How it was made\n\n";
   const auto passes = pass_words(facts.child.mask);
@@ -180,6 +191,7 @@ std::string how_made(const CardFacts& facts) {
               : "The parent read text, its routers' choices were recorded, and the experts were "
                 "chosen by them in these passes:\n\n";
   for (const auto& pass : passes) text += fmt::format("- {}\n", markdown_text(pass));
+  text += healing(facts.manifest.recipe);
   if (facts.manifest.profiles.empty()) return text;
   text += "\n" + head({"routing profile", "passes", "sub-domains", "tokens", "text"}, Cells::kText);
   for (const auto& profile : facts.manifest.profiles)
@@ -371,11 +383,17 @@ std::string usage(const CardFacts& facts) {
 
 std::string rebuilding(const CardFacts& facts) {
   const auto& m = facts.manifest;
-  std::string text = fmt::format(
-      "\n## Rebuild it\n\n"
-      "`mask.json` and the parent give this file again, bit for bit, with coe {}:\n\n"
-      "```sh\n",
-      markdown_text(m.recipe.coe_version));
+  const bool healed = !m.recipe.heal_settings.empty();
+  std::string text =
+      healed ? std::string(
+                   "\n## Prove it\n\n"
+                   "`mask.json` and the parent give all of this file but the tensors that healing "
+                   "made. This lists them, and proves the rest:\n\n```sh\n")
+             : fmt::format(
+                   "\n## Rebuild it\n\n"
+                   "`mask.json` and the parent give this file again, bit for bit, with coe {}:\n\n"
+                   "```sh\n",
+                   markdown_text(m.recipe.coe_version));
   std::string line;
   for (const auto& word : rebuild_command(m)) {
     const bool plain = word.find_first_not_of(
@@ -394,8 +412,10 @@ std::string rebuilding(const CardFacts& facts) {
     text +=
         "\nWhether MTP blocks were dropped is not known: the parent was not at hand. If it has "
         "any and this file has none, add `--drop-mtp`.\n";
-  return text +
-         "\n`coe package --check . -m PARENT` does so and compares, without a second file.\n";
+  return text + (healed
+                     ? "\n`coe package --check . -m PARENT` does so, too.\n"
+                     : "\n`coe package --check . -m PARENT` does so and compares, without a second "
+                       "file.\n");
 }
 
 std::string safety() {

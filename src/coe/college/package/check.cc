@@ -7,6 +7,7 @@
 #include "coe/base/text.h"
 #include "coe/child/surgery/child_source.h"
 #include "coe/child/surgery/plan.h"
+#include "coe/child/verify/verify.h"
 #include "coe/college/package/card.h"
 #include "coe/college/package/chat_file.h"
 #include "coe/college/package/chat_switch.h"
@@ -243,6 +244,8 @@ class Checker {
     same("parent", facts_->cut.parent_digest, m_.parent.digest);
     same("mode", facts_->cut.mode, m_.recipe.mode);
     same("coe version", facts_->cut.version, m_.recipe.coe_version);
+    same("healing", facts_->cut.heal_settings, m_.recipe.heal_settings);
+    same("text of the healing", facts_->cut.heal_text_digest, m_.recipe.heal_text_digest);
     same("given name", facts_->given_name, m_.recipe.name);
     same("experts", fmt::format("{} of {}", facts_->cut.n_keep, facts_->cut.n_expert),
          fmt::format("{} of {}", facts_->mask.n_keep(), m_.parent.n_expert));
@@ -500,8 +503,12 @@ class Checker {
       return {};
     }
     COE_TRY(const auto parent, open_model(parent_path, observer_));
-    auto& check = begin("rebuild", fmt::format("the parent and mask.json give {} bit for bit",
-                                               printable(m_.model.file)));
+    const bool healed = !m_.recipe.heal_settings.empty();
+    auto& check = begin(
+        "rebuild",
+        fmt::format(
+            "the parent and mask.json give {} bit for bit{}", printable(m_.model.file),
+            healed ? ", but for the tensors that healing made, which are as it left them" : ""));
     if (parent.moe.id.digest != m_.parent.digest)
       return fail(
           Code::kMismatch,
@@ -519,6 +526,7 @@ class Checker {
       find(check, m_.model.file, problem_);
       return {};
     }
+    if (healed) return prove_healed(check, parent_path, *mask);
     SurgeryOptions options;
     options.mode = m_.recipe.mode == "zero" ? SurgeryMode::kZero : SurgeryMode::kSlice;
     options.drop_mtp = m_.recipe.drop_mtp.value_or(parent.moe.n_mtp > 0 && child_->moe.n_mtp == 0);
@@ -536,6 +544,15 @@ class Checker {
     const auto source = child_source(std::move(file), *std::move(plan), m_.model.file);
     COE_TRY_STATUS(rebuild(*source, rebuilt, observer_));
     compare(check, rebuilt, bytes, parent);
+    return {};
+  }
+
+  // What healing made cannot be made again without its text.
+  Status prove_healed(PackageCheck& check, const Path& parent, const KeepMask& mask) {
+    COE_TRY(const auto proof, verify_child(parent, folder_ / m_.model.file, mask,
+                                           library_.dequantizer(), observer_, Healed::kAllow));
+    for (const auto& bad : proof.bad)
+      find(check, m_.model.file, fmt::format("{}: {}", bad.where, bad.message));
     return {};
   }
 

@@ -23,6 +23,7 @@ class Reader {
   Reader(const Json& object, std::string where, std::string& problem)
       : object_(object), where_(std::move(where)), problem_(problem) {}
 
+  bool has(std::string_view key) const { return object_.contains(key); }
   void text(std::string_view key, std::string& value, bool may_be_null = false) {
     const Json* found = find(key);
     if (found == nullptr || (may_be_null && found->is_null())) return;
@@ -237,6 +238,9 @@ Json manifest_json(const PackageManifest& m) {
                    {"name", or_null(m.recipe.name)},
                    {"coe_version", m.recipe.coe_version},
                    {"command", rebuild_command(m)}};
+  if (!m.recipe.heal_settings.empty())
+    doc["recipe"]["healing"] = {{"settings", m.recipe.heal_settings},
+                                {"text_digest", m.recipe.heal_text_digest}};
   doc["engine"] = {{"version", m.engine}, {"revision", or_null(m.engine_revision)}};
   doc["license"] = or_null(m.license);
   doc["base_model"] = or_null(m.base_model);
@@ -307,6 +311,11 @@ Result<PackageManifest> parse_manifest(std::string_view text, std::string_view n
   recipe.flag("drop_mtp", m.recipe.drop_mtp);
   recipe.text("name", m.recipe.name, true);
   recipe.text("coe_version", m.recipe.coe_version);
+  if (recipe.has("healing")) {
+    auto healing = recipe.object("healing");
+    healing.text("settings", m.recipe.heal_settings);
+    healing.text("text_digest", m.recipe.heal_text_digest);
+  }
   auto engine = reader.object("engine");
   engine.text("version", m.engine);
   engine.text("revision", m.engine_revision, true);
@@ -339,10 +348,9 @@ Result<PackageManifest> parse_manifest(std::string_view text, std::string_view n
 }
 
 std::vector<std::string> rebuild_command(const PackageManifest& m) {
-  std::vector<std::string> words = {
-      "coe",    "prune",
-      "-m",     m.parent.file.empty() ? std::string("PARENT.gguf") : m.parent.file,
-      "--mask", "mask.json"};
+  const auto parent = m.parent.file.empty() ? std::string("PARENT.gguf") : m.parent.file;
+  if (!m.recipe.heal_settings.empty()) return {"coe", "verify", "--healed", parent, m.model.file};
+  std::vector<std::string> words = {"coe", "prune", "-m", parent, "--mask", "mask.json"};
   if (m.recipe.mode != "slice") words.insert(words.end(), {"--mode", m.recipe.mode});
   if (m.recipe.drop_mtp.value_or(false)) words.emplace_back("--drop-mtp");
   if (!m.recipe.name.empty()) words.insert(words.end(), {"--name", m.recipe.name});

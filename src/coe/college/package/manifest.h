@@ -55,6 +55,8 @@ struct PackageRecipe {
   std::optional<bool> drop_mtp;  // nullopt: not known
   std::string name;              // of `--name`
   std::string coe_version;
+  std::string heal_settings;     // CutRecords's; empty: the child is only cut
+  std::string heal_text_digest;  // of the text that it was healed on
 };
 
 struct PackageEvaluation {
@@ -106,7 +108,8 @@ std::string manifest_text(const PackageManifest& manifest);
 // newer schema. Paths lead nowhere outside the package.
 Result<PackageManifest> parse_manifest(std::string_view text, std::string_view name);
 
-// The command that makes the child again from the parent and mask.json.
+// The command that makes the child again from the parent and mask.json; of a healed one, which
+// needs its text for that, the command that proves it.
 std::vector<std::string> rebuild_command(const PackageManifest& manifest);
 
 }  // namespace coe

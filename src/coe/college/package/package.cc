@@ -122,7 +122,9 @@ class Packer {
     m.recipe = {.mode = child_->cut.mode,
                 .drop_mtp = parent_ ? std::optional(parent_->mtp_dropped) : std::nullopt,
                 .name = child_->given_name,
-                .coe_version = child_->cut.version};
+                .coe_version = child_->cut.version,
+                .heal_settings = child_->cut.heal_settings,
+                .heal_text_digest = child_->cut.heal_text_digest};
     m.engine = library_.version();
     m.engine_revision = library_.revision();
     m.profiles = profile_facts(child_->mask);
