@@ -9,11 +9,13 @@ tokens, KL to the parent as a ratio to the recipe's, paired bootstrap over recor
   bench/heal_table.py --coe build/coe --model models/gemma4-tiny-moe-q4_k_m.gguf \\
       --corpora CORPORA --held-out HELDOUT -o OUT [--keep 64,32] [--methods gain,ridge,adam]
 
-CORPORA and HELDOUT are folders of DOMAIN.jsonl. What is in OUT already is not made again.
+CORPORA and HELDOUT are folders of DOMAIN.jsonl. What is in OUT already is not made again. Processes
+that each make one domain (--domains) may share OUT; a last one without it makes the table.
 """
 
 import argparse
 import json
+import os
 import pathlib
 import random
 import resource
@@ -25,10 +27,8 @@ HOME_THREE = ["web", "python", "systems"]
 CUT_TOKENS = "400"
 
 
-def run(command, output):
-    """Runs a command that makes `output`, unless it is there; returns its seconds."""
-    if output.exists():
-        return None
+def run(command):
+    """Runs a command, and returns its seconds."""
     start = time.monotonic()
     done = subprocess.run([str(word) for word in command], capture_output=True, text=True)
     if done.returncode != 0:
@@ -52,21 +52,28 @@ class Bench:
         self.corpora = pathlib.Path(options.corpora)
         self.held_out = pathlib.Path(options.held_out)
         self.model = ["-m", options.model]
-        self.costs = {}
+        self.engine = options.engine.split()
 
     def coe(self, output, *words):
-        seconds = run([self.options.coe, *words], output)
-        if seconds is not None:
-            self.costs[output.name] = seconds
-            (self.out / "costs.json").write_text(json.dumps(self.costs, indent=1))
+        """Runs coe, which makes `output`, unless it is there, and keeps how long that took."""
+        if output.exists():
+            return output
+        unfinished = output.with_name(f"{os.getpid()}.{output.name}")
+        seconds = run([self.options.coe, *words, "-o", unfinished, "-q"])
+        unfinished.rename(output)
+        output.with_name(output.name + ".seconds").write_text(f"{seconds:.2f}\n")
         return output
+
+    def seconds(self):
+        return {file.name.removesuffix(".seconds"): float(file.read_text())
+                for file in sorted(self.out.glob("*.seconds"))}
 
     def text(self, domain):
         return self.out / f"{domain}.profiled.jsonl"
 
     def profile(self, domain):
         file = self.out / f"{domain}.profile.gguf"
-        return self.coe(file, "profile", *self.model, "-f", self.text(domain), "-o", file, "-q")
+        return self.coe(file, "profile", *self.model, *self.engine, "-f", self.text(domain))
 
     def recipe(self, domain, keep):
         """util, whitelist of the domain's and the reasoning profile, CoT pass, cap 3."""
@@ -76,27 +83,24 @@ class Bench:
         for profile in dict.fromkeys([domain, "reasoning"]):
             words += ["--whitelist", self.profile(profile)]
         words += ["--whitelist-rank", rank, "--cot", self.profile("reasoning"), "--cot-cap", "3"]
-        return self.coe(file, *words, "-o", file, "-q")
+        return self.coe(file, *words)
 
     def recon(self, domain, keep):
         table = self.out / f"{domain}.recon.gguf"
-        self.coe(table, "recon", *self.model, "-f", self.text(domain), "--tokens",
-                 self.options.recon_tokens, "-o", table, "-q")
+        self.coe(table, "recon", *self.model, *self.engine, "-f", self.text(domain), "--tokens",
+                 self.options.recon_tokens)
         file = self.out / f"{domain}-{keep}.recon.json"
-        return self.coe(file, "mask", "-p", self.profile(domain), "--score-table", table, "-k", keep,
-                        "-o", file, "-q")
+        return self.coe(file, "mask", "-p", self.profile(domain), "--score-table", table, "-k", keep)
 
     def child(self, domain, keep, way):
         file = self.out / f"{domain}-{keep}.{way}.gguf"
         if way in ("recipe", "recon"):
             mask = self.recipe(domain, keep) if way == "recipe" else self.recon(domain, keep)
-            return self.coe(file, "prune", *self.model, "--mask", mask, "-o", file, "-q",
-                            "--no-verify")
+            return self.coe(file, "prune", *self.model, "--mask", mask, "--no-verify")
         method, _, steps = way.partition("@")
-        words = ["heal", *self.model, "--mask", self.recon(domain, keep), "-f",
+        words = ["heal", *self.model, *self.engine, "--mask", self.recon(domain, keep), "-f",
                  self.corpora / f"{domain}.jsonl", "--method", method, "--tokens",
-                 self.options.tokens, "--state", self.out / f"{domain}-{keep}.state", "-o", file,
-                 "-q"]
+                 self.options.tokens, "--state", self.out / f"{domain}-{keep}.state"]
         if steps:
             words += ["--steps", steps]
         return self.coe(file, *words)
@@ -108,8 +112,8 @@ class Bench:
             child = self.child(domain, keep, way)
             only_home = way == "recipe" or self.options.home_only
             texts = [domain] if only_home else DOMAINS
-            cache = self.out / f"parent-{domain if only_home else 'all'}.logits"
-            words = [self.options.coe, "eval", "-m", child, "--parent", self.options.model,
+            cache = self.out / f"{domain}-{'home' if only_home else 'all'}.logits"
+            words = [self.options.coe, "eval", "-m", child, *self.engine, "--parent", self.options.model,
                      "--parent-cache", cache, "--cache-tail", "0",
                      "--max-tokens", CUT_TOKENS, "--per-record", "--json"]
             for text in texts:
@@ -155,6 +159,7 @@ def main():
     parser.add_argument("--ways", default="recipe,recon,gain,ridge,adam@300")
     parser.add_argument("--tokens", default="65536")
     parser.add_argument("--recon-tokens", default="16000")
+    parser.add_argument("--engine", default="", help="options of the engine, e.g. '-ngl -1'")
     parser.add_argument("--keep-files", action="store_true")
     parser.add_argument("--home-only", action="store_true",
                         help="measure each child on its own domain's text only")
@@ -191,7 +196,7 @@ def main():
             rows[way] = row
         table[keep] = rows
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    document = {"table": table, "seconds": bench.costs, "peak_kb_of_a_child_process": peak}
+    document = {"table": table, "seconds": bench.seconds(), "peak_kb_of_a_child_process": peak}
     (bench.out / "table.json").write_text(json.dumps(document, indent=1) + "\n")
     for keep, rows in table.items():
         print(f"K = {keep}: KL ÷ the recipe's")
