@@ -1,6 +1,5 @@
 #include "coe/child/heal/block.h"
 
-#include "coe/base/jobs.h"
 #include "coe/base/result.h"
 #include "coe/model/gguf/tensor_type.h"
 #include "coe/model/gguf/typed_keys.h"
@@ -12,7 +11,6 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
-#include <functional>
 #include <numeric>
 #include <span>
 #include <string>
@@ -22,18 +20,6 @@
 
 namespace coe {
 namespace {
-
-// Rows that are worth a thread.
-constexpr std::size_t kRowsAtOnce = 64;
-
-// Does work(row) for each of n rows, on all cores.
-void for_rows(std::size_t n, const std::function<void(std::size_t)>& work) {
-  const std::size_t n_piece = (n + kRowsAtOnce - 1) / kRowsAtOnce;
-  for_each_at_once(n_piece, 0, [&](std::size_t piece) {
-    const std::size_t first = piece * kRowsAtOnce;
-    for (std::size_t r = first; r < std::min(n, first + kRowsAtOnce); ++r) work(r);
-  });
-}
 
 class Reader {
  public:
@@ -151,10 +137,6 @@ ActivationValue activate(Activation kind, float x) {
   return {x * s, s + x * s * (1.0F - s) * slope_of_u};
 }
 
-void resize(Matrix& matrix, std::size_t n_row, std::size_t n_column) {
-  if (matrix.n_row != n_row || matrix.n_column != n_column) matrix = Matrix(n_row, n_column);
-}
-
 // The gradient through v ⊙ 1/rms(v) at a value that is normalised already: grad becomes that by v.
 void through_norm(std::span<const float> normalised, float rms, std::span<float> grad) {
   const float along = dot(normalised, grad) / static_cast<float>(grad.size());
@@ -167,27 +149,24 @@ void append_rows(Matrix& to, const Matrix& rows) {
   to.values.insert(to.values.end(), rows.values.begin(), rows.values.end());
 }
 
-Matrix rows_of(const Matrix& from, std::span<const std::size_t> rows) {
-  Matrix out(rows.size(), from.n_column);
-  for (std::size_t i = 0; i < rows.size(); ++i)
-    std::ranges::copy(from.row(rows[i]), out.row(i).begin());
+// Σ over the rows of a ⊙ b.
+std::vector<float> column_products(const MatrixView& a, const MatrixView& b) {
+  std::vector<float> out(a.n_column);
+  for_columns(a.n_column, [&](std::size_t first, std::size_t last) {
+    std::vector<double> sums(last - first);
+    for (std::size_t t = 0; t < a.n_row; ++t)
+      for (std::size_t j = first; j < last; ++j)
+        sums[j - first] += static_cast<double>(a.row(t)[j]) * static_cast<double>(b.row(t)[j]);
+    std::ranges::copy(sums, out.begin() + static_cast<std::ptrdiff_t>(first));
+  });
   return out;
 }
 
-// Σ over the rows of a ⊙ b.
-std::vector<float> column_products(const Matrix& a, const Matrix& b) {
-  std::vector<double> sums(a.n_column);
-  for (std::size_t t = 0; t < a.n_row; ++t)
-    for (std::size_t j = 0; j < a.n_column; ++j)
-      sums[j] += static_cast<double>(a.row(t)[j]) * static_cast<double>(b.row(t)[j]);
-  return {sums.begin(), sums.end()};
-}
-
-void run_activation(const Block& block, const DenseWeights& weights, const LayerTokens& tokens,
+void run_activation(const Block& block, const DenseWeights& weights, const TokenRows& tokens,
                     DenseForward& out) {
   multiply_transposed(tokens.input, weights.gate, out.gate);
   multiply_transposed(tokens.input, weights.up, out.up);
-  resize(out.act, out.gate.n_row, out.gate.n_column);
+  reshape(out.act, out.gate.n_row, out.gate.n_column);
   for_rows(tokens.size(), [&](std::size_t t) {
     const float factor = tokens.gate.empty() ? 1.0F : tokens.gate[t];
     const auto gate = out.gate.row(t);
@@ -198,12 +177,12 @@ void run_activation(const Block& block, const DenseWeights& weights, const Layer
   });
 }
 
-void run_output(const Block& block, const DenseWeights& weights, const LayerTokens& tokens,
-                DenseForward& out) {
+void run_output(const Block& block, const DenseWeights& weights, const TokenRows& tokens,
+                const MatrixView& act, DenseForward& out) {
   const std::size_t n = tokens.size();
   const std::size_t n_embd = block.n_embd();
-  multiply_transposed(out.act, weights.down, out.dense);
-  resize(out.output, n, n_embd);
+  multiply_transposed(act, weights.down, out.dense);
+  reshape(out.output, n, n_embd);
   if (block.form == BlockForm::kPlain) {
     for_rows(n, [&](std::size_t t) {
       for (std::size_t j = 0; j < n_embd; ++j)
@@ -211,7 +190,7 @@ void run_output(const Block& block, const DenseWeights& weights, const LayerToke
     });
     return;
   }
-  resize(out.mixed, n, n_embd);
+  reshape(out.mixed, n, n_embd);
   out.dense_scale.resize(n);
   out.mixed_scale.resize(n);
   for_rows(n, [&](std::size_t t) {
@@ -294,7 +273,8 @@ void append_tokens(const Block& block, const EngineTokens& batch, bool keep_act,
   run_dense(block, block.parent, now, forward);
   now.target = std::exchange(forward.output, {});
   Matrix kept = batch.kept;
-  for (std::size_t t = 0; t < n; ++t) {
+  std::vector<GainSums> gains(n);
+  for_rows(n, [&](std::size_t t) {
     double square = 0.0;
     for (std::size_t j = 0; j < n_embd; ++j) {
       const double out =
@@ -302,15 +282,19 @@ void append_tokens(const Block& block, const EngineTokens& batch, bool keep_act,
       square += out * out;
     }
     now.weight[t] = static_cast<float>(static_cast<double>(n_embd) / std::max(square, 1e-20));
-    if (!normed) continue;
+    if (!normed) return;
     scale(kept.row(t), rms_scale(kept.row(t), block.eps));
-    if (gain == nullptr) continue;
-    for (std::size_t j = 0; j < n_embd; ++j) {
+    for (std::size_t j = 0; gain != nullptr && j < n_embd; ++j) {
       const double g = static_cast<double>(block.parent.g2[j]);
       const double k = g * static_cast<double>(kept.row(t)[j]);
-      gain->product += k * g * static_cast<double>(now.experts.row(t)[j]);
-      gain->square += k * k;
+      gains[t].product += k * g * static_cast<double>(now.experts.row(t)[j]);
+      gains[t].square += k * k;
     }
+  });
+  for (const auto& sums : gains) {
+    if (gain == nullptr) break;
+    gain->product += sums.product;
+    gain->square += sums.square;
   }
   append_rows(tokens.input, now.input);
   append_rows(tokens.experts, kept);
@@ -320,63 +304,68 @@ void append_tokens(const Block& block, const EngineTokens& batch, bool keep_act,
   tokens.gate.insert(tokens.gate.end(), now.gate.begin(), now.gate.end());
 }
 
-LayerTokens take_rows(const LayerTokens& tokens, std::span<const std::size_t> rows) {
-  LayerTokens out;
-  out.input = rows_of(tokens.input, rows);
-  out.experts = rows_of(tokens.experts, rows);
-  out.target = rows_of(tokens.target, rows);
-  if (tokens.act.n_row > 0) out.act = rows_of(tokens.act, rows);
+void take_rows(const LayerTokens& tokens, std::span<const std::size_t> rows, LayerTokens& out) {
+  for (const auto part : {&LayerTokens::input, &LayerTokens::experts, &LayerTokens::target})
+    reshape(out.*part, rows.size(), (tokens.*part).n_column);
+  for_rows(rows.size(), [&](std::size_t i) {
+    for (const auto part : {&LayerTokens::input, &LayerTokens::experts, &LayerTokens::target})
+      std::ranges::copy((tokens.*part).row(rows[i]), (out.*part).row(i).begin());
+  });
+  out.weight.clear();
+  out.gate.clear();
   for (const std::size_t row : rows) {
     out.weight.push_back(tokens.weight[row]);
     if (!tokens.gate.empty()) out.gate.push_back(tokens.gate[row]);
   }
+}
+
+TokenRows TokenRows::part(std::size_t first, std::size_t n) const {
+  TokenRows out = *this;
+  for (const auto matrix : {&TokenRows::input, &TokenRows::experts, &TokenRows::target})
+    out.*matrix = (this->*matrix).rows(first, n);
+  if (act.n_row > 0) out.act = act.rows(first, n);
+  out.weight = weight.subspan(first, n);
+  if (!gate.empty()) out.gate = gate.subspan(first, n);
   return out;
 }
 
-LayerTokens take_rows(const LayerTokens& tokens, std::size_t first, std::size_t n) {
-  std::vector<std::size_t> rows(n);
-  std::iota(rows.begin(), rows.end(), first);
-  return take_rows(tokens, rows);
-}
-
-void run_dense(const Block& block, const DenseWeights& weights, const LayerTokens& tokens,
+void run_dense(const Block& block, const DenseWeights& weights, const TokenRows& tokens,
                DenseForward& out) {
-  if (tokens.act.n_row > 0)
-    out.act = tokens.act;
-  else
-    run_activation(block, weights, tokens, out);
-  run_output(block, weights, tokens, out);
+  if (tokens.act.n_row == 0) run_activation(block, weights, tokens, out);
+  run_output(block, weights, tokens, tokens.act.n_row > 0 ? tokens.act : MatrixView(out.act), out);
 }
 
-double layer_error(const Block& block, const DenseWeights& weights, const LayerTokens& tokens) {
+double layer_error(const Block& block, const DenseWeights& weights, const TokenRows& tokens) {
   constexpr std::size_t kBatch = 2048;
   double sum = 0.0;
   double weight = 0.0;
   DenseForward forward;
+  std::vector<double> squares;
   for (std::size_t first = 0; first < tokens.size(); first += kBatch) {
-    const auto batch = take_rows(tokens, first, std::min(kBatch, tokens.size() - first));
+    const auto batch = tokens.part(first, std::min(kBatch, tokens.size() - first));
     run_dense(block, weights, batch, forward);
-    for (std::size_t t = 0; t < batch.size(); ++t) {
-      double square = 0.0;
+    squares.assign(batch.size(), 0.0);
+    for_rows(batch.size(), [&](std::size_t t) {
       for (std::size_t j = 0; j < block.n_embd(); ++j) {
         const double error = static_cast<double>(forward.output.row(t)[j]) -
                              static_cast<double>(batch.target.row(t)[j]);
-        square += error * error;
+        squares[t] += error * error;
       }
-      sum += static_cast<double>(batch.weight[t]) * square;
+    });
+    for (std::size_t t = 0; t < batch.size(); ++t) {
+      sum += static_cast<double>(batch.weight[t]) * squares[t];
       weight += static_cast<double>(batch.weight[t]);
     }
   }
   return weight > 0.0 ? sum / weight : 0.0;
 }
 
-DenseWeights layer_gradient(const Block& block, const DenseWeights& weights,
-                            const LayerTokens& tokens, DenseForward& forward) {
+void layer_gradient(const Block& block, const DenseWeights& weights, const TokenRows& tokens,
+                    DenseForward& forward, DenseWeights& grad) {
   const std::size_t n = tokens.size();
   const std::size_t n_embd = block.n_embd();
   const float total = std::accumulate(tokens.weight.begin(), tokens.weight.end(), 0.0F);
-  DenseWeights grad;
-  Matrix by_mixed = std::exchange(forward.output, {});  // becomes the gradient by y, then by d
+  auto& by_mixed = forward.output;  // becomes the gradient by y, then by d
   for_rows(n, [&](std::size_t t) {
     const auto row = by_mixed.row(t);
     const float factor = 2.0F * tokens.weight[t] / total;
@@ -396,13 +385,12 @@ DenseWeights layer_gradient(const Block& block, const DenseWeights& weights,
     });
   }
   transposed_multiply(by_mixed, forward.act, grad.down);
-  Matrix by_act;
-  multiply(by_mixed, weights.down, by_act);
+  multiply(by_mixed, weights.down, forward.by_act);
   for_rows(n, [&](std::size_t t) {
     const float factor = tokens.gate.empty() ? 1.0F : tokens.gate[t];
     const auto gate = forward.gate.row(t);
     const auto up = forward.up.row(t);
-    const auto act = by_act.row(t);
+    const auto act = forward.by_act.row(t);
     for (std::size_t i = 0; i < act.size(); ++i) {
       const auto f = activate(block.activation, gate[i]);
       const float by = factor * act[i];
@@ -412,7 +400,6 @@ DenseWeights layer_gradient(const Block& block, const DenseWeights& weights,
   });
   transposed_multiply(forward.gate, tokens.input, grad.gate);
   transposed_multiply(forward.up, tokens.input, grad.up);
-  return grad;
 }
 
 }  // namespace coe

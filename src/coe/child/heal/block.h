@@ -76,6 +76,26 @@ struct LayerTokens {
   std::size_t size() const { return weight.size(); }
 };
 
+// Some of them, one after the other. What they are of must outlive them.
+struct TokenRows {
+  MatrixView input;
+  MatrixView experts;
+  MatrixView target;
+  MatrixView act;
+  std::span<const float> weight;
+  std::span<const float> gate;
+
+  TokenRows(const LayerTokens& tokens)  // NOLINT(google-explicit-constructor): as MatrixView
+      : input(tokens.input),
+        experts(tokens.experts),
+        target(tokens.target),
+        act(tokens.act),
+        weight(tokens.weight),
+        gate(tokens.gate) {}
+  std::size_t size() const { return weight.size(); }
+  TokenRows part(std::size_t first, std::size_t n) const;
+};
+
 // Of a batch, as the engine tells it. Shapes: [n, D].
 struct EngineTokens {
   Matrix stream;   // h
@@ -100,28 +120,29 @@ void append_tokens(const Block& block, const EngineTokens& batch, bool keep_act,
 struct DenseForward {
   Matrix gate;                     // W_gate x      [n, F]
   Matrix up;                       // W_up x        [n, F]
-  Matrix act;                      // γ a           [n, F]
+  Matrix act;                      // γ a           [n, F]; not touched with TokenRows::act
   Matrix dense;                    // d; kNormed: rms(d)   [n, D]
   Matrix mixed;                    // kNormed: rms(y)      [n, D]
   Matrix output;                   // g3 ⊙ rms(y), or y    [n, D]
   std::vector<float> dense_scale;  // 1 / rms-divisor of d   [n]
   std::vector<float> mixed_scale;  // of y                   [n]
+  Matrix by_act;                   // of the gradient        [n, F]
 };
 
-// Rows `rows` of `tokens`.
-LayerTokens take_rows(const LayerTokens& tokens, std::span<const std::size_t> rows);
-LayerTokens take_rows(const LayerTokens& tokens, std::size_t first, std::size_t n);
+// Copies rows `rows` of `tokens` into `out`, whose memory is used again. `act` is left out.
+void take_rows(const LayerTokens& tokens, std::span<const std::size_t> rows, LayerTokens& out);
 
 // With tokens.act the weights' gate and up are taken for the parent's.
-void run_dense(const Block& block, const DenseWeights& weights, const LayerTokens& tokens,
+void run_dense(const Block& block, const DenseWeights& weights, const TokenRows& tokens,
                DenseForward& out);
 
 // The layer's error Σ ω‖output − U‖² / Σ ω.
-double layer_error(const Block& block, const DenseWeights& weights, const LayerTokens& tokens);
+double layer_error(const Block& block, const DenseWeights& weights, const TokenRows& tokens);
 
 // The gradient of Σ ω‖output − U‖² / Σ ω by the weights, exact through both norms, in shapes of
-// `weights`. `forward` is that of run_dense(), without tokens.act; it is used up.
-DenseWeights layer_gradient(const Block& block, const DenseWeights& weights,
-                            const LayerTokens& tokens, DenseForward& forward);
+// `weights`, into `grad`, whose memory is used again. `forward` is that of run_dense(), without
+// tokens.act; it is used up.
+void layer_gradient(const Block& block, const DenseWeights& weights, const TokenRows& tokens,
+                    DenseForward& forward, DenseWeights& grad);
 
 }  // namespace coe

@@ -1,5 +1,6 @@
 #include "coe/child/heal/fit.h"
 
+#include "coe/base/jobs.h"
 #include "coe/base/result.h"
 #include "coe/base/rng.h"
 
@@ -75,34 +76,47 @@ struct RidgeSums {
   Matrix s;     // Σ ω V_j b          [D, F]
 };
 
-RidgeSums ridge_sums(const Block& block, const DenseWeights& weights, const LayerTokens& fit) {
+RidgeSums ridge_sums(const Block& block, const DenseWeights& weights, const TokenRows& fit) {
   const std::size_t n_embd = block.n_embd();
   const std::size_t n_ff = block.n_ff();
   const bool normed = block.form == BlockForm::kNormed;
   RidgeSums sums{Symmetric(n_ff), Matrix(n_embd, n_ff)};
   DenseForward forward;
+  Matrix scaled;   // b, times √ω
+  Matrix missing;  // V, times √ω
   Matrix gram;
   Matrix cross;
   for (std::size_t first = 0; first < fit.size(); first += kPassTokens) {
-    const auto batch = take_rows(fit, first, std::min(kPassTokens, fit.size() - first));
+    const auto batch = fit.part(first, std::min(kPassTokens, fit.size() - first));
     run_dense(block, weights, batch, forward);
-    Matrix missing = batch.target;  // V, times √ω
-    for (std::size_t t = 0; t < batch.size(); ++t) {
+    const MatrixView acts = batch.act.n_row > 0 ? batch.act : MatrixView(forward.act);
+    reshape(scaled, batch.size(), n_ff);
+    reshape(missing, batch.size(), n_embd);
+    for_rows(batch.size(), [&](std::size_t t) {
       const float root = std::sqrt(batch.weight[t]);
       const float sigma = normed ? forward.mixed_scale[t] : 1.0F;
       const float to_b = root * sigma * (normed ? forward.dense_scale[t] : 1.0F);
-      for (float& value : forward.act.row(t)) value *= to_b;
+      const auto act = acts.row(t);
+      for (std::size_t i = 0; i < n_ff; ++i) scaled.row(t)[i] = to_b * act[i];
       const auto row = missing.row(t);
+      const auto target = batch.target.row(t);
+      const auto experts = batch.experts.row(t);
       for (std::size_t j = 0; j < n_embd; ++j) {
         const float from_experts = normed ? sigma * block.outer_norm[j] * weights.g2[j] : 1.0F;
-        row[j] = root * (row[j] - from_experts * batch.experts.row(t)[j]);
+        row[j] = root * (target[j] - from_experts * experts[j]);
       }
-    }
-    transposed_multiply(forward.act, forward.act, gram);
-    transposed_multiply(missing, forward.act, cross);
-    for (std::size_t i = 0; i < gram.values.size(); ++i)
-      sums.h.values[i] += static_cast<double>(gram.values[i]);
-    for (std::size_t i = 0; i < cross.values.size(); ++i) sums.s.values[i] += cross.values[i];
+    });
+    transposed_multiply(scaled, scaled, gram);
+    transposed_multiply(missing, scaled, cross);
+    for_rows(n_ff, [&](std::size_t r) {
+      const auto row = gram.row(r);
+      for (std::size_t i = 0; i < n_ff; ++i)
+        sums.h.values[r * n_ff + i] += static_cast<double>(row[i]);
+    });
+    for_rows(n_embd, [&](std::size_t r) {
+      const auto row = cross.row(r);
+      for (std::size_t i = 0; i < n_ff; ++i) sums.s.row(r)[i] += row[i];
+    });
   }
   return sums;
 }
@@ -131,24 +145,29 @@ Result<double> fit_ridge(const Block& block, const LayerTokens& fit, Best& best,
                            [](double value) { return static_cast<float>(value); });
     Matrix right;  // becomes r_j
     multiply(block.parent.down, h, right);
-    for (std::size_t j = 0; j < n_embd; ++j)
+    for_rows(n_embd, [&](std::size_t j) {
       for (std::size_t i = 0; i < n_ff; ++i)
         right.row(j)[i] = q[j] * sums.s.row(j)[i] - q[j] * q[j] * right.row(j)[i];
+    });
     COE_TRY(const auto eigen, eigen_of(std::move(sums.h)));
     Matrix rotated;
     multiply_transposed(right, eigen.vectors, rotated);
+    Matrix divided;
     bool any = false;
     for (const double lambda : kLambdas) {
-      Matrix divided = rotated;
-      for (std::size_t j = 0; j < n_embd; ++j)
+      reshape(divided, n_embd, n_ff);
+      for_rows(n_embd, [&](std::size_t j) {
+        const double square = static_cast<double>(q[j]) * static_cast<double>(q[j]);
         for (std::size_t i = 0; i < n_ff; ++i) {
-          const double square = static_cast<double>(q[j]) * static_cast<double>(q[j]);
           const double under = square * std::max(eigen.values[i], 0.0) + lambda * unit;
-          divided.row(j)[i] = under > 0.0 ? divided.row(j)[i] / static_cast<float>(under) : 0.0F;
+          divided.row(j)[i] = under > 0.0 ? rotated.row(j)[i] / static_cast<float>(under) : 0.0F;
         }
+      });
       multiply(divided, eigen.vectors, weights.down);
-      for (std::size_t i = 0; i < weights.down.values.size(); ++i)
-        weights.down.values[i] += block.parent.down.values[i];
+      for_rows(n_embd, [&](std::size_t j) {
+        for (std::size_t i = 0; i < n_ff; ++i)
+          weights.down.row(j)[i] += block.parent.down.row(j)[i];
+      });
       if (!best.offer(weights, "ridge")) continue;
       chosen = lambda;
       any = true;
@@ -159,7 +178,7 @@ Result<double> fit_ridge(const Block& block, const LayerTokens& fit, Best& best,
 }
 
 // g1 and g2 of each channel, by two equations with a ridge towards what they are.
-void fit_channels(const Block& block, const LayerTokens& fit, Best& best) {
+void fit_channels(const Block& block, const TokenRows& fit, Best& best) {
   constexpr double kRidge = .02;
   constexpr int kRound = 2;
   const std::size_t n_embd = block.n_embd();
@@ -172,22 +191,24 @@ void fit_channels(const Block& block, const LayerTokens& fit, Best& best) {
     std::vector<double> b2(n_embd);
     DenseForward forward;
     for (std::size_t first = 0; first < fit.size(); first += kPassTokens) {
-      const auto batch = take_rows(fit, first, std::min(kPassTokens, fit.size() - first));
+      const auto batch = fit.part(first, std::min(kPassTokens, fit.size() - first));
       run_dense(block, weights, batch, forward);
-      for (std::size_t t = 0; t < batch.size(); ++t) {
-        const double weight = static_cast<double>(batch.weight[t]);
-        for (std::size_t j = 0; j < n_embd; ++j) {
-          const double outer = static_cast<double>(forward.mixed_scale[t] * block.outer_norm[j]);
-          const double x1 = outer * static_cast<double>(forward.dense.row(t)[j]);
-          const double x2 = outer * static_cast<double>(batch.experts.row(t)[j]);
-          const double target = static_cast<double>(batch.target.row(t)[j]);
-          a11[j] += weight * x1 * x1;
-          a12[j] += weight * x1 * x2;
-          a22[j] += weight * x2 * x2;
-          b1[j] += weight * x1 * target;
-          b2[j] += weight * x2 * target;
+      for_columns(n_embd, [&](std::size_t from, std::size_t to) {
+        for (std::size_t t = 0; t < batch.size(); ++t) {
+          const double weight = static_cast<double>(batch.weight[t]);
+          for (std::size_t j = from; j < to; ++j) {
+            const double outer = static_cast<double>(forward.mixed_scale[t] * block.outer_norm[j]);
+            const double x1 = outer * static_cast<double>(forward.dense.row(t)[j]);
+            const double x2 = outer * static_cast<double>(batch.experts.row(t)[j]);
+            const double target = static_cast<double>(batch.target.row(t)[j]);
+            a11[j] += weight * x1 * x1;
+            a12[j] += weight * x1 * x2;
+            a22[j] += weight * x2 * x2;
+            b1[j] += weight * x1 * target;
+            b2[j] += weight * x2 * target;
+          }
         }
-      }
+      });
     }
     const auto mean = [&](const std::vector<double>& values) {
       double sum = 0.0;
@@ -226,11 +247,15 @@ class AdamTensor {
     const auto mean_part = static_cast<float>(1.0 - std::pow(kMean, t));
     const auto square_part = static_cast<float>(1.0 - std::pow(kSquare, t));
     const auto rate = static_cast<float>(rate_ * share);
-    for (std::size_t i = 0; i < values.size(); ++i) {
-      mean_[i] = kMean * mean_[i] + (1.0F - kMean) * grad[i];
-      square_[i] = kSquare * square_[i] + (1.0F - kSquare) * grad[i] * grad[i];
-      values[i] -= rate * (mean_[i] / mean_part) / (std::sqrt(square_[i] / square_part) + kEps);
-    }
+    constexpr std::size_t kAtOnce = 1 << 16;
+    for_each_at_once((values.size() + kAtOnce - 1) / kAtOnce, 0, [&](std::size_t piece) {
+      const std::size_t last = std::min(values.size(), (piece + 1) * kAtOnce);
+      for (std::size_t i = piece * kAtOnce; i < last; ++i) {
+        mean_[i] = kMean * mean_[i] + (1.0F - kMean) * grad[i];
+        square_[i] = kSquare * square_[i] + (1.0F - kSquare) * grad[i] * grad[i];
+        values[i] -= rate * (mean_[i] / mean_part) / (std::sqrt(square_[i] / square_part) + kEps);
+      }
+    });
   }
 
  private:
@@ -260,13 +285,15 @@ Status fit_adam(const Block& block, const LayerTokens& fit, const LayerFitOption
   AdamTensor g2(weights.g2);
   Rng rng(options.seed);
   std::vector<std::size_t> rows(std::min<std::size_t>(options.batch_tokens, fit.size()));
+  LayerTokens batch;
   DenseForward forward;
+  DenseWeights grad;
   for (std::uint32_t step = 1; step <= options.n_step; ++step) {
     if (observer.cancelled()) return fail(Code::kCancelled, "interrupted");
     for (auto& row : rows) row = rng.below(fit.size());
-    const auto batch = take_rows(fit, rows);
+    take_rows(fit, rows, batch);
     run_dense(block, weights, batch, forward);
-    const auto grad = layer_gradient(block, weights, batch, forward);
+    layer_gradient(block, weights, batch, forward, grad);
     const double share = rate_share(step, options.n_step);
     gate.step(weights.gate.values, grad.gate.values, step, share);
     up.step(weights.up.values, grad.up.values, step, share);

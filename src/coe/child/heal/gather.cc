@@ -1,5 +1,6 @@
 #include "coe/child/heal/gather.h"
 
+#include "coe/base/jobs.h"
 #include "coe/base/not_finite.h"
 #include "coe/base/result.h"
 
@@ -29,6 +30,12 @@ class StretchObserver : public RoutingObserver {
     append(outputs[routing.layer], routing.block_outputs);
   }
 
+  // For the next stretch, in the same memory.
+  void clear() {
+    for (auto* values : {&experts, &streams, &outputs})
+      for (auto& [layer, rows] : *values) rows.clear();
+  }
+
   MoeOutputs experts;
   std::map<LayerId, std::vector<float>> streams;
   std::map<LayerId, std::vector<float>> outputs;
@@ -36,12 +43,47 @@ class StretchObserver : public RoutingObserver {
 
 Status run(Engine& engine, DecodeRequest request, std::span<const LayerId> layers,
            StretchObserver& seen) {
+  seen.clear();
   request.routing = &seen;
   request.layer_values = true;
   COE_TRY_STATUS(engine.decode(request));
-  for (const auto layer : layers)
-    if (count_not_finite(seen.experts[layer]) > 0 || count_not_finite(seen.streams[layer]) > 0)
-      return no_number(fmt::format("layer {} gives values that are no numbers", layer.value));
+  std::vector<std::size_t> n_bad(layers.size());
+  for_each_at_once(layers.size(), 0, [&](std::size_t l) {
+    for (const auto* values : {&seen.experts, &seen.streams})
+      if (const auto found = values->find(layers[l]); found != values->end())
+        n_bad[l] += count_not_finite(found->second);
+  });
+  for (std::size_t l = 0; l < layers.size(); ++l)
+    if (n_bad[l] > 0)
+      return no_number(fmt::format("layer {} gives values that are no numbers", layers[l].value));
+  return {};
+}
+
+// Of one stretch, whose first token has the place `at`.
+Status store_stretch(const TokenStore& store, std::span<const LayerId> layers, std::size_t n_embd,
+                     std::size_t n_token, std::size_t at, StretchObserver& parent,
+                     StretchObserver& kept) {
+  struct Piece {
+    std::size_t layer;
+    TokenStore::Kind kind;
+    const std::vector<float>* values;
+  };
+  std::vector<Piece> pieces;
+  for (std::size_t l = 0; l < layers.size(); ++l) {
+    pieces.push_back({l, TokenStore::kStream, &parent.streams[layers[l]]});
+    pieces.push_back({l, TokenStore::kExperts, &parent.experts[layers[l]]});
+    pieces.push_back({l, TokenStore::kKept, &kept.experts[layers[l]]});
+  }
+  for (const auto& piece : pieces)
+    if (piece.values->size() != n_token * n_embd)
+      return fail(Code::kEngine,
+                  fmt::format("layer {}: the engine told of {} of {} tokens",
+                              layers[piece.layer].value, piece.values->size() / n_embd, n_token));
+  std::vector<Status> written(pieces.size());
+  for_each_at_once(pieces.size(), 0, [&](std::size_t i) {
+    written[i] = store.write(pieces[i].layer, pieces[i].kind, at, *pieces[i].values);
+  });
+  for (auto& status : written) COE_TRY_STATUS(std::move(status));
   return {};
 }
 
@@ -88,6 +130,8 @@ Status gather_tokens(Engine& engine, const ExpertFilter& filter, std::span<const
   std::uint64_t n_total = 0;
   for (const auto& stretch : stretches) n_total += stretch.size();
   std::size_t at = 0;  // token
+  StretchObserver parent;
+  StretchObserver kept;
   for (std::size_t s = 0; s < stretches.size(); at += stretches[s++].size()) {
     if (observer.cancelled()) return fail(Code::kCancelled, "interrupted");
     if (s > 0 && s < n_done) continue;  // the first one is looked at in any case
@@ -96,7 +140,6 @@ Status gather_tokens(Engine& engine, const ExpertFilter& filter, std::span<const
     request.tokens = tokens;
     request.observer = &observer;
     request.streams = true;
-    StretchObserver parent;
     COE_TRY_STATUS(run(engine, request, layers, parent));
     if (s == 0)
       for (std::size_t l = 0; l < layers.size(); ++l)
@@ -105,21 +148,9 @@ Status gather_tokens(Engine& engine, const ExpertFilter& filter, std::span<const
     request.streams = false;
     request.filter = &filter;
     request.pinned = &parent.experts;
-    StretchObserver kept;
     COE_TRY_STATUS(run(engine, request, layers, kept));
-    for (std::size_t l = 0; l < layers.size(); ++l) {
-      const std::size_t n = tokens.size() * blocks[l].n_embd();
-      for (const auto& [kind, values] :
-           {std::pair{TokenStore::kStream, &parent.streams[layers[l]]},
-            std::pair{TokenStore::kExperts, &parent.experts[layers[l]]},
-            std::pair{TokenStore::kKept, &kept.experts[layers[l]]}}) {
-        if (values->size() != n)
-          return fail(Code::kEngine,
-                      fmt::format("layer {}: the engine told of {} of {} tokens", layers[l].value,
-                                  values->size() / blocks[l].n_embd(), tokens.size()));
-        COE_TRY_STATUS(store.write(l, kind, at, *values));
-      }
-    }
+    COE_TRY_STATUS(
+        store_stretch(store, layers, blocks.front().n_embd(), tokens.size(), at, parent, kept));
     observer.progress("gather", at + tokens.size(), n_total, "tokens");
     COE_TRY_STATUS(gathered(s + 1));
   }

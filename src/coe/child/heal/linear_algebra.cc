@@ -1,11 +1,14 @@
 #include "coe/child/heal/linear_algebra.h"
 
+#include "coe/base/jobs.h"
 #include "coe/base/result.h"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cblas.h>
 #include <cstddef>
+#include <functional>
 #include <utility>
 #include <vector>
 
@@ -20,28 +23,48 @@ namespace coe {
 namespace {
 
 void product(CBLAS_TRANSPOSE of_a, CBLAS_TRANSPOSE of_b, std::size_t m, std::size_t n,
-             std::size_t k, const Matrix& a, const Matrix& b, Matrix& c) {
-  if (c.n_row != m || c.n_column != n) c = Matrix(m, n);
+             std::size_t k, const MatrixView& a, const MatrixView& b, Matrix& c) {
+  reshape(c, m, n);
   if (m == 0 || n == 0 || k == 0) return;
   cblas_sgemm(CblasRowMajor, of_a, of_b, static_cast<int>(m), static_cast<int>(n),
-              static_cast<int>(k), 1.0F, a.values.data(), static_cast<int>(a.n_column),
-              b.values.data(), static_cast<int>(b.n_column), 0.0F, c.values.data(),
-              static_cast<int>(n));
+              static_cast<int>(k), 1.0F, a.values, static_cast<int>(a.n_column), b.values,
+              static_cast<int>(b.n_column), 0.0F, c.values.data(), static_cast<int>(n));
 }
 
 }  // namespace
 
-void multiply_transposed(const Matrix& a, const Matrix& b, Matrix& c) {
+void reshape(Matrix& matrix, std::size_t n_row, std::size_t n_column) {
+  if (matrix.n_row != n_row || matrix.n_column != n_column) matrix = Matrix(n_row, n_column);
+}
+
+void for_rows(std::size_t n, const std::function<void(std::size_t)>& work) {
+  constexpr std::size_t kRowsAtOnce = 64;  // that are worth a thread
+  const std::size_t n_piece = (n + kRowsAtOnce - 1) / kRowsAtOnce;
+  for_each_at_once(n_piece, 0, [&](std::size_t piece) {
+    const std::size_t first = piece * kRowsAtOnce;
+    for (std::size_t r = first; r < std::min(n, first + kRowsAtOnce); ++r) work(r);
+  });
+}
+
+void for_columns(std::size_t n, const std::function<void(std::size_t, std::size_t)>& work) {
+  constexpr std::size_t kColumnsAtOnce = 64;  // some lines of the cache
+  for_each_at_once((n + kColumnsAtOnce - 1) / kColumnsAtOnce, 0, [&](std::size_t piece) {
+    const std::size_t first = piece * kColumnsAtOnce;
+    work(first, std::min(n, first + kColumnsAtOnce));
+  });
+}
+
+void multiply_transposed(const MatrixView& a, const MatrixView& b, Matrix& c) {
   COE_CHECK(a.n_column == b.n_column);
   product(CblasNoTrans, CblasTrans, a.n_row, b.n_row, a.n_column, a, b, c);
 }
 
-void multiply(const Matrix& a, const Matrix& b, Matrix& c) {
+void multiply(const MatrixView& a, const MatrixView& b, Matrix& c) {
   COE_CHECK(a.n_column == b.n_row);
   product(CblasNoTrans, CblasNoTrans, a.n_row, b.n_column, a.n_column, a, b, c);
 }
 
-void transposed_multiply(const Matrix& a, const Matrix& b, Matrix& c) {
+void transposed_multiply(const MatrixView& a, const MatrixView& b, Matrix& c) {
   COE_CHECK(a.n_row == b.n_row);
   product(CblasTrans, CblasNoTrans, a.n_column, b.n_column, a.n_row, a, b, c);
 }

@@ -4,6 +4,7 @@
 #include "coe/base/result.h"
 
 #include <cstddef>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -24,13 +25,42 @@ struct Matrix {
   }
 };
 
+// Rows of a matrix that somebody else owns and does not change meanwhile.
+struct MatrixView {
+  std::size_t n_row = 0;
+  std::size_t n_column = 0;
+  const float* values = nullptr;
+
+  MatrixView() = default;
+  MatrixView(const Matrix& matrix)  // NOLINT(google-explicit-constructor): views are made in calls
+      : n_row(matrix.n_row), n_column(matrix.n_column), values(matrix.values.data()) {}
+  std::span<const float> row(std::size_t r) const { return {values + r * n_column, n_column}; }
+  // Rows [first, first + n).
+  MatrixView rows(std::size_t first, std::size_t n) const {
+    MatrixView part = *this;
+    part.n_row = n;
+    part.values += first * n_column;
+    return part;
+  }
+};
+
+// Gives the matrix a shape. Its values are kept where it has that shape already, else they are
+// lost.
+void reshape(Matrix& matrix, std::size_t n_row, std::size_t n_column);
+
+// Does work(row) for each of n rows, on all cores. Calls must not depend on each other.
+void for_rows(std::size_t n, const std::function<void(std::size_t)>& work);
+
+// Does work(first, last) for ranges of columns that cover n, on all cores.
+void for_columns(std::size_t n, const std::function<void(std::size_t, std::size_t)>& work);
+
 // C = A · Bᵀ for A [m, k] and B [n, k]. C gets the shape [m, n]. So do those below; inner
 // dimensions must agree.
-void multiply_transposed(const Matrix& a, const Matrix& b, Matrix& c);
+void multiply_transposed(const MatrixView& a, const MatrixView& b, Matrix& c);
 // C = A · B for A [m, k] and B [k, n].
-void multiply(const Matrix& a, const Matrix& b, Matrix& c);
+void multiply(const MatrixView& a, const MatrixView& b, Matrix& c);
 // C = Aᵀ · B for A [k, m] and B [k, n].
-void transposed_multiply(const Matrix& a, const Matrix& b, Matrix& c);
+void transposed_multiply(const MatrixView& a, const MatrixView& b, Matrix& c);
 
 // A symmetric matrix in double, as sums over many tokens need it. Shape: [n, n].
 struct Symmetric {

@@ -68,7 +68,7 @@ std::uint64_t TokenStore::position(std::size_t layer, Kind kind, std::size_t tok
 }
 
 Status TokenStore::write(std::size_t layer, Kind kind, std::size_t first,
-                         std::span<const float> rows) {
+                         std::span<const float> rows) const {
   const std::size_t n = rows.size() / shape_.n_embd;
   COE_CHECK(layer < shape_.n_layer && first + n <= shape_.n_token);
   std::vector<std::byte> bytes(n * row_bytes());
@@ -103,7 +103,7 @@ Result<Matrix> TokenStore::read(std::size_t layer, Kind kind, std::size_t first,
   if (n_read != bytes.size())
     return fail(Code::kIo, path_.string() + ": has become shorter", "run the same command again");
   Matrix rows(n, shape_.n_embd);
-  for (std::size_t t = 0; t < n; ++t) {
+  for_rows(n, [&](std::size_t t) {
     const auto* in = bytes.data() + t * row_bytes();
     float scale = 0.0F;
     std::memcpy(&scale, in, sizeof(scale));
@@ -111,7 +111,7 @@ Result<Matrix> TokenStore::read(std::size_t layer, Kind kind, std::size_t first,
     values_->to_floats(gguf::TensorType::kF16, {in + sizeof(scale), row_bytes() - sizeof(scale)},
                        row);
     for (float& value : row) value *= scale;
-  }
+  });
   return rows;
 }
 

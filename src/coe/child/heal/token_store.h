@@ -37,8 +37,9 @@ class TokenStore {
   static Result<TokenStore> open(const Path& file, const Shape& shape,
                                  const gguf::Dequantizer& values, const gguf::Quantizer& blocks);
 
-  // `rows`: vectors of tokens [first, …) of one layer, by its place. Errors: kIo.
-  Status write(std::size_t layer, Kind kind, std::size_t first, std::span<const float> rows);
+  // `rows`: vectors of tokens [first, …) of one layer, by its place. Several threads may write at
+  // once, each rows of its own. Errors: kIo.
+  Status write(std::size_t layer, Kind kind, std::size_t first, std::span<const float> rows) const;
   // Vectors of tokens [first, first + n). Errors: kIo.
   Result<Matrix> read(std::size_t layer, Kind kind, std::size_t first, std::size_t n) const;
   // Returns when what was written is on disk. Errors: kIo.
