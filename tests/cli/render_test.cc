@@ -197,6 +197,34 @@ TEST(RenderSpecialize, SaysWhatIsReusedAndWhatComes) {
   EXPECT_THAT(stages_text(stages, {}), HasSubstr("5 stages:"));
 }
 
+TEST(RenderSpecialize, SaysWhatHealingGave) {
+  auto report = small_report();
+  report.domains = {{.name = "css",
+                     .own = true,
+                     .specialist = even_eval("css", 5, 1.25, 0.125),
+                     .random = {},
+                     .cut = even_eval("css", 5, 1.5, 0.25),
+                     .verdict = Verdict::kKeeps}};
+  report.healing.emplace();
+  report.healing->method = "ridge";
+  report.healing->n_fit = 2000;
+  report.healing->after = .8125;
+  report.healing->helps = true;
+  const auto text = specialize_text({report, "p.gguf", "s.gguf"});
+  EXPECT_NE(text.find("  heal   by ridge, on 2000 tokens: 81.2 % of what the layers lost is left "
+                      "(validation tokens)\n"),
+            std::string::npos)
+      << text;
+  EXPECT_NE(text.find("KL unhealed\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("0.250\n"), std::string::npos) << text;
+  const auto doc = specialize_json({report, "p.gguf", "s.gguf"});
+  EXPECT_EQ(doc["healing"]["after"], .8125);
+  EXPECT_EQ(doc["eval"]["domains"][0]["cut_kl_mean"], .25);
+  report.healing->helps = false;
+  EXPECT_NE(specialize_text({report, "p.gguf", "s.gguf"}).find("  heal   not healed: "),
+            std::string::npos);
+}
+
 TEST(RenderSpecialize, DocumentHasStagesAndDomains) {
   auto report = small_report();
   report.stages = {{"profile", "s.profile.gguf", true, 1.5}, {"verify", {}, false, 0.25}};

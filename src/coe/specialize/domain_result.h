@@ -26,7 +26,7 @@ struct DomainResult {
   DomainEval specialist;
   std::vector<DomainEval> random;  // by seed
   // Of a healed specialist: the parent under its mask, which is what the cut alone gives.
-  std::optional<DomainEval> cut;
+  std::optional<DomainEval> cut = {};
   Verdict verdict = Verdict::kTooLittle;
 };
 
