@@ -22,6 +22,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <exception>
 #include <string>
 #include <utility>
 #include <vector>
@@ -151,11 +152,8 @@ int run(const Options& options) {
   return written ? 0 : 1;
 }
 
-}  // namespace
-}  // namespace coe::bench
-
-int main(int argc, char** argv) {
-  coe::bench::Options options;
+int run_cli(int argc, char** argv) {
+  Options options;
   CLI::App app{"Times the fit of one layer of coe heal"};
   app.add_option("--embd", options.n_embd, "D")->capture_default_str();
   app.add_option("--ff", options.n_ff, "F")->capture_default_str();
@@ -164,5 +162,17 @@ int main(int argc, char** argv) {
   app.add_option("--steps", options.n_step, "Of adam")->capture_default_str();
   app.add_option("--json", options.json, "File for the figures");
   CLI11_PARSE(app, argc, argv);
-  return coe::bench::run(options);
+  return run(options);
+}
+
+}  // namespace
+}  // namespace coe::bench
+
+int main(int argc, char** argv) {
+  try {
+    return coe::bench::run_cli(argc, argv);
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "error: internal: %s\n", e.what());
+    return 70;
+  }
 }
