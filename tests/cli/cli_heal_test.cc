@@ -192,6 +192,14 @@ TEST_F(CliHeal, SaysWhatIsWrong) {
   expect("--type q9", 2, "`Q9` is no type of tensors");
   expect("--type IQ1_S", 2, "without an importance matrix");
   expect("--method magic", 2, "--method");
+  const auto made =
+      run(std::string(COE_BUILD_DIR) +
+          "/coe-make-model qwen3-30b-a3b --layers 2 --experts 16 --vocab 1000 -o q.gguf");
+  ASSERT_EQ(made.exit_code, 0) << made.err;
+  const auto none = run("coe specialize -m q.gguf -f fit.jsonl -k 8 -o s.gguf --heal ridge");
+  EXPECT_EQ(none.exit_code, 3) << none.err;
+  EXPECT_THAT(none.err, HasSubstr("layer 0 cannot be healed: it has no dense FFN and no shared"));
+  EXPECT_FALSE(std::filesystem::exists(dir_ / "s.profile.gguf"));
   write("one.jsonl", "{\"text\": \"one\"}\n");
   const auto single =
       run(fmt::format("coe heal -m {} --mask m.json -f one.jsonl -o healed.gguf", kModel));

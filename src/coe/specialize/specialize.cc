@@ -4,6 +4,7 @@
 #include "coe/base/run_files.h"
 #include "coe/base/sealed_json.h"
 #include "coe/base/text.h"
+#include "coe/child/heal/block.h"
 #include "coe/child/surgery/apply.h"
 #include "coe/child/surgery/names.h"
 #include "coe/child/surgery/plan.h"
@@ -223,6 +224,8 @@ Result<SpecializeReport> SpecializeRun::run() {
   COE_TRY(const auto model, describe_moe(parent));
   COE_TRY_STATUS(check_keep_count(options_.n_keep, model.n_expert, model.n_expert_used));
   if (!options_.name.empty()) COE_TRY_STATUS(check_child_name(options_.name));
+  if (const auto* values = library_.dequantizer(); options_.heal && values != nullptr)
+    COE_TRY_STATUS(check_healable(parent, model, *values));
   // Whatever stands at the output that no earlier run of ours explains is refused before the long
   // work.
   std::error_code ec;

@@ -143,9 +143,9 @@ struct SpecializeReport {
 // that passes name; USE as in ProfileUse), NAME.recon.gguf and NAME.choice.json. Errors: those of
 // the stages; kMismatch for profiles of another model; kExists when a stage's file is there but
 // belongs to another run (named by what differs) and `overwrite` is kRefuse, and when another
-// process makes the same output; kIo when there is no room for the child; kCheckFailed when the
-// child fails its proof (the child is removed) or its layers do not compute what the masked
-// parent's do.
+// process makes the same output; kUnsupported, before any work, where a layer cannot be healed; kIo
+// when there is no room for the child; kCheckFailed when the child fails its proof (the child is
+// removed) or its layers do not compute what the masked parent's do.
 Result<SpecializeReport> specialize(const SpecializeOptions& options, const EngineLibrary& library,
                                     Observer& observer);
 

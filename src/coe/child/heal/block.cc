@@ -251,6 +251,13 @@ Result<Block> read_block(const gguf::GgufFile& file, const MoeModel& model, Laye
   return block;
 }
 
+Status check_healable(const gguf::GgufFile& file, const MoeModel& model,
+                      const gguf::Dequantizer& dequantizer) {
+  for (const auto& layer : model.layers)
+    COE_TRY_STATUS(names_of(Reader(file, layer.id, dequantizer)).map([](const Names&) {}));
+  return {};
+}
+
 void append_tokens(const Block& block, const EngineTokens& batch, bool keep_act,
                    LayerTokens& tokens, GainSums* gain) {
   const std::size_t n = batch.stream.n_row;

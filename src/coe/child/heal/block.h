@@ -62,6 +62,11 @@ struct Block {
 Result<Block> read_block(const gguf::GgufFile& file, const MoeModel& model, LayerId layer,
                          const gguf::Dequantizer& dequantizer);
 
+// Says before any work whether read_block() knows the form of every layer. Errors: kUnsupported,
+// with the reason.
+Status check_healable(const gguf::GgufFile& file, const MoeModel& model,
+                      const gguf::Dequantizer& dequantizer);
+
 // What is known of tokens of a layer. Shapes: [n, D].
 struct LayerTokens {
   Matrix input;               // x
