@@ -166,6 +166,12 @@ TEST_F(CliHeal, SpecializeHeals) {
                       kModel));
   EXPECT_EQ(cut.exit_code, 2);
   EXPECT_THAT(cut.err, HasSubstr("s.gguf: is of another run: "));
+  // A child that nothing explains is refused before it would be healed for.
+  std::filesystem::remove(dir_ / "s.heal.json");
+  const auto unexplained = run(command("ridge"));
+  EXPECT_EQ(unexplained.exit_code, 2);
+  EXPECT_THAT(unexplained.err, HasSubstr("s.gguf: is of another run: it is not healed so"));
+  EXPECT_FALSE(std::filesystem::exists(dir_ / "s.heal"));
 }
 
 TEST_F(CliHeal, APackageSaysThatItsModelIsHealed) {

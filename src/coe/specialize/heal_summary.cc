@@ -1,20 +1,15 @@
 #include "coe/specialize/heal_summary.h"
 
 #include "coe/base/json.h"
+#include "coe/model/gguf/typed_keys.h"
 
 #include <string>
-#include <string_view>
 #include <utility>
 
 namespace coe {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-std::string text_of(const gguf::Header& header, std::string_view name) {
-  const auto* key = header.find_key(name);
-  return key == nullptr ? std::string() : std::string(key->as_string().value_or(""));
-}
 
 }  // namespace
 
@@ -52,10 +47,10 @@ HealSummary read_heal_summary(const Json& json) {
 }
 
 bool is_healed_so(const gguf::Header& child, const HealSummary& summary) {
-  const auto settings = text_of(child, "coe.heal.settings");
-  if (!summary.helps) return settings.empty();
+  const auto settings = gguf::text_at(child, "coe.heal.settings");
+  if (!summary.helps) return !settings;
   return settings == summary.settings &&
-         text_of(child, "coe.heal.text_digest") == summary.text_digest;
+         gguf::text_at(child, "coe.heal.text_digest") == summary.text_digest;
 }
 
 }  // namespace coe

@@ -121,6 +121,7 @@ class SpecializeRun {
     options.state = beside("heal");
     return options;
   }
+  bool is_healed() const { return report_.healing && report_.healing->helps; }
   Status stage_prune(const gguf::GgufFile& parent, const MoeModel& model);
   Status stage_eval(const gguf::GgufFile& parent, const MoeModel& model);
   Result<Json> measure(const gguf::GgufFile& parent, const MoeModel& model);

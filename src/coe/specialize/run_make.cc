@@ -11,6 +11,7 @@
 #include "coe/mask/keep_mask.h"
 #include "coe/mask/score/table.h"
 #include "coe/measure/tune/choose.h"
+#include "coe/model/gguf/typed_keys.h"
 #include "coe/profile/routing/file.h"
 #include "coe/specialize/run.h"
 
@@ -62,9 +63,7 @@ class LazyAnswerer : public Answerer {
 // What the file calls itself; empty where it does not say.
 std::string name_in(const Path& file) {
   const auto model = gguf::GgufFile::open(file);
-  const auto* key = model ? model->header().find_key("general.name") : nullptr;
-  const auto name = key == nullptr ? std::nullopt : key->as_string();
-  return std::string(name.value_or(""));
+  return model ? gguf::text_at(model->header(), "general.name").value_or("") : "";
 }
 
 }  // namespace
@@ -285,6 +284,9 @@ Status SpecializeRun::stage_heal(const gguf::GgufFile& parent, const MoeModel& m
       return {};
     }
   }
+  // Before the work that would lead to it.
+  if (std::filesystem::exists(options_.output, ec) && !may_replace())
+    return tl::unexpected(stale(options_.output, "it is not healed so"));
   COE_TRY_STATUS(make_healing(parent, model));
   finish("heal", file, false, start);
   return {};
@@ -316,7 +318,7 @@ Status SpecializeRun::stage_prune(const gguf::GgufFile& parent, const MoeModel& 
   // The proof that a child already there is this one serves as the verify stage: it reads both
   // files whole.
   Result<VerifyReport> proof = fail(Code::kNotFound, "no child yet");
-  if (std::filesystem::exists(child, ec)) {
+  if (!healing_ && std::filesystem::exists(child, ec)) {
     begin("verify");
     proof = verify_child(parent.path(), child, mask_, library_.dequantizer(), observer_, allowed);
     if (!(proof && proof->ok()) && !may_replace())
@@ -325,10 +327,6 @@ Status SpecializeRun::stage_prune(const gguf::GgufFile& parent, const MoeModel& 
     if (proof && proof->ok() && name_in(child) != name) {
       if (!may_replace()) return tl::unexpected(stale(child, "it has another name"));
       proof = fail(Code::kNotFound, "no child of this name yet");
-    }
-    if (healing_) {
-      if (!may_replace()) return tl::unexpected(stale(child, "it is not healed so"));
-      proof = fail(Code::kNotFound, "no child that is healed so yet");
     }
   }
   const bool reused = proof && proof->ok();
@@ -370,7 +368,7 @@ std::string SpecializeRun::heal_stage_settings() const {
 
 // What tells the child from one that is only cut, for what is measured of it.
 std::string SpecializeRun::child_settings() const {
-  if (!report_.healing || !report_.healing->helps) return {};
+  if (!is_healed()) return {};
   return fmt::format("healing={} ", digest_of(report_.healing->settings));
 }
 

@@ -100,7 +100,7 @@ Result<std::optional<SliceReference>> SpecializeRun::record_layers(
 
 Result<Json> SpecializeRun::measure(const gguf::GgufFile& file, const MoeModel& model) {
   Json measured;
-  const bool healed = report_.healing && report_.healing->helps;
+  const bool healed = is_healed();
   COE_TRY(const auto filter, virtual_surgery(mask_, file, model));
   std::optional<SliceReference> masked;
   {

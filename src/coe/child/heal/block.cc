@@ -280,7 +280,7 @@ void append_tokens(const Block& block, const EngineTokens& batch, bool keep_act,
   run_dense(block, block.parent, now, forward);
   now.target = std::exchange(forward.output, {});
   Matrix kept = batch.kept;
-  std::vector<GainSums> gains(n);
+  std::vector<GainSums> gains(gain == nullptr ? 0 : n);
   for_rows(n, [&](std::size_t t) {
     double square = 0.0;
     for (std::size_t j = 0; j < n_embd; ++j) {
@@ -291,7 +291,8 @@ void append_tokens(const Block& block, const EngineTokens& batch, bool keep_act,
     now.weight[t] = static_cast<float>(static_cast<double>(n_embd) / std::max(square, 1e-20));
     if (!normed) return;
     scale(kept.row(t), rms_scale(kept.row(t), block.eps));
-    for (std::size_t j = 0; gain != nullptr && j < n_embd; ++j) {
+    if (gain == nullptr) return;
+    for (std::size_t j = 0; j < n_embd; ++j) {
       const double g = static_cast<double>(block.parent.g2[j]);
       const double k = g * static_cast<double>(kept.row(t)[j]);
       gains[t].product += k * g * static_cast<double>(now.experts.row(t)[j]);
@@ -299,7 +300,6 @@ void append_tokens(const Block& block, const EngineTokens& batch, bool keep_act,
     }
   });
   for (const auto& sums : gains) {
-    if (gain == nullptr) break;
     gain->product += sums.product;
     gain->square += sums.square;
   }

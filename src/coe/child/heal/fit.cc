@@ -20,8 +20,6 @@
 namespace coe {
 namespace {
 
-constexpr std::array<std::string_view, 3> kMethodNames = {"gain", "ridge", "adam"};
-
 constexpr std::size_t kPassTokens = 2048;  // tokens of one pass of the closed forms
 
 // Weights that are tried, and kept where they are better on validation tokens.
@@ -308,13 +306,13 @@ Status fit_adam(const Block& block, const LayerTokens& fit, const LayerFitOption
 }  // namespace
 
 std::string_view heal_method_name(HealMethod method) {
-  return kMethodNames[static_cast<std::size_t>(method)];
+  return kHealMethodNames[static_cast<std::size_t>(method)];
 }
 
 std::optional<HealMethod> find_heal_method(std::string_view name) {
-  const auto* const found = std::ranges::find(kMethodNames, name);
-  if (found == kMethodNames.end()) return std::nullopt;
-  return static_cast<HealMethod>(found - kMethodNames.begin());
+  const auto* const found = std::ranges::find(kHealMethodNames, name);
+  if (found == kHealMethodNames.end()) return std::nullopt;
+  return static_cast<HealMethod>(found - kHealMethodNames.begin());
 }
 
 Result<LayerFit> fit_layer(const Block& block, const LayerTokens& fit,

@@ -6,6 +6,7 @@
 #include "coe/base/result.h"
 #include "coe/child/heal/block.h"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -21,7 +22,8 @@ enum class HealMethod {
   kRidge,  // and the down-projection and both norms, in closed form
   kAdam,   // and gate, up, down and both norms, by gradient steps
 };
-std::string_view heal_method_name(HealMethod method);  // "gain", "ridge", "adam"
+inline constexpr std::array<const char*, 3> kHealMethodNames = {"gain", "ridge", "adam"};
+std::string_view heal_method_name(HealMethod method);
 std::optional<HealMethod> find_heal_method(std::string_view name);
 
 // Gives a matrix the values that it will have in the file.

@@ -135,7 +135,7 @@ void add_fit_options(CLI::App& verb, HealVerbOptions& options) {
   verb.add_option("--method", options.method,
                   "gain: one factor a layer; ridge: and the down-projection, in closed form; adam: "
                   "gate, up and down, by steps")
-      ->check(CLI::IsMember({"gain", "ridge", "adam"}))
+      ->check(CLI::IsMember(kHealMethodNames))
       ->capture_default_str();
   verb.add_option("--steps", options.heal.n_step, "Steps of each layer (adam)")
       ->check(CLI::Range(1U, 100000U))

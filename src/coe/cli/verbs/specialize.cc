@@ -191,7 +191,7 @@ void add_healing(CLI::App& verb, SpecializeVerbOptions& options) {
   auto* heal = verb.add_option("--heal", options.heal,
                                "Fit what stands beside the experts so that it makes up for those "
                                "that are gone: gain, ridge or adam, as --method of `coe heal`")
-                   ->check(CLI::IsMember({"gain", "ridge", "adam"}));
+                   ->check(CLI::IsMember(kHealMethodNames));
   verb.add_option("--heal-tokens", options.heal_options.n_token,
                   "Tokens to heal on: 60 for each hidden unit of the dense FFN do most")
       ->needs(heal)

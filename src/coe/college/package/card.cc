@@ -173,7 +173,7 @@ std::string model_table(const CardFacts& facts) {
 
 // The words on healing, where the child was healed.
 std::string healing(const PackageRecipe& recipe) {
-  if (recipe.heal_settings.empty()) return {};
+  if (!recipe.is_healed()) return {};
   return fmt::format(
       "\nThen it was healed: the dense FFN or shared expert beside the experts of each layer was "
       "fitted, layer by layer, so that it makes up for the experts that are gone. These tensors "
@@ -383,7 +383,7 @@ std::string usage(const CardFacts& facts) {
 
 std::string rebuilding(const CardFacts& facts) {
   const auto& m = facts.manifest;
-  const bool healed = !m.recipe.heal_settings.empty();
+  const bool healed = m.recipe.is_healed();
   std::string text =
       healed ? std::string(
                    "\n## Prove it\n\n"

@@ -503,7 +503,7 @@ class Checker {
       return {};
     }
     COE_TRY(const auto parent, open_model(parent_path, observer_));
-    const bool healed = !m_.recipe.heal_settings.empty();
+    const bool healed = m_.recipe.is_healed();
     auto& check = begin(
         "rebuild",
         fmt::format(

@@ -238,7 +238,7 @@ Json manifest_json(const PackageManifest& m) {
                    {"name", or_null(m.recipe.name)},
                    {"coe_version", m.recipe.coe_version},
                    {"command", rebuild_command(m)}};
-  if (!m.recipe.heal_settings.empty())
+  if (m.recipe.is_healed())
     doc["recipe"]["healing"] = {{"settings", m.recipe.heal_settings},
                                 {"text_digest", m.recipe.heal_text_digest}};
   doc["engine"] = {{"version", m.engine}, {"revision", or_null(m.engine_revision)}};
@@ -349,7 +349,7 @@ Result<PackageManifest> parse_manifest(std::string_view text, std::string_view n
 
 std::vector<std::string> rebuild_command(const PackageManifest& m) {
   const auto parent = m.parent.file.empty() ? std::string("PARENT.gguf") : m.parent.file;
-  if (!m.recipe.heal_settings.empty()) return {"coe", "verify", "--healed", parent, m.model.file};
+  if (m.recipe.is_healed()) return {"coe", "verify", "--healed", parent, m.model.file};
   std::vector<std::string> words = {"coe", "prune", "-m", parent, "--mask", "mask.json"};
   if (m.recipe.mode != "slice") words.insert(words.end(), {"--mode", m.recipe.mode});
   if (m.recipe.drop_mtp.value_or(false)) words.emplace_back("--drop-mtp");

@@ -57,6 +57,7 @@ struct PackageRecipe {
   std::string coe_version;
   std::string heal_settings;     // CutRecords's; empty: the child is only cut
   std::string heal_text_digest;  // of the text that it was healed on
+  bool is_healed() const { return !heal_settings.empty(); }
 };
 
 struct PackageEvaluation {
