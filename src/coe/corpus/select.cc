@@ -74,6 +74,12 @@ std::vector<std::size_t> texts_of(const SubDomain& domain, std::size_t& n_text) 
 
 }  // namespace
 
+void keep_first(Corpus& corpus, std::size_t n_record) {
+  for (auto& domain : corpus.domains)
+    if (n_record > 0 && domain.records.size() > n_record) domain.records.resize(n_record);
+  corpus.digest = corpus_digest(corpus);
+}
+
 SubDomain joined(Corpus corpus, std::string name) {
   SubDomain out{std::move(name), 1.0, {}};
   for (auto& domain : corpus.domains)

@@ -21,6 +21,9 @@ std::string corpus_digest(const Corpus& corpus);
 // those it has.
 Status select_domains(Corpus& corpus, std::span<const std::string> names);
 
+// Keeps the first so many records of each sub-domain (0: all), and sets the digest to what is left.
+void keep_first(Corpus& corpus, std::size_t n_record);
+
 // All records of the corpus as one sub-domain of this name and weight 1, whatever they say of
 // theirs.
 SubDomain joined(Corpus corpus, std::string name);

@@ -9,7 +9,7 @@
 #include "coe/child/surgery/plan.h"
 #include "coe/child/verify/verify.h"
 #include "coe/mask/keep_mask.h"
-#include "coe/mask/score/table.h"
+#include "coe/mask/recon/stage.h"
 #include "coe/measure/tune/choose.h"
 #include "coe/model/gguf/typed_keys.h"
 #include "coe/profile/routing/file.h"
@@ -162,34 +162,21 @@ Status SpecializeRun::add_whitelist(const std::string& digest) {
 Status SpecializeRun::stage_recon(const gguf::GgufFile& parent, const MoeModel& model) {
   if (!options_.recon) return {};
   const auto start = Clock::now();
-  const Path file = beside("recon.gguf");
   auto options = options_.recon_options;
   options.run_settings = settings_;
-  if (options_.checkpoint_seconds > 0) options.state = partial_of(file);
-  auto engine_options = options_.engine;
-  engine_options.n_batch = kReconBatch;
-  COE_TRY(engine_options.n_candidate, candidate_depth(model, 0));
-  std::error_code ec;
-  bool reused = false;
-  if (std::filesystem::exists(file, ec)) {
-    const auto found = read_score_table(file);
-    reused = found && found->parent.digest == model.id.digest &&
-             found->corpus_digest == corpus_.digest &&
-             found->settings == recon_settings(options, engine_options.n_candidate);
-    if (!reused && !may_replace())
-      return tl::unexpected(
-          stale(file, found ? "it is of another text or other settings" : found.error().message));
-  }
-  if (!reused) {
+  ReconStage stage;
+  stage.file = beside("recon.gguf");
+  if (options_.checkpoint_seconds > 0) options.state = partial_of(stage.file);
+  stage.overwrite = options_.overwrite;
+  stage.command_line = options_.command_line;
+  stage.on_work = [this] {
     begin("recon");
     engine_.close();  // one model in memory at a time
-    COE_TRY(const auto engine, library_.open(engine_options));
-    COE_TRY(auto table, run_recon(*engine, parent, model, corpus_, options, observer_));
-    table.command_line = options_.command_line;
-    COE_TRY_STATUS(write_recon_table(file, table, options_.overwrite));
-  }
-  COE_TRY(table_, texts_.add_table(file));
-  finish("recon", file, reused, start);
+  };
+  COE_TRY(const bool reused, recon_stage(library_, options_.engine, parent, model, corpus_, options,
+                                         stage, observer_));
+  COE_TRY(table_, texts_.add_table(stage.file));
+  finish("recon", stage.file, reused, start);
   return {};
 }
 

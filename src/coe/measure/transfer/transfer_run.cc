@@ -8,6 +8,7 @@
 #include "coe/mask/compare/overlap.h"
 #include "coe/mask/keep_mask.h"
 #include "coe/mask/recipe/profile_files.h"
+#include "coe/measure/cells/measure.h"
 #include "coe/measure/transfer/measure.h"
 #include "coe/measure/transfer/picture.h"
 #include "coe/model/moe/open_model.h"
@@ -38,7 +39,6 @@ class TransferRun {
  private:
   Path cells() const { return options_.folder / "cells"; }
   bool has_corpus() const { return !options_.corpus.domains.empty(); }
-  void cut_evaluation();
   Status make_profile();
   Status add_specialist(TransferMask mask);
   Status add_masks_of_profiles();
@@ -59,14 +59,6 @@ class TransferRun {
   ProfileFiles profiles_;
   TransferReport report_;
 };
-
-void TransferRun::cut_evaluation() {
-  for (auto& domain : evaluation_.domains)
-    if (options_.max_records > 0 && domain.records.size() > options_.max_records)
-      domain.records.resize(options_.max_records);
-  evaluation_.digest = corpus_digest(evaluation_);
-  report_.corpus_digest = evaluation_.digest;
-}
 
 // The profile is kept as DIR/profile.gguf; a run that is stopped goes on from
 // DIR/profile.gguf.partial.
@@ -156,10 +148,9 @@ Result<std::vector<TransferMatrix>> TransferRun::measure() {
   std::vector<std::vector<TransferMask>> sets;
   sets.reserve(report_.masks.size());
   for (const auto& [n_keep, masks] : report_.masks) sets.push_back(masks);
-  const TransferBench bench{
-      model_->file,       model_->moe, evaluation_,
-      options_.eval,      cells(),     run_settings(library_, options_.engine),
-      options_.overwrite, engine_};
+  const TransferBench bench{{model_->file, model_->moe, options_.eval, cells(),
+                             run_settings(library_, options_.engine), options_.overwrite, engine_},
+                            evaluation_};
   return measure_transfer(bench, sets, observer_);
 }
 
@@ -199,7 +190,8 @@ Status TransferRun::draw(const TransferResult& result) const {
 
 Result<TransferReport> TransferRun::run() {
   if (has_corpus()) COE_TRY_STATUS(check_disjoint(options_.corpus, evaluation_));
-  cut_evaluation();
+  keep_first(evaluation_, options_.max_records);
+  report_.corpus_digest = evaluation_.digest;
   COE_TRY(model_, open_model(options_.engine.model, observer_));
   report_.model = model_->moe.id;
   for (const auto n_keep : options_.counts)

@@ -1,4 +1,4 @@
-#include "coe/measure/transfer/cells.h"
+#include "coe/measure/cells/cells.h"
 
 #include "coe/base/json.h"
 #include "coe/base/sealed_json.h"
