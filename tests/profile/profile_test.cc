@@ -121,6 +121,18 @@ TEST(Profile, FillsEveryAccumulator) {
   EXPECT_DOUBLE_EQ(d.moe_ratio[0], 0.5 + 0.25);
 }
 
+// Expert 2's outputs are 4 and 2 long.
+TEST(Profile, SumsSquaresOfOutputs) {
+  ScriptedEngine engine;
+  const auto stats = value_of(
+      run_profile(engine, scripted_model(), one_record(), {.squares = true}, silent_observer()));
+  EXPECT_EQ(stats.domains[0].output_square, (std::vector<double>{64, 36, 20, 0}));
+  EXPECT_EQ(profile_settings({.squares = true}), "max_tokens=1024 outputs=1 shard=1/1 squares=1");
+  // Without outputs there is nothing to square.
+  EXPECT_EQ(profile_settings({.outputs = false, .squares = true}),
+            profile_settings({.outputs = false}));
+}
+
 // Token 0 chose experts 2 and 0, token 1 experts 2 and 1: each choice with those of its token.
 TEST(Profile, CountsWhatIsChosenTogether) {
   ScriptedEngine engine;

@@ -216,6 +216,7 @@ def score_of_tokens(profile, score):
         "util": "weight_sum",
         "decisive": "decisive",
         "ean": "output_norm",
+        "msan": "output_square",
         "reap": "gated_norm",
         "reap_sum": "gated_norm",
         "share": "output_share",
@@ -232,7 +233,7 @@ def score_of_tokens(profile, score):
             return sum((r - k) * histograms[i] for k, i in enumerate(ranks)) / (r * (r + 1) / 2)
         if score == "decisive":
             return add_up(sums[i] / n for i in ranks)
-        if score in ("ean", "reap"):
+        if score in ("ean", "msan", "reap"):
             routed = sum(histograms[i] for i in ranks)
             return sums[flat] / routed if routed else 0.0
         return sums[flat] / n  # reap_sum, share
@@ -480,7 +481,7 @@ def main():
     parser.add_argument(
         "--score",
         required=True,
-        choices=["util", "freq", "rank", "ean", "reap", "reap_sum", "decisive", "share"],
+        choices=["util", "freq", "rank", "ean", "msan", "reap", "reap_sum", "decisive", "share"],
     )
     parser.add_argument("--aggregate", default="token", choices=["token", "sample", "subdomain"])
     parser.add_argument("--whitelist", nargs="+", default=[], metavar="PROFILE")

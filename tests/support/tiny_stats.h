@@ -60,6 +60,7 @@ inline void add_sample(DomainStats& domain, const ExpertGrid& shape,
         const std::size_t flat = l * shape.n_expert + expert;
         domain.output_norm[flat] += norm;
         domain.gated_norm[flat] += weight * norm;
+        if (domain.has_squares()) domain.output_square[flat] += norm * norm;
         domain.output_share[flat] += weight * norm / gated_total;
       }
       if (domain.has_outputs()) domain.moe_ratio[l] += 0.5;
@@ -114,11 +115,12 @@ inline RoutingStats empty_stats(const ExpertGrid& shape) {
 inline RoutingStats random_stats(const ExpertGrid& shape,
                                  const std::vector<std::pair<std::string, double>>& domains,
                                  std::uint64_t seed, bool with_outputs = true,
-                                 bool with_coactivation = false) {
+                                 bool with_coactivation = false, bool with_squares = false) {
   Rng rng(seed);
   auto stats = empty_stats(shape);
   for (const auto& [name, weight] : domains) {
-    auto domain = DomainStats::zero(name, weight, shape, with_outputs, with_coactivation);
+    auto domain =
+        DomainStats::zero(name, weight, shape, with_outputs, with_coactivation, with_squares);
     for (int sample = 0; sample < 3; ++sample)
       add_sample(domain, shape,
                  random_sample(shape, static_cast<std::size_t>(rng.between(5, 12)), rng));

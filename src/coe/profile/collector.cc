@@ -54,7 +54,7 @@ Collector::Collector(const ExpertGrid& shape, std::uint32_t n_block,
     : shape_(shape),
       options_(options),
       row_of_block_(n_block, kNoRow),
-      sample_(DomainStats::zero({}, 1.0, shape, options.outputs)),
+      sample_(DomainStats::zero({}, 1.0, shape, options.outputs, false, options.squares)),
       tempered_(shape.n_expert_used),
       utility_(shape.n_flat()) {
   for (std::size_t row = 0; row < shape.n_layer(); ++row)
@@ -68,6 +68,7 @@ void Collector::begin_sample() {
   clear(sample_.decisive);
   clear(sample_.output_norm);
   clear(sample_.gated_norm);
+  clear(sample_.output_square);
   clear(sample_.output_share);
   clear(sample_.moe_ratio);
   chosen_.clear();
@@ -130,6 +131,7 @@ void Collector::add_token(const LayerRouting& routing, std::size_t row, std::siz
     const double norm = routing.output_norms[t * n_used + k];
     sample_.output_norm[flat] += norm;
     sample_.gated_norm[flat] += weight * norm;
+    if (options_.squares) sample_.output_square[flat] += norm * norm;
     if (gated_total > 0) sample_.output_share[flat] += weight * norm / gated_total;
   }
   if (outputs && !routing.moe_norms.empty() && !routing.residual_norms.empty() &&
@@ -166,6 +168,8 @@ Status Collector::end_sample(std::size_t n_token, DomainStats& domain) {
     domain.gated_norm[i] += sample_.gated_norm[i];
     domain.output_share[i] += sample_.output_share[i];
   }
+  for (std::size_t i = 0; i < sample_.output_square.size(); ++i)
+    domain.output_square[i] += sample_.output_square[i];
   for (std::size_t l = 0; l < sample_.moe_ratio.size(); ++l)
     domain.moe_ratio[l] += sample_.moe_ratio[l];
   if (options_.coactivation) add_pairs(domain);

@@ -18,6 +18,7 @@ namespace coe {
 struct CollectorOptions {
   bool outputs = true;
   bool coactivation = false;
+  bool squares = false;  // of expert outputs
   double router_temperature = 1.0;
 };
 

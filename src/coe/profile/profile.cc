@@ -55,7 +55,8 @@ RoutingStats begin_stats(const EngineInfo& info, const MoeModel& parent, const C
   stats.shape = grid_of(parent);
   const auto add = [&](std::string name, double weight) {
     stats.domains.push_back(DomainStats::zero(std::move(name), weight, stats.shape, options.outputs,
-                                              options.coactivation));
+                                              options.coactivation,
+                                              options.outputs && options.squares));
   };
   for (const auto& domain : corpus.domains) {
     if (!options.roles) add(domain.name, domain.weight);
@@ -89,6 +90,7 @@ bool same_form(const RoutingStats& a, const RoutingStats& b) {
                     [](const DomainStats& x, const DomainStats& y) {
                       return x.name == y.name && x.weight == y.weight &&
                              x.has_outputs() == y.has_outputs() &&
+                             x.has_squares() == y.has_squares() &&
                              x.has_coactivation() == y.has_coactivation();
                     });
 }
@@ -345,7 +347,10 @@ Result<ProfileRun> Recorder::run(const MoeModel& parent, const std::string& comm
   packs_ = plan_packs(plan_.items, engine_.info());
   if (checkpoint_.resume) COE_TRY_STATUS(resume());
   Collector collector(stats_.shape, parent.n_block,
-                      {options_.outputs, options_.coactivation, options_.router_temperature});
+                      {.outputs = options_.outputs,
+                       .coactivation = options_.coactivation,
+                       .squares = options_.outputs && options_.squares,
+                       .router_temperature = options_.router_temperature});
   saved_at_ = Clock::now();
   COE_TRY_STATUS(options_.generate ? generate_answers(collector) : record_items(collector));
   // A shard may hold no record of a sub-domain: an empty one would break the mean of nothing.
@@ -363,6 +368,7 @@ Result<ProfileRun> Recorder::run(const MoeModel& parent, const std::string& comm
 std::string profile_settings(const ProfileOptions& options) {
   auto text = fmt::format("max_tokens={} outputs={} shard={}/{}", options.max_tokens,
                           options.outputs ? 1 : 0, options.shard + 1, options.n_shard);
+  if (options.outputs && options.squares) text += " squares=1";
   if (options.coactivation) text += " coactivation=1";
   if (options.router_temperature != 1.0)
     text += fmt::format(" router_temperature={}", options.router_temperature);

@@ -52,6 +52,7 @@ struct ProfileOptions {
   std::uint32_t max_tokens =
       1024;  // longer records are cut into windows of this length; 0: the engine's context
   bool outputs = true;        // also expert output norms (scores ean, reap, reap_sum, share)
+  bool squares = false;       // with outputs, also the squares of their norms (score msan)
   bool coactivation = false;  // also which experts are chosen together: 8*L*E*E bytes a sub-domain
   // T > 0: each router weight w enters the sums as w^(1/T), scaled so that the token's weights keep
   // their sum. For a softmax renormalised over the R chosen that is the softmax at temperature T;

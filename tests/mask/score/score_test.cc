@@ -125,6 +125,15 @@ TEST(Score, DecisiveIsPerToken) {
               {0.1875, 0.0546875, 0.0703125, 0.0});
 }
 
+// Lengths of the outputs: e0 2 2 3, e1 4 1 2, e2 6 2; layer 1 in reverse.
+TEST(Score, MsanIsTheMeanSquareOverItsOwnTokens) {
+  auto stats = css_only();
+  stats.domains[0].output_square = {17, 21, 40, 0, 0, 40, 21, 17};
+  expect_rows(value_of(compute_score(stats, options_of(Score::kMsan))), {17.0 / 3, 7, 20, 0});
+  expect_error(compute_score(css_only(), options_of(Score::kMsan)), Code::kInvalidArgument,
+               "score msan needs squares of expert outputs, which the profile does not hold");
+}
+
 TEST(Score, ShareIsPerToken) {
   expect_rows(value_of(compute_score(css_only(), options_of(Score::kShare))),
               {0.4625, 0.25625, 0.28125, 0.0});
@@ -551,8 +560,8 @@ TEST(ScoreRows, AreWhatTheDocumentationSays) {
 TEST(ScoreRows, NameWhatNeedsOutputs) {
   std::vector<std::string_view> names;
   for (const auto& row : score_rows())
-    if (row.needs_outputs()) names.push_back(row.name);
-  EXPECT_THAT(names, ElementsAre("ean", "reap", "reap_sum", "share"));
+    if (row.needs() != Kept::kAlways) names.push_back(row.name);
+  EXPECT_THAT(names, ElementsAre("ean", "msan", "reap", "reap_sum", "share"));
   EXPECT_THAT(score_help(), HasSubstr("util (router weight that it gets), freq ("));
   EXPECT_THAT(score_help(), HasSubstr(" or random (chance, to compare with)"));
 }

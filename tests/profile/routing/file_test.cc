@@ -46,7 +46,7 @@ bool equal(const DomainStats& a, const DomainStats& b) {
          a.weight_mean_by_sample == b.weight_mean_by_sample && a.decisive == b.decisive &&
          a.output_norm == b.output_norm && a.gated_norm == b.gated_norm &&
          a.output_share == b.output_share && a.moe_ratio == b.moe_ratio &&
-         a.coactivation == b.coactivation;
+         a.output_square == b.output_square && a.coactivation == b.coactivation;
 }
 
 bool equal(const RoutingStats& a, const RoutingStats& b) {
@@ -60,13 +60,13 @@ bool equal(const RoutingStats& a, const RoutingStats& b) {
 }
 
 RC_GTEST_PROP(ProfileFile, RoundTripsExactly,
-              (std::uint64_t seed, bool with_outputs, bool with_coactivation)) {
+              (std::uint64_t seed, bool with_outputs, bool with_coactivation, bool squares)) {
   const TempDir dir;
   const auto n_layer = *rc::gen::inRange<std::uint32_t>(1, 4);
   const auto n_expert = *rc::gen::inRange<std::uint32_t>(1, 7);
   const auto n_used = *rc::gen::inRange<std::uint32_t>(1, n_expert + 1);
   auto stats = random_stats(shape_of(n_layer, n_expert, n_used), {{"", 0.0}, {"web", 0.25}}, seed,
-                            with_outputs, with_coactivation);
+                            with_outputs, with_coactivation, with_outputs && squares);
   stats.router_temperature = *rc::gen::element(1.0, 0.6);
   stats.mask_digest = *rc::gen::element(std::string(), std::string("xxh3:1"));
   for (auto& layer : stats.shape.layers) layer.value = layer.value * 2 + 3;  // MoE need not be all
@@ -97,6 +97,19 @@ TEST(ProfileFile, HasTheBytesThatItAlwaysHad) {
   expect_ok(write_profile(dir / "second", stats, Overwrite::kRefuse));
   EXPECT_EQ(digest_of(value_of(read_text(dir / "second"))),
             "xxh3:980c346362815a86db55f46fadaddba3");
+}
+
+TEST(ProfileFile, IsOfTheThirdVersionOnlyWithSquares) {
+  const TempDir dir;
+  const auto with = random_stats(shape_of(2, 4, 2), {{"a", 1.0}}, 1, true, false, true);
+  expect_ok(write_profile(dir / "with", with, Overwrite::kRefuse));
+  const auto header = value_of(gguf::GgufFile::open(dir / "with")).header();
+  EXPECT_EQ(header.find_key("coe.profile.version")->as_uint(), 3U);
+  EXPECT_NE(header.find_tensor("domain.0.output_square"), nullptr);
+  // What has none keeps the identity that it had before there were squares.
+  const auto without = random_stats(shape_of(2, 4, 2), {{"a", 1.0}}, 1);
+  EXPECT_NE(content_digest(with), content_digest(without));
+  EXPECT_EQ(content_digest(worked_stats()), "xxh3:3fc63e3152a6737d91308c135c0c7c61");
 }
 
 std::uint64_t version_in(const Path& path) {
@@ -222,9 +235,9 @@ TEST_F(BrokenProfile, AnotherKindOfFile) {
 }
 
 TEST_F(BrokenProfile, AnotherVersion) {
-  expect_error(read_after([](Parts& p) { p.key("coe.profile.version") = gguf::Value::u32(3); }),
+  expect_error(read_after([](Parts& p) { p.key("coe.profile.version") = gguf::Value::u32(4); }),
                Code::kUnsupported,
-               "bad: routing profile version 3 is newer than this program (it reads 2)");
+               "bad: routing profile version 4 is newer than this program (it reads 3)");
   expect_error(read_after([](Parts& p) { p.key("coe.profile.version") = gguf::Value::u32(0); }),
                Code::kCorrupt, "version 0 does not exist");
 }
@@ -302,6 +315,15 @@ TEST_F(BrokenProfile, CoactivationInTheFirstVersionDoesNotBelong) {
                  p.tensors.push_back(stray);
                }),
                Code::kCorrupt, "tensor `domain.0.coactivation` does not belong");
+}
+
+TEST_F(BrokenProfile, SquaresInAnEarlierVersionDoNotBelong) {
+  expect_error(read_after([](Parts& p) {
+                 auto stray = p.tensor("domain.0.output_norm");
+                 stray.info.name = "domain.0.output_square";
+                 p.tensors.push_back(stray);
+               }),
+               Code::kCorrupt, "tensor `domain.0.output_square` does not belong");
 }
 
 TEST_F(BrokenProfile, TheSecondVersionNeedsATemperatureAndAMask) {

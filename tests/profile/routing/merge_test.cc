@@ -45,7 +45,7 @@ bool close(const DomainStats& a, const DomainStats& b) {
          close(a.weight_mean_by_sample, b.weight_mean_by_sample) && close(a.decisive, b.decisive) &&
          close(a.output_norm, b.output_norm) && close(a.gated_norm, b.gated_norm) &&
          close(a.output_share, b.output_share) && close(a.moe_ratio, b.moe_ratio) &&
-         a.coactivation == b.coactivation;
+         close(a.output_square, b.output_square) && a.coactivation == b.coactivation;
 }
 
 bool close(const RoutingStats& a, const RoutingStats& b) {
@@ -64,7 +64,8 @@ RoutingStats merged(RoutingStats a, const RoutingStats& b) {
 }
 
 // One to three of four names, so that profiles share some sub-domains and not others.
-RoutingStats arbitrary_stats(bool with_outputs, bool with_coactivation = false) {
+RoutingStats arbitrary_stats(bool with_outputs, bool with_coactivation = false,
+                             bool with_squares = false) {
   static const std::vector<std::pair<std::string, double>> kAll = {
       {"css", 0.1}, {"html", 0.2}, {"js", 0.3}, {"ts", 0.4}};
   const auto first = *rc::gen::inRange<std::size_t>(0, kAll.size());
@@ -72,7 +73,8 @@ RoutingStats arbitrary_stats(bool with_outputs, bool with_coactivation = false) 
   auto stats = random_stats(shape_of(2, 6, 2),
                             {kAll.begin() + static_cast<std::ptrdiff_t>(first),
                              kAll.begin() + static_cast<std::ptrdiff_t>(last) + 1},
-                            *rc::gen::arbitrary<std::uint64_t>(), with_outputs, with_coactivation);
+                            *rc::gen::arbitrary<std::uint64_t>(), with_outputs, with_coactivation,
+                            with_squares);
   stats.corpus_digest = *rc::gen::element<std::string>("a", "b", "");
   stats.settings = *rc::gen::element<std::string>("s", "t", "");
   return stats;
@@ -91,9 +93,10 @@ RC_GTEST_PROP(MergeInto, IsAssociativeUpToRounding, (bool with_outputs)) {
   RC_ASSERT(close(merged(merged(a, b), c), merged(a, merged(b, c))));
 }
 
-RC_GTEST_PROP(MergeInto, KeepsTheInvariantsAndCounts, (bool with_outputs, bool with_coactivation)) {
-  const auto a = arbitrary_stats(with_outputs, with_coactivation);
-  const auto b = arbitrary_stats(with_outputs, with_coactivation);
+RC_GTEST_PROP(MergeInto, KeepsTheInvariantsAndCounts,
+              (bool with_outputs, bool with_coactivation, bool squares)) {
+  const auto a = arbitrary_stats(with_outputs, with_coactivation, with_outputs && squares);
+  const auto b = arbitrary_stats(with_outputs, with_coactivation, with_outputs && squares);
   const auto sum = merged(a, b);
   RC_ASSERT(check_invariants(sum).has_value());
   RC_ASSERT(sum.n_token() == a.n_token() + b.n_token());
@@ -186,6 +189,15 @@ TEST(MergeInto, RefusesMissingOrExtraOutputs) {
   auto into = random_stats(shape_of(2, 4, 2), {{"css", 0.75}}, 1, false);
   expect_error(merge_into(into, worked_stats()), Code::kMismatch,
                "expert outputs where the others have none");
+}
+
+TEST(MergeInto, RefusesMissingOrExtraSquares) {
+  const auto with = random_stats(shape_of(2, 4, 2), {{"css", 0.75}}, 1, true, false, true);
+  expect_refused(with, "squares of expert outputs where the others have none");
+  auto into = with;
+  expect_error(merge_into(into, worked_stats()), Code::kMismatch,
+               "no squares of expert outputs where the others have them");
+  EXPECT_EQ(merged(with, with).domains[0].output_square[1], 2 * with.domains[0].output_square[1]);
 }
 
 TEST(MergeInto, RefusesMissingOrExtraCoactivation) {

@@ -41,6 +41,10 @@ TEST(DomainStats, ZeroHasTheShape) {
   EXPECT_TRUE(without.gated_norm.empty());
   EXPECT_TRUE(without.moe_ratio.empty());
   EXPECT_FALSE(without.has_outputs());
+
+  EXPECT_FALSE(with.has_squares());
+  EXPECT_EQ(DomainStats::zero("web", 0.5, shape, true, false, true).output_square,
+            std::vector<double>(24, 0.0));
 }
 
 // The builder of the other tests, held to sums worked out by hand. Tokens of `css`, layer 0, as

@@ -285,7 +285,7 @@ void add_profile(CLI::App& app, Run& run) {
                                              },
                                              ""))
       ->capture_default_str();
-  verb->add_flag(
+  auto* no_outputs = verb->add_flag(
       "--no-outputs", options->no_outputs,
       "Routing only: cheaper, but no score that needs expert output norms (reap, share, …)");
   verb->add_option("--mask", options->mask,
@@ -294,6 +294,9 @@ void add_profile(CLI::App& app, Run& run) {
   add_masked_as(*verb, options->masked_as);
   add_chat_options(*verb, options->chats);
   verb->add_option("--shard", options->shard, "Only the i-th of n shares of the records, as i/n");
+  verb->add_flag("--output-squares", options->profile.squares,
+                 "Also sum the squares of expert output norms (score msan)")
+      ->excludes(no_outputs);
   verb->add_flag("--coactivation", options->profile.coactivation,
                  "Also count which experts are chosen together (8 bytes x experts² a layer)");
   verb->add_option("--router-temperature", options->profile.router_temperature,

@@ -159,10 +159,16 @@ constexpr std::array kScores = {
              .help = "mean length of its output where it is chosen",
              .reads = &DomainStats::output_norm,
              .of_tokens = mean_over_routed<&DomainStats::output_norm>},
+    ScoreRow{.score = Score::kMsan,
+             .name = "msan",
+             .formula = "output_square / Σ_k h, 0 if never chosen",
+             .help = "mean square of that length",
+             .reads = &DomainStats::output_square,
+             .of_tokens = mean_over_routed<&DomainStats::output_square>},
     ScoreRow{.score = Score::kReap,
              .name = "reap",
              .formula = "gated_norm / Σ_k h, 0 if never chosen",
-             .help = "the same of its weighted output",
+             .help = "mean length of its weighted output",
              .reads = &DomainStats::gated_norm,
              .of_tokens = mean_over_routed<&DomainStats::gated_norm>},
     ScoreRow{.score = Score::kReapSum,
@@ -211,13 +217,15 @@ std::string alternatives(std::vector<std::string> words) {
 
 Status check_material(Score score, const std::vector<Part>& parts, const ExpertGrid& shape) {
   const auto& row = score_row(score);
-  if (row.needs_outputs() && !parts.front().domains.front()->has_outputs()) {
-    const auto others =
-        names_where([](const ScoreRow& r) { return r.of_tokens != nullptr && !r.needs_outputs(); });
-    return fail(
-        Code::kInvalidArgument,
-        fmt::format("score {} needs expert outputs, which the profile does not hold", row.name),
-        fmt::format("profile again with expert outputs, or choose {}", alternatives(others)));
+  const auto& domain = *parts.front().domains.front();
+  if (!row.is_known_to(domain)) {
+    const auto others = names_where(
+        [&](const ScoreRow& r) { return r.of_tokens != nullptr && r.is_known_to(domain); });
+    const std::string_view what =
+        row.needs() == Kept::kSquares ? "squares of expert outputs" : "expert outputs";
+    return fail(Code::kInvalidArgument,
+                fmt::format("score {} needs {}, which the profile does not hold", row.name, what),
+                fmt::format("profile again with {}, or choose {}", what, alternatives(others)));
   }
   if (shape.n_expert_used < row.min_used)
     return fail(
@@ -344,10 +352,12 @@ std::vector<double> solve_maxmin(const std::vector<Table>& tables, const std::ve
 
 }  // namespace
 
-bool ScoreRow::needs_outputs() const {
-  return std::ranges::any_of(kAccumulators, [this](const Accumulator& accumulator) {
-    return reads != nullptr && accumulator.values == reads && accumulator.from_outputs;
-  });
+Kept ScoreRow::needs() const {
+  const auto* const found =
+      std::ranges::find_if(kAccumulators, [this](const Accumulator& accumulator) {
+        return reads != nullptr && accumulator.values == reads;
+      });
+  return found == kAccumulators.end() ? Kept::kAlways : found->kept;
 }
 
 std::span<const ScoreRow> score_rows() { return kScores; }

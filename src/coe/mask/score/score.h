@@ -5,6 +5,7 @@
 #include "coe/base/result.h"
 #include "coe/model/moe/expert_table.h"
 #include "coe/model/moe/ids.h"
+#include "coe/profile/routing/accumulators.h"
 #include "coe/profile/routing/stats.h"
 
 #include <cstddef>
@@ -18,7 +19,7 @@
 namespace coe {
 
 // Each has a row in score_rows(), which says what it is.
-enum class Score { kUtil, kFreq, kRank, kEan, kReap, kReapSum, kDecisive, kShare, kRandom };
+enum class Score { kUtil, kFreq, kRank, kEan, kMsan, kReap, kReapSum, kDecisive, kShare, kRandom };
 
 // All that is known of a score: help, hints, errors and the table of docs/formats/keep-mask.md come
 // from here. A new one is its enumerator, its row with its formula, its test, and its line in the
@@ -38,7 +39,11 @@ struct ScoreRow {
   // The same over by-sample sums; null where profiles do not keep what it needs.
   ExpertTable<double> (*of_samples)(const DomainStats& sums, const ExpertGrid& shape) = nullptr;
 
-  bool needs_outputs() const;  // whether `reads` is only in profiles taken with expert outputs
+  Kept needs() const;  // in which profiles `reads` is
+  // Whether such a profile has it. `domain` is any of its sub-domains.
+  bool is_known_to(const DomainStats& domain) const {
+    return is_kept(needs(), domain.has_outputs(), domain.has_squares());
+  }
 };
 
 // In the order of the enumerators.

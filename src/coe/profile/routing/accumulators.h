@@ -13,26 +13,47 @@ namespace coe {
 
 enum class Axes { kRanked, kFlat, kLayer };  // [L,E,R], [L,E], [L]
 
+// In which profiles an accumulator is.
+enum class Kept {
+  kAlways,
+  kOutputs,  // those taken with expert outputs
+  kSquares,  // and with their squares
+};
+
 struct Accumulator {
   std::string_view name;  // of the tensor in the file
   std::vector<double> DomainStats::* values;
   Axes axes;
-  bool from_outputs;  // only in profiles taken with expert outputs
-  bool is_signed;     // may be negative
+  Kept kept;
+  bool is_signed;  // may be negative
 };
 
 // `decisive` is signed: a selection bias can put an expert of lower weight first.
 inline constexpr std::array kAccumulators = {
-    Accumulator{"weight_sum", &DomainStats::weight_sum, Axes::kRanked, false, false},
-    Accumulator{"freq_by_sample", &DomainStats::freq_by_sample, Axes::kRanked, false, false},
-    Accumulator{"weight_mean_by_sample", &DomainStats::weight_mean_by_sample, Axes::kRanked, false,
+    Accumulator{"weight_sum", &DomainStats::weight_sum, Axes::kRanked, Kept::kAlways, false},
+    Accumulator{"freq_by_sample", &DomainStats::freq_by_sample, Axes::kRanked, Kept::kAlways,
                 false},
-    Accumulator{"decisive", &DomainStats::decisive, Axes::kRanked, false, true},
-    Accumulator{"output_norm", &DomainStats::output_norm, Axes::kFlat, true, false},
-    Accumulator{"gated_norm", &DomainStats::gated_norm, Axes::kFlat, true, false},
-    Accumulator{"output_share", &DomainStats::output_share, Axes::kFlat, true, false},
-    Accumulator{"moe_ratio", &DomainStats::moe_ratio, Axes::kLayer, true, false},
+    Accumulator{"weight_mean_by_sample", &DomainStats::weight_mean_by_sample, Axes::kRanked,
+                Kept::kAlways, false},
+    Accumulator{"decisive", &DomainStats::decisive, Axes::kRanked, Kept::kAlways, true},
+    Accumulator{"output_norm", &DomainStats::output_norm, Axes::kFlat, Kept::kOutputs, false},
+    Accumulator{"gated_norm", &DomainStats::gated_norm, Axes::kFlat, Kept::kOutputs, false},
+    Accumulator{"output_share", &DomainStats::output_share, Axes::kFlat, Kept::kOutputs, false},
+    Accumulator{"moe_ratio", &DomainStats::moe_ratio, Axes::kLayer, Kept::kOutputs, false},
+    Accumulator{"output_square", &DomainStats::output_square, Axes::kFlat, Kept::kSquares, false},
 };
+
+inline bool is_kept(Kept kept, bool with_outputs, bool with_squares) {
+  switch (kept) {
+    case Kept::kAlways:
+      return true;
+    case Kept::kOutputs:
+      return with_outputs;
+    case Kept::kSquares:
+      break;
+  }
+  return with_squares;
+}
 
 inline std::size_t size_of(Axes axes, const ExpertGrid& shape) {
   switch (axes) {

@@ -43,7 +43,11 @@ std::string content_digest(const RoutingStats& stats) {
     hasher.add(static_cast<std::uint64_t>(domain.n_token));
     hasher.add(static_cast<std::uint64_t>(domain.n_sample));
     add_values(hasher, domain.histograms);
-    for (const auto& accumulator : kAccumulators) add_values(hasher, domain.*accumulator.values);
+    for (const auto& accumulator : kAccumulators) {
+      // Profiles of before there were squares keep their identity.
+      if (accumulator.kept == Kept::kSquares && !domain.has_squares()) continue;
+      add_values(hasher, domain.*accumulator.values);
+    }
     add_values(hasher, domain.coactivation);
   }
   return hasher.digest();

@@ -21,10 +21,12 @@ namespace {
 
 // The version of a profile that has nothing of a later one.
 constexpr std::uint32_t kFirstVersion = 1;
+// The version of one that has no squares of expert outputs.
+constexpr std::uint32_t kSecondVersion = 2;
 constexpr gguf::SidecarKind kKind = {.type = "coe-routing-profile",
                                      .what = "routing profile",
                                      .version_key = "coe.profile.version",
-                                     .newest_version = 2,
+                                     .newest_version = 3,
                                      .how_to_make = "make one with `coe profile`",
                                      .how_to_read_newer = "update coe"};
 
@@ -64,13 +66,13 @@ void visit_keys(File& file, std::uint32_t& version, Stats& stats) {
 
 template <class File, class Domain>
 void visit_domain(File& file, std::size_t index, const ExpertGrid& shape, bool with_outputs,
-                  bool with_coactivation, Domain& domain) {
+                  bool with_squares, bool with_coactivation, Domain& domain) {
   const auto name = [&](std::string_view accumulator) { return tensor_name(index, accumulator); };
   file.tensor(name("n_tokens"), domain.n_token);
   file.tensor(name("n_samples"), domain.n_sample);
   file.tensor(name("histograms"), dims_of(Axes::kRanked, shape), domain.histograms);
   for (const auto& accumulator : kAccumulators)
-    if (with_outputs || !accumulator.from_outputs)
+    if (is_kept(accumulator.kept, with_outputs, with_squares))
       file.tensor(name(accumulator.name), dims_of(accumulator.axes, shape),
                   domain.*accumulator.values);
   if (with_coactivation)
@@ -85,18 +87,23 @@ void visit(File& file, std::uint32_t version, Stats& stats) {
   const bool any = !stats.domains.empty();
   const bool with_outputs =
       file.has(tensor_name(0, "output_norm"), any && stats.domains.front().has_outputs());
+  const bool with_squares =
+      version > kSecondVersion &&
+      file.has(tensor_name(0, "output_square"), any && stats.domains.front().has_squares());
   const bool with_coactivation =
       version > kFirstVersion &&
       file.has(tensor_name(0, "coactivation"), any && stats.domains.front().has_coactivation());
   for (std::size_t d = 0; d < stats.domains.size(); ++d)
-    visit_domain(file, d, stats.shape, with_outputs, with_coactivation, stats.domains[d]);
+    visit_domain(file, d, stats.shape, with_outputs, with_squares, with_coactivation,
+                 stats.domains[d]);
 }
 
-// Readers that know the first version only must not take what it has no word for.
+// Readers of an earlier version must not take what it has no word for.
 std::uint32_t version_of(const RoutingStats& stats) {
+  if (!stats.domains.empty() && stats.domains.front().has_squares()) return kKind.newest_version;
   const bool plain = stats.router_temperature == 1.0 && stats.mask_digest.empty() &&
                      (stats.domains.empty() || !stats.domains.front().has_coactivation());
-  return plain ? kFirstVersion : kKind.newest_version;
+  return plain ? kFirstVersion : kSecondVersion;
 }
 
 }  // namespace

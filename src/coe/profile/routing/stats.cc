@@ -56,6 +56,13 @@ Status check_mergeable(const RoutingStats& into, const RoutingStats& other) {
                     : "the profile has no expert outputs where the others have them",
                 "profile with the same settings");
   if (!into.domains.empty() && !other.domains.empty() &&
+      into.domains.front().has_squares() != other.domains.front().has_squares())
+    return fail(Code::kMismatch,
+                other.domains.front().has_squares()
+                    ? "the profile has squares of expert outputs where the others have none"
+                    : "the profile has no squares of expert outputs where the others have them",
+                "profile with the same settings");
+  if (!into.domains.empty() && !other.domains.empty() &&
       into.domains.front().has_coactivation() != other.domains.front().has_coactivation())
     return fail(Code::kMismatch,
                 other.domains.front().has_coactivation()
@@ -172,8 +179,9 @@ Status check_coactivation(const DomainStats& domain, const ExpertGrid& shape) {
   return {};
 }
 
-Status check_domain(const DomainStats& domain, const ExpertGrid& shape, bool with_outputs,
-                    bool with_coactivation) {
+// `first` says what all have.
+Status check_domain(const DomainStats& domain, const ExpertGrid& shape, const DomainStats& first) {
+  const bool with_coactivation = first.has_coactivation();
   if (domain.weight != 0.0 && !is_weight(domain.weight))
     return fail(Code::kCorrupt,
                 fmt::format("weight {} is neither 0 nor {}", domain.weight, kWeightBounds));
@@ -183,7 +191,7 @@ Status check_domain(const DomainStats& domain, const ExpertGrid& shape, bool wit
                 fmt::format("{} tokens in {} samples cannot be", domain.n_token, domain.n_sample));
   bool complete = domain.histograms.size() == shape.n_ranked();
   for (const auto& accumulator : kAccumulators) {
-    const bool present = with_outputs || !accumulator.from_outputs;
+    const bool present = is_kept(accumulator.kept, first.has_outputs(), first.has_squares());
     const std::size_t size = present ? size_of(accumulator.axes, shape) : 0;
     complete = complete && (domain.*accumulator.values).size() == size;
   }
@@ -207,13 +215,13 @@ Status check_same_routing(const RoutingStats& stats, const RoutingStats& other) 
 }
 
 DomainStats DomainStats::zero(std::string name, double weight, const ExpertGrid& shape,
-                              bool with_outputs, bool with_coactivation) {
+                              bool with_outputs, bool with_coactivation, bool with_squares) {
   DomainStats domain;
   domain.name = std::move(name);
   domain.weight = weight;
   domain.histograms.assign(shape.n_ranked(), 0);
   for (const auto& accumulator : kAccumulators) {
-    if (with_outputs || !accumulator.from_outputs)
+    if (is_kept(accumulator.kept, with_outputs, with_squares))
       (domain.*accumulator.values).assign(size_of(accumulator.axes, shape), 0.0);
   }
   if (with_coactivation) domain.coactivation.assign(shape.n_pair(), 0);
@@ -291,15 +299,16 @@ Status check_invariants(const RoutingStats& stats) {
   if (!std::isfinite(stats.router_temperature) || stats.router_temperature <= 0.0)
     return fail(Code::kCorrupt, fmt::format("router temperature {} is not a positive number",
                                             stats.router_temperature));
-  const bool with_outputs = stats.domains.front().has_outputs();
-  const bool with_coactivation = stats.domains.front().has_coactivation();
+  const auto& first = stats.domains.front();
+  if (first.has_squares() && !first.has_outputs())
+    return fail(Code::kCorrupt, "the profile has squares of expert outputs, but no outputs");
   std::int64_t n_token = 0;
   for (std::size_t i = 0; i < stats.domains.size(); ++i) {
     const auto& domain = stats.domains[i];
     if (i > 0 && stats.domains[i - 1].name >= domain.name)
       return fail(Code::kCorrupt, fmt::format("sub-domain `{}` stands out of order or twice",
                                               printable(domain.name)));
-    if (auto status = check_domain(domain, stats.shape, with_outputs, with_coactivation); !status)
+    if (auto status = check_domain(domain, stats.shape, first); !status)
       return tl::unexpected<Error>(std::move(status).error().context(
           fmt::format("sub-domain `{}`", printable(domain.name))));
     if (domain.n_token > kMaxCount - n_token)

@@ -35,6 +35,8 @@ struct DomainStats {
   std::vector<double> gated_norm;    // [L,E] sum of g_e * ||f_e(x)||_2
   std::vector<double> output_share;  // [L,E] sum over tokens of g_e||f_e|| / sum_k g_k||f_k||
   std::vector<double> moe_ratio;     // [L] sum over tokens of ||MoE output|| / ||residual stream||
+  // [L,E] sum of ||f_e(x)||_2^2 over the tokens routed to e. Empty unless asked for.
+  std::vector<double> output_square;
 
   // [L,E,E] sum over tokens of n_e * n_f, where n_e is how often the token chose expert e (0 or 1,
   // except where a table of tokens names an expert twice): both cells of a pair count it, and the
@@ -42,10 +44,12 @@ struct DomainStats {
   std::vector<std::int64_t> coactivation;
 
   static DomainStats zero(std::string name, double weight, const ExpertGrid& shape,
-                          bool with_outputs, bool with_coactivation = false);
+                          bool with_outputs, bool with_coactivation = false,
+                          bool with_squares = false);
   // Adds every accumulator and count; name and weight stay. Both must have the same shape.
   void add(const DomainStats& other);
   bool has_outputs() const { return !output_norm.empty(); }
+  bool has_squares() const { return !output_square.empty(); }
   bool has_coactivation() const { return !coactivation.empty(); }
 };
 
@@ -83,7 +87,7 @@ Status check_same_routing(const RoutingStats& stats, const RoutingStats& other);
 // they become empty; tool version and command line are those of `into`, for the caller to replace.
 // Up to rounding of sums, the order of merging does not matter. Errors, which leave `into` as it
 // was: kMismatch when parent, shape, expert groups, router temperature, mask, presence of expert
-// outputs or coactivation, or the weight of a shared sub-domain differ.
+// outputs, their squares or coactivation, or the weight of a shared sub-domain differ.
 Status merge_into(RoutingStats& into, const RoutingStats& other);
 
 // Layers ascend, sub-domains ascend by name, every accumulator has the profile's shape; at every
