@@ -169,7 +169,7 @@ def main():
     split_corpus(bench.corpora, bench.out)
     ways = options.ways.split(",")
     domains = options.domains.split(",")
-    three = [d for d in HOME_THREE if d in domains]
+    three = [d for d in HOME_THREE if d in domains] or domains
     table = {}
     for keep in options.keep.split(","):
         measured = {(d, w): bench.measured(d, int(keep), w) for w in ways for d in domains}

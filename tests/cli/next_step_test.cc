@@ -81,6 +81,11 @@ TEST(NextStep, GoesOnFromABenchmark) {
   EXPECT_EQ(next_step("bench choice", {.parent = "out", .output = "of-a-server"}), "");
   EXPECT_EQ(next_step("bench transfer", {.model = "p.gguf", .text = {"t.jsonl"}}),
             "next: coe specialize -m p.gguf -f t.jsonl -k half -o t.gguf\n");
+  EXPECT_EQ(next_step("bench scores", {.model = "p.gguf", .text = {"t.jsonl"}, .score = "share"}),
+            "next: coe specialize -m p.gguf -f t.jsonl -k half -o t.gguf --score share\n");
+  EXPECT_EQ(next_step("bench scores", {.model = "p.gguf", .score = "recon", .heal = "ridge"}),
+            "next: coe specialize -m p.gguf -f DOMAIN.jsonl -k half -o DOMAIN.gguf --recon --heal "
+            "ridge\n");
   EXPECT_EQ(next_step("bench web", {.output = "pages"}), "next: xdg-open pages/index.html\n");
 }
 

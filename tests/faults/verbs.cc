@@ -135,6 +135,13 @@ std::span<const FaultVerb> fault_verbs() {
        .work = {"t/profile.gguf"},
        .is_long = true,
        .weight = 3},
+      {.name = "bench_scores",
+       .command = "bench scores -t 1 -m @model -f @in/text.jsonl --eval @in/few.jsonl -k 64 "
+                  "--scores util,share --recon-tokens 200 --random-seeds 1 -o @out/s",
+       .outputs = {"s/profile.gguf", "s/rows.jsonl"},
+       .work = {"s/profile.gguf"},
+       .is_long = true,
+       .weight = 3},
   };
   return verbs;
 }

@@ -78,6 +78,11 @@ constexpr auto kExamples = std::to_array<Example>({
     {"bench transfer", "of masks that are there",
      "coe bench transfer -m PARENT.gguf --masks web=web.mask.json --eval held-out.jsonl -o "
      "transfer"},
+    {"bench scores", "every score at three sizes, on held-out text",
+     "coe bench scores -m PARENT.gguf -f all.jsonl --eval held-out.jsonl -o scores"},
+    {"bench scores", "two of them, from a profile that is there",
+     "coe bench scores -m PARENT.gguf -p all.profile.gguf --eval held-out.jsonl --scores "
+     "util,reap_sum -k 64 -o scores"},
     {"bench choice", "multiple choice asked of a server",
      "coe bench choice mmlu-pro.jsonl --endpoint http://127.0.0.1:8080 -o choice"},
     {"bench choice", "of a specialist, question by question beside its parent's answers",

@@ -191,6 +191,16 @@ Words after_transfer(const Finished& done) {
   return specialize_by(done, text_of(done, "DOMAIN.jsonl"));
 }
 
+Words after_scores(const Finished& done) {
+  auto words = specialize_by(done, text_of(done, "DOMAIN.jsonl"));
+  if (done.score == "recon")
+    words.emplace_back("--recon");
+  else if (!done.score.empty())
+    words.insert(words.end(), {"--score", done.score});
+  if (!done.heal.empty()) words.insert(words.end(), {"--heal", done.heal});
+  return words;
+}
+
 // The same questions to a specialist, held to these answers; after a specialist's own it is used.
 Words after_choice(const Finished& done) {
   if (!done.parent.empty()) return done.model.empty() ? Words() : serve(done.model);
@@ -206,7 +216,7 @@ Words after_web(const Finished& done) {
 }
 
 using After = Words (*)(const Finished&);
-constexpr std::array<std::pair<std::string_view, After>, 24> kSteps = {{
+constexpr std::array<std::pair<std::string_view, After>, 25> kSteps = {{
     {"specialize", after_specialize}, {"inspect", after_inspect},
     {"corpus init", after_init},      {"corpus build", after_corpus},
     {"corpus check", after_check},    {"corpus generate", after_generate},
@@ -217,8 +227,9 @@ constexpr std::array<std::pair<std::string_view, After>, 24> kSteps = {{
     {"verify", after_verify},         {"eval", after_eval},
     {"report", after_report},         {"package", after_package},
     {"dispatcher", after_dispatcher}, {"bench transfer", after_transfer},
-    {"bench choice", after_choice},   {"bench web", after_web},
-    {"bench memory", after_speed},    {"bench speed", after_speed},
+    {"bench scores", after_scores},   {"bench choice", after_choice},
+    {"bench web", after_web},         {"bench memory", after_speed},
+    {"bench speed", after_speed},
 }};
 
 }  // namespace

@@ -18,6 +18,8 @@ struct Finished {
   std::vector<Path> text = {};      // of -f, or the questions asked
   std::vector<Path> masks = {};     // that were used or compared
   std::vector<Path> profiles = {};  // that masks were made of
+  std::string score = {};           // that is the best; empty: the default
+  std::string heal = {};            // the method that is; empty: none
   std::string keep = "half";        // -k of what comes next
   bool is_specialist = false;       // `model` is a child of coe's
 };

@@ -10,6 +10,7 @@ void add_bench(CLI::App& app, Run& run) {
   bench->require_subcommand(1);
   add_bench_choice(*bench, run);
   add_bench_transfer(*bench, run);
+  add_bench_scores(*bench, run);
   add_bench_memory(*bench, run);
   add_bench_speed(*bench, run);
   add_bench_web(*bench, run);
