@@ -4,9 +4,12 @@
 #include "coe/child/surgery/apply.h"
 #include "coe/child/surgery/plan.h"
 #include "coe/mask/keep_mask.h"
+#include "coe/model/gguf/reader.h"
 #include "coe/model/moe/open_model.h"
+#include "coe/model/text_part/text_part.h"
 
 #include "support/expect.h"
+#include "support/ollama_form.h"
 #include "support/temp_dir.h"
 #include "support/tiny_gguf.h"
 
@@ -100,6 +103,35 @@ TEST(CutCache, DropsTheCutThatWasUsedLongestAgo) {
   EXPECT_FALSE(std::filesystem::exists(cut_b));
   EXPECT_TRUE(std::filesystem::exists(cut_c));
   EXPECT_TRUE(std::filesystem::exists(dir.path() / "cuts" / "notes.gguf"));
+}
+
+// llama.cpp's server cannot load a file with a tower in it: it is given the text part.
+TEST(CutCache, OfAParentWithATowerTheTextPartIsKept) {
+  const TempDir dir;
+  auto towered = tiny_moe({});
+  testing::add_tower(towered);
+  const auto parent = write_tiny(dir / "parent.gguf", towered);
+  const auto plain = write_tiny(dir / "plain.gguf", tiny_moe({}));
+  const auto mask = write_mask(dir / "web.json", "[0, 3, 5, 7]");
+  const CutCache cache(dir / "cuts", 1 << 30);
+  const auto file = value_of(cache.get("web", parent, mask, nullptr, silent_observer()));
+  EXPECT_EQ(cuts_in(dir / "cuts").size(), 1U);  // the whole cut was only for the proof
+  const auto text = value_of(gguf::GgufFile::open(file));
+  EXPECT_FALSE(needs_text_part(text.header()));
+  const auto expected = value_of(
+      gguf::GgufFile::open(value_of(cache.get("plain", plain, mask, nullptr, silent_observer()))));
+  ASSERT_EQ(text.header().tensors.size(), expected.header().tensors.size());
+  for (const auto& tensor : expected.header().tensors)
+    EXPECT_TRUE(value_of(text.read_all(*text.header().find_tensor(tensor.name))) ==
+                value_of(expected.read_all(tensor)))
+        << tensor.name;
+
+  EXPECT_EQ(value_of(cache.loadable("p", plain, silent_observer())), plain);
+  const auto whole = value_of(cache.loadable("p", parent, silent_observer()));
+  EXPECT_FALSE(needs_text_part(value_of(gguf::GgufFile::open(whole)).header()));
+  const auto made = std::filesystem::last_write_time(whole);
+  EXPECT_EQ(value_of(cache.loadable("p", parent, silent_observer())), whole);
+  EXPECT_GE(std::filesystem::last_write_time(whole), made);
 }
 
 TEST(CutCache, SaysWhatIsWrong) {

@@ -79,14 +79,9 @@ Status check_file(const MemberSpec& member, const Path& file) {
 }
 
 // What is wrong with the file otherwise is for the engine to say.
-Status check_servable(const MemberSpec& member, const Path& file) {
+bool has_text_part(const Path& file) {
   const auto opened = gguf::GgufFile::open(file);
-  if (!opened || !needs_text_part(opened->header())) return {};
-  return fail(Code::kUnsupported,
-              fmt::format("{}: {}: llama.cpp's server cannot load a file that Ollama made with a "
-                          "vision tower in it",
-                          member.where, file.string()),
-              "Ollama serves it (`coe package`); `coe chat` runs its text part");
+  return opened && needs_text_part(opened->header());
 }
 
 Result<RelayTarget> remote_target(const MemberSpec& member) {
@@ -160,7 +155,6 @@ class Builder {
     const bool cut = !spec.mask.empty();
     const auto& file = cut ? spec.parent : spec.model;
     COE_TRY_STATUS(check_file(spec, file));
-    COE_TRY_STATUS(check_servable(spec, file));
     if (cut) COE_TRY_STATUS(check_file(spec, spec.mask));
     auto memory = memory_of(spec, setup_, library_, observer_);
     if (!memory) return tl::unexpected(std::move(memory).error().context(spec.where));
@@ -173,6 +167,11 @@ class Builder {
       COE_TRY(const auto cache, cut_cache());
       out.file = [cache, spec, values = library_.dequantizer()](Observer& observer) {
         return cache.get(spec.name, spec.parent, spec.mask, values, observer);
+      };
+    } else if (has_text_part(file)) {
+      COE_TRY(const auto cache, cut_cache());
+      out.file = [cache, spec](Observer& observer) {
+        return cache.loadable(spec.name, spec.model, observer);
       };
     } else {
       out.file = [spec](Observer& /*observer*/) -> Result<Path> {

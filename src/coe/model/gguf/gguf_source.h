@@ -1,6 +1,8 @@
 // The bytes of a GGUF file that no disk has to hold: a child that is cut while it is read.
 #pragma once
 
+#include "coe/base/file.h"
+#include "coe/base/observer.h"
 #include "coe/base/result.h"
 #include "coe/model/gguf/reader.h"
 
@@ -8,6 +10,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace coe::gguf {
 
@@ -25,5 +28,11 @@ class GgufSource {
   // since it was opened.
   virtual Status check_unchanged() const = 0;
 };
+
+// Writes what a source holds as a file, which appears when it is complete. Memory: a buffer. Tells
+// the observer of bytes under `stage`. Errors: those of GgufSource and AtomicFile; kIo where the
+// disk has too little room, before the first byte; kCancelled.
+Status write_source(const GgufSource& source, const Path& path, Overwrite overwrite,
+                    std::string_view stage, Observer& observer);
 
 }  // namespace coe::gguf
