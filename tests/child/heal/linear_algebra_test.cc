@@ -5,8 +5,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cblas.h>
 #include <cmath>
 #include <cstddef>
+#include <mutex>
+#include <set>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -35,6 +39,26 @@ TEST(LinearAlgebra, MultipliesAsByHand) {
   EXPECT_EQ(c.n_column, 1U);
   transposed_multiply(a, b, c);
   EXPECT_THAT(c.values, ElementsAre(1, 8, 1, 2, 10, 2, 3, 12, 3));
+}
+
+TEST(MathThreads, BoundWhatIsUsed) {
+  const auto threads_of = [](std::size_t n) {
+    std::mutex mutex;
+    std::set<std::thread::id> seen;
+    for_rows(n, [&](std::size_t) {
+      const std::lock_guard lock(mutex);
+      seen.insert(std::this_thread::get_id());
+    });
+    return seen;
+  };
+  const int before = openblas_get_num_threads();
+  {
+    const MathThreads one(1);
+    EXPECT_EQ(threads_of(1000), std::set{std::this_thread::get_id()});
+    EXPECT_EQ(openblas_get_num_threads(), 1);
+  }
+  EXPECT_EQ(MathThreads::count(), 0U);
+  EXPECT_EQ(openblas_get_num_threads(), before);
 }
 
 TEST(LinearAlgebra, FindsEigenvectors) {

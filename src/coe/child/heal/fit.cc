@@ -246,14 +246,16 @@ class AdamTensor {
     const auto square_part = static_cast<float>(1.0 - std::pow(kSquare, t));
     const auto rate = static_cast<float>(rate_ * share);
     constexpr std::size_t kAtOnce = 1 << 16;
-    for_each_at_once((values.size() + kAtOnce - 1) / kAtOnce, 0, [&](std::size_t piece) {
-      const std::size_t last = std::min(values.size(), (piece + 1) * kAtOnce);
-      for (std::size_t i = piece * kAtOnce; i < last; ++i) {
-        mean_[i] = kMean * mean_[i] + (1.0F - kMean) * grad[i];
-        square_[i] = kSquare * square_[i] + (1.0F - kSquare) * grad[i] * grad[i];
-        values[i] -= rate * (mean_[i] / mean_part) / (std::sqrt(square_[i] / square_part) + kEps);
-      }
-    });
+    for_each_at_once(
+        (values.size() + kAtOnce - 1) / kAtOnce, MathThreads::count(), [&](std::size_t piece) {
+          const std::size_t last = std::min(values.size(), (piece + 1) * kAtOnce);
+          for (std::size_t i = piece * kAtOnce; i < last; ++i) {
+            mean_[i] = kMean * mean_[i] + (1.0F - kMean) * grad[i];
+            square_[i] = kSquare * square_[i] + (1.0F - kSquare) * grad[i] * grad[i];
+            values[i] -=
+                rate * (mean_[i] / mean_part) / (std::sqrt(square_[i] / square_part) + kEps);
+          }
+        });
   }
 
  private:

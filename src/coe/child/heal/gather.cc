@@ -3,6 +3,7 @@
 #include "coe/base/jobs.h"
 #include "coe/base/not_finite.h"
 #include "coe/base/result.h"
+#include "coe/child/heal/linear_algebra.h"
 
 #include <fmt/format.h>
 
@@ -48,7 +49,7 @@ Status run(Engine& engine, DecodeRequest request, std::span<const LayerId> layer
   request.layer_values = true;
   COE_TRY_STATUS(engine.decode(request));
   std::vector<std::size_t> n_bad(layers.size());
-  for_each_at_once(layers.size(), 0, [&](std::size_t l) {
+  for_each_at_once(layers.size(), MathThreads::count(), [&](std::size_t l) {
     for (const auto* values : {&seen.experts, &seen.streams})
       if (const auto found = values->find(layers[l]); found != values->end())
         n_bad[l] += count_not_finite(found->second);
@@ -80,7 +81,7 @@ Status store_stretch(const TokenStore& store, std::span<const LayerId> layers, s
                   fmt::format("layer {}: the engine told of {} of {} tokens",
                               layers[piece.layer].value, piece.values->size() / n_embd, n_token));
   std::vector<Status> written(pieces.size());
-  for_each_at_once(pieces.size(), 0, [&](std::size_t i) {
+  for_each_at_once(pieces.size(), MathThreads::count(), [&](std::size_t i) {
     written[i] = store.write(pieces[i].layer, pieces[i].kind, at, *pieces[i].values);
   });
   for (auto& status : written) COE_TRY_STATUS(std::move(status));

@@ -8,6 +8,7 @@
 #include "coe/child/heal/block.h"
 #include "coe/child/heal/gather.h"
 #include "coe/child/heal/layer_state.h"
+#include "coe/child/heal/linear_algebra.h"
 #include "coe/child/heal/token_store.h"
 #include "coe/mask/masked/virtual_surgery.h"
 #include "coe/model/gguf/value.h"
@@ -363,6 +364,7 @@ Result<Healing> heal(Engine& engine, const gguf::GgufFile& parent, const MoeMode
                      const KeepMask& mask, const Corpus& fit, const Corpus& validation,
                      const HealOptions& options, const gguf::Dequantizer& values,
                      const gguf::Quantizer& blocks, Observer& observer) {
+  const MathThreads threads(engine.info().n_thread);
   return Run(engine, parent, model, mask, options, values, blocks, observer).run(fit, validation);
 }
 

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cblas.h>
 #include <cstddef>
 #include <functional>
@@ -31,7 +32,24 @@ void product(CBLAS_TRANSPOSE of_a, CBLAS_TRANSPOSE of_b, std::size_t m, std::siz
               static_cast<int>(b.n_column), 0.0F, c.values.data(), static_cast<int>(n));
 }
 
+std::atomic<unsigned>& math_threads() {
+  static std::atomic<unsigned> count = 0;
+  return count;
+}
+
 }  // namespace
+
+MathThreads::MathThreads(unsigned n_thread) : before_(openblas_get_num_threads()) {
+  math_threads() = n_thread;
+  openblas_set_num_threads(static_cast<int>(n_thread));
+}
+
+MathThreads::~MathThreads() {
+  math_threads() = 0;
+  openblas_set_num_threads(before_);
+}
+
+unsigned MathThreads::count() { return math_threads(); }
 
 void reshape(Matrix& matrix, std::size_t n_row, std::size_t n_column) {
   if (matrix.n_row != n_row || matrix.n_column != n_column) matrix = Matrix(n_row, n_column);
@@ -40,7 +58,7 @@ void reshape(Matrix& matrix, std::size_t n_row, std::size_t n_column) {
 void for_rows(std::size_t n, const std::function<void(std::size_t)>& work) {
   constexpr std::size_t kRowsAtOnce = 64;  // that are worth a thread
   const std::size_t n_piece = (n + kRowsAtOnce - 1) / kRowsAtOnce;
-  for_each_at_once(n_piece, 0, [&](std::size_t piece) {
+  for_each_at_once(n_piece, MathThreads::count(), [&](std::size_t piece) {
     const std::size_t first = piece * kRowsAtOnce;
     for (std::size_t r = first; r < std::min(n, first + kRowsAtOnce); ++r) work(r);
   });
@@ -48,10 +66,11 @@ void for_rows(std::size_t n, const std::function<void(std::size_t)>& work) {
 
 void for_columns(std::size_t n, const std::function<void(std::size_t, std::size_t)>& work) {
   constexpr std::size_t kColumnsAtOnce = 64;  // some lines of the cache
-  for_each_at_once((n + kColumnsAtOnce - 1) / kColumnsAtOnce, 0, [&](std::size_t piece) {
-    const std::size_t first = piece * kColumnsAtOnce;
-    work(first, std::min(n, first + kColumnsAtOnce));
-  });
+  for_each_at_once((n + kColumnsAtOnce - 1) / kColumnsAtOnce, MathThreads::count(),
+                   [&](std::size_t piece) {
+                     const std::size_t first = piece * kColumnsAtOnce;
+                     work(first, std::min(n, first + kColumnsAtOnce));
+                   });
 }
 
 void multiply_transposed(const MatrixView& a, const MatrixView& b, Matrix& c) {

@@ -44,14 +44,30 @@ struct MatrixView {
   }
 };
 
+// All that is computed here has so many threads for as long as this lives, OpenBLAS's among them;
+// all cores before and after it. One at a time in a process: OpenBLAS's number is the process's.
+class MathThreads {
+ public:
+  explicit MathThreads(unsigned n_thread);
+  ~MathThreads();
+  MathThreads(const MathThreads&) = delete;
+  MathThreads& operator=(const MathThreads&) = delete;
+
+  // 0: all cores.
+  static unsigned count();
+
+ private:
+  int before_;  // OpenBLAS's
+};
+
 // Gives the matrix a shape. Its values are kept where it has that shape already, else they are
 // lost.
 void reshape(Matrix& matrix, std::size_t n_row, std::size_t n_column);
 
-// Does work(row) for each of n rows, on all cores. Calls must not depend on each other.
+// Does work(row) for each of n rows, on MathThreads. Calls must not depend on each other.
 void for_rows(std::size_t n, const std::function<void(std::size_t)>& work);
 
-// Does work(first, last) for ranges of columns that cover n, on all cores.
+// Does work(first, last) for ranges of columns that cover n, on MathThreads.
 void for_columns(std::size_t n, const std::function<void(std::size_t, std::size_t)>& work);
 
 // C = A · Bᵀ for A [m, k] and B [n, k]. C gets the shape [m, n]. So do those below; inner
