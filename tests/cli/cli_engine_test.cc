@@ -335,7 +335,8 @@ TEST_F(CliEngine, AModelOfOllamasWithATowerIsSpecialised) {
   EXPECT_THAT(run("coe inspect tower.gguf").out, HasSubstr("\nnext: coe serve tower.gguf\n"));
   std::ofstream(dir_ / "q.jsonl") << R"({"question": "What is 2 + 3?"})" << "\n";
   const auto answered =
-      run("coe serve tower.gguf -t 1 -c 512 --port 0 --cache cuts > serve.out 2>&1 & "
+      run("'" COE_BINARY
+          "' serve tower.gguf -t 1 -c 512 --port 0 --cache cuts > serve.out 2>&1 & "
           "for i in $(seq 300); do url=$(grep -o 'http://127[0-9.:]*' serve.out | head -1); "
           "[ -n \"$url\" ] && break; sleep .1; done; "
           "coe corpus generate q.jsonl --endpoint $url --max-new-tokens 4 --json -o g; "
