@@ -222,6 +222,7 @@ void put_profiles(const coe::Path& folder) {
   put_stats("worked.gguf", coe::testing::worked_stats());
   const coe::ExpertGrid shape = coe::testing::shape_of(1, 4, 2);
   put_stats("coactivation.gguf", coe::testing::random_stats(shape, {{"a", 1.0}}, 1, true, true));
+  put_stats("squares.gguf", coe::testing::random_stats(shape, {{"a", 1.0}}, 1, true, false, true));
   put_stats("routing-only.gguf", coe::testing::random_stats(shape, {{"a", 1.0}}, 1, false, false));
   require_ok(coe::write_score_table(target / "table.gguf", coe::testing::worked_table(),
                                     coe::Overwrite::kAllow));
@@ -319,7 +320,7 @@ void put_words(const coe::Path& folder) {
       R"({"schema":"coe.transfer-cells/3","domain":"d","settings":"model=m","engine":"e","masks":)"
       R"({"xxh3:1":{"kl_max":1,"logit_diff_max":1,"top1_gap_max":1,)"
       R"("records":[[2,1,1,0.1,1,1,1]]}}})"));
-  put_all("transfer_cells_fuzz", {cells});
+  put_all("cells_fuzz", {cells});
   constexpr std::string_view kCollege =
       "unsure = \"a\"\nconsult = \"a\"\n[server]\nmemory = \"12GB\"\nport = 1\n"
       "[[specialist]]\nname = \"a\"\nmodel = \"a.gguf\"\ntext = [\"t\"]\ndomain = \"d\"\n"

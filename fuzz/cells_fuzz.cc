@@ -1,6 +1,6 @@
-// Cells of a transfer run, read back from a file of arbitrary bytes: measurements that could have
+// Cells of a run, read back from a file of arbitrary bytes: measurements that could have
 // been made, or an error of one line.
-#include "coe/measure/transfer/cells.h"
+#include "coe/measure/cells/cells.h"
 
 #include "memory_file.h"
 #include "require.h"
