@@ -15,6 +15,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -45,6 +46,13 @@ class ScoreWarnings : public Observer {
  public:
   void warning(std::string_view message) override { heard.emplace_back(message); }
   std::vector<std::string> heard;
+};
+
+class NoValues : public gguf::Dequantizer {
+ public:
+  bool can(gguf::TensorType /*type*/) const override { return true; }
+  void to_floats(gguf::TensorType /*type*/, std::span<const std::byte> /*blocks*/,
+                 std::span<float> /*values*/) const override {}
 };
 
 class Scores : public ::testing::Test {
@@ -153,6 +161,13 @@ TEST_F(Scores, RefusesWhatCannotBeBeforeAnyWork) {
   options_.counts = {1};
   expect_error(run(), Code::kInvalidArgument, "K = 1");
   options_.counts = {4};
+  options_.n_recon_token = 100;
+  options_.heal.emplace();
+  const NoValues values;
+  library_.values = &values;
+  expect_error(run(), Code::kUnsupported, "m.gguf");  // nothing stands beside its experts
+  options_.heal.reset();
+  options_.n_recon_token = 0;
   options_.evaluation.domains[0].records.push_back(options_.corpus.domains[0].records[0]);
   expect_error(run(), Code::kMismatch, "");
   options_.evaluation = scores_text_of("held out", {"a", "b"});

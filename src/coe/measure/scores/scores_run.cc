@@ -1,6 +1,7 @@
 #include "coe/measure/scores/scores_run.h"
 
 #include "coe/base/run_files.h"
+#include "coe/child/heal/block.h"
 #include "coe/corpus/select.h"
 #include "coe/engine/run_settings.h"
 #include "coe/mask/keep_mask.h"
@@ -86,6 +87,8 @@ Status ScoresRun::check() const {
   if (options_.heal && !has_recon())
     return fail(Code::kInvalidArgument, "what is healed is what recon chooses",
                 "leave --no-recon out, or --heal");
+  if (const auto* values = library_.dequantizer(); options_.heal && values != nullptr)
+    COE_TRY_STATUS(check_healable(model_->file, model_->moe, *values));
   for (const auto n_keep : options_.counts)
     COE_TRY_STATUS(check_keep_count(n_keep, model_->moe.n_expert, model_->moe.n_expert_used));
   return {};

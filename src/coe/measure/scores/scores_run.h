@@ -59,9 +59,9 @@ struct ScoresReport {
 // The folder also holds a profile of the corpus (profile.gguf), recon/NAME.gguf,
 // masks/SCORE-NAME-kK.json, and cells/ with what has been measured so far. The caller writes the
 // rows (base/run_files.h). Errors: kInvalidArgument for a K that the model does not allow, `recon`
-// without a corpus, and where no domain has held-out text; kExists for outputs that are there,
-// unless `overwrite` allows it; those of check_disjoint, open_model, profile_stage, recon_stage,
-// build_mask and fill_cells.
+// without a corpus, healing without recon, and where no domain has held-out text; kExists for
+// outputs that are there, unless `overwrite` allows it; those of check_disjoint, open_model,
+// profile_stage, recon_stage, build_mask, check_healable, fill_cells and fill_healed.
 Result<ScoresReport> run_scores(const ScoresOptions& options, const EngineLibrary& library,
                                 Observer& observer);
 
