@@ -67,6 +67,9 @@ TEST_F(CliHeal, LosesLessThanTheCut) {
   EXPECT_LT(doc.at("after").get<double>(), .95);
   EXPECT_EQ(doc.at("layers").size(), 8U);
   EXPECT_FALSE(std::filesystem::exists(dir_ / "healed.gguf.heal"));
+  const auto record = Json::parse(read("healed.heal.json"));
+  EXPECT_EQ(record.at("method"), "ridge");
+  EXPECT_EQ(record.at("layers").at(3).at("after"), doc.at("layers").at(3).at("after"));
   EXPECT_LT(kl("healed.gguf"), .97 * kl("cut.gguf"));
 
   const auto refused = run(fmt::format("coe verify {} healed.gguf", kModel));

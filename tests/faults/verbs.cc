@@ -67,7 +67,7 @@ std::span<const FaultVerb> fault_verbs() {
       {.name = "heal",
        .command = "heal -t 1 -m @model --mask @in/mask0.json -f @in/text.jsonl --tokens 100 "
                   "--validation-tokens 20 --record-tokens 32 --method ridge -o @out/h.gguf",
-       .outputs = {"h.gguf"},
+       .outputs = {"h.heal.json", "h.gguf"},
        .is_long = true,
        .weight = 3},
       {.name = "eval",

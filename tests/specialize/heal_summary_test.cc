@@ -1,7 +1,9 @@
 #include "coe/specialize/heal_summary.h"
 
 #include "coe/base/json.h"
-#include "coe/model/gguf/value.h"
+
+#include "support/expect.h"
+#include "support/temp_dir.h"
 
 #include <gtest/gtest.h>
 
@@ -11,32 +13,65 @@ namespace coe {
 namespace {
 
 HealSummary summary(bool helps) {
-  return {.method = "ridge",
-          .n_fit = 65536,
-          .n_validation = 4000,
-          .n_ff = 2112,
-          .after = .75,
-          .helps = helps,
-          .settings = "method=ridge tokens=65536",
-          .text_digest = "xxh3:1"};
+  return {
+      .method = "ridge",
+      .n_fit = 65536,
+      .n_validation = 4000,
+      .n_ff = 2112,
+      .after = .75,
+      .helps = helps,
+      .settings = "method=ridge tokens=65536",
+      .text_digest = "xxh3:1",
+      .layers = {{LayerId{0}, .25, .75, 1.5, "ridge"}, {LayerId{3}, .125, 1.0, 1.0, "nothing"}}};
 }
 
-gguf::Header child(const std::string& settings, const std::string& text) {
-  gguf::Header header;
-  if (settings.empty()) return header;
-  header.keys = {{"coe.heal.settings", gguf::Value::string(settings)},
-                 {"coe.heal.text_digest", gguf::Value::string(text)}};
-  return header;
+CutRecords child(const std::string& settings, const std::string& text) {
+  CutRecords records;
+  records.heal_settings = settings;
+  records.heal_text_digest = text;
+  return records;
 }
 
 TEST(HealSummary, IsReadAsItIsWritten) {
   const auto json = heal_summary_json(summary(true));
   EXPECT_EQ(json.at("n_token_fit"), 65536);
   EXPECT_EQ(json.at("healed"), true);
+  EXPECT_EQ(json.at("layers").at(1).at("layer"), 3);
+  EXPECT_EQ(json.at("layers").at(0).at("kept"), "ridge");
   EXPECT_EQ(heal_summary_json(read_heal_summary(json)), json);
-  auto lacking = json;
-  lacking.erase("after");
-  EXPECT_THROW(read_heal_summary(lacking), nlohmann::json::exception);
+  for (const auto* key : {"after", "layers"}) {
+    auto lacking = json;
+    lacking.erase(key);
+    EXPECT_THROW(read_heal_summary(lacking), nlohmann::json::exception);
+  }
+}
+
+TEST(HealSummary, ItsFileIsKnown) {
+  const testing::TempDir dir;
+  const auto file = dir / "web.heal.json";
+  EXPECT_FALSE(is_heal_file(file));
+  testing::expect_ok(write_file(file, "[]", Overwrite::kRefuse));
+  EXPECT_FALSE(is_heal_file(file));
+  testing::expect_ok(write_file(file, R"({"schema":"coe.other/1"})", Overwrite::kAllow));
+  EXPECT_FALSE(is_heal_file(file));
+  testing::expect_ok(write_heal_file(file, "text=t mask=m", summary(true), Overwrite::kAllow));
+  EXPECT_TRUE(is_heal_file(file));
+}
+
+// "n_random=3 healing=DIGEST threads=2" of NAME.eval.json.
+TEST(HealSummary, WhatIsMeasuredOfAHealedChildIsOfNoOther) {
+  const auto cut = child("", "");
+  const auto ridge = child("method=ridge tokens=65536", "xxh3:1");
+  const auto gain = child("method=gain tokens=65536", "xxh3:1");
+  const auto measured = [](const CutRecords& of) {
+    return "n_random=3 " + measured_healing(of.heal_settings) + "threads=2";
+  };
+  EXPECT_EQ(measured(cut), "n_random=3 threads=2");
+  EXPECT_TRUE(is_measured_of(cut, measured(cut)));
+  EXPECT_TRUE(is_measured_of(ridge, measured(ridge)));
+  EXPECT_FALSE(is_measured_of(ridge, measured(cut)));
+  EXPECT_FALSE(is_measured_of(ridge, measured(gain)));
+  EXPECT_FALSE(is_measured_of(cut, measured(ridge)));
 }
 
 TEST(HealSummary, KnowsTheChildThatWasHealedSo) {

@@ -1,9 +1,12 @@
 #include "coe/specialize/heal_summary.h"
 
+#include "coe/base/hash.h"
 #include "coe/base/json.h"
-#include "coe/model/gguf/typed_keys.h"
+#include "coe/base/sealed_json.h"
+#include "coe/base/text.h"
 
-#include <string>
+#include <fmt/format.h>
+
 #include <utility>
 
 namespace coe {
@@ -14,17 +17,27 @@ using Json = nlohmann::ordered_json;
 }  // namespace
 
 HealSummary summary_of(const Healing& healing, HealMethod method, std::string text_digest) {
-  return {.method = std::string(heal_method_name(method)),
-          .n_fit = healing.n_fit,
-          .n_validation = healing.n_validation,
-          .n_ff = healing.n_ff,
-          .after = healing.after(),
-          .helps = healing.helps(),
-          .settings = healing.settings,
-          .text_digest = std::move(text_digest)};
+  HealSummary summary{.method = std::string(heal_method_name(method)),
+                      .n_fit = healing.n_fit,
+                      .n_validation = healing.n_validation,
+                      .n_ff = healing.n_ff,
+                      .after = healing.after(),
+                      .helps = healing.helps(),
+                      .settings = healing.settings,
+                      .text_digest = std::move(text_digest)};
+  for (const auto& layer : healing.layers)
+    summary.layers.push_back({layer.layer, layer.error, layer.after, layer.gain, layer.kept});
+  return summary;
 }
 
 Json heal_summary_json(const HealSummary& summary) {
+  Json layers = Json::array();
+  for (const auto& layer : summary.layers)
+    layers.push_back({{"layer", layer.layer.value},
+                      {"error", layer.error},
+                      {"after", layer.after},
+                      {"gain", layer.gain},
+                      {"kept", layer.kept}});
   return {{"method", summary.method},
           {"n_token_fit", summary.n_fit},
           {"n_token_validation", summary.n_validation},
@@ -32,25 +45,58 @@ Json heal_summary_json(const HealSummary& summary) {
           {"after", summary.after},
           {"healed", summary.helps},
           {"child_settings", summary.settings},
-          {"text_digest", summary.text_digest}};
+          {"text_digest", summary.text_digest},
+          {"layers", std::move(layers)}};
 }
 
 HealSummary read_heal_summary(const Json& json) {
-  return {.method = json.at("method"),
-          .n_fit = json.at("n_token_fit"),
-          .n_validation = json.at("n_token_validation"),
-          .n_ff = json.at("n_ff"),
-          .after = json.at("after"),
-          .helps = json.at("healed"),
-          .settings = json.at("child_settings"),
-          .text_digest = json.at("text_digest")};
+  HealSummary summary{.method = json.at("method"),
+                      .n_fit = json.at("n_token_fit"),
+                      .n_validation = json.at("n_token_validation"),
+                      .n_ff = json.at("n_ff"),
+                      .after = json.at("after"),
+                      .helps = json.at("healed"),
+                      .settings = json.at("child_settings"),
+                      .text_digest = json.at("text_digest")};
+  for (const auto& layer : json.at("layers"))
+    summary.layers.push_back({LayerId{layer.at("layer")}, layer.at("error"), layer.at("after"),
+                              layer.at("gain"), layer.at("kept")});
+  return summary;
 }
 
-bool is_healed_so(const gguf::Header& child, const HealSummary& summary) {
-  const auto settings = gguf::text_at(child, "coe.heal.settings");
-  if (!summary.helps) return !settings;
-  return settings == summary.settings &&
-         gguf::text_at(child, "coe.heal.text_digest") == summary.text_digest;
+std::string heal_file_settings(const KeepMask& mask, std::string_view text_digest,
+                               const HealOptions& options) {
+  return fmt::format("text={} mask={} {}", text_digest, digest_of(mask_to_json(mask, false)),
+                     heal_settings(options));
+}
+
+Status write_heal_file(const Path& file, std::string_view settings, const HealSummary& summary,
+                       Overwrite overwrite) {
+  Json document = {{"schema", kHealSchema}, {"version", tool_version()}, {"settings", settings}};
+  document.update(heal_summary_json(summary));
+  return write_file(file, sealed_json(document, 2), overwrite);
+}
+
+bool is_heal_file(const Path& file) {
+  const auto text = read_text(file);
+  if (!text) return false;
+  const auto document = parse_json<Json>(*text);
+  return document.is_object() && document.value("schema", Json()) == kHealSchema;
+}
+
+std::string measured_healing(std::string_view settings) {
+  return settings.empty() ? std::string() : fmt::format("healing={} ", digest_of(settings));
+}
+
+bool is_measured_of(const CutRecords& child, std::string_view measured) {
+  const bool is_of_healed = measured.find(" healing=") != std::string_view::npos;
+  if (child.heal_settings.empty()) return !is_of_healed;
+  return measured.find(" " + measured_healing(child.heal_settings)) != std::string_view::npos;
+}
+
+bool is_healed_so(const CutRecords& child, const HealSummary& summary) {
+  if (!summary.helps) return child.heal_settings.empty();
+  return child.heal_settings == summary.settings && child.heal_text_digest == summary.text_digest;
 }
 
 }  // namespace coe

@@ -7,6 +7,7 @@
 #include "coe/child/surgery/apply.h"
 #include "coe/child/surgery/names.h"
 #include "coe/child/surgery/plan.h"
+#include "coe/child/surgery/records.h"
 #include "coe/child/verify/verify.h"
 #include "coe/mask/keep_mask.h"
 #include "coe/mask/recon/stage.h"
@@ -266,7 +267,8 @@ Status SpecializeRun::stage_heal(const gguf::GgufFile& parent, const MoeModel& m
         file, settings, [&](const Json& found) { report_.healing = read_heal_summary(found); });
     if (difference && !may_replace()) return tl::unexpected(stale(file, *difference));
     const auto child = gguf::GgufFile::open(options_.output);
-    if (!difference && child && is_healed_so(child->header(), *report_.healing)) {
+    const auto records = child ? read_cut_records(child->header()) : std::nullopt;
+    if (!difference && records && is_healed_so(*records, *report_.healing)) {
       finish("heal", file, true, start);
       return {};
     }
@@ -290,11 +292,8 @@ Status SpecializeRun::make_healing(const gguf::GgufFile& parent, const MoeModel&
     observer_.warning(
         "healing would make up for less than 1 % of what the layers lost, so the "
         "specialist is only cut");
-  Json document = {{"schema", "coe.specialize-heal/1"},
-                   {"version", tool_version()},
-                   {"settings", heal_stage_settings()}};
-  document.update(heal_summary_json(*report_.healing));
-  return write_file(beside("heal.json"), sealed_json(document, 2), Overwrite::kAllow);
+  return write_heal_file(beside("heal.json"), heal_stage_settings(), *report_.healing,
+                         Overwrite::kAllow);
 }
 
 Status SpecializeRun::stage_prune(const gguf::GgufFile& parent, const MoeModel& model) {
@@ -349,14 +348,12 @@ Status SpecializeRun::stage_prune(const gguf::GgufFile& parent, const MoeModel& 
 }
 
 std::string SpecializeRun::heal_stage_settings() const {
-  return fmt::format("text={} mask={} {}", corpus_.digest, digest_of(mask_text_),
-                     heal_settings(healing()));
+  return heal_file_settings(mask_, corpus_.digest, healing());
 }
 
-// What tells the child from one that is only cut, for what is measured of it.
+// For what is measured of the child.
 std::string SpecializeRun::child_settings() const {
-  if (!is_healed()) return {};
-  return fmt::format("healing={} ", digest_of(report_.healing->settings));
+  return is_healed() ? measured_healing(report_.healing->settings) : std::string();
 }
 
 }  // namespace coe

@@ -78,16 +78,17 @@ const stage = new Stage({ only: values.only, shots: values.shots });
 try {
   writeText();
   run('specialize', '-m', parent, '-f', 'text.jsonl', '--domain', 'code', '--eval', 'heldout.jsonl', '--cot', 'text.jsonl', '--cot-domain', 'prose', '--cot-cap', '3', '--max-tokens', '96', '--random', '2', '-k', '64', '-o', 'code.gguf');
+  run('specialize', '-m', parent, '-f', 'text.jsonl', '--domain', 'code', '--profile', 'code.profile.gguf', '--eval', 'heldout.jsonl', '--max-tokens', '96', '--random', '1', '-k', '64', '--no-chat-check', '--heal', 'ridge', '--heal-tokens', '4000', '-o', 'healed.gguf');
   run('profile', '-m', parent, '-f', 'text.jsonl', '--stability', '-o', 'all.profile.gguf');
   run('mask', '-p', 'all.profile.gguf', '-k', '64', '-o', 'all.mask.json');
   run('mask', '-p', 'all.profile.gguf', '-k', '64', '--score', 'random', '--seed', '3', '-o', 'chance.mask.json');
   writeFileSync(file('sweep.json'), run('mask', '-p', 'all.profile.gguf', '--sweep', '32,64,96', '--json'));
-  run('report', 'code.gguf', 'all.mask.json', 'chance.mask.json', 'sweep.json', '-p', 'all.profile.gguf', '-m', parent, '-o', 'several.html');
+  run('report', 'code.gguf', 'healed.gguf', 'all.mask.json', 'chance.mask.json', 'sweep.json', '-p', 'all.profile.gguf', '-m', parent, '-o', 'several.html');
   writeLarge('code.report.html', 'large.html');
   writeLarge('code.report.html', 'middle.html', 30, 128);
 
   for (const [size, scheme] of [['wide', 'light'], ['wide', 'dark'], ['phone', 'light'], ['phone', 'dark']])
-    for (const name of ['code.report.html', 'several.html'])
+    for (const name of ['code.report.html', 'healed.report.html', 'several.html'])
       await stage.scene(`${name}, ${size}, ${scheme}: all is drawn, nothing is wrong`, async () => {
         const at = await visit(browser, name, { size, scheme });
         await drawAll(at);
@@ -107,6 +108,31 @@ try {
     for (const title of ['File', 'Memory', 'At home', 'Abroad', 'In a chat', 'Proof']) assert.ok(words.includes(title), `${title} in: ${words}`);
     assert.match(words, /perplexity ×[\d.]+ \[[\d.]+, [\d.]+\] of the parent's; random experts ×[\d.]+/);
     assert.match(await at.words('#next'), /coe package code\.gguf -o code-package -m .*ollama create .*llama-server .*lms import/s);
+    await at.close();
+  });
+
+  await stage.scene('what healing gave stands beside the cut', async () => {
+    const at = await visit(browser, 'healed.report.html');
+    const words = await at.words('#summary');
+    assert.match(words, /Healing KL [\d.]+ → [\d.]+ At home, only cut and healed: KL [\d.]+ \[[\d.]+, [\d.]+\] → [\d.]+ \[[\d.]+, [\d.]+\], ×0\.\d+ \[/);
+    assert.match(words, /prose: KL .* By ridge, on [\d,]+ tokens\./);
+    assert.match(await at.words('#healing'), /By ridge: [\d,]+ tokens to fit on .* (All 8 layers were bettered|\d of 8 layers were bettered; left as they were: )/);
+    await at.page.$$eval('#healing details', (all) => all.forEach((details) => (details.open = true)));
+    await at.until('tables', () => document.querySelectorAll('#healing tbody').length === 2);
+    // The page's words against the document's numbers.
+    const [layer, expected] = await at.page.evaluate(() => {
+      const { error, after, kept } = report.runs[0].healing.layers[2];
+      return [document.querySelectorAll('#healing tbody tr')[2].innerText, ['2', percent(error, 2), percent(error * after, 2), percent(1 - after, 1), kept]];
+    });
+    for (const cell of expected) assert.ok(layer.includes(cell), `${cell} in: ${layer}`);
+    assert.match(await at.words('#provenance'), /healed by method=ridge .* text of the healing xxh3:/);
+    await at.close();
+  });
+
+  await stage.scene('a run that was only cut says nothing of healing', async () => {
+    const at = await visit(browser, 'code.report.html');
+    assert.equal(await at.page.$('#healing'), null);
+    assert.ok(!/heal/i.test(await at.words('body')));
     await at.close();
   });
 
@@ -216,11 +242,12 @@ try {
   await stage.scene('runs are chosen and compared', async () => {
     const at = await visit(browser, 'several.html');
     assert.equal(await at.words('h1'), await at.page.evaluate(() => report.runs[0].title));
-    await at.page.select('#run', '1');
+    await at.page.select('#run', '2');
     assert.equal(await at.words('h1'), 'all');
     assert.ok(await at.page.$('#stability'), 'a run that was looked at for stability shows it');
     const words = await at.words('#compare');
-    for (const name of ['code', 'all', 'chance']) assert.ok(words.includes(name));
+    for (const name of ['code', 'healed', 'all', 'chance']) assert.ok(words.includes(name));
+    assert.match(words, /healed by .* ridge /);
     assert.match(words, /0\.33 is what chance gives/);
     assert.match(await at.words('#sweep-1'), /To start from: K = \d+, by coverage/);
     await at.close();

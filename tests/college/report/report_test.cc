@@ -2,6 +2,7 @@
 #include "coe/college/report/report.h"
 
 #include "coe/base/json.h"
+#include "coe/child/heal/heal.h"
 #include "coe/child/surgery/apply.h"
 #include "coe/child/surgery/plan.h"
 #include "coe/college/report/page.h"
@@ -9,6 +10,7 @@
 #include "coe/mask/recipe/recipe.h"
 #include "coe/model/moe/open_model.h"
 #include "coe/profile/routing/file.h"
+#include "coe/specialize/heal_summary.h"
 
 #include "support/expect.h"
 #include "support/fake_library.h"
@@ -62,6 +64,20 @@ class ReportTest : public ::testing::Test {
     const auto stats = testing::worked_stats();
     expect_ok(write_profile(dir_ / "web.profile.gguf", stats, Overwrite::kAllow));
     put("web.mask.json", mask_to_json(mask_of(stats), false));
+  }
+  // parent.gguf, and web.gguf with the first half of its experts.
+  void put_specialist(const SurgeryOptions& surgery = {}) const {
+    testing::write_tiny(dir_ / "parent.gguf", testing::tiny_moe({.architecture = "qwen3moe"}));
+    const auto parent = value_of(open_model(dir_ / "parent.gguf", silent_observer()));
+    std::map<LayerId, std::vector<ExpertId>> layers;
+    for (const auto& layer : parent.moe.layers)
+      for (std::uint32_t id = 0; id < parent.moe.n_expert / 2; ++id)
+        layers[layer.id].push_back(ExpertId{id});
+    auto mask = value_of(KeepMask::create(parent.moe.n_expert, layers));
+    mask.parent = parent.moe.id;
+    const auto plan = value_of(plan_surgery(parent.file, parent.moe, mask, surgery));
+    expect_ok(
+        apply_plan(parent.file, plan, dir_ / "web.gguf", Overwrite::kRefuse, silent_observer()));
   }
   static KeepMask mask_of(const RoutingStats& stats, Score score = Score::kUtil) {
     MaskRecipe recipe;
@@ -198,17 +214,7 @@ TEST_F(ReportTest, TakesSweepsAndTransfers) {
 }
 
 TEST_F(ReportTest, TakesASpecialistWithItsParent) {
-  testing::write_tiny(dir_ / "parent.gguf", testing::tiny_moe({.architecture = "qwen3moe"}));
-  const auto parent = value_of(open_model(dir_ / "parent.gguf", silent_observer()));
-  std::map<LayerId, std::vector<ExpertId>> layers;
-  for (const auto& layer : parent.moe.layers)
-    for (std::uint32_t id = 0; id < parent.moe.n_expert / 2; ++id)
-      layers[layer.id].push_back(ExpertId{id});
-  auto mask = value_of(KeepMask::create(parent.moe.n_expert, layers));
-  mask.parent = parent.moe.id;
-  const auto plan = value_of(plan_surgery(parent.file, parent.moe, mask, {}));
-  expect_ok(
-      apply_plan(parent.file, plan, dir_ / "web.gguf", Overwrite::kRefuse, silent_observer()));
+  put_specialist();
   const auto document = value_of(report({dir_ / "web.gguf"}, {}, dir_ / "parent.gguf"));
   const auto& run = document.at("runs").at(0);
   EXPECT_EQ(run.at("child_file").at("bytes"), std::filesystem::file_size(dir_ / "web.gguf"));
@@ -221,6 +227,45 @@ TEST_F(ReportTest, TakesASpecialistWithItsParent) {
   expect_error(report({dir_ / "web.gguf"}, {}, dir_ / "other.gguf"), Code::kMismatch, "web.gguf");
   // A model that coe did not cut has no mask to show.
   expect_error(report({dir_ / "parent.gguf"}), Code::kUnsupported, "parent.gguf");
+}
+
+TEST_F(ReportTest, SaysWhatHealingGave) {
+  Healing healing;
+  healing.settings = "method=ridge tokens=100";
+  healing.n_fit = 100;
+  healing.layers = {{.layer = LayerId{0}, .error = .123456, .after = .5, .kept = "ridge"},
+                    {.layer = LayerId{1}, .error = .25, .kept = "nothing"}};
+  SurgeryOptions surgery;
+  add_healing(healing, "xxh3:7e", surgery);
+  put_specialist(surgery);
+  const auto healing_of = [&] {
+    return value_of(report({dir_ / "web.gguf"})).at("runs").at(0).at("healing");
+  };
+  // The file alone says how.
+  const auto alone = healing_of();
+  EXPECT_EQ(alone.at("child_settings"), "method=ridge tokens=100");
+  EXPECT_EQ(alone.at("text_digest"), "xxh3:7e");
+  EXPECT_EQ(alone.at("layers"), Json::array());
+  const auto record = [&](const Healing& of) {
+    expect_ok(write_heal_file(dir_ / "web.heal.json", "text=t",
+                              summary_of(of, HealMethod::kRidge, "xxh3:7e"), Overwrite::kAllow));
+  };
+  record(healing);
+  const auto whole = healing_of();
+  EXPECT_EQ(whole.at("method"), "ridge");
+  EXPECT_EQ(whole.at("n_token_fit"), 100);
+  EXPECT_EQ(whole.at("layers").at(0).at("error"), .1235);
+  EXPECT_EQ(whole.at("layers").at(1).at("kept"), "nothing");
+  EXPECT_EQ(heard_.all, "");
+  healing.settings = "method=gain tokens=100";
+  record(healing);
+  EXPECT_EQ(healing_of(), alone);
+  EXPECT_THAT(heard_.all, HasSubstr("web.heal.json: left out: the child was not healed so"));
+}
+
+TEST_F(ReportTest, AChildThatIsOnlyCutWasNotHealed) {
+  put_specialist();
+  EXPECT_TRUE(value_of(report({dir_ / "web.gguf"})).at("runs").at(0).at("healing").is_null());
 }
 
 TEST_F(ReportTest, RefusesWhatNoReportIsMadeOf) {

@@ -47,7 +47,7 @@ struct HealedLayer {
   double gain = 1.0;
   double lambda = 0.0;
   std::string kept;
-  std::vector<ReplacedTensor> tensors;  // that are not the parent's
+  std::vector<ReplacedTensor> tensors = {};  // that are not the parent's
 };
 
 struct Healing {

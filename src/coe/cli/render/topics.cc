@@ -29,6 +29,7 @@ constexpr auto kTopics = std::to_array<Topic>({
      "NAME.recon.gguf     what removing an expert does (coe recon)\n"
      "NAME.mask.json      which experts stay, and why (coe mask)\n"
      "NAME.gguf           the specialist (coe prune); llama.cpp, Ollama and LM Studio load it\n"
+     "NAME.heal.json      what healing gave each layer (coe heal)\n"
      "NAME.eval.json      what it keeps and loses on held-out text (coe specialize)\n"
      "NAME.chat.json      eight questions and its answers (coe specialize)\n"
      "NAME.report.html    all of this as one page (coe report)\n"

@@ -17,6 +17,7 @@
 #include "coe/mask/keep_mask.h"
 #include "coe/model/gguf/tensor_type.h"
 #include "coe/model/moe/open_model.h"
+#include "coe/specialize/heal_summary.h"
 
 #include <fmt/format.h>
 
@@ -74,9 +75,19 @@ Result<Split> split_text(const HealVerbOptions& options, const Corpus& corpus, S
       "take them out: `coe corpus check` lists them");
 }
 
+// NAME.heal.json of DIR/NAME.gguf; a run replaces its own.
+Result<Path> record_of(const Path& child, const Session& session) {
+  auto record = child;
+  record.replace_extension(".heal.json");
+  COE_TRY_STATUS(
+      check_output(record, is_heal_file(record) ? Overwrite::kAllow : session.overwrite()));
+  return record;
+}
+
 Result<int> heal_verb(const HealVerbOptions& options, Session& session) {
   const auto start = std::chrono::steady_clock::now();
   COE_TRY(const auto lock, session.claim(options.output));
+  COE_TRY(const auto record, record_of(options.output, session));
   auto heal_options = options.heal;
   heal_options.method = find_heal_method(options.method).value();  // one of --method's
   COE_TRY(heal_options.type, read_type(options.type));
@@ -97,6 +108,9 @@ Result<int> heal_verb(const HealVerbOptions& options, Session& session) {
             heal(*engine, model.file, model.moe, mask, split.rest, split.held_out, heal_options,
                  *session.library.dequantizer(), *session.library.quantizer(), session.console));
   }
+  COE_TRY_STATUS(write_heal_file(record, heal_file_settings(mask, corpus.digest, heal_options),
+                                 summary_of(*healing, heal_options.method, corpus.digest),
+                                 Overwrite::kAllow));
   SurgeryOptions surgery;
   surgery.name = options.name;
   surgery.mask_name = options.mask.string();

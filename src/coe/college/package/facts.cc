@@ -278,6 +278,8 @@ std::optional<EvaluationFacts> evaluation_facts(const Path& child, const ChildFa
   if (!is_by(facts.mask_text) &&
       !(given && is_by(*given) && check_given_mask(child, {}, facts).has_value()))
     return left_out("it is of another mask");
+  if (!is_measured_of(facts.cut, settings))
+    return left_out("it is of a child that was healed otherwise");
   try {
     auto read = read_evaluation(document, facts.mask);
     read.sha256 = sha256_of(*text);
@@ -308,7 +310,29 @@ std::optional<ChatFacts> chat_facts(const Path& child, const ChildFacts& facts,
     if (by != facts.mask.digest() &&
         !(given && by == given->digest() && check_given_mask(child, {}, facts).has_value()))
       return left_out("it is of another mask");
+    if (!is_measured_of(facts.cut, string_at(document, "settings")))
+      return left_out("it is of a child that was healed otherwise");
     return ChatFacts{read_chat_checks(document), document.at("max_new_tokens")};
+  } catch (const Json::exception& problem) {
+    return left_out(fmt::format("it is damaged ({})", printable(problem.what(), 200)));
+  }
+}
+
+std::optional<HealSummary> heal_facts(const Path& child, const ChildFacts& facts,
+                                      Observer& observer) {
+  const LeftFile file(beside(child, "heal.json"), observer);
+  const auto text = file.text();
+  if (!text) return std::nullopt;
+  const auto left_out = [&](std::string_view why) {
+    file.leave_out(why);
+    return std::nullopt;
+  };
+  try {
+    const auto document = open_sealed_json(*text);
+    if (string_at(document, "schema") != kHealSchema) return left_out("it is no record of healing");
+    auto read = read_heal_summary(document);
+    if (!is_healed_so(facts.cut, read)) return left_out("the child was not healed so");
+    return read;
   } catch (const Json::exception& problem) {
     return left_out(fmt::format("it is damaged ({})", printable(problem.what(), 200)));
   }

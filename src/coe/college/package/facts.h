@@ -14,6 +14,7 @@
 #include "coe/model/moe/open_model.h"
 #include "coe/specialize/chat_stage.h"
 #include "coe/specialize/domain_result.h"
+#include "coe/specialize/heal_summary.h"
 
 #include <cstdint>
 #include <optional>
@@ -88,7 +89,7 @@ struct EvaluationFacts {
 };
 
 // Reads NAME.eval.json beside the child. nullopt where there is none; with a warning where it is
-// of another mask or parent, or cannot be read.
+// of another mask, parent or healing, or cannot be read.
 std::optional<EvaluationFacts> evaluation_facts(const Path& child, const ChildFacts& facts,
                                                 Observer& observer);
 
@@ -99,6 +100,10 @@ struct ChatFacts {
 
 // Reads NAME.chat.json beside the child, as evaluation_facts() reads the evaluation.
 std::optional<ChatFacts> chat_facts(const Path& child, const ChildFacts& facts, Observer& observer);
+
+// Reads NAME.heal.json beside the child, as evaluation_facts() reads the evaluation.
+std::optional<HealSummary> heal_facts(const Path& child, const ChildFacts& facts,
+                                      Observer& observer);
 
 // Holds the child to `mask_file`, or to NAME.mask.json beside it where that is empty and there is
 // one. Errors: kMismatch, saying what differs; those of parse_mask.

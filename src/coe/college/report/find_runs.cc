@@ -226,6 +226,7 @@ class Finder {
     if (!run.child) return {};
     run.evaluation = evaluation_facts(run.child_file->path, *run.child, observer_);
     run.chats = chat_facts(run.child_file->path, *run.child, observer_);
+    run.healing = heal_facts(run.child_file->path, *run.child, observer_);
     return {};
   }
 

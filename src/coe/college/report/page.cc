@@ -11,9 +11,9 @@ namespace coe {
 namespace {
 
 // All scripts share one scope and run in this order.
-constexpr std::array<std::string_view, 9> kScripts = {"/dom.js",     "/data.js",    "/figure.js",
-                                                      "/summary.js", "/experts.js", "/charts.js",
-                                                      "/swaps.js",   "/compare.js", "/page.js"};
+constexpr std::array<std::string_view, 10> kScripts = {
+    "/dom.js",    "/data.js", "/figure.js", "/summary.js", "/experts.js",
+    "/charts.js", "/heal.js", "/swaps.js",  "/compare.js", "/page.js"};
 
 std::string_view part(std::string_view path) {
   const auto parts = report_page_parts();

@@ -49,6 +49,7 @@ struct RunFacts {
   std::vector<NamedStats> profiles;  // of pass 1; without a mask the one that the run is
   std::optional<EvaluationFacts> evaluation;
   std::optional<ChatFacts> chats;
+  std::optional<HealSummary> healing;               // of NAME.heal.json
   std::optional<nlohmann::ordered_json> choice;     // NAME.choice.json
   std::optional<nlohmann::ordered_json> stability;  // NAME.profile.stability.json
   std::optional<ReportMemory> memory;

@@ -106,6 +106,12 @@ Json domain_row_json(const DomainResult& row) {
     json["random_kl"].push_back(rounded_for_page(random.kl_mean()));
     json["random_ratio"].push_back(rounded_for_page(perplexity_ratio(random).value));
   }
+  json["cut"] = nullptr;
+  if (row.cut)
+    json["cut"] = {{"perplexity_ratio", interval_json(perplexity_ratio(*row.cut))},
+                   {"kl", interval_json(kl_interval(*row.cut))},
+                   {"same_first", interval_json(top1_interval(*row.cut))},
+                   {"kl_ratio", interval_json(kl_ratio(s, *row.cut))}};
   return json;
 }
 
@@ -125,6 +131,24 @@ Json chat_json(const ChatFacts& facts) {
                {"max_new_tokens", facts.max_new_tokens}};
   if (facts.checks.parent) json["parent"] = chat_counts_json(*facts.checks.parent);
   return json;
+}
+
+// A healed child whose record is gone still says what it was healed by.
+Json healing_json(const RunFacts& run) {
+  if (run.healing) {
+    const auto& summary = *run.healing;
+    auto json = heal_summary_json(summary);
+    json["after"] = rounded_for_page(summary.after);
+    for (auto& layer : json["layers"])
+      for (const auto* key : {"error", "after", "gain"})
+        layer[key] = rounded_for_page(layer[key].get<double>());
+    return json;
+  }
+  if (!run.child || run.child->cut.heal_settings.empty()) return nullptr;
+  return {{"healed", true},
+          {"child_settings", run.child->cut.heal_settings},
+          {"text_digest", run.child->cut.heal_text_digest},
+          {"layers", Json::array()}};
 }
 
 Json devices_json(const std::vector<std::vector<DeviceMemory>>& contexts) {
@@ -212,6 +236,8 @@ void note_missing(const RunFacts& run, std::vector<std::string>& missing) {
   note(run.mask && !run.child, "the specialist's file, and what was measured of it");
   note(run.child && !run.evaluation, "an evaluation on held-out text");
   note(run.child && !run.chats, "whether it answers chats");
+  note(run.child && !run.child->cut.heal_settings.empty() && !run.healing,
+       "what healing gave each layer (NAME.heal.json)");
   note(run.child && !run.parent_file, "the size and memory of the parent (-m gives it)");
   note(run.child && !run.memory, "the memory that it takes");
   note(!run.stability, "whether the text was enough (`coe profile --stability`)");
@@ -270,6 +296,7 @@ Result<Json> run_json(const RunFacts& run) {
   }
   json["stability"] = run.stability ? stability_json(*run.stability) : Json(nullptr);
   json["evaluation"] = run.evaluation ? evaluation_json(*run.evaluation) : Json(nullptr);
+  json["healing"] = healing_json(run);
   json["chat"] = run.chats ? chat_json(*run.chats) : Json(nullptr);
   json["choice"] = run.choice ? run.choice->value("scores", Json::array()) : Json(nullptr);
   json["child_file"] = run.child_file ? file_json(*run.child_file) : Json(nullptr);

@@ -102,7 +102,7 @@ function evaluationSection(run) {
     note: `Kullback-Leibler divergence in nats a token, 95 % intervals over records; 0 is the parent. Below ${evaluation.keeps_kl} a text is kept, above ${evaluation.loses_kl} it is lost (dashed).${evaluation.n_random > 0 ? ' Crosses are random experts of the same number.' : ''}`,
     keys: [['kept', 'the specialist at home'], ['removed', 'the specialist abroad'], ...(evaluation.n_random > 0 ? [['out', 'random experts (×)']] : [])],
     draw: (width) => chart('KL divergence to the parent by sub-domain', {
-      width, height: 30 * rows.length + 60, marginLeft: Math.min(180, 24 + 7.2 * d3.max(rows, (row) => row.label.length)), marginRight: 20,
+      width, height: 30 * rows.length + 70, marginBottom: 40, marginLeft: Math.min(180, 24 + 7.2 * d3.max(rows, (row) => row.label.length)), marginRight: 20,
       x: { label: 'KL divergence to the parent →', domain: [0, most * 1.03], grid: true }, y: { label: null, domain: rows.map((row) => row.label) },
       marks: [
         Plot.ruleX([evaluation.keeps_kl, evaluation.loses_kl].filter((kl) => kl < most), { stroke: colour('soft'), strokeDasharray: '3 3' }),
@@ -181,7 +181,7 @@ function barsFigure({ title, note, rows, y, z, fy, order, columns }) {
 function provenanceSection(run) {
   const facts = [
     ['parent', run.parent.name], ['its digest', run.parent.digest], ['architecture', run.architecture], ['mask', run.mask_digest],
-    ['text of the profile', run.profile?.corpus], ['profiled with', run.profile?.engine], ['held-out text', run.evaluation?.corpus], ['evaluated with', run.evaluation?.engine],
+    ['text of the profile', run.profile?.corpus], ['profiled with', run.profile?.engine], ['held-out text', run.evaluation?.corpus], ['evaluated with', run.evaluation?.engine], ['healed by', run.healing?.child_settings], ['text of the healing', run.healing?.text_digest],
     ['made by', `coe ${report.version}`], ['command of this report', report.command_line],
   ].filter(([, value]) => value);
   return el('section', { id: 'provenance', 'aria-labelledby': 'provenance-title' }, el('h2', { id: 'provenance-title', text: 'Where it comes from' }), el('dl', { class: 'facts' }, facts.flatMap(([name, value]) => [el('dt', { text: name }), el('dd', {}, el('code', { text: value }))])));

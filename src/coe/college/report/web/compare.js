@@ -4,8 +4,8 @@ function runsTable() {
   const home = (run) => run.evaluation?.rows.find((row) => row.own);
   return tableOf({
     caption: 'The runs',
-    columns: [{ name: 'run', words: true }, { name: 'domain', words: true }, { name: 'kept' }, { name: 'covered' }, { name: 'file' }, { name: 'at home', words: true }, { name: 'perplexity × at home' }, { name: 'chat', words: true }],
-    rows: runs.map((run) => [run.name, run.domain, run.n_keep ? `${run.n_keep} of ${run.n_expert}` : '', run.profile?.covered ? percent(d3.mean(run.profile.covered), 1) : '', run.child_file ? bytesText(run.child_file.bytes) : '', home(run) ? verdictOf(home(run))[0] : '', home(run) ? between(home(run).perplexity_ratio) : '', run.chat ? (run.chat.child.passed ? 'answers' : 'does not answer well') : '']),
+    columns: [{ name: 'run', words: true }, { name: 'domain', words: true }, { name: 'kept' }, { name: 'covered' }, { name: 'file' }, { name: 'at home', words: true }, { name: 'perplexity × at home' }, { name: 'KL at home' }, ...(runs.some(isHealed) ? [{ name: 'healed by', words: true }] : []), { name: 'chat', words: true }],
+    rows: runs.map((run) => [run.name, run.domain, run.n_keep ? `${run.n_keep} of ${run.n_expert}` : '', run.profile?.covered ? percent(d3.mean(run.profile.covered), 1) : '', run.child_file ? bytesText(run.child_file.bytes) : '', home(run) ? verdictOf(home(run))[0] : '', home(run) ? between(home(run).perplexity_ratio) : '', home(run) ? between(home(run).kl) : '', ...(runs.some(isHealed) ? [isHealed(run) ? run.healing.method ?? 'healed' : ''] : []), run.chat ? (run.chat.child.passed ? 'answers' : 'does not answer well') : '']),
   });
 }
 

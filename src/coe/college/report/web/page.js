@@ -1,6 +1,6 @@
 // Puts the page together: the chosen run's parts, then what several runs, sweeps and benches share.
 
-const SECTIONS = [['summary', 'Summary'], ['next', 'Next steps'], ['experts', 'Experts'], ['coverage', 'Coverage'], ['domains', 'Text'], ['kept', 'Kept and lost'], ['stability', 'Stability'], ['passes', 'Passes and swaps'], ['sizes', 'Size and memory'], ['provenance', 'Provenance'], ['compare', 'Side by side']];
+const SECTIONS = [['summary', 'Summary'], ['next', 'Next steps'], ['experts', 'Experts'], ['coverage', 'Coverage'], ['domains', 'Text'], ['kept', 'Kept and lost'], ['healing', 'Healing'], ['stability', 'Stability'], ['passes', 'Passes and swaps'], ['sizes', 'Size and memory'], ['provenance', 'Provenance'], ['compare', 'Side by side']];
 
 function expertSection(run) {
   return el('section', { id: 'experts', 'aria-labelledby': 'experts-title' }, el('h2', { id: 'experts-title', text: 'Experts' }), new ExpertMap(run).section());
@@ -8,7 +8,7 @@ function expertSection(run) {
 
 function show(run) {
   figures.clear();
-  const parts = run ? [...summary(run), expertSection(run), coverageSection(run), domainSection(run), evaluationSection(run), stabilitySection(run), swapSection(run), sizeSection(run), provenanceSection(run)] : [el('section', { id: 'summary' }, el('h1', { text: 'Benches of coe' }))];
+  const parts = run ? [...summary(run), expertSection(run), coverageSection(run), domainSection(run), evaluationSection(run), healingSection(run), stabilitySection(run), swapSection(run), sizeSection(run), provenanceSection(run)] : [el('section', { id: 'summary' }, el('h1', { text: 'Benches of coe' }))];
   parts.push(compareSection(), ...report.sweeps.map(sweepSection), ...report.transfers.map(transferSection));
   document.getElementById('main').replaceChildren(...parts.filter(Boolean));
   document.title = `${run ? run.title : 'Benches'}: coe report`;

@@ -89,7 +89,7 @@ function nextSteps(run) {
 }
 
 function summary(run) {
-  const tiles = [sizeTile, memoryTile, homeTile, abroadTile, chatTile, proofTile].map((make) => make(run)).filter(Boolean);
+  const tiles = [sizeTile, memoryTile, homeTile, abroadTile, healingTile, chatTile, proofTile].map((make) => make(run)).filter(Boolean);
   return [
     el('section', { id: 'summary', 'aria-labelledby': 'summary-title' },
       el('h1', { id: 'summary-title', text: run.title }),
