@@ -248,6 +248,9 @@ TEST(AtomicFile, NamesAMissingFolder) {
                "folder does not exist");
   expect_error(AtomicFile::create(dir.path(), Overwrite::kAllow), Code::kInvalidArgument,
                "is a folder");
+  // What would be standard output elsewhere.
+  expect_error(check_output("-", Overwrite::kAllow), Code::kInvalidArgument, "has a name");
+  expect_ok(check_output("./-", Overwrite::kAllow));
 }
 
 TEST(AtomicFile, ReportsAWriteThatFailsAndLeavesNothing) {

@@ -59,7 +59,7 @@ TEST_F(CliModels, ListsTheFourStores) {
   fill();
   const auto result = at_home("coe models");
   EXPECT_EQ(result.exit_code, 0) << result.err;
-  EXPECT_THAT(result.out, HasSubstr("ollama:gemma4:26b             gemma4          2 of 8"));
+  EXPECT_THAT(result.out, HasSubstr("\n  ollama:gemma4:26b      gemma4          2 of 8 "));
   EXPECT_THAT(result.out, HasSubstr("Q4_K_M"));
   EXPECT_THAT(result.out, HasSubstr("  hf:unsloth/Qwen3-30B-A3B-Instruct-2507-GGUF:Q4_K_M"));
   EXPECT_THAT(result.out, HasSubstr("dense"));

@@ -2,6 +2,7 @@
 // half-written.
 #include "support/cli_test.h"
 
+#include "coe/base/utf8.h"
 #include "coe/mask/keep_mask.h"
 #include "coe/model/moe/model.h"
 #include "coe/profile/routing/file.h"
@@ -13,10 +14,13 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+#include <cstddef>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <limits>
+#include <sstream>
 #include <string>
 #include <sys/stat.h>
 
@@ -269,6 +273,33 @@ TEST_F(Cli, UsageErrorsKeepTheTerminalAsItIs) {
     EXPECT_EQ(result.exit_code, 2) << words;
     EXPECT_THAT(result.err, Not(HasSubstr("\x1b"))) << words;
     EXPECT_THAT(result.err, Not(HasSubstr("\r"))) << words;
+  }
+}
+
+// Whatever a verb says: a terminal would break it within words.
+TEST_F(Cli, LinesEndWithinTheTerminal) {
+  if (run("command -v script").exit_code != 0) GTEST_SKIP() << "there is no script(1)";
+  for (const std::string verb :
+       {"inspect parent.gguf", "doctor", "models", "help exit-codes", "specialize --help",
+        "bench web --list --suite '" COE_SOURCE_DIR "/web'", "verify parent.gguf other.gguf",
+        "prune -m parent.gguf --mask mask.json -o narrow.gguf",
+        "mask -p parent.profile.gguf --sweep 4,8,12", "inspect notes.txt",
+        "profile -m parent.gguf -f no-such-folder-of-text -o p.gguf"}) {
+    const auto shown =
+        run("NO_COLOR=1 COE_NO_PROGRESS=1 LC_ALL=C.UTF-8 script -qec \"stty cols 60 </dev/tty; "
+            "'" COE_BINARY "' " +
+            verb + "\" /dev/null");
+    std::istringstream lines(shown.out);
+    std::size_t n = 0;
+    for (std::string line; std::getline(lines, line); ++n) {
+      if (line.ends_with('\r')) line.pop_back();
+      const auto first = std::min(line.find_first_not_of(' '), line.size());
+      const auto words = line.substr(first);
+      const bool is_command = words.starts_with("coe ") || words.starts_with("next: ");
+      if (is_command || words.find(' ') == std::string::npos) continue;
+      EXPECT_LE(count_chars(line), 60U) << verb << ": " << line;
+    }
+    EXPECT_GT(n, 0U) << verb;
   }
 }
 

@@ -172,8 +172,8 @@ TEST_F(CliWebList, SaysWhatTheTasksAre) {
   const auto text = run(kWeb + "--list --task css-toggle");
   EXPECT_EQ(text.exit_code, 0) << text.err;
   EXPECT_EQ(text.out,
-            "  task        actions  asks for\n"
-            "  css-toggle        7  Theme switch without JavaScript\n"
+            "  task         actions   asks for\n"
+            "  css-toggle         7   Theme switch without JavaScript\n"
             "\n1 task; --task NAME tries one, --task CATEGORY all of a category\n");
   EXPECT_EQ(run(kWeb + "--list --task nothing").exit_code, 3);
   EXPECT_EQ(run(kWeb + "--list -o out").exit_code, 2);

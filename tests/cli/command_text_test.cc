@@ -6,6 +6,7 @@
 #include "coe/cli/console.h"
 #include "coe/cli/render/table.h"
 #include "coe/cli/render/topics.h"
+#include "coe/cli/wrap.h"
 #include "coe/engine/no_engine.h"
 
 #include "support/expect.h"
@@ -151,6 +152,87 @@ TEST(Tables, ShrinkToTheTerminal) {
             "  web\n"
             "    perplexity × parent's  1.15 [1.11, 1.19]\n"
             "    KL                     0.275\n");
+}
+
+TEST(Tables, WordsOfTheLastColumnGoOnBelowEachOther) {
+  const std::vector<std::vector<std::string>> rows = {
+      {"task", "actions", "asks for"},
+      {"css-toggle", "7", "Theme switch without JavaScript"},
+      {"vue", "17", "Two-way currency converter"}};
+  const WordColumns words{{2}};
+  EXPECT_EQ(format_table(rows, std::nullopt, words),
+            "  task         actions   asks for\n"
+            "  css-toggle         7   Theme switch without JavaScript\n"
+            "  vue               17   Two-way currency converter\n");
+  EXPECT_EQ(format_table(rows, 47, words),
+            "  task         actions   asks for\n"
+            "  css-toggle         7   Theme switch without\n"
+            "                         JavaScript\n"
+            "  vue               17   Two-way currency\n"
+            "                         converter\n");
+  EXPECT_EQ(format_table(rows, 40, words),
+            "  css-toggle\n"
+            "    actions   7\n"
+            "    asks for  Theme switch without JavaScript\n"
+            "  vue\n"
+            "    actions   17\n"
+            "    asks for  Two-way currency converter\n");
+}
+
+TEST(Tables, AFirstCellThatIsTooWideHasALineOfItsOwn) {
+  const std::vector<std::vector<std::string>> rows = {
+      {"to be typed", "experts", "size"},
+      {"ollama:gemma4", "8 of 128", "18.0 GB"},
+      {"hf:unsloth/Qwen3-30B-A3B-GGUF:Q4_K_M", "8 of 128", "18.6 GB"}};
+  EXPECT_EQ(format_table(rows, 50),
+            "  to be typed      experts      size\n"
+            "  ollama:gemma4   8 of 128   18.0 GB\n"
+            "  hf:unsloth/Qwen3-30B-A3B-GGUF:Q4_K_M\n"
+            "                  8 of 128   18.6 GB\n");
+}
+
+TEST(Lines, EndBetweenWordsAndGoOnBelowTheLastColumn) {
+  EXPECT_EQ(fit_lines("  proof  2048 experts equal their source byte for byte\n", 40),
+            "  proof  2048 experts equal their source\n"
+            "         byte for byte\n");
+  EXPECT_EQ(fit_lines("  works   a.b  models run on the CPU\n          mended by a build", 35),
+            "  works   a.b  models run on the\n"
+            "               CPU\n"
+            "          mended by a build");
+  EXPECT_EQ(fit_lines("error: the folder does not exist", 20), "error: the folder\ndoes not exist");
+  EXPECT_EQ(fit_lines("  24   10.8 MB        49 %\n\n", 30), "  24   10.8 MB        49 %\n\n");
+  EXPECT_EQ(fit_lines("web.gguf: /a/path/that/is/longer/than/a/line\n", 20),
+            "web.gguf:\n/a/path/that/is/longer/than/a/line\n");
+}
+
+TEST(Lines, CommandsAreLeftAsTheyAre) {
+  const std::string next = "next: coe eval -m web.gguf --parent PARENT.gguf -f HELD-OUT.jsonl\n";
+  EXPECT_EQ(fit_lines(next, 30), next);
+  EXPECT_EQ(fit_lines("  # llama-server, this model by itself alone\n"
+                      "  llama-server -m web.gguf --ctx-size 2048\n\n"
+                      "  words that are no command\n",
+                      24),
+            "  # llama-server, this\n"
+            "  # model by itself\n"
+            "  # alone\n"
+            "  llama-server -m web.gguf --ctx-size 2048\n\n"
+            "  words that are no\n"
+            "  command\n");
+}
+
+// Two characters are left free behind it: a terminal writes "^C" there.
+TEST(Terminal, ProgressLeavesOutWhatDoesNotFit) {
+  const ProgressLine line{.head = "1 of 7  profile     ",
+                          .share = .5,
+                          .facts = {" 50 %", "2:31 left", "8792 tokens", "2088/s"}};
+  EXPECT_EQ(
+      progress_line(line, 90),
+      "1 of 7  profile     [#############..............]  50 %  2:31 left  8792 tokens  2088/s");
+  EXPECT_EQ(progress_line(line, 71),
+            "1 of 7  profile     [####....]  50 %  2:31 left  8792 tokens  2088/s");
+  EXPECT_EQ(progress_line(line, 61), "1 of 7  profile       50 %  2:31 left  8792 tokens  2088/s");
+  EXPECT_EQ(progress_line(line, 50), "1 of 7  profile       50 %  2:31 left  2088/s");
+  EXPECT_EQ(progress_line(line, 20), "1 of 7  profile  ");
 }
 
 TEST(Terminal, ShowsAsciiWhereTheLocaleIsNoUtf8) {

@@ -130,8 +130,8 @@ TEST(RenderSpecialize, SaysWhatWasChecked) {
       specialize_text({report, "p.gguf", "s.gguf"}),
       HasSubstr("byte for byte\n"
                 "         layer by layer on the masked parent's inputs the file computes what that "
-                "does:\n"
-                "         router scores within 0 %, outputs within 0 %, 0 of 0 choices otherwise "
+                "does: "
+                "router scores within 0 %, outputs within 0 %, 0 of 0 choices otherwise "
                 "(0 of 0 kept experts ran)\n"
                 "  noise  on this GPU the parent differs from itself by KL 0.5 (first choice the "
                 "same for 100.0 %) when it is run as a masked one\n"

@@ -141,6 +141,9 @@ Result<std::string> read_text(const Path& path) {
 }
 
 Status check_output(const Path& path, Overwrite overwrite) {
+  if (path == "-")
+    return fail(Code::kInvalidArgument, "-: an output has a name, and is not standard output",
+                "give a file name; a file that is called so is ./-");
   std::error_code ec;
   const auto status = std::filesystem::symlink_status(path, ec);
   if (std::filesystem::is_directory(status))

@@ -111,8 +111,8 @@ Status write_file(const Path& path, std::string_view text, Overwrite overwrite);
 // The same, but a file that says just that already is left as it is.
 Status keep_file(const Path& path, std::string_view text, Overwrite overwrite);
 
-// kExists when `path` exists and may not be replaced, kInvalidArgument when it is a folder or an
-// input (base/inputs.h): lets long work refuse before it starts.
+// kExists when `path` exists and may not be replaced, kInvalidArgument when it is a folder, "-" or
+// an input (base/inputs.h): lets long work refuse before it starts.
 Status check_output(const Path& path, Overwrite overwrite);
 
 // Makes the folder and those above it, as far as they are missing. Errors: kIo.

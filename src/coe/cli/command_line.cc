@@ -64,8 +64,8 @@ std::unique_ptr<CLI::App> command_line(Session& session, Run& run) {
   app->formatter(std::make_shared<HelpFormatter>());
   app->footer(
       "`coe VERB --help` shows a verb's options, `coe help topics` what else there is to read.\n"
-      "Exit codes: 0 done, 1 a check or a write failed, 2 usage, 3 bad input file,\n"
-      "4 engine, server or browser missing or failed, 70 our bug, 130 interrupted.");
+      "Exit codes: 0 done, 1 a check or a write failed, 2 usage, 3 bad input file, 4 engine, "
+      "server or browser missing or failed, 70 our bug, 130 interrupted.");
   add_verbs(*app, run);
   for (auto* verb : app->get_subcommands({})) add_common_flags(*verb, session);
   check_numbers(*app);

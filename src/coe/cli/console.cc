@@ -5,6 +5,7 @@
 #include "coe/base/text.h"
 #include "coe/base/utf8.h"
 #include "coe/cli/exit_code.h"
+#include "coe/cli/wrap.h"
 
 #include <fmt/format.h>
 
@@ -57,10 +58,6 @@ std::string count_text(std::uint64_t count, std::string_view unit) {
 
 bool colors_on = false;
 
-// A label of a message in a colour that says what it is.
-std::string label(std::string_view text, std::string_view code) {
-  return colors_on ? fmt::format("\x1b[{}m{}\x1b[0m", code, text) : std::string(text);
-}
 constexpr std::string_view kRed = "1;31";
 constexpr std::string_view kYellow = "1;33";
 constexpr std::string_view kCyan = "1;36";
@@ -86,6 +83,16 @@ std::size_t terminal_width() {
   winsize size{};
   if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
   return 80;
+}
+
+// A message with its name in a colour that says what it is, in lines that fit.
+void print_message(std::string_view name, std::string_view color, std::string_view message) {
+  auto text = name.empty() ? std::string(message) : fmt::format("{} {}", name, message);
+  if (::isatty(STDERR_FILENO) == 1)
+    text = fit_lines(for_terminal(text, locale_is_utf8()), terminal_width());
+  if (colors_on && !name.empty())
+    text = fmt::format("\x1b[{}m{}\x1b[0m{}", color, name, text.substr(name.size()));
+  print_stderr(text + "\n");
 }
 
 }  // namespace
@@ -155,6 +162,29 @@ void install_interrupt_handler() {
   ::signal(SIGXFSZ, SIG_IGN);  // a file size limit is an error of write(), not a core dump
 }
 
+std::string progress_line(const ProgressLine& line, std::size_t columns) {
+  // A terminal writes "^C" behind it, and a line that is full would go on in the next one.
+  constexpr std::size_t kBehind = 3;
+  constexpr std::size_t kLeastBar = 8;
+  constexpr std::size_t kMostBar = 30;
+  const auto room = columns > kBehind ? columns - kBehind : 0;
+  std::string tail;
+  for (const auto& fact : line.facts) {
+    const std::string_view gap = tail.empty() ? " " : "  ";
+    if (line.head.size() + tail.size() + gap.size() + fact.size() > room) continue;
+    tail += gap;
+    tail += fact;
+  }
+  const auto used = line.head.size() + tail.size() + 2;  // with the bar's brackets
+  std::string bar;
+  if (used + kLeastBar <= room) {
+    const auto width = std::min(kMostBar, room - used);
+    const auto full = static_cast<std::size_t>(line.share * static_cast<double>(width));
+    bar = "[" + std::string(full, '#') + std::string(width - full, '.') + "]";
+  }
+  return (line.head + bar + tail).substr(0, room);
+}
+
 void ConsoleObserver::configure(bool quiet, bool verbose) {
   quiet_ = quiet;
   const char* term = std::getenv("TERM");
@@ -193,24 +223,22 @@ void ConsoleObserver::progress(std::string_view stage, std::uint64_t done, std::
 void ConsoleObserver::draw(std::uint64_t done, std::uint64_t total, std::string_view unit) {
   const double share = total == 0 ? 1.0 : static_cast<double>(done) / static_cast<double>(total);
   const double elapsed = std::chrono::duration<double>(Clock::now() - stage_start_).count();
-  std::string tail = fmt::format(" {:3.0f} %  {}", share * 100, count_text(done, unit));
-  if (unit != "bytes") tail += fmt::format(" {}", unit);
+  ProgressLine line{.head = fmt::format("{}{:<12}", part_, stage_), .share = share};
+  auto count = count_text(done, unit);
+  if (unit != "bytes") count += fmt::format(" {}", unit);
+  line.facts = {fmt::format("{:3.0f} %", share * 100)};
   if (elapsed > 1.0 && done > 0) {
     const double rate = static_cast<double>(done) / elapsed;
-    tail += unit == "bytes" ? fmt::format("  {:.0f} MB/s", rate / 1e6)
-                            : fmt::format("  {:.0f}/s", rate);
     if (done < total)
-      tail += fmt::format("  {} left", duration_text(static_cast<double>(total - done) / rate));
+      line.facts.push_back(
+          fmt::format("{} left", duration_text(static_cast<double>(total - done) / rate)));
+    line.facts.push_back(std::move(count));
+    line.facts.push_back(unit == "bytes" ? fmt::format("{:.0f} MB/s", rate / 1e6)
+                                         : fmt::format("{:.0f}/s", rate));
+  } else {
+    line.facts.push_back(std::move(count));
   }
-  const std::string head = fmt::format("{}{:<12}", part_, stage_);
-  const std::size_t room = terminal_width();
-  const std::size_t used = head.size() + tail.size() + 3;
-  const std::size_t width = room > used + 8 ? std::min<std::size_t>(30, room - used) : 8;
-  const auto full = static_cast<std::size_t>(share * static_cast<double>(width));
-  std::string line =
-      head + "[" + std::string(full, '#') + std::string(width - full, '.') + "]" + tail;
-  if (line.size() >= room) line.resize(room - 1);
-  print_stderr(fmt::format("\r\x1b[K{}", line));
+  print_stderr(fmt::format("\r\x1b[K{}", progress_line(line, terminal_width())));
   std::fflush(stderr);
   bar_shown_ = true;
 }
@@ -235,13 +263,13 @@ void ConsoleObserver::clear() {
 void ConsoleObserver::warning(std::string_view message) {
   if (quiet_) return;
   clear();
-  print_stderr(fmt::format("{} {}\n", label("warning:", kYellow), printable_lines(message)));
+  print_message("warning:", kYellow, printable_lines(message));
 }
 
 void ConsoleObserver::note(std::string_view message) {
   if (quiet_) return;
   clear();
-  print_stderr(fmt::format("{}\n", printable_lines(message)));
+  print_message({}, {}, printable_lines(message));
 }
 
 bool ConsoleObserver::cancelled() {
@@ -274,6 +302,11 @@ Status print(std::string_view text) {
   return {};
 }
 
+Status print_words(std::string_view text) {
+  const auto columns = output_columns();
+  return columns ? print(fit_lines(for_terminal(text, locale_is_utf8()), *columns)) : print(text);
+}
+
 void print_stderr(std::string_view text) {
   std::string plain;
   if (needs_ascii(STDERR_FILENO)) text = plain = for_terminal(text, false);
@@ -286,11 +319,8 @@ std::string_view shortened(std::string_view message) {
 }
 
 void print_error(const Error& error) {
-  print_stderr(
-      fmt::format("{} {}\n", label("error:", kRed), printable_lines(shortened(error.message))));
-  if (!error.hint.empty())
-    print_stderr(
-        fmt::format("{} {}\n", label("hint:", kCyan), printable_lines(shortened(error.hint))));
+  print_message("error:", kRed, printable_lines(shortened(error.message)));
+  if (!error.hint.empty()) print_message("hint:", kCyan, printable_lines(shortened(error.hint)));
 }
 
 }  // namespace coe::cli

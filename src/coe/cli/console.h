@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace coe::cli {
 
@@ -47,6 +48,15 @@ class ConsoleObserver : public Observer {
   int last_tenth_ = 0;
 };
 
+// A line that says how far work is.
+struct ProgressLine {
+  std::string head;                     // what is done
+  double share = 0.0;                   // of it that is done
+  std::vector<std::string> facts = {};  // the most important first
+};
+// As many facts as fit into `columns`, and a bar where there is room left for one.
+std::string progress_line(const ProgressLine& line, std::size_t columns);
+
 enum class Colors { kAuto, kAlways, kNever };
 // Decides for standard error. kAuto follows NO_COLOR, CLICOLOR and CLICOLOR_FORCE
 // (https://no-color.org, https://bixense.com/clicolors), and else whether it is a terminal.
@@ -65,6 +75,9 @@ void install_interrupt_handler();
 // Writes to stdout. A reader that went away (broken pipe) ends the process quietly with 0; a full
 // disk behind a redirection is an error.
 Status print(std::string_view text);
+
+// The same for what people read: lines that are too long for the terminal end between words.
+Status print_words(std::string_view text);
 
 // Writes to stderr. What cannot be written there is dropped: an error output on a full disk must
 // not change what the command does or returns.

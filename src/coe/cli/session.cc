@@ -28,7 +28,7 @@ Status Session::emit(const Json& document, std::string_view text) {
     return print(json_text(whole, 2) + "\n");
   }
   if (quiet) return {};
-  return print(printable_lines(text));  // names and words in it may come from anywhere
+  return print_words(printable_lines(text));  // names and words in it may come from anywhere
 }
 
 }  // namespace coe::cli

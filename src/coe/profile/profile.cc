@@ -213,7 +213,9 @@ Error Recorder::stopped(Error error) const {
     return error;
   }
   if (error.code == Code::kCancelled)
-    error.hint = "what is done is kept: run the same command with --resume to go on";
+    error.hint = checkpoint_.resume
+                     ? "what is done is kept: run the same command again to go on"
+                     : "what is done is kept: run the same command with --resume to go on";
   return error;
 }
 

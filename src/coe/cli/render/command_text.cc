@@ -3,6 +3,7 @@
 #include "coe/base/shell_word.h"
 #include "coe/base/utf8.h"
 #include "coe/cli/console.h"
+#include "coe/cli/wrap.h"
 
 #include <fmt/format.h>
 
@@ -77,32 +78,6 @@ std::string usage_of(const CommandWords& command) {
         usage += fmt::format(" {} {}", option.names.front(), option.value);
       }
   return usage + " [OPTIONS]";
-}
-
-// Lines of at most `width` characters; a word that is longer has a line of its own.
-std::vector<std::string> wrapped(std::string_view text, std::size_t width) {
-  std::vector<std::string> lines(1);
-  std::size_t used = 0;
-  while (!text.empty()) {
-    const auto end = std::min(text.find_first_of(" \n"), text.size());
-    const auto word = text.substr(0, end);
-    const bool is_end = end < text.size() && text[end] == '\n';
-    text.remove_prefix(std::min(text.size(), end + 1));
-    if (!word.empty()) {
-      if (used > 0 && used + 1 + count_chars(word) > width) {
-        lines.emplace_back();
-        used = 0;
-      }
-      if (used > 0) lines.back() += " ";
-      lines.back() += word;
-      used += count_chars(word) + (used > 0 ? 1 : 0);
-    }
-    if (is_end) {
-      lines.emplace_back();
-      used = 0;
-    }
-  }
-  return lines;
 }
 
 std::string head_of(const OptionWords& option) {
@@ -239,7 +214,7 @@ std::vector<const CLI::App*> leaf_verbs(const CLI::App& app) {
 
 std::string help_text(const CommandWords& command, std::size_t width) {
   std::string out;
-  for (const auto& line : wrapped(command.text, width)) out += line + "\n";
+  out += command.text + "\n";
   out += "\nUsage: " + command.usage + "\n";
   if (!command.examples.empty()) out += "\nExamples:\n";
   for (const auto& example : command.examples)
@@ -251,7 +226,7 @@ std::string help_text(const CommandWords& command, std::size_t width) {
     for (const auto& option : group.options)
       add_entry(out, head_of(option), body_of(option), width);
   }
-  return out;
+  return fit_lines(out, width);
 }
 
 std::string page_name(const CommandWords& command) {
@@ -408,7 +383,8 @@ std::string fish_completion(const CLI::App& app) {
 std::string HelpFormatter::make_help(const CLI::App* app, std::string /*name*/,
                                      CLI::AppFormatMode /*mode*/) const {
   auto text = help_text(command_words(*app), output_width());
-  if (!app->get_footer().empty()) text += "\n" + app->get_footer() + "\n";
+  if (!app->get_footer().empty())
+    text += "\n" + fit_lines(app->get_footer(), output_width()) + "\n";
   return text;
 }
 

@@ -1,11 +1,13 @@
 #include "coe/cli/render/heal.h"
 
 #include "coe/base/text.h"
+#include "coe/cli/render/table.h"
 
 #include <fmt/format.h>
 
 #include <cstddef>
 #include <string>
+#include <vector>
 
 namespace coe::cli {
 namespace {
@@ -64,10 +66,13 @@ std::string heal_text(const HealOutput& output) {
                       healing.n_fit, tokens_a_unit(healing), healing.n_validation, output.wall_s);
   text += fmt::format("  result  {:.1f} % of what the layers lost is left (validation tokens)\n\n",
                       100.0 * healing.after());
-  text += "  layer   lost at first       left    gain   by\n";
+  std::vector<std::vector<std::string>> rows = {{"layer", "lost at first", "left", "gain", "by"}};
   for (const auto& layer : healing.layers)
-    text += fmt::format("  {:>5}        {:7.2f} %   {:6.1f} %   {:5.3f}   {}\n", layer.layer.value,
-                        100.0 * layer.error, 100.0 * layer.after, layer.gain, layer.kept);
+    rows.push_back({fmt::format("{}", layer.layer.value),
+                    fmt::format("{:.2f} %", 100.0 * layer.error),
+                    fmt::format("{:.1f} %", 100.0 * layer.after), fmt::format("{:.3f}", layer.gain),
+                    layer.kept});
+  text += format_table(rows, WordColumns{{4}});
   if (!healing.helps())
     text += "\nHealing would make up for less than 1 %, so the child is only cut.\n";
   if (tokens_a_unit(healing) < kFewTokens)

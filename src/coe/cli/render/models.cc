@@ -2,7 +2,9 @@
 
 #include "coe/base/printable.h"
 #include "coe/base/text.h"
+#include "coe/cli/console.h"
 #include "coe/cli/render/document.h"
+#include "coe/cli/render/table.h"
 
 #include <fmt/format.h>
 
@@ -15,7 +17,7 @@ namespace coe::cli {
 
 namespace {
 
-constexpr std::size_t kNameWidth = 28;
+constexpr std::size_t kPage = 80;       // columns where the output is no terminal: names are long
 constexpr std::size_t kMaxBytes = 400;  // of a name, a problem, a folder
 
 std::string experts_text(const ModelAbout& about) {
@@ -24,18 +26,9 @@ std::string experts_text(const ModelAbout& about) {
                                   : fmt::format("{} of {}", about.n_expert_used, about.n_expert);
 }
 
-std::string row(std::string_view name, std::string_view architecture, std::string_view experts,
-                std::string_view bytes, std::string_view quantization) {
-  auto line = name.size() > kNameWidth ? fmt::format("  {}\n  {:<{}}  ", name, "", kNameWidth)
-                                       : fmt::format("  {:<{}}  ", name, kNameWidth);
-  return line +
-         fmt::format("{:<14}  {:<11}  {:>7}  {}\n", architecture, experts, bytes, quantization);
-}
-
-std::string row_of(const ListedModel& listed) {
-  return row(printable(listed.model.typed(), kMaxBytes), printable(listed.about.architecture),
-             experts_text(listed.about), human_bytes(listed.model.bytes),
-             listed.about.quantization);
+std::vector<std::string> row_of(const ListedModel& listed) {
+  return {printable(listed.model.typed(), kMaxBytes), printable(listed.about.architecture),
+          experts_text(listed.about), human_bytes(listed.model.bytes), listed.about.quantization};
 }
 
 std::string damaged_text(const StoredModel& model) {
@@ -82,7 +75,8 @@ Json models_json(const ModelListing& listing, const Surroundings& around) {
 }
 
 std::string models_text(const ModelListing& listing, const Surroundings& around) {
-  std::string whole;
+  std::vector<std::vector<std::string>> whole = {
+      {"to be typed after -m", "architecture", "experts", "size", "weights"}};
   std::string damaged;
   std::size_t n_whole = 0;
   std::size_t n_moe = 0;
@@ -91,13 +85,13 @@ std::string models_text(const ModelListing& listing, const Surroundings& around)
       damaged += damaged_text(listed.model);
       continue;
     }
-    whole += row_of(listed);
+    whole.push_back(row_of(listed));
     ++n_whole;
     n_moe += listed.about.n_expert > 0 ? 1 : 0;
   }
   std::string text;
   if (n_whole > 0)
-    text += row("to be typed after -m", "architecture", "experts", "size", "weights") + whole +
+    text += format_table(whole, output_columns().value_or(kPage), WordColumns{{1}}) +
             fmt::format("\n  {} of {} {} experts, of which coe makes specialists\n", n_moe, n_whole,
                         n_moe == 1 ? "has" : "have");
   if (!damaged.empty())

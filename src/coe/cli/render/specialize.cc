@@ -143,7 +143,7 @@ std::string chats_text(const SpecializeReport& report) {
   if (!report.chats || report.chats->n_chat > 0) return {};
   return fmt::format(
       "  The parent has a chat template, and none of the {} records is a chat in it: what chats "
-      "need\n  was neither profiled nor measured (docs/formats/corpus.md, Chats, says how to add "
+      "need was neither profiled nor measured (docs/formats/corpus.md, Chats, says how to add "
       "some)\n",
       report.chats->n_record);
 }
@@ -241,8 +241,8 @@ std::string specialize_text(const SpecializeOutput& output) {
                       report.n_expert_checked);
   if (report.slice_check)
     text += fmt::format(
-        "         layer by layer on the masked parent's inputs the file computes what that does:\n"
-        "         {}\n",
+        "         layer by layer on the masked parent's inputs the file computes what that does: "
+        "{}\n",
         slice_check_text(*report.slice_check));
   if (report.noise) text += fmt::format("  noise  {}\n", noise_text(*report.noise));
   text += healing_text(report);

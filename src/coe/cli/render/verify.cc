@@ -2,6 +2,7 @@
 
 #include "coe/base/text.h"
 #include "coe/cli/render/slice_check.h"
+#include "coe/cli/render/table.h"
 
 #include <fmt/format.h>
 
@@ -48,10 +49,11 @@ std::string verify_text(const VerifyOutput& output) {
     if (!report.healed.empty())
       text += fmt::format("healed, by how much they differ from the parent's, {} tensors:\n",
                           report.healed.size());
+    std::vector<std::vector<std::string>> rows = {{"tensor", "parent's", "healed", "differs by"}};
     for (const auto& tensor : report.healed)
-      text +=
-          fmt::format("  {:<32} {:>5} → {:<5}{}\n", tensor.tensor, tensor.parent_type, tensor.type,
-                      tensor.change ? fmt::format(" {:6.2f} %", 100.0 * *tensor.change) : "");
+      rows.push_back({tensor.tensor, std::string(tensor.parent_type), std::string(tensor.type),
+                      tensor.change ? fmt::format("{:.2f} %", 100.0 * *tensor.change) : ""});
+    if (!report.healed.empty()) text += format_table(rows);
   } else {
     text = fmt::format("{}: NOT a cut of {}, {} findings:\n", output.child.string(),
                        output.parent.string(), report.bad.size());

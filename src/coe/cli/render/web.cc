@@ -132,13 +132,11 @@ Json web_list_json(const WebSuite& suite) {
 }
 
 std::string web_list_text(const WebSuite& suite) {
-  std::size_t width = 0;
-  for (const auto& task : suite.tasks) width = std::max(width, task.id.size());
-  std::string text = fmt::format("  {:<{}}  actions  asks for\n", "task", width);
+  std::vector<std::vector<std::string>> rows = {{"task", "actions", "asks for"}};
   for (const auto& task : suite.tasks)
-    text += fmt::format("  {:<{}}  {:>7}  {}\n", task.id, width, count_steps(task, is_action),
-                        task.title);
-  return text;
+    rows.push_back(
+        {task.id, fmt::format("{}", count_steps(task, is_action)), std::string(task.title)});
+  return format_table(rows, WordColumns{{2}});
 }
 
 std::uint64_t peak_memory(std::span<const WebOutcome> outcomes) {

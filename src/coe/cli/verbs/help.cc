@@ -58,7 +58,8 @@ Result<int> completion(const CLI::App& app, const std::string& shell, Session& s
   auto doc = document("completion");
   doc["shell"] = shell;
   doc["script"] = script;
-  COE_TRY_STATUS(session.emit(doc, script));
+  // A script's lines are as long as they are.
+  COE_TRY_STATUS(session.json ? session.emit(doc, {}) : print(script));
   return kExitDone;
 }
 
