@@ -270,6 +270,13 @@ try {
     const at = await visit(browser, 'several.html');
     await at.page.evaluate(() => dispatchEvent(new Event('beforeprint')));
     assert.equal(await at.page.$$eval('.plot', (boxes) => boxes.filter((box) => !box.querySelector('svg')).length), 0);
+    // On an A4 page with its margins; what is wider would be cut off.
+    await at.page.setViewport({ width: 718, height: 1000 });
+    await at.page.emulateMediaType('print');
+    await at.until('pictures have the new width', () => [...document.querySelectorAll('.plot svg')].every((svg) => svg.getBoundingClientRect().right <= innerWidth));
+    const wide = await at.page.$$eval('table', (tables) => tables.filter((table) => table.getBoundingClientRect().right > innerWidth).map((table) => table.textContent.slice(0, 40)));
+    assert.deepEqual(wide, [], 'tables that a page cuts off');
+    await at.page.emulateMediaType('screen');
     const pdf = await at.page.pdf({ format: 'A4' });
     assert.ok(pdf.length > 50000, `${pdf.length} bytes of PDF`);
     if (values.shots) writeFileSync(join(values.shots, 'several.pdf'), pdf);

@@ -59,7 +59,6 @@ function domainSection(run) {
 function matrixFigure({ title, note, rows, columns, at, domain, text, label, scheme = 'blues', keys, before = [] }) {
   const cells = rows.flatMap((row, r) => columns.map((column, c) => ({ row, column, value: at(r, c) }))).filter((cell) => cell.value !== null);
   const left = Math.min(180, 24 + 7.2 * d3.max(rows, (row) => row.length));
-  const slanted = d3.max(columns, (column) => column.length) > 9;
   return figure({
     title, note, keys, before,
     draw: (width) => {
@@ -70,8 +69,11 @@ function matrixFigure({ title, note, rows, columns, at, domain, text, label, sch
       // Text has the colour that stands out more from its cell.
       const ink = (value) => (contrast(fill(value), '#ffffff') > contrast(fill(value), '#000000') ? '#ffffff' : '#000000');
       const wide = Math.min(width, left + 84 * columns.length + 16);
+      const longest = 7.2 * d3.max(columns, (column) => column.length);
+      const slanted = longest > (wide - left) / columns.length;
+      const above = slanted ? 22 + .57 * longest : 30;
       return chart(title, {
-        width: wide, height: 26 * rows.length + (slanted ? 92 : 44), marginLeft: left, marginTop: slanted ? 84 : 30, marginBottom: 8, marginRight: slanted ? 40 : 12,
+        width: wide, height: 26 * rows.length + above + 8, marginLeft: left, marginTop: above, marginBottom: 8, marginRight: slanted ? 40 : 12,
         x: { axis: 'top', label: null, domain: columns, tickSize: 0, tickRotate: slanted ? -35 : 0 }, y: { label: null, domain: rows, tickSize: 0 },
         color: { type: 'identity' },
         marks: [Plot.cell(cells, { x: 'column', y: 'row', fill: (d) => fill(d.value), inset: 1 }), wide - left > 36 * columns.length ? Plot.text(cells, { x: 'column', y: 'row', text: (d) => text(d.value), fill: (d) => ink(d.value) }) : null],
@@ -102,7 +104,7 @@ function evaluationSection(run) {
     note: `Kullback-Leibler divergence in nats a token, 95 % intervals over records; 0 is the parent. Below ${evaluation.keeps_kl} a text is kept, above ${evaluation.loses_kl} it is lost (dashed).${evaluation.n_random > 0 ? ' Crosses are random experts of the same number.' : ''}`,
     keys: [['kept', 'the specialist at home'], ['removed', 'the specialist abroad'], ...(evaluation.n_random > 0 ? [['out', 'random experts (×)']] : [])],
     draw: (width) => chart('KL divergence to the parent by sub-domain', {
-      width, height: 30 * rows.length + 70, marginBottom: 40, marginLeft: Math.min(180, 24 + 7.2 * d3.max(rows, (row) => row.label.length)), marginRight: 20,
+      width, height: 30 * rows.length + 70, marginLeft: Math.min(180, 24 + 7.2 * d3.max(rows, (row) => row.label.length)), marginRight: 20,
       x: { label: 'KL divergence to the parent →', domain: [0, most * 1.03], grid: true }, y: { label: null, domain: rows.map((row) => row.label) },
       marks: [
         Plot.ruleX([evaluation.keeps_kl, evaluation.loses_kl].filter((kl) => kl < most), { stroke: colour('soft'), strokeDasharray: '3 3' }),
@@ -173,7 +175,7 @@ function barsFigure({ title, note, rows, y, z, fy, order, columns }) {
   const groups = fy ? [...new Set(rows.map((row) => row[fy]))] : [];
   return figure({
     title, note, keys: parts.map((part) => [colourOf(part), part]),
-    draw: (width) => chart(title, { width, height: (fy ? groups.length : 1) * (26 * order.length + 14) + 62, marginLeft: 76, marginBottom: 40, marginRight: fy ? 106 : 28, x: { label: 'bytes →', tickFormat: (v) => bytesText(v), grid: true, ticks: Math.max(3, Math.floor(width / 130)) }, y: { label: null, domain: order }, fy: fy ? { label: null, domain: groups } : undefined, color: { type: 'identity' }, marks: [Plot.barX(rows, Plot.stackX({ x: 'bytes', y, z, fy, fill: (row) => colourOf(row[z]), order: parts }))] }),
+    draw: (width) => chart(title, { width, height: (fy ? groups.length : 1) * (26 * order.length + 14) + 62, marginLeft: 76, marginRight: fy ? 106 : 28, x: { label: 'bytes →', tickFormat: (v) => bytesText(v), grid: true, ticks: Math.max(3, Math.floor(width / 130)) }, y: { label: null, domain: order }, fy: fy ? { label: null, domain: groups } : undefined, color: { type: 'identity' }, marks: [Plot.barX(rows, Plot.stackX({ x: 'bytes', y, z, fy, fill: (row) => colourOf(row[z]), order: parts }))] }),
     table: () => ({ caption: title, columns: [...columns.map((name) => ({ name, words: true })), { name: 'bytes' }], rows: rows.map((row) => [row[y], ...(fy ? [row[fy]] : []), row[z], count(row.bytes)]) }),
   });
 }

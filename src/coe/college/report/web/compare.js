@@ -74,7 +74,7 @@ function sweepSection(sweep, at) {
     figures.push(figure({
       title: withBytes ? 'What a file of that size costs' : 'What a K costs',
       note: 'KL divergence to the parent, 95 % intervals; each point says its K.',
-      draw: (width) => chart('KL divergence over size', { width, height: 240, marginRight: 30, x: withBytes ? { label: 'size of the file →', tickFormat: (v) => bytesText(v), ticks: 5 } : { label: 'experts kept (K) →' }, y: { label: 'KL to the parent', grid: true, zero: true }, marks: [Plot.ruleX(measured, { x, y1: 'kl_lower', y2: 'kl_upper', stroke: colour('kept'), strokeWidth: 2 }), Plot.lineY(measured, { x, y: 'kl_mean', stroke: colour('kept'), marker: 'dot' }), Plot.text(measured, { x, y: 'kl_upper', text: (d) => String(d.n_keep), dy: -8, fill: colour('ink') })] }),
+      draw: (width) => chart('KL divergence over size', { width, height: 240, marginTop: 40, marginRight: 30, x: withBytes ? { label: 'size of the file →', tickFormat: (v) => bytesText(v), ticks: 5 } : { label: 'experts kept (K) →' }, y: { label: 'KL to the parent', grid: true, zero: true }, marks: [Plot.ruleX(measured, { x, y1: 'kl_lower', y2: 'kl_upper', stroke: colour('kept'), strokeWidth: 2 }), Plot.lineY(measured, { x, y: 'kl_mean', stroke: colour('kept'), marker: 'dot' }), Plot.text(measured, { x, y: 'kl_upper', text: (d) => String(d.n_keep), dy: -8, fill: colour('ink') })] }),
       table: () => ({ caption: 'Cost over K', columns: [{ name: 'K' }, { name: 'file' }, { name: 'KL' }, { name: 'perplexity' }, { name: "parent's" }], rows: measured.map((p) => [String(p.n_keep), p.bytes_file ? bytesText(p.bytes_file) : '', between([p.kl_mean, p.kl_lower, p.kl_upper]), number(p.perplexity), number(p.parent_perplexity)]) }),
     }));
   }
@@ -101,7 +101,7 @@ function transferSection(transfer, at) {
     const value = (r, c) => cell.get(`${subjects[r]}\n${domains[c]}`)?.value ?? null;
     const values = rows.map((row) => row.value).filter((v) => v !== null);
     const scale = metric === 'y' ? [Math.min(domain[0], d3.min(values)), 1] : [domain[0], Math.max(domain[1], d3.quantile(values, .9))];
-    return matrixFigure({ title: `${title}, K = ${nKeep}`, note: `Rows are specialists, columns the text that they are tried on: ${unit}.`, rows: subjects, columns: domains, at: value, domain: scale, text: (v) => number(v, 2), label: 'specialist', scheme: metric === 'y' ? 'blues' : 'oranges' });
+    return matrixFigure({ title: `${title}, K = ${nKeep}`, note: `Rows are specialists, columns the text that they are tried on: ${unit}.`, rows: subjects, columns: domains, at: value, domain: scale, text: (v) => v.toFixed(2), label: 'specialist', scheme: metric === 'y' ? 'blues' : 'oranges' });
   }));
-  return el('section', { id, 'aria-labelledby': `${id}-title` }, el('h2', { id: `${id}-title`, text: 'What specialists keep of each other\'s text' }), figures);
+  return el('section', { id, 'aria-labelledby': `${id}-title` }, el('h2', { id: `${id}-title`, text: 'What specialists keep of each other\'s text' }), el('div', { class: 'pair' }, figures));
 }

@@ -70,7 +70,9 @@ function keysOf(keys) {
 
 // A chart of Observable Plot as a picture with a name.
 function chart(label, options) {
-  const svg = Plot.plot({ style: { background: 'transparent', color: 'inherit', fontFamily: 'inherit' }, ...options });
+  // Words below an axis stand clear of its numbers.
+  const room = options.x?.label ? { marginBottom: 40 } : {};
+  const svg = Plot.plot({ ...room, style: { background: 'transparent', color: 'inherit', fontFamily: 'inherit' }, ...options });
   svg.setAttribute('role', 'img');
   // Its parts are no things of their own to a screen reader, and groups may not have names.
   for (const part of svg.querySelectorAll('[aria-label]')) part.removeAttribute('aria-label');

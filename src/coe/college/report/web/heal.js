@@ -44,7 +44,7 @@ function healedLayersFigure(run) {
     note: 'Share of a layer\'s output that is missing, on text that the fit did not see. Layers that healing did not better have one point.',
     keys: [['out', 'only cut'], ['kept', 'healed']],
     draw: (width) => chart('Loss of each layer, cut and healed', {
-      width, height: 240, marginBottom: 36, x: { type: 'point', label: 'layer', domain: layers.map((d) => d.name), tickFormat: everyNth(layers.map((d) => d.name)) }, y: { label: 'missing', tickFormat: '.2~%', ticks: 5, grid: true, zero: true }, color: { type: 'identity' },
+      width, height: 240, x: { type: 'point', label: 'layer', domain: layers.map((d) => d.name), tickFormat: everyNth(layers.map((d) => d.name)) }, y: { label: 'missing', tickFormat: '.2~%', ticks: 5, grid: true, zero: true }, color: { type: 'identity' },
       marks: [
         Plot.ruleX(layers, { x: 'name', y1: 'healed', y2: 'error', stroke: colour('removed'), strokeWidth: 2 }),
         Plot.dot(layers, { x: 'name', y: 'error', r: 4, fill: colour('out') }),
@@ -63,7 +63,7 @@ function healedTextsFigure(run) {
     note: 'Kullback-Leibler divergence in nats a token on held-out text, 95 % intervals over records. Both are of the same records, so that the ratio in the table says more than whether the intervals overlap.',
     keys: [['out', 'only cut'], ['kept', 'healed']],
     draw: (width) => chart('KL divergence to the parent, cut and healed', {
-      width, height: 36 * rows.length + 70, marginBottom: 40, marginLeft: Math.min(180, 24 + 7.2 * d3.max(rows, (row) => row.label.length)), marginRight: 20,
+      width, height: 36 * rows.length + 70, marginLeft: Math.min(180, 24 + 7.2 * d3.max(rows, (row) => row.label.length)), marginRight: 20,
       x: { label: 'KL divergence to the parent →', domain: [0, 1.03 * d3.max(points, (d) => d.kl[2])], grid: true }, y: { label: null, domain: rows.map((row) => row.label) }, color: { type: 'identity' },
       marks: ['out', 'kept'].flatMap((shade) => {
         const own = points.filter((d) => d.shade === shade);

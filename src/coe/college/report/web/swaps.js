@@ -79,7 +79,7 @@ function swapSection(run) {
     run.swapRows.length > 0
       ? [figure({
           title: 'Swaps by layer',
-          draw: (width) => chart('Swaps of each pass by layer', { width, height: 200, marginBottom: 36, x: { label: 'layer', domain: run.layers.map(String), tickFormat: everyNth(run.layers) }, y: { label: 'swaps', grid: true, tickFormat: 'd', ticks: 4 }, color: { legend: false, scheme: 'observable10' }, marks: [Plot.barY(byLayer, { x: 'layer', y: 'n', fill: 'pass' }), Plot.ruleY([0])] }),
+          draw: (width) => chart('Swaps of each pass by layer', { width, height: 200, x: { label: 'layer', domain: run.layers.map(String), tickFormat: everyNth(run.layers) }, y: { label: 'swaps', grid: true, tickFormat: 'd', ticks: 4 }, color: { legend: false, scheme: 'observable10' }, marks: [Plot.barY(byLayer, { x: 'layer', y: 'n', fill: 'pass' }), Plot.ruleY([0])] }),
           table: () => ({ caption: 'Swaps by pass and layer', columns: [{ name: 'pass', words: true }, { name: 'layer' }, { name: 'swaps' }], rows: byLayer.map(({ pass, layer, n }) => [pass, layer, String(n)]) }),
           keys: [...new Set(byLayer.map(({ pass }) => pass))].map((pass, i) => [d3.schemeObservable10[i % 10], pass]),
         }), swapTable(run)]
