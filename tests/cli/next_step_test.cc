@@ -23,6 +23,8 @@ TEST(NextStep, LeadsFromTextToASpecialist) {
             "next: coe specialize -m p.gguf -f DOMAIN.jsonl -k half -o specialist.gguf\n");
   EXPECT_EQ(next_step("corpus build", {.output = "web.jsonl"}),
             "next: coe specialize -m PARENT.gguf -f web.jsonl -k half -o web.gguf\n");
+  EXPECT_EQ(next_step("corpus build --held-out", {.output = "held-out.jsonl"}),
+            "next: coe corpus check DOMAIN.jsonl --against held-out.jsonl\n");
   EXPECT_EQ(next_step("corpus build", {.model = "web.gguf", .output = "web.jsonl"}),
             "next: coe specialize -m web.gguf -f web.jsonl -k half -o web.specialist.gguf\n");
   EXPECT_EQ(

@@ -106,6 +106,11 @@ Words after_init(const Finished& done) {
 
 Words after_corpus(const Finished& done) { return specialize_by(done, done.output); }
 
+// Nothing is made of it: it is held to what the specialist is made of.
+Words after_held_out(const Finished& done) {
+  return {"coe", "corpus", "check", "DOMAIN.jsonl", "--against", done.output.string()};
+}
+
 Words after_check(const Finished& done) {
   return specialize_by(done, text_of(done, "DOMAIN.jsonl"));
 }
@@ -225,19 +230,32 @@ Words after_web(const Finished& done) {
 }
 
 using After = Words (*)(const Finished&);
-constexpr std::array<std::pair<std::string_view, After>, 25> kSteps = {{
-    {"specialize", after_specialize}, {"inspect", after_inspect},
-    {"corpus init", after_init},      {"corpus build", after_corpus},
-    {"corpus check", after_check},    {"corpus generate", after_generate},
-    {"profile", after_profile},       {"merge", after_profile},
-    {"recon", after_recon},           {"mask", after_mask},
-    {"mask --sweep", after_sweep},    {"compare", after_compare},
-    {"prune", after_prune},           {"heal", after_heal},
-    {"verify", after_verify},         {"eval", after_eval},
-    {"report", after_report},         {"package", after_package},
-    {"dispatcher", after_dispatcher}, {"bench transfer", after_transfer},
-    {"bench scores", after_scores},   {"bench choice", after_choice},
-    {"bench web", after_web},         {"bench memory", after_speed},
+constexpr std::array<std::pair<std::string_view, After>, 26> kSteps = {{
+    {"specialize", after_specialize},
+    {"inspect", after_inspect},
+    {"corpus init", after_init},
+    {"corpus build", after_corpus},
+    {"corpus build --held-out", after_held_out},
+    {"corpus check", after_check},
+    {"corpus generate", after_generate},
+    {"profile", after_profile},
+    {"merge", after_profile},
+    {"recon", after_recon},
+    {"mask", after_mask},
+    {"mask --sweep", after_sweep},
+    {"compare", after_compare},
+    {"prune", after_prune},
+    {"heal", after_heal},
+    {"verify", after_verify},
+    {"eval", after_eval},
+    {"report", after_report},
+    {"package", after_package},
+    {"dispatcher", after_dispatcher},
+    {"bench transfer", after_transfer},
+    {"bench scores", after_scores},
+    {"bench choice", after_choice},
+    {"bench web", after_web},
+    {"bench memory", after_speed},
     {"bench speed", after_speed},
 }};
 

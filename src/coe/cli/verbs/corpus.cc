@@ -47,10 +47,11 @@ Result<int> build(CorpusBuildVerbOptions options, Session& session) {
   doc["manifest"] = manifest_path(options.build.output).string();
   doc["domains"] = built_domains_json(report, has_tokens);
   COE_TRY_STATUS(session.emit(
-      doc, fmt::format("{}: {} records\n{}{}", options.build.output.string(), report.n_record,
-                       built_domains_table(report, has_tokens),
-                       next_step("corpus build",
-                                 {.model = options.model, .output = options.build.output}))));
+      doc,
+      fmt::format("{}: {} records\n{}{}", options.build.output.string(), report.n_record,
+                  built_domains_table(report, has_tokens),
+                  next_step(options.build.held_out ? "corpus build --held-out" : "corpus build",
+                            {.model = options.model, .output = options.build.output}))));
   return kExitDone;
 }
 
