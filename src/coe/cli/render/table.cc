@@ -130,7 +130,7 @@ std::string format_table(const Rows& rows, std::optional<std::size_t> columns,
                          const WordColumns& words) {
   constexpr std::string_view kWide = "   ";
   constexpr std::string_view kNarrow = "  ";
-  const auto table = plain_table(rows, kWide, words);
+  auto table = plain_table(rows, kWide, words);
   if (!columns || rows.size() < 2) return table;
   const auto narrow = stacked(rows);
   if (rows.front().size() > 1 && has_words(words, rows.front().size() - 1)) {
