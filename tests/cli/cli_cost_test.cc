@@ -121,6 +121,8 @@ TEST_F(CliCost, TheLargestKThatFitsIsFound) {
       EXPECT_EQ(point.at(part), host(cut).at(part)) << part;
   }
   EXPECT_TRUE(was_found);
+  EXPECT_THAT(run("coe inspect " + kModel + " --fit 30MB -c 1k").out,
+              HasSubstr("specialize -m " + kModel + " -f DOMAIN.jsonl -k " + k + " "));
   const auto run_fit = [&](const std::string& options) {
     return run_json("coe inspect " + kModel + " -c 1k --fit " + options).at("fit").at(0);
   };

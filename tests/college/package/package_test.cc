@@ -124,7 +124,9 @@ TEST_F(PackageTest, OtherFamiliesGetNoRenderer) {
   model.set("qwen3moe.context_length", gguf::Value::u32(4096));
   write_models(model);
   Warnings warnings;
-  ASSERT_TRUE(make(options(), warnings));
+  auto asked = options();
+  asked.n_ctx = 8192;
+  ASSERT_TRUE(make(asked, warnings));
   EXPECT_THAT(read("out/Modelfile"), Not(HasSubstr("RENDERER")));
   EXPECT_THAT(read("out/README.md"), HasSubstr("no RENDERER and PARSER of Ollama are known"));
   EXPECT_THAT(warnings.all, HasSubstr("no RENDERER and PARSER of Ollama are known for qwen3moe"));

@@ -71,14 +71,18 @@ Result<int> inspect(InspectVerbOptions options, Session& session) {
     text += cuts_text(cuts, session.library.version());
   }
   bool all_fit = true;
+  Finished done{.model = options.engine.model, .is_specialist = !doc["specialist"].is_null()};
   if (budget > 0) {
     COE_TRY(const auto fits, fits_of(options, model, budget, session));
     all_fit = std::ranges::all_of(fits, [](const Fit& fit) { return fit.n_keep.has_value(); });
     doc["fit"] = fits_json(fits);
     for (const auto& fit : fits) text += fit_text(fit, model.moe, session.library.version());
+    // What fits with the longest of the contexts; all of it needs no cut.
+    std::uint32_t least = model.moe.n_expert;
+    for (const auto& fit : fits) least = std::min(least, fit.n_keep.value_or(least));
+    if (all_fit && least < model.moe.n_expert) done.keep = std::to_string(least);
   }
-  text += next_step("inspect",
-                    {.model = options.engine.model, .is_specialist = !doc["specialist"].is_null()});
+  text += next_step("inspect", done);
   COE_TRY_STATUS(session.emit(doc, text));
   return all_fit ? kExitDone : kExitCheckFailed;
 }

@@ -8,9 +8,11 @@
 #include "coe/cli/render/package.h"
 #include "coe/cli/verbs/verbs.h"
 #include "coe/college/package/check.h"
+#include "coe/college/package/planned_manifest.h"
 
 #include <fmt/format.h>
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -22,6 +24,7 @@ struct PackageVerbOptions {
   PackageOptions package;
   Path check;
   std::string system;
+  std::uint32_t n_ctx = kPackagedContext;
 };
 
 Result<int> check(const PackageVerbOptions& options, Session& session) {
@@ -86,15 +89,17 @@ void add_package(CLI::App& app, Run& run) {
   verb->add_option("--system", options->system,
                    "System message of the Modelfile, or a file that holds it")
       ->excludes(check_folder);
-  verb->add_option("--num-ctx", package.n_ctx, "Context that the programs are told to use")
-      ->transform(context_length())
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str()
-      ->excludes(check_folder);
+  auto* context =
+      verb->add_option("--num-ctx", options->n_ctx, "Context that the programs are told to use")
+          ->transform(context_length())
+          ->check(CLI::PositiveNumber)
+          ->capture_default_str()
+          ->excludes(check_folder);
   verb->add_flag("!--no-chat-check", package.chat_check,
                  "Leave NAME.chat.json, with its questions and answers, out of the package; with "
                  "--check do not ask them again");
-  verb->callback([options, &run] {
+  verb->callback([options, context, &run] {
+    if (context->count() > 0) options->package.n_ctx = options->n_ctx;
     run = [options](Session& session) {
       return options->check.empty() ? make(options->package, options->system, session)
                                     : check(*options, session);

@@ -104,13 +104,14 @@ class Packer {
 
   void fill_manifest() {
     auto& m = report_.manifest;
-    m = planned_manifest({options_.child, options_.name, options_.publisher, options_.n_ctx},
+    m = planned_manifest({options_.child, options_.name, options_.publisher,
+                          options_.n_ctx.value_or(kPackagedContext)},
                          *child_);
-    if (m.n_ctx < options_.n_ctx)
+    if (options_.n_ctx && m.n_ctx < *options_.n_ctx)
       observer_.warning(
           fmt::format("--num-ctx: {} is more than the {} tokens that it was trained "
                       "for, which are taken",
-                      options_.n_ctx, m.n_ctx));
+                      *options_.n_ctx, m.n_ctx));
     if (parent_) {
       m.parent.file = parent_->file;
       m.parent.bytes = parent_->bytes;

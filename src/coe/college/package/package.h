@@ -12,6 +12,7 @@
 #include "coe/engine/engine_library.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,7 +28,9 @@ struct PackageOptions {
   std::string base_model;  // "ORG/NAME"; empty: what the child or the parent says
   std::string publisher = "coe";
   std::string system;
-  std::uint32_t n_ctx = 8192;
+  // Context that programs are told to use; nullopt: kPackagedContext. No more than the child was
+  // trained for is taken, with a warning where more was asked for.
+  std::optional<std::uint32_t> n_ctx = std::nullopt;
   bool chat_check =
       true;              // NAME.chat.json beside the child goes in, with its questions and answers
   EngineOptions engine;  // how the card's memory is predicted; its .model and .n_ctx are set here

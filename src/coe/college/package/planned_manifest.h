@@ -11,11 +11,14 @@
 
 namespace coe {
 
+// Context that programs are told to use where nothing else is said.
+inline constexpr std::uint32_t kPackagedContext = 8192;
+
 struct PackageNaming {
   Path child;
   std::string name;  // empty: general.name
   std::string publisher = "coe";
-  std::uint32_t n_ctx = 8192;  // at most what the child was trained for is taken
+  std::uint32_t n_ctx = kPackagedContext;  // at most what the child was trained for is taken
 };
 
 // Hashes of files, licence, origin, engine, profiles and measurements are left empty.

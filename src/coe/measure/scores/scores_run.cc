@@ -241,6 +241,7 @@ HealOptions ScoresRun::healing() const {
 Status ScoresRun::measure_healed(const CellBench& bench, const SubDomain& evaluation) {
   COE_TRY(const auto text, text_of(evaluation.name));
   std::vector<const KeepMask*> masks;
+  masks.reserve(options_.counts.size());
   for (const auto n_keep : options_.counts)
     masks.push_back(&masks_.at({evaluation.name, n_keep})[scores_.size()]);
   const HealedBench healed{bench,           *model_,   library_,
