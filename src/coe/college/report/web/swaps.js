@@ -79,12 +79,18 @@ function swapSection(run) {
     run.swapRows.length > 0
       ? [figure({
           title: 'Swaps by layer',
-          draw: (width) => chart('Swaps of each pass by layer', { width, height: 200, x: { label: 'layer', domain: run.layers.map(String), tickFormat: everyNth(run.layers) }, y: { label: 'swaps', grid: true, tickFormat: 'd', ticks: 4 }, color: { legend: false, scheme: 'observable10' }, marks: [Plot.barY(byLayer, { x: 'layer', y: 'n', fill: 'pass' }), Plot.ruleY([0])] }),
+          draw: (width) => chart('Swaps of each pass by layer', { width, height: 200, x: { label: 'layer', domain: run.layers.map(String), tickFormat: everyNth(run.layers) }, y: { label: 'swaps', grid: true, tickFormat: 'd', ticks: wholeTicks(byLayer) }, color: { legend: false, scheme: 'observable10' }, marks: [Plot.barY(byLayer, { x: 'layer', y: 'n', fill: 'pass' }), Plot.ruleY([0])] }),
           table: () => ({ caption: 'Swaps by pass and layer', columns: [{ name: 'pass', words: true }, { name: 'layer' }, { name: 'swaps' }], rows: byLayer.map(({ pass, layer, n }) => [pass, layer, String(n)]) }),
           keys: [...new Set(byLayer.map(({ pass }) => pass))].map((pass, i) => [d3.schemeObservable10[i % 10], pass]),
         }), swapTable(run)]
       : el('p', { class: 'soft', text: 'No pass swapped an expert.' }));
 }
+
+// Some whole numbers up to what the layer of most swaps has: a swap is one or none.
+const wholeTicks = (byLayer) => {
+  const sums = d3.rollup(byLayer, (rows) => d3.sum(rows, ({ n }) => n), ({ layer }) => layer);
+  return d3.ticks(0, d3.max(sums.values()), 4).filter(Number.isInteger);
+};
 
 // Labels of an axis of layers that has room for about thirty.
 const everyNth = (values) => {
