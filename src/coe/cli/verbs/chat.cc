@@ -135,8 +135,9 @@ class Chat {
     LineEditor input;
     terminal_ = input.on_terminal();
     if (terminal_)
-      COE_TRY_STATUS(print(main_->title + "\n/help lists commands; Ctrl-C stops an answer, Ctrl-D "
-                                          "ends.\n"));
+      COE_TRY_STATUS(print_words(main_->title +
+                                 "\n/help lists commands; Ctrl-C stops an answer, Ctrl-D "
+                                 "ends.\n"));
     while (auto line = input.next()) {
       if (line->find_first_not_of(" \t\n") == std::string::npos) continue;
       auto done = act(*line);
@@ -163,7 +164,7 @@ class Chat {
         COE_TRY_STATUS(say(command.text));
         break;
       case ChatAct::kHelp:
-        COE_TRY_STATUS(print(chat_help()));
+        COE_TRY_STATUS(print_words(chat_help()));
         break;
       case ChatAct::kVs:
         COE_TRY_STATUS(oppose(command.text));
@@ -215,7 +216,7 @@ class Chat {
       return fail(Code::kInvalidArgument, "/vs: needs a model, for this one has no mask");
     COE_TRY(other_,
             open_talker(options_, name.empty() ? options_.engine.model : Path(name), {}, session_));
-    return print(fmt::format("from here on also answers: {}\n", other_->title));
+    return print_words(fmt::format("from here on also answers: {}\n", other_->title));
   }
 
   // The new model begins with what was said.
@@ -223,7 +224,7 @@ class Chat {
     COE_TRY(auto next, open_talker(options_, options_.engine.model, mask, session_));
     options_.mask = mask;
     main_ = std::move(next);
-    return print(fmt::format("begins anew: {}\n", main_->title));
+    return print_words(fmt::format("begins anew: {}\n", main_->title));
   }
 
   Status set_thinking(const std::string& value) {
@@ -237,7 +238,7 @@ class Chat {
   Status save(const std::string& file) {
     COE_TRY_STATUS(
         write_file(file, chat_record(main_->conversation->messages()), session_.overwrite()));
-    return print(fmt::format("written: {}\n", printable(file)));
+    return print_words(fmt::format("written: {}\n", printable(file)));
   }
 
   ChatVerbOptions options_;
