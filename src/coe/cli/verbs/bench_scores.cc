@@ -10,6 +10,7 @@
 #include "coe/model/moe/expert_grid.h"
 #include "coe/model/moe/open_model.h"
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
@@ -46,6 +47,7 @@ Result<ScoresOptions> scores_job_of(BenchScoresVerbOptions options, Session& ses
   if (!options.heal.empty()) {
     auto& healing = job.heal.emplace();
     healing.method = find_heal_method(options.heal).value();  // one of --heal's
+    job.engine.n_batch = std::max(job.engine.n_batch, healing.record_tokens);
   }
   if (options.no_random) job.random_seeds.clear();
   COE_TRY(job.evaluation, load_corpus({options.evaluation, options.corpus.text_spec, {}},
