@@ -19,12 +19,12 @@ bool is_there(const Path& path) {
   return std::filesystem::exists(path, ec);
 }
 
-Error of_another_run(const Path& file, const std::string& difference) {
+}  // namespace
+
+Error of_another_run(const Path& file, std::string_view difference) {
   return {Code::kExists, fmt::format("{}: is of another run: {}", file.string(), difference),
           "add --force to replace it, or choose another output name"};
 }
-
-}  // namespace
 
 Path partial_of(const Path& file) { return file.string() + ".partial"; }
 

@@ -38,6 +38,9 @@ struct StagedProfile {
   double wall_s = 0.0;  // of the run, without loading the model
 };
 
+// A stage's file is there but belongs to another run: kExists.
+Error of_another_run(const Path& file, std::string_view difference);
+
 // Returns where the state of an unfinished profile is kept.
 Path partial_of(const Path& file);
 

@@ -60,11 +60,6 @@ class SpecializeRun {
            fmt::format("{}.{}", options_.output.stem().string(), suffix);
   }
   bool may_replace() const { return options_.overwrite == Overwrite::kAllow; }
-  // The stage's file is there but belongs to another run.
-  static Error stale(const Path& file, std::string_view difference) {
-    return {Code::kExists, fmt::format("{}: is of another run: {}", file.string(), difference),
-            "add --force to replace it, or choose another output name"};
-  }
   ProfileOptions profiling() const {
     auto options = options_.profiling;
     options.run_settings = settings_;

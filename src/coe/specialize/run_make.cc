@@ -206,7 +206,7 @@ Status SpecializeRun::stage_choice(const gguf::GgufFile& parent, const MoeModel&
       finish("choice", file, true, start);
       return {};
     }
-    if (!may_replace()) return tl::unexpected(stale(file, *difference));
+    if (!may_replace()) return tl::unexpected(of_another_run(file, *difference));
   }
   begin("choice");
   COE_TRY(auto* const engine, engine_.get());
@@ -248,7 +248,7 @@ Status SpecializeRun::stage_mask() {
       finish("mask", file, true, start);
       return {};
     }
-    if (!may_replace()) return tl::unexpected(stale(file, "it is another mask"));
+    if (!may_replace()) return tl::unexpected(of_another_run(file, "it is another mask"));
   }
   COE_TRY_STATUS(write_file(file, mask_text_, options_.overwrite));
   finish("mask", file, false, start);
@@ -265,7 +265,7 @@ Status SpecializeRun::stage_heal(const gguf::GgufFile& parent, const MoeModel& m
   if (std::filesystem::exists(file, ec)) {
     const auto difference = take_document(
         file, settings, [&](const Json& found) { report_.healing = read_heal_summary(found); });
-    if (difference && !may_replace()) return tl::unexpected(stale(file, *difference));
+    if (difference && !may_replace()) return tl::unexpected(of_another_run(file, *difference));
     const auto child = gguf::GgufFile::open(options_.output);
     const auto records = child ? read_cut_records(child->header()) : std::nullopt;
     if (!difference && records && is_healed_so(*records, *report_.healing)) {
@@ -275,7 +275,7 @@ Status SpecializeRun::stage_heal(const gguf::GgufFile& parent, const MoeModel& m
   }
   // Before the work that would lead to it.
   if (std::filesystem::exists(options_.output, ec) && !may_replace())
-    return tl::unexpected(stale(options_.output, "it is not healed so"));
+    return tl::unexpected(of_another_run(options_.output, "it is not healed so"));
   COE_TRY_STATUS(make_healing(parent, model));
   finish("heal", file, false, start);
   return {};
@@ -308,10 +308,10 @@ Status SpecializeRun::stage_prune(const gguf::GgufFile& parent, const MoeModel& 
     begin("verify");
     proof = verify_child(parent.path(), child, mask_, library_.dequantizer(), observer_, allowed);
     if (!(proof && proof->ok()) && !may_replace())
-      return tl::unexpected(stale(child, "it is not cut by this mask"));
+      return tl::unexpected(of_another_run(child, "it is not cut by this mask"));
     const auto name = options_.name.empty() ? child_name(model, mask_) : options_.name;
     if (proof && proof->ok() && name_in(child) != name) {
-      if (!may_replace()) return tl::unexpected(stale(child, "it has another name"));
+      if (!may_replace()) return tl::unexpected(of_another_run(child, "it has another name"));
       proof = fail(Code::kNotFound, "no child of this name yet");
     }
   }

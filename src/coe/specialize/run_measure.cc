@@ -183,7 +183,7 @@ Status SpecializeRun::stage_eval(const gguf::GgufFile& parent, const MoeModel& m
       finish("eval", file, true, start);
       return {};
     }
-    if (!may_replace()) return tl::unexpected(stale(file, *difference));
+    if (!may_replace()) return tl::unexpected(of_another_run(file, *difference));
   }
   begin("eval");
   COE_TRY(auto measured, measure(parent, model));
@@ -231,7 +231,7 @@ Status SpecializeRun::stage_chat(const MoeModel& model) {
       finish_chat(true, start);
       return {};
     }
-    if (!may_replace()) return tl::unexpected(stale(file, *difference));
+    if (!may_replace()) return tl::unexpected(of_another_run(file, *difference));
   }
   begin("chat");
   auto child = options_.engine;

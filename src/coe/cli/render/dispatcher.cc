@@ -17,10 +17,6 @@ namespace coe::cli {
 
 namespace {
 
-Json interval_json(const Interval& interval) {
-  return {{"value", interval.value}, {"ci_low", interval.lower}, {"ci_high", interval.upper}};
-}
-
 Json length_json(const LengthAccuracy& row) {
   return {{"n_token", row.n_token},
           {"n", row.n},

@@ -4,7 +4,6 @@
 #include "coe/base/parse.h"
 #include "coe/base/run_files.h"
 #include "coe/base/shell_word.h"
-#include "coe/model/gguf/reader.h"
 #include "coe/model/text_part/text_part.h"
 
 #include <fmt/format.h>
@@ -61,13 +60,8 @@ Words specialize_by(const Finished& done, const Path& text) {
 
 // As the web specialist's card says.
 // llama-server cannot load a file with a tower in it; `coe serve` gives it the text part.
-bool has_tower(const Path& model) {
-  const auto file = gguf::GgufFile::open(model);
-  return file && needs_text_part(file->header());
-}
-
 Words serve(const Path& model) {
-  if (has_tower(model)) return {"coe", "serve", model.string()};
+  if (needs_text_part(model)) return {"coe", "serve", model.string()};
   const auto card = specialist_defaults().sampling;
   const auto number = [](float value) { return fmt::format("{:g}", value); };
   return {"llama-server",

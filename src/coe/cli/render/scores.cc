@@ -13,12 +13,6 @@ namespace coe::cli {
 
 namespace {
 
-void put_interval(Json& row, const Interval& interval) {
-  row["value"] = interval.value;
-  row["ci_low"] = interval.lower;
-  row["ci_high"] = interval.upper;
-}
-
 Json heal_of(const ShootoutRow& row) { return row.heal.empty() ? Json(nullptr) : Json(row.heal); }
 
 void add_score_cell(const Shootout& shootout, const ShootoutRow& row, std::size_t d,
@@ -28,7 +22,7 @@ void add_score_cell(const Shootout& shootout, const ShootoutRow& row, std::size_
     Json json = {{"metric", metric},         {"n_keep", shootout.n_keep},     {"score", row.score},
                  {"heal", heal_of(row)},     {"domain", shootout.domains[d]}, {"n", cell.n_token},
                  {"n_record", cell.n_record}};
-    put_interval(json, interval);
+    json.update(interval_json(interval));
     rows.add(std::move(json));
   };
   add("kl_mean", kl_interval(cell));
@@ -64,7 +58,7 @@ void add_scores_rows(const ScoresReport& report, ResultRows& rows) {
       Json json = {{"metric", "kl_ratio"}, {"n_keep", shootout.n_keep},
                    {"score", row.score},   {"heal", heal_of(row)},
                    {"domain", nullptr},    {"n", shootout.domains.size()}};
-      put_interval(json, row.ratio);
+      json.update(interval_json(row.ratio));
       rows.add(std::move(json));
     }
   }

@@ -29,10 +29,6 @@ Json stage_json(const StageReport& stage) {
           {"wall_s", stage.wall_s}};
 }
 
-Json bounds_json(const Interval& interval) {
-  return {{"value", interval.value}, {"ci_low", interval.lower}, {"ci_high", interval.upper}};
-}
-
 Json specialist_json(const DomainResult& row) {
   const auto& s = row.specialist;
   Json json = {{"name", row.name},
@@ -42,11 +38,11 @@ Json specialist_json(const DomainResult& row) {
                {"n_token", s.n_token},
                {"parent_perplexity", s.reference_perplexity()},
                {"perplexity", s.perplexity()},
-               {"perplexity_ratio", bounds_json(perplexity_ratio(s))},
+               {"perplexity_ratio", interval_json(perplexity_ratio(s))},
                {"kl_mean", s.kl_mean()},
-               {"kl_interval", bounds_json(kl_interval(s))},
+               {"kl_interval", interval_json(kl_interval(s))},
                {"top1_agreement", s.top1_agreement()},
-               {"top1_interval", bounds_json(top1_interval(s))},
+               {"top1_interval", interval_json(top1_interval(s))},
                {"cut_kl_mean", row.cut ? Json(row.cut->kl_mean()) : Json(nullptr)},
                {"random_perplexity", Json::array()},
                {"random_kl_mean", Json::array()}};

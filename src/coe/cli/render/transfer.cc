@@ -28,11 +28,7 @@ constexpr Measure kMeasures[] = {{"y", accuracy_ratio, true},
                                  {"accuracy", accuracy_interval, false},
                                  {"perplexity", perplexity_interval, false}};
 
-void put(Json& row, const Interval& interval) {
-  row["value"] = interval.value;
-  row["ci_low"] = interval.lower;
-  row["ci_high"] = interval.upper;
-}
+void put(Json& row, const Interval& interval) { row.update(interval_json(interval)); }
 
 void put(Json& row, const PermutationTest& test) {
   row["p"] = test.p;

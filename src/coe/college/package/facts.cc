@@ -235,8 +235,9 @@ class LeftFile {
  public:
   LeftFile(Path file, Observer& observer) : file_(std::move(file)), observer_(observer) {}
 
-  void leave_out(std::string_view why) const {
+  std::nullopt_t leave_out(std::string_view why) const {
     observer_.warning(fmt::format("{}: left out: {}", file_.string(), why));
+    return std::nullopt;
   }
   // Nothing where there is no such file, or it cannot be read.
   std::optional<std::string> text() const {
@@ -244,8 +245,7 @@ class LeftFile {
     if (!std::filesystem::exists(file_, ec)) return std::nullopt;
     auto text = read_text(file_);
     if (text) return *std::move(text);
-    leave_out(text.error().message);
-    return std::nullopt;
+    return leave_out(text.error().message);
   }
 
  private:
@@ -260,15 +260,11 @@ std::optional<EvaluationFacts> evaluation_facts(const Path& child, const ChildFa
   const LeftFile file(beside(child, "eval.json"), observer);
   const auto text = file.text();
   if (!text) return std::nullopt;
-  const auto left_out = [&](std::string_view why) {
-    file.leave_out(why);
-    return std::nullopt;
-  };
   const auto document = parse_json<Json>(*text);
   if (!document.is_object() || string_at(document, "schema") != "coe.specialize-eval/2")
-    return left_out("it is no evaluation of `coe specialize`");
+    return file.leave_out("it is no evaluation of `coe specialize`");
   if (string_at(document, "parent") != facts.cut.parent_digest)
-    return left_out("it is of another parent");
+    return file.leave_out("it is of another parent");
   const auto settings = string_at(document, "settings");
   const auto is_by = [&](std::string_view mask) {
     return settings.find(fmt::format(" mask={} ", digest_of(mask))) != std::string::npos;
@@ -277,15 +273,15 @@ std::optional<EvaluationFacts> evaluation_facts(const Path& child, const ChildFa
   const auto given = read_text(beside(child, "mask.json"));
   if (!is_by(facts.mask_text) &&
       !(given && is_by(*given) && check_given_mask(child, {}, facts).has_value()))
-    return left_out("it is of another mask");
+    return file.leave_out("it is of another mask");
   if (!is_measured_of(facts.cut, settings))
-    return left_out("it is of a child that was healed otherwise");
+    return file.leave_out("it is of a child that was healed otherwise");
   try {
     auto read = read_evaluation(document, facts.mask);
     read.sha256 = sha256_of(*text);
     return read;
   } catch (const Json::exception& problem) {
-    return left_out(fmt::format("it is damaged ({})", printable(problem.what(), 200)));
+    return file.leave_out(fmt::format("it is damaged ({})", printable(problem.what(), 200)));
   }
 }
 
@@ -294,27 +290,23 @@ std::optional<ChatFacts> chat_facts(const Path& child, const ChildFacts& facts,
   const LeftFile file(beside(child, "chat.json"), observer);
   const auto text = file.text();
   if (!text) return std::nullopt;
-  const auto left_out = [&](std::string_view why) {
-    file.leave_out(why);
-    return std::nullopt;
-  };
   try {
     const auto document = open_sealed_json(*text);
     if (string_at(document, "schema") != kChatCheckSchema)
-      return left_out("it is no chat check of `coe specialize`");
+      return file.leave_out("it is no chat check of `coe specialize`");
     if (string_at(document, "model") != facts.cut.parent_digest)
-      return left_out("it is of another parent");
+      return file.leave_out("it is of another parent");
     // A mask may leave MTP blocks out, which the child's own has.
     const auto by = string_at(document, "mask");
     const auto given = read_mask(beside(child, "mask.json"));
     if (by != facts.mask.digest() &&
         !(given && by == given->digest() && check_given_mask(child, {}, facts).has_value()))
-      return left_out("it is of another mask");
+      return file.leave_out("it is of another mask");
     if (!is_measured_of(facts.cut, string_at(document, "settings")))
-      return left_out("it is of a child that was healed otherwise");
+      return file.leave_out("it is of a child that was healed otherwise");
     return ChatFacts{read_chat_checks(document), document.at("max_new_tokens")};
   } catch (const Json::exception& problem) {
-    return left_out(fmt::format("it is damaged ({})", printable(problem.what(), 200)));
+    return file.leave_out(fmt::format("it is damaged ({})", printable(problem.what(), 200)));
   }
 }
 
@@ -323,18 +315,15 @@ std::optional<HealSummary> heal_facts(const Path& child, const ChildFacts& facts
   const LeftFile file(beside(child, "heal.json"), observer);
   const auto text = file.text();
   if (!text) return std::nullopt;
-  const auto left_out = [&](std::string_view why) {
-    file.leave_out(why);
-    return std::nullopt;
-  };
   try {
     const auto document = open_sealed_json(*text);
-    if (string_at(document, "schema") != kHealSchema) return left_out("it is no record of healing");
+    if (string_at(document, "schema") != kHealSchema)
+      return file.leave_out("it is no record of healing");
     auto read = read_heal_summary(document);
-    if (!is_healed_so(facts.cut, read)) return left_out("the child was not healed so");
+    if (!is_healed_so(facts.cut, read)) return file.leave_out("the child was not healed so");
     return read;
   } catch (const Json::exception& problem) {
-    return left_out(fmt::format("it is damaged ({})", printable(problem.what(), 200)));
+    return file.leave_out(fmt::format("it is damaged ({})", printable(problem.what(), 200)));
   }
 }
 

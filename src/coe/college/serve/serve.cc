@@ -78,12 +78,6 @@ Status check_file(const MemberSpec& member, const Path& file) {
               fmt::format("{}: {}: there is no such file", member.where, file.string()));
 }
 
-// What is wrong with the file otherwise is for the engine to say.
-bool has_text_part(const Path& file) {
-  const auto opened = gguf::GgufFile::open(file);
-  return opened && needs_text_part(opened->header());
-}
-
 Result<RelayTarget> remote_target(const MemberSpec& member) {
   RelayTarget target;
   auto address = parse_address(member.address);
@@ -168,7 +162,7 @@ class Builder {
       out.file = [cache, spec, values = library_.dequantizer()](Observer& observer) {
         return cache.get(spec.name, spec.parent, spec.mask, values, observer);
       };
-    } else if (has_text_part(file)) {
+    } else if (needs_text_part(file)) {
       COE_TRY(const auto cache, cut_cache());
       out.file = [cache, spec](Observer& observer) {
         return cache.loadable(spec.name, spec.model, observer);

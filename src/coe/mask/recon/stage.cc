@@ -1,8 +1,7 @@
 #include "coe/mask/recon/stage.h"
 
 #include "coe/mask/score/table.h"
-
-#include <fmt/format.h>
+#include "coe/profile/stage.h"
 
 #include <filesystem>
 #include <system_error>
@@ -22,11 +21,8 @@ Result<bool> recon_stage(const EngineLibrary& library, EngineOptions engine,
         found->settings == recon_settings(options, engine.n_candidate))
       return true;
     if (stage.overwrite != Overwrite::kAllow)
-      return fail(
-          Code::kExists,
-          fmt::format("{}: is of another run: {}", stage.file.string(),
-                      found ? "it is of another text or other settings" : found.error().message),
-          "add --force to replace it, or choose another output name");
+      return tl::unexpected(of_another_run(
+          stage.file, found ? "it is of another text or other settings" : found.error().message));
   }
   if (stage.on_work) stage.on_work();
   COE_TRY(const auto running, library.open(engine));

@@ -59,9 +59,9 @@ class ScoresRun {
   Status make_masks();
   Status measure();
   HealOptions healing() const;
-  Result<Corpus> text_of(const std::string& domain) const;
+  Status part_text();
   Status measure_healed(const CellBench& bench, const SubDomain& evaluation);
-  Result<Shootout> shootout_of(std::uint32_t n_keep) const;
+  Shootout shootout_of(std::uint32_t n_keep) const;
 
   const ScoresOptions& options_;
   const EngineLibrary& library_;
@@ -73,6 +73,7 @@ class ScoresRun {
   ProfileFiles profiles_;
   std::vector<Score> scores_;
   std::vector<std::string> domains_;           // of profiles that have held-out text, sorted
+  std::map<std::string, Corpus> texts_;        // of each domain, for recon
   std::map<std::string, std::string> tables_;  // digest of each domain's
   std::map<std::pair<std::string, std::uint32_t>, Masks> masks_;
   std::map<std::string, DomainCells> cells_;
@@ -149,11 +150,16 @@ void ScoresRun::find_scores() {
                                   fmt::join(unknown, ", ")));
 }
 
-Result<Corpus> ScoresRun::text_of(const std::string& domain) const {
-  Corpus own = options_.corpus;
-  COE_TRY_STATUS(select_domains(own, std::span(&domain, 1)));
-  own.digest = corpus_digest(own);
-  return own;
+// What recon and healing look at.
+Status ScoresRun::part_text() {
+  if (!has_recon()) return {};
+  for (const auto& name : domains_) {
+    Corpus own = options_.corpus;
+    COE_TRY_STATUS(select_domains(own, std::span(&name, 1)));
+    own.digest = corpus_digest(own);
+    texts_.emplace(name, std::move(own));
+  }
+  return {};
 }
 
 // A table of each domain's own text, as DIR/recon/NAME.gguf.
@@ -162,7 +168,6 @@ Status ScoresRun::make_tables() {
   const Path folder = in_folder("recon");
   COE_TRY_STATUS(make_folder(folder));
   for (const auto& name : domains_) {
-    COE_TRY(const auto own, text_of(name));
     ReconOptions recon;
     recon.n_token = options_.n_recon_token;
     recon.run_settings = settings_;
@@ -172,8 +177,8 @@ Status ScoresRun::make_tables() {
     stage.overwrite = options_.overwrite;
     stage.command_line = options_.command_line;
     stage.on_work = [this] { engine_.close(); };  // one model in memory at a time
-    COE_TRY_STATUS(recon_stage(library_, options_.engine, model_->file, model_->moe, own, recon,
-                               stage, observer_)
+    COE_TRY_STATUS(recon_stage(library_, options_.engine, model_->file, model_->moe,
+                               texts_.at(name), recon, stage, observer_)
                        .map([](bool) {}));
     COE_TRY(tables_[name], profiles_.load_table(stage.file));
   }
@@ -239,14 +244,14 @@ HealOptions ScoresRun::healing() const {
 
 // Those that recon chooses.
 Status ScoresRun::measure_healed(const CellBench& bench, const SubDomain& evaluation) {
-  COE_TRY(const auto text, text_of(evaluation.name));
   std::vector<const KeepMask*> masks;
   masks.reserve(options_.counts.size());
   for (const auto n_keep : options_.counts)
     masks.push_back(&masks_.at({evaluation.name, n_keep})[scores_.size()]);
   const HealedBench healed{bench,           *model_,   library_,
                            options_.engine, healing(), in_folder("parent.logits")};
-  return fill_healed(healed, text, evaluation, masks, cells_.at(evaluation.name), observer_);
+  return fill_healed(healed, texts_.at(evaluation.name), evaluation, masks,
+                     cells_.at(evaluation.name), observer_);
 }
 
 Status ScoresRun::measure() {
@@ -271,7 +276,7 @@ Status ScoresRun::measure() {
   return {};
 }
 
-Result<Shootout> ScoresRun::shootout_of(std::uint32_t n_keep) const {
+Shootout ScoresRun::shootout_of(std::uint32_t n_keep) const {
   Shootout out;
   out.n_keep = n_keep;
   out.domains = domains_;
@@ -288,11 +293,9 @@ Result<Shootout> ScoresRun::shootout_of(std::uint32_t n_keep) const {
     std::vector<DomainEval> evals;
     for (const auto& mask : masks) evals.push_back(*cells.find(mask.digest()));
     for (std::size_t r = 0; r < n_chosen; ++r) out.rows[r].cells.push_back(evals[r]);
-    if (options_.heal) {
-      COE_TRY(const auto text, text_of(domain));
+    if (options_.heal)
       out.rows[n_chosen].cells.push_back(
-          *cells.find(healed_cell(masks[n_chosen - 1], healing(), text)));
-    }
+          *cells.find(healed_cell(masks[n_chosen - 1], healing(), texts_.at(domain))));
     if (!options_.random_seeds.empty())
       out.rows.back().cells.push_back(mean_of_draws(std::span(evals).subspan(n_chosen)));
   }
@@ -316,12 +319,11 @@ Result<ScoresReport> ScoresRun::run() {
     COE_TRY_STATUS(profiles_.load(path).map([](const auto&) {}));
   COE_TRY_STATUS(find_domains());
   find_scores();
+  COE_TRY_STATUS(part_text());
   COE_TRY_STATUS(make_tables());
   COE_TRY_STATUS(make_masks());
   COE_TRY_STATUS(measure());
-  for (const auto n_keep : options_.counts) {
-    COE_TRY(report_.shootouts.emplace_back(), shootout_of(n_keep));
-  }
+  for (const auto n_keep : options_.counts) report_.shootouts.push_back(shootout_of(n_keep));
   return std::move(report_);
 }
 

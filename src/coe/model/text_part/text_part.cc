@@ -121,6 +121,11 @@ bool needs_text_part(const gguf::Header& header) {
          });
 }
 
+bool needs_text_part(const Path& file) {
+  const auto opened = gguf::GgufFile::open(file);
+  return opened && needs_text_part(opened->header());
+}
+
 Result<std::shared_ptr<const gguf::GgufSource>> text_part(gguf::GgufFile file) {
   const gguf::Header& whole = file.header();
   gguf::Header header;

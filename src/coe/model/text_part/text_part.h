@@ -6,6 +6,7 @@
 // llama/compat/llama-ollama-compat.cpp (handle_gemma4).
 #pragma once
 
+#include "coe/base/file.h"
 #include "coe/base/result.h"
 #include "coe/model/gguf/gguf_source.h"
 #include "coe/model/gguf/reader.h"
@@ -25,6 +26,8 @@ std::uint64_t tower_bytes(const gguf::Header& header);
 
 // Says whether llama.cpp needs the view below to load the model.
 bool needs_text_part(const gguf::Header& header);
+// The same of a file; false for one that cannot be read, of which the engine says what is wrong.
+bool needs_text_part(const Path& file);
 
 // The bytes of the view as one file. It keeps `file` open. Errors: those of encode_header.
 Result<std::shared_ptr<const gguf::GgufSource>> text_part(gguf::GgufFile file);
