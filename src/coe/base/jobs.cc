@@ -108,7 +108,7 @@ Status run_jobs(const JobPlan& plan, const std::function<Worker()>& make_worker,
 
 void for_each_at_once(std::size_t n, unsigned n_thread,
                       const std::function<void(std::size_t)>& work) {
-  if (std::min<std::size_t>(n, n_thread) <= 1) {
+  if (n <= 1 || n_thread == 1) {
     for (std::size_t i = 0; i < n; ++i) work(i);
     return;
   }

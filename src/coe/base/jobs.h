@@ -32,9 +32,9 @@ using Worker = std::function<Result<std::uint64_t>(std::size_t job)>;
 Status run_jobs(const JobPlan& plan, const std::function<Worker()>& make_worker,
                 Observer& observer);
 
-// Calls work(0), …, work(n - 1) once each, on at most `n_thread` threads as run_jobs() does, and
-// returns after the last; on the calling one where that is all. Calls must not throw, nor depend on
-// each other.
+// Calls work(0), …, work(n - 1) once each, on at most `n_thread` threads (0: all cores) as
+// run_jobs() does, and returns after the last; on the calling one where that is all. Calls must not
+// throw, nor depend on each other.
 void for_each_at_once(std::size_t n, unsigned n_thread,
                       const std::function<void(std::size_t)>& work);
 
