@@ -90,6 +90,8 @@ Result<std::unique_ptr<Engine>> Engine::fork() {
   return fail(Code::kUnsupported, "this engine runs in one context only");
 }
 
+Result<MatrixProducts*> Engine::products() { return nullptr; }
+
 Status check_filter(const EngineInfo& info, const ExpertFilter& filter) {
   for (const auto& [layer, kept] : filter.kept) {
     if (std::find(info.moe_layers.begin(), info.moe_layers.end(), layer) == info.moe_layers.end())

@@ -7,6 +7,7 @@
 #include "coe/base/observer.h"
 #include "coe/base/result.h"
 #include "coe/engine/chat.h"
+#include "coe/engine/matrix_products.h"
 #include "coe/model/moe/ids.h"
 #include "coe/model/moe/kept_experts.h"
 
@@ -191,6 +192,9 @@ class Engine {
   // Another engine over the same weights, to decode in another thread meanwhile. It may outlive
   // this one. Errors: kUnsupported, the default; kEngine.
   virtual Result<std::unique_ptr<Engine>> fork();
+  // Products on the device that holds the model's weights. Null, the default, where all run on the
+  // CPU; else it lives as long as the engine. Errors: kEngine where the device cannot be used so.
+  virtual Result<MatrixProducts*> products();
 
   // Chats. Errors of all: kUnsupported where the model has no chat template, or one that the engine
   // cannot run. An engine that does not override these has none.

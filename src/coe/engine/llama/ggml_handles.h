@@ -19,6 +19,8 @@ struct GgmlFree {
 };
 using BackendPtr =
     std::unique_ptr<std::remove_pointer_t<ggml_backend_t>, GgmlFree<ggml_backend_free>>;
+using BufferPtr = std::unique_ptr<std::remove_pointer_t<ggml_backend_buffer_t>,
+                                  GgmlFree<ggml_backend_buffer_free>>;
 using AllocatorPtr =
     std::unique_ptr<std::remove_pointer_t<ggml_gallocr_t>, GgmlFree<ggml_gallocr_free>>;
 using ContextPtr = std::unique_ptr<ggml_context, GgmlFree<ggml_free>>;

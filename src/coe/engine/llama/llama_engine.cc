@@ -2,10 +2,12 @@
 
 #include "coe/base/not_finite.h"
 #include "coe/engine/llama/chat_template.h"
+#include "coe/engine/llama/device_products.h"
 #include "coe/engine/llama/graph_observer.h"
 #include "coe/engine/llama/graph_plan.h"
 #include "coe/engine/llama/loading.h"
 #include "coe/engine/llama/sampler.h"
+#include "coe/engine/matrix_products.h"
 #include "coe/model/gguf/reader.h"
 #include "coe/model/moe/arch_table.h"
 
@@ -72,6 +74,7 @@ class LlamaEngine : public Engine {
   Status decode(const DecodeRequest& request) override { return decode_from(0, request); }
   Status decode_all(std::span<const DecodeRequest> requests) override;
   Result<std::unique_ptr<Engine>> fork() override;
+  Result<MatrixProducts*> products() override;
   Result<ChatMarkup> chat_markup() override;
   Result<std::string> render_chat(std::span<const ChatMessage> messages, bool thinking) override;
   Result<std::vector<TokenText>> spell(std::span<const std::int32_t> tokens) override;
@@ -109,7 +112,8 @@ class LlamaEngine : public Engine {
   LlamaContextPtr context_;
   std::unique_ptr<Batch> batch_;
   EngineInfo info_;
-  std::uint32_t n_used_ = 0;  // experts that count for a token, with candidates
+  std::uint32_t n_used_ = 0;                  // experts that count for a token, with candidates
+  std::unique_ptr<MatrixProducts> products_;  // once asked for
   int n_threads_ = 1;
   std::uint32_t n_batch_ = 0;
   std::uint32_t n_batch_logits_ = 0;  // smaller where the vocabulary is large
@@ -173,6 +177,14 @@ Result<std::unique_ptr<Engine>> LlamaEngine::open(const EngineOptions& options) 
 
 Result<std::unique_ptr<Engine>> LlamaEngine::fork() {
   return make(model_, options_, info_.n_expert_used);
+}
+
+Result<MatrixProducts*> LlamaEngine::products() {
+  const auto device = info_.on_gpu ? first_gpu() : nullptr;
+  if (!products_ && device != nullptr) {
+    COE_TRY(products_, open_device_products(ggml_backend_dev_buffer_type(device), info_.n_thread));
+  }
+  return products_.get();
 }
 
 // Deprecated upstream for warming up, which is not what it does here. The engine is pinned.

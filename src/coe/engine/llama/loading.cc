@@ -322,6 +322,15 @@ bool runs_on_gpu(const EngineOptions& options) {
   return false;
 }
 
+ggml_backend_dev_t first_gpu() {
+  for (std::size_t i = 0; i < ggml_backend_dev_count(); ++i) {
+    const auto device = ggml_backend_dev_get(i);
+    const std::string_view kind = ggml_backend_reg_name(ggml_backend_dev_backend_reg(device));
+    if (takes_layers(device) && kind != "RPC") return device;
+  }
+  return nullptr;
+}
+
 std::string engine_name(const EngineOptions& options) {
   std::string devices = "CPU";
   if (options.n_gpu_layers != 0) {

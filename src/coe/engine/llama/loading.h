@@ -50,6 +50,8 @@ Result<std::vector<std::int32_t>> tokenize(const llama_model* model, std::string
 // Says whether layers can be put on the device: a GPU, here or behind an RPC server.
 bool takes_layers(ggml_backend_dev_t device);
 bool runs_on_gpu(const EngineOptions& options);
+// Of this machine; null where it has none.
+ggml_backend_dev_t first_gpu();
 // "llama.cpp v0.5.0 (CPU, NVIDIA H100)".
 std::string engine_name(const EngineOptions& options);
 
