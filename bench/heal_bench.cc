@@ -66,16 +66,18 @@ Block random_block(const Options& options, Rng& rng) {
 // The kept experts are the parent's with noise, in pieces as heal() reads them.
 LayerTokens random_tokens(const Block& block, std::size_t n, bool keep_act, GainSums* gain,
                           Rng& rng) {
-  constexpr std::size_t kPiece = 2048;
+  const std::size_t n_pass = MathDevice::pass_tokens();
   LayerTokens tokens;
-  for (std::size_t at = 0; at < n; at += kPiece) {
+  DenseForward work;
+  make_room(block, n, keep_act, tokens);
+  for (std::size_t at = 0; at < n; at += n_pass) {
     EngineTokens batch;
-    batch.stream = random_matrix(std::min(kPiece, n - at), block.n_embd(), 2.0F, rng);
+    batch.stream = random_matrix(std::min(n_pass, n - at), block.n_embd(), 2.0F, rng);
     batch.experts = random_matrix(batch.stream.n_row, block.n_embd(), 1.0F, rng);
     batch.kept = batch.experts;
     for (float& value : batch.kept.values)
       value = .7F * value + .3F * static_cast<float>(rng.uniform() - .5);
-    append_tokens(block, batch, keep_act, tokens, gain);
+    put_tokens(block, batch, at, tokens, gain, work);
   }
   return tokens;
 }

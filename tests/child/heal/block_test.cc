@@ -17,8 +17,10 @@
 namespace coe {
 namespace {
 
+using coe::testing::error_of;
 using coe::testing::made_block;
 using coe::testing::made_tokens;
+using coe::testing::tokens_of;
 
 using Row = std::vector<double>;
 
@@ -89,8 +91,7 @@ class HealBlock : public ::testing::TestWithParam<Case> {
 
 TEST_P(HealBlock, ComputesWhatTheFormulasSay) {
   const auto batch = made_tokens(5, 12, .5F, rng_);
-  LayerTokens tokens;
-  append_tokens(block_, batch, false, tokens, nullptr);
+  const auto tokens = tokens_of(block_, batch);
   ASSERT_EQ(tokens.size(), 5U);
   DenseForward forward;
   run_dense(block_, block_.parent, tokens, forward);
@@ -113,20 +114,17 @@ TEST_P(HealBlock, ComputesWhatTheFormulasSay) {
 // Activations that are kept give what those worked out anew give.
 TEST_P(HealBlock, TakesKeptActivationsForTheParents) {
   const auto batch = made_tokens(5, 12, .5F, rng_);
-  LayerTokens plain;
-  append_tokens(block_, batch, false, plain, nullptr);
-  LayerTokens kept;
-  append_tokens(block_, batch, true, kept, nullptr);
+  const auto plain = tokens_of(block_, batch);
+  const auto kept = tokens_of(block_, batch, true);
   ASSERT_EQ(kept.act.n_row, 5U);
   auto weights = block_.parent;
   for (float& value : weights.down.values) value *= 1.5F;
-  EXPECT_DOUBLE_EQ(layer_error(block_, weights, kept), layer_error(block_, weights, plain));
+  EXPECT_DOUBLE_EQ(error_of(block_, weights, kept), error_of(block_, weights, plain));
 }
 
 // Each weight is moved a little; the change of the error is the gradient's.
 TEST_P(HealBlock, HasTheGradientOfItsError) {
-  LayerTokens tokens;
-  append_tokens(block_, made_tokens(6, 12, .7F, rng_), false, tokens, nullptr);
+  const auto tokens = tokens_of(block_, made_tokens(6, 12, .7F, rng_));
   DenseForward forward;
   run_dense(block_, block_.parent, tokens, forward);
   DenseWeights grad;
@@ -141,9 +139,9 @@ TEST_P(HealBlock, HasTheGradientOfItsError) {
       auto& value = values_of_weights(weights)[i];
       const float start = value;
       value = start + kStep;
-      const double above = layer_error(block_, weights, tokens);
+      const double above = error_of(block_, weights, tokens);
       value = start - kStep;
-      const double below = layer_error(block_, weights, tokens);
+      const double below = error_of(block_, weights, tokens);
       const double slope = (above - below) / (2.0 * static_cast<double>(kStep));
       EXPECT_NEAR(static_cast<double>(gradient[i]), slope, .01 * std::abs(slope) + .02 * scale)
           << i;
@@ -174,9 +172,8 @@ TEST(HealGain, IsTheCosineOfWhatIsLeft) {
   batch.experts.values = {1, 0, 0, 0};
   batch.kept = Matrix(1, 4);
   batch.kept.values = {4, 3, 0, 0};  // .8 along it
-  LayerTokens tokens;
   GainSums sums;
-  append_tokens(block, batch, false, tokens, &sums);
+  tokens_of(block, batch, false, &sums);
   EXPECT_NEAR(sums.gain(), .8, 1e-5);
 }
 

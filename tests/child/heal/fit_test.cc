@@ -17,8 +17,10 @@ namespace coe {
 namespace {
 
 using coe::testing::drawn_matrix;
+using coe::testing::error_of;
 using coe::testing::made_block;
 using coe::testing::made_tokens;
+using coe::testing::tokens_of;
 using coe::testing::value_of;
 
 LayerFitOptions exact(HealMethod method, std::uint32_t n_step = 60) {
@@ -28,12 +30,6 @@ LayerFitOptions exact(HealMethod method, std::uint32_t n_step = 60) {
   options.batch_tokens = 64;
   options.round = [](Matrix&) {};
   return options;
-}
-
-LayerTokens tokens_of(const Block& block, const EngineTokens& batch) {
-  LayerTokens tokens;
-  append_tokens(block, batch, false, tokens, nullptr);
-  return tokens;
 }
 
 class HealFit : public ::testing::TestWithParam<std::pair<BlockForm, HealMethod>> {};
@@ -62,9 +58,8 @@ TEST_P(HealFit, IsNeverWorseOnValidationTokens) {
     const auto fitted = value_of(
         fit_layer(block, fit, validation, .7, exact(GetParam().second), silent_observer()));
     EXPECT_LE(fitted.after, 1.0);
-    const double before = layer_error(block, block.parent, validation);
-    EXPECT_NEAR(layer_error(block, fitted.weights, validation), fitted.after * before,
-                1e-6 * before);
+    const double before = error_of(block, block.parent, validation);
+    EXPECT_NEAR(error_of(block, fitted.weights, validation), fitted.after * before, 1e-6 * before);
   }
 }
 

@@ -10,6 +10,7 @@
 #include "coe/model/gguf/reader.h"
 #include "coe/model/moe/model.h"
 
+#include "child/heal/stored_rows.h"
 #include "engine/open_engine.h"
 #include "support/expect.h"
 #include "support/temp_dir.h"
@@ -122,7 +123,7 @@ TEST_F(HealGather, EveryLayerSeesTheParentsStream) {
     for (const auto& [kind, values] : {std::pair{TokenStore::kStream, &parent.inputs[layers_[l]]},
                                        std::pair{TokenStore::kExperts, &parent.experts[layers_[l]]},
                                        std::pair{TokenStore::kKept, &masked.experts[layers_[l]]}}) {
-      const auto rows = value_of(all.read(l, kind, 0, stretches_[0].size()));
+      const auto rows = rows_of(all, l, kind, 0, stretches_[0].size());
       for (std::size_t i = 0; i < values->size(); ++i)
         ASSERT_NEAR(rows.values[i], (*values)[i], 1e-3 + std::abs((*values)[i]) * 1e-3) << l;
     }
@@ -138,10 +139,9 @@ TEST_F(HealGather, GoesOnWhereItWasStopped) {
   const std::size_t first = stretches_[0].size() + stretches_[1].size();
   for (std::size_t l = 0; l < layers_.size(); ++l) {
     const auto n = stretches_[2].size();
-    EXPECT_EQ(value_of(rest.read(l, TokenStore::kKept, first, n)).values,
-              value_of(whole.read(l, TokenStore::kKept, first, n)).values);
-    EXPECT_EQ(value_of(rest.read(l, TokenStore::kKept, 0, 1)).values,
-              std::vector<float>(moe_.n_embd));
+    EXPECT_EQ(rows_of(rest, l, TokenStore::kKept, first, n).values,
+              rows_of(whole, l, TokenStore::kKept, first, n).values);
+    EXPECT_EQ(rows_of(rest, l, TokenStore::kKept, 0, 1).values, std::vector<float>(moe_.n_embd));
   }
 }
 

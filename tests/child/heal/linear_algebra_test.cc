@@ -5,11 +5,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cblas.h>
 #include <cmath>
 #include <cstddef>
 #include <mutex>
 #include <set>
+#include <span>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -59,6 +61,43 @@ TEST(MathThreads, BoundWhatIsUsed) {
   }
   EXPECT_EQ(MathThreads::count(), 0U);
   EXPECT_EQ(openblas_get_num_threads(), before);
+}
+
+// Says 7 to every product, or fails at the n-th.
+class Sevens : public MatrixProducts {
+ public:
+  explicit Sevens(int n_good) : n_good_(n_good) {}
+  Status multiply(const Factor& /*a*/, const Factor& /*b*/, std::span<float> c) override {
+    if (n_good_-- <= 0) return fail(Code::kEngine, "out of memory");
+    std::ranges::fill(c, 7.0F);
+    return {};
+  }
+
+ private:
+  int n_good_;
+};
+
+TEST(MathDevice, TakesLargeProductsUntilItFails) {
+  const Matrix large(512, 512);
+  const Matrix small(4, 4);
+  Matrix c;
+  Sevens sevens(1);
+  {
+    const MathDevice device(&sevens);
+    EXPECT_GT(MathDevice::pass_tokens(), 2048U);
+    multiply(small, small, c);
+    EXPECT_EQ(c.values.front(), 0.0F);
+    multiply(large, large, c);
+    EXPECT_EQ(c.values.front(), 7.0F);
+    EXPECT_FALSE(device.failure());
+    multiply(large, large, c);  // by the CPU
+    EXPECT_EQ(c.values.front(), 0.0F);
+    ASSERT_TRUE(device.failure());
+    EXPECT_EQ(device.failure()->message, "out of memory");
+    EXPECT_EQ(MathDevice::pass_tokens(), 2048U);
+  }
+  multiply(large, large, c);
+  EXPECT_EQ(c.values.front(), 0.0F);
 }
 
 TEST(LinearAlgebra, FindsEigenvectors) {

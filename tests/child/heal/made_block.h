@@ -57,4 +57,19 @@ inline EngineTokens made_tokens(std::size_t n, std::size_t n_embd, float missing
   return tokens;
 }
 
+// What is known of the tokens of one batch.
+inline LayerTokens tokens_of(const Block& block, EngineTokens batch, bool keep_act = false,
+                             GainSums* gain = nullptr) {
+  LayerTokens tokens;
+  DenseForward work;
+  make_room(block, batch.stream.n_row, keep_act, tokens);
+  put_tokens(block, batch, 0, tokens, gain, work);
+  return tokens;
+}
+
+inline double error_of(const Block& block, const DenseWeights& weights, const LayerTokens& tokens) {
+  DenseForward work;
+  return layer_error(block, weights, tokens, work);
+}
+
 }  // namespace coe::testing

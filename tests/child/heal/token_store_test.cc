@@ -3,6 +3,7 @@
 #include "coe/base/rng.h"
 #include "coe/engine/llama/ggml_values.h"
 
+#include "child/heal/stored_rows.h"
 #include "support/expect.h"
 #include "support/temp_dir.h"
 
@@ -18,6 +19,7 @@ namespace {
 
 using coe::testing::expect_error;
 using coe::testing::expect_ok;
+using coe::testing::rows_of;
 using coe::testing::TempDir;
 using coe::testing::value_of;
 
@@ -33,11 +35,11 @@ TEST(TokenStore, KeepsVectorsOfAnySize) {
     rows[i] = static_cast<float>((rng.uniform() - .5) * (i < 8 ? 1e9 : i < 16 ? 1.0 : 0.0));
   expect_ok(store.write(1, TokenStore::kExperts, 2, rows));
   expect_ok(store.flush());
-  const auto back = value_of(store.read(1, TokenStore::kExperts, 2, 3));
+  const auto back = rows_of(store, 1, TokenStore::kExperts, 2, 3);
   for (std::size_t i = 0; i < rows.size(); ++i)
     EXPECT_NEAR(back.values[i], rows[i], std::abs(rows[i]) * 1e-3F) << i;
-  EXPECT_EQ(value_of(store.read(1, TokenStore::kExperts, 0, 1)).values, std::vector<float>(8));
-  EXPECT_EQ(value_of(store.read(0, TokenStore::kKept, 2, 1)).values, std::vector<float>(8));
+  EXPECT_EQ(rows_of(store, 1, TokenStore::kExperts, 0, 1).values, std::vector<float>(8));
+  EXPECT_EQ(rows_of(store, 0, TokenStore::kKept, 2, 1).values, std::vector<float>(8));
 }
 
 TEST(TokenStore, IsThereWhenItIsOpenedAgain) {
@@ -50,9 +52,10 @@ TEST(TokenStore, IsThereWhenItIsOpenedAgain) {
   }
   EXPECT_EQ(std::filesystem::file_size(file), TokenStore::bytes_of(kShape));
   auto store = value_of(TokenStore::open(file, kShape, ggml_values(), ggml_blocks()));
-  EXPECT_EQ(value_of(store.read(0, TokenStore::kStream, 4, 1)).values, row);
+  EXPECT_EQ(rows_of(store, 0, TokenStore::kStream, 4, 1).values, row);
   std::filesystem::resize_file(file, 90);
-  expect_error(store.read(0, TokenStore::kStream, 4, 1), Code::kIo, "shorter");
+  Matrix rows;
+  expect_error(store.read(0, TokenStore::kStream, 4, 1, rows), Code::kIo, "shorter");
 }
 
 TEST(TokenStore, SaysWhereItCannotBe) {

@@ -143,12 +143,6 @@ void through_norm(std::span<const float> normalised, float rms, std::span<float>
   for (std::size_t j = 0; j < grad.size(); ++j) grad[j] = rms * (grad[j] - normalised[j] * along);
 }
 
-void append_rows(Matrix& to, const Matrix& rows) {
-  to.n_column = rows.n_column;
-  to.n_row += rows.n_row;
-  to.values.insert(to.values.end(), rows.values.begin(), rows.values.end());
-}
-
 // Σ over the rows of a ⊙ b.
 std::vector<float> column_products(const MatrixView& a, const MatrixView& b) {
   std::vector<float> out(a.n_column);
@@ -258,44 +252,54 @@ Status check_healable(const gguf::GgufFile& file, const MoeModel& model,
   return {};
 }
 
-void append_tokens(const Block& block, const EngineTokens& batch, bool keep_act,
-                   LayerTokens& tokens, GainSums* gain) {
+void make_room(const Block& block, std::size_t n, bool keep_act, LayerTokens& tokens) {
+  for (auto* matrix : {&tokens.input, &tokens.experts, &tokens.target})
+    reshape(*matrix, n, block.n_embd());
+  reshape(tokens.act, keep_act ? n : 0, keep_act ? block.n_ff() : 0);
+  tokens.weight.assign(n, 0.0F);
+  tokens.gate.assign(block.shared_gate.empty() ? 0 : n, 0.0F);
+}
+
+void put_tokens(const Block& block, EngineTokens& batch, std::size_t first, LayerTokens& tokens,
+                GainSums* gain, DenseForward& work) {
   const std::size_t n = batch.stream.n_row;
   const std::size_t n_embd = block.n_embd();
   const bool normed = block.form == BlockForm::kNormed;
-  LayerTokens now;
-  now.input = batch.stream;
-  now.experts = batch.experts;
-  now.weight.resize(n);
+  COE_CHECK(first + n <= tokens.size());
   for_rows(n, [&](std::size_t t) {
-    const auto x = now.input.row(t);
-    scale(x, rms_scale(x, block.eps));
-    for (std::size_t j = 0; j < n_embd; ++j) x[j] *= block.input_norm[j];
-    if (normed) scale(now.experts.row(t), rms_scale(now.experts.row(t), block.eps));
+    const auto stream = batch.stream.row(t);
+    const auto x = tokens.input.row(first + t);
+    const float to_x = rms_scale(stream, block.eps);
+    for (std::size_t j = 0; j < n_embd; ++j) x[j] = to_x * stream[j] * block.input_norm[j];
+    if (normed) scale(batch.experts.row(t), rms_scale(batch.experts.row(t), block.eps));
+    if (!tokens.gate.empty()) tokens.gate[first + t] = sigmoid(dot(x, block.shared_gate));
   });
-  if (!block.shared_gate.empty())
-    for (std::size_t t = 0; t < n; ++t)
-      now.gate.push_back(sigmoid(dot(now.input.row(t), block.shared_gate)));
-  DenseForward forward;
-  run_dense(block, block.parent, now, forward);
-  now.target = std::exchange(forward.output, {});
-  Matrix kept = batch.kept;
+  auto rows = TokenRows(tokens).part(first, n);
+  rows.act = {};
+  rows.experts = batch.experts;
+  run_dense(block, block.parent, rows, work);
   std::vector<GainSums> gains(gain == nullptr ? 0 : n);
   for_rows(n, [&](std::size_t t) {
+    const auto target = tokens.target.row(first + t);
+    const auto kept = tokens.experts.row(first + t);
+    std::ranges::copy(work.output.row(t), target.begin());
+    std::ranges::copy(batch.kept.row(t), kept.begin());
+    if (tokens.act.n_row > 0) std::ranges::copy(work.act.row(t), tokens.act.row(first + t).begin());
     double square = 0.0;
     for (std::size_t j = 0; j < n_embd; ++j) {
       const double out =
-          static_cast<double>(batch.stream.row(t)[j]) + static_cast<double>(now.target.row(t)[j]);
+          static_cast<double>(batch.stream.row(t)[j]) + static_cast<double>(target[j]);
       square += out * out;
     }
-    now.weight[t] = static_cast<float>(static_cast<double>(n_embd) / std::max(square, 1e-20));
+    tokens.weight[first + t] =
+        static_cast<float>(static_cast<double>(n_embd) / std::max(square, 1e-20));
     if (!normed) return;
-    scale(kept.row(t), rms_scale(kept.row(t), block.eps));
+    scale(kept, rms_scale(kept, block.eps));
     if (gain == nullptr) return;
     for (std::size_t j = 0; j < n_embd; ++j) {
       const double g = static_cast<double>(block.parent.g2[j]);
-      const double k = g * static_cast<double>(kept.row(t)[j]);
-      gains[t].product += k * g * static_cast<double>(now.experts.row(t)[j]);
+      const double k = g * static_cast<double>(kept[j]);
+      gains[t].product += k * g * static_cast<double>(batch.experts.row(t)[j]);
       gains[t].square += k * k;
     }
   });
@@ -303,12 +307,6 @@ void append_tokens(const Block& block, const EngineTokens& batch, bool keep_act,
     gain->product += sums.product;
     gain->square += sums.square;
   }
-  append_rows(tokens.input, now.input);
-  append_rows(tokens.experts, kept);
-  append_rows(tokens.target, now.target);
-  if (keep_act) append_rows(tokens.act, forward.act);
-  tokens.weight.insert(tokens.weight.end(), now.weight.begin(), now.weight.end());
-  tokens.gate.insert(tokens.gate.end(), now.gate.begin(), now.gate.end());
 }
 
 void take_rows(const LayerTokens& tokens, std::span<const std::size_t> rows, LayerTokens& out) {
@@ -342,19 +340,19 @@ void run_dense(const Block& block, const DenseWeights& weights, const TokenRows&
   run_output(block, weights, tokens, tokens.act.n_row > 0 ? tokens.act : MatrixView(out.act), out);
 }
 
-double layer_error(const Block& block, const DenseWeights& weights, const TokenRows& tokens) {
-  constexpr std::size_t kBatch = 2048;
+double layer_error(const Block& block, const DenseWeights& weights, const TokenRows& tokens,
+                   DenseForward& work) {
+  const std::size_t n_pass = MathDevice::pass_tokens();
   double sum = 0.0;
   double weight = 0.0;
-  DenseForward forward;
   std::vector<double> squares;
-  for (std::size_t first = 0; first < tokens.size(); first += kBatch) {
-    const auto batch = tokens.part(first, std::min(kBatch, tokens.size() - first));
-    run_dense(block, weights, batch, forward);
+  for (std::size_t first = 0; first < tokens.size(); first += n_pass) {
+    const auto batch = tokens.part(first, std::min(n_pass, tokens.size() - first));
+    run_dense(block, weights, batch, work);
     squares.assign(batch.size(), 0.0);
     for_rows(batch.size(), [&](std::size_t t) {
       for (std::size_t j = 0; j < block.n_embd(); ++j) {
-        const double error = static_cast<double>(forward.output.row(t)[j]) -
+        const double error = static_cast<double>(work.output.row(t)[j]) -
                              static_cast<double>(batch.target.row(t)[j]);
         squares[t] += error * error;
       }

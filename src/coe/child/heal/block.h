@@ -116,11 +116,6 @@ struct GainSums {
   double gain() const { return square > 0.0 ? product / square : 1.0; }
 };
 
-// Appends the tokens of a batch, with their `act` where `keep_act`. `gain` may be null; in kPlain
-// nothing is added to it.
-void append_tokens(const Block& block, const EngineTokens& batch, bool keep_act,
-                   LayerTokens& tokens, GainSums* gain);
-
 // What a pass over a batch of n tokens computes, kept for the gradient.
 struct DenseForward {
   Matrix gate;                     // W_gate x      [n, F]
@@ -134,6 +129,15 @@ struct DenseForward {
   Matrix by_act;                   // of the gradient        [n, F]
 };
 
+// Gives `tokens` room for n tokens, in the memory that it has where that is of the same shape. With
+// `keep_act` there is room for their `act`.
+void make_room(const Block& block, std::size_t n, bool keep_act, LayerTokens& tokens);
+
+// Puts the tokens of a batch at place `first` of `tokens`, which has room for them, and uses the
+// batch up. `gain` may be null; in kPlain nothing is added to it. `work` is memory to work in.
+void put_tokens(const Block& block, EngineTokens& batch, std::size_t first, LayerTokens& tokens,
+                GainSums* gain, DenseForward& work);
+
 // Copies rows `rows` of `tokens` into `out`, whose memory is used again. `act` is left out.
 void take_rows(const LayerTokens& tokens, std::span<const std::size_t> rows, LayerTokens& out);
 
@@ -141,8 +145,9 @@ void take_rows(const LayerTokens& tokens, std::span<const std::size_t> rows, Lay
 void run_dense(const Block& block, const DenseWeights& weights, const TokenRows& tokens,
                DenseForward& out);
 
-// The layer's error Σ ω‖output − U‖² / Σ ω.
-double layer_error(const Block& block, const DenseWeights& weights, const TokenRows& tokens);
+// The layer's error Σ ω‖output − U‖² / Σ ω. `work` is memory to work in.
+double layer_error(const Block& block, const DenseWeights& weights, const TokenRows& tokens,
+                   DenseForward& work);
 
 // The gradient of Σ ω‖output − U‖² / Σ ω by the weights, exact through both norms, in shapes of
 // `weights`, into `grad`, whose memory is used again. `forward` is that of run_dense(), without

@@ -20,23 +20,22 @@
 namespace coe {
 namespace {
 
-constexpr std::size_t kPassTokens = 2048;  // tokens of one pass of the closed forms
-
 // Weights that are tried, and kept where they are better on validation tokens.
 class Best {
  public:
   Best(const Block& block, const LayerTokens& validation, const Rounding& round)
       : block_(block), validation_(validation), round_(round), weights_(block.parent) {
-    error_ = layer_error(block, weights_, validation);
+    error_ = layer_error(block, weights_, validation, work_);
     start_ = error_;
   }
 
-  bool offer(DenseWeights weights, std::string_view method) {
-    if (!round_to_file(weights)) return false;
-    const double error = layer_error(block_, weights, validation_);
+  bool offer(const DenseWeights& weights, std::string_view method) {
+    candidate_ = weights;
+    if (!round_to_file(candidate_)) return false;
+    const double error = layer_error(block_, candidate_, validation_, work_);
     if (!(error < error_)) return false;  // no number is not better
     error_ = error;
-    weights_ = std::move(weights);
+    std::swap(weights_, candidate_);
     method_ = method;
     return true;
   }
@@ -62,6 +61,8 @@ class Best {
   const Block& block_;
   const LayerTokens& validation_;
   const Rounding& round_;
+  DenseForward work_;
+  DenseWeights candidate_;  // beside weights_: each of them is memory that is used again
   DenseWeights weights_;
   double start_ = 0.0;
   double error_ = 0.0;
@@ -74,18 +75,19 @@ struct RidgeSums {
   Matrix s;     // Σ ω V_j b          [D, F]
 };
 
-RidgeSums ridge_sums(const Block& block, const DenseWeights& weights, const TokenRows& fit) {
+RidgeSums ridge_sums(const Block& block, const DenseWeights& weights, const TokenRows& fit,
+                     DenseForward& forward) {
   const std::size_t n_embd = block.n_embd();
   const std::size_t n_ff = block.n_ff();
   const bool normed = block.form == BlockForm::kNormed;
   RidgeSums sums{Symmetric(n_ff), Matrix(n_embd, n_ff)};
-  DenseForward forward;
   Matrix scaled;   // b, times √ω
   Matrix missing;  // V, times √ω
   Matrix gram;
   Matrix cross;
-  for (std::size_t first = 0; first < fit.size(); first += kPassTokens) {
-    const auto batch = fit.part(first, std::min(kPassTokens, fit.size() - first));
+  const std::size_t n_pass = MathDevice::pass_tokens();
+  for (std::size_t first = 0; first < fit.size(); first += n_pass) {
+    const auto batch = fit.part(first, std::min(n_pass, fit.size() - first));
     run_dense(block, weights, batch, forward);
     const MatrixView acts = batch.act.n_row > 0 ? batch.act : MatrixView(forward.act);
     reshape(scaled, batch.size(), n_ff);
@@ -121,7 +123,7 @@ RidgeSums ridge_sums(const Block& block, const DenseWeights& weights, const Toke
 
 // (q_j² H + λ c I) δ_j = q_j S_j − q_j² H W0_j for all rows j by one eigendecomposition of H.
 Result<double> fit_ridge(const Block& block, const LayerTokens& fit, Best& best,
-                         Observer& observer) {
+                         DenseForward& forward, Observer& observer) {
   constexpr std::array kLambdas = {.01, .03, .1, .3, 1.0, 3.0};
   constexpr int kRound = 2;
   const std::size_t n_embd = block.n_embd();
@@ -130,7 +132,7 @@ Result<double> fit_ridge(const Block& block, const LayerTokens& fit, Best& best,
   for (int round = 0; round < kRound; ++round) {
     if (observer.cancelled()) return fail(Code::kCancelled, "interrupted");
     DenseWeights weights = best.weights();
-    auto sums = ridge_sums(block, weights, fit);
+    auto sums = ridge_sums(block, weights, fit, forward);
     std::vector<float> q(n_embd, 1.0F);
     if (block.form == BlockForm::kNormed)
       for (std::size_t j = 0; j < n_embd; ++j) q[j] = block.outer_norm[j] * weights.g1[j];
@@ -176,7 +178,7 @@ Result<double> fit_ridge(const Block& block, const LayerTokens& fit, Best& best,
 }
 
 // g1 and g2 of each channel, by two equations with a ridge towards what they are.
-void fit_channels(const Block& block, const TokenRows& fit, Best& best) {
+void fit_channels(const Block& block, const TokenRows& fit, Best& best, DenseForward& forward) {
   constexpr double kRidge = .02;
   constexpr int kRound = 2;
   const std::size_t n_embd = block.n_embd();
@@ -187,9 +189,9 @@ void fit_channels(const Block& block, const TokenRows& fit, Best& best) {
     std::vector<double> a22(n_embd);
     std::vector<double> b1(n_embd);
     std::vector<double> b2(n_embd);
-    DenseForward forward;
-    for (std::size_t first = 0; first < fit.size(); first += kPassTokens) {
-      const auto batch = fit.part(first, std::min(kPassTokens, fit.size() - first));
+    const std::size_t n_pass = MathDevice::pass_tokens();
+    for (std::size_t first = 0; first < fit.size(); first += n_pass) {
+      const auto batch = fit.part(first, std::min(n_pass, fit.size() - first));
       run_dense(block, weights, batch, forward);
       for_columns(n_embd, [&](std::size_t from, std::size_t to) {
         for (std::size_t t = 0; t < batch.size(); ++t) {
@@ -225,7 +227,7 @@ void fit_channels(const Block& block, const TokenRows& fit, Best& best) {
       weights.g1[j] = static_cast<float>((r1 * m22 - r2 * a12[j]) / determinant);
       weights.g2[j] = static_cast<float>((r2 * m11 - r1 * a12[j]) / determinant);
     }
-    if (!best.offer(std::move(weights), "ridge")) return;
+    if (!best.offer(weights, "ridge")) return;
   }
 }
 
@@ -325,11 +327,12 @@ Result<LayerFit> fit_layer(const Block& block, const LayerTokens& fit,
   if (block.form == BlockForm::kNormed && std::isfinite(gain) && gain > 0.0) {
     DenseWeights weights = block.parent;
     for (float& g : weights.g2) g *= static_cast<float>(gain);
-    if (best.offer(std::move(weights), "gain")) out.gain = gain;
+    if (best.offer(weights, "gain")) out.gain = gain;
   }
   if (options.method == HealMethod::kRidge) {
-    COE_TRY(out.lambda, fit_ridge(block, fit, best, observer));
-    if (block.form == BlockForm::kNormed) fit_channels(block, fit, best);
+    DenseForward forward;
+    COE_TRY(out.lambda, fit_ridge(block, fit, best, forward, observer));
+    if (block.form == BlockForm::kNormed) fit_channels(block, fit, best, forward);
   }
   if (options.method == HealMethod::kAdam)
     COE_TRY_STATUS(fit_adam(block, fit, options, best, observer));

@@ -8,9 +8,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <future>
 #include <map>
 #include <span>
 #include <utility>
@@ -28,7 +31,7 @@ class StretchObserver : public RoutingObserver {
     };
     append(experts[routing.layer], routing.moe_outputs);
     append(streams[routing.layer], routing.ffn_inputs);
-    append(outputs[routing.layer], routing.block_outputs);
+    if (keeps_outputs) append(outputs[routing.layer], routing.block_outputs);
   }
 
   // For the next stretch, in the same memory.
@@ -37,6 +40,7 @@ class StretchObserver : public RoutingObserver {
       for (auto& [layer, rows] : *values) rows.clear();
   }
 
+  bool keeps_outputs = false;
   MoeOutputs experts;
   std::map<LayerId, std::vector<float>> streams;
   std::map<LayerId, std::vector<float>> outputs;
@@ -102,15 +106,17 @@ Status check_form(const Block& block, LayerId layer, const StretchObserver& seen
   const std::size_t n_embd = block.n_embd();
   LayerTokens tokens;
   EngineTokens batch;
+  DenseForward work;
   batch.stream = as_matrix(seen.streams.at(layer), n_embd);
   batch.experts = batch.kept = as_matrix(seen.experts.at(layer), n_embd);
-  append_tokens(block, batch, false, tokens, nullptr);
+  make_room(block, batch.stream.n_row, false, tokens);
+  put_tokens(block, batch, 0, tokens, nullptr, work);
   const auto& outputs = seen.outputs.at(layer);
   double off = 0.0;
   double all = 0.0;
   for (std::size_t i = 0; i < tokens.target.values.size(); ++i) {
     const double given = static_cast<double>(outputs[i]) / static_cast<double>(block.scale) -
-                         static_cast<double>(batch.stream.values[i]);
+                         static_cast<double>(seen.streams.at(layer)[i]);
     const double error = static_cast<double>(tokens.target.values[i]) - given;
     off += error * error;
     all += given * given;
@@ -123,6 +129,21 @@ Status check_form(const Block& block, LayerId layer, const StretchObserver& seen
               "cut it without healing: `coe prune`");
 }
 
+// Writes one stretch while the engine runs the next.
+class StretchWriter {
+ public:
+  void begin(std::function<Status()> write) { pending_ = std::async(std::move(write)); }
+  // Whether there was one.
+  Result<bool> finish() {
+    if (!pending_.valid()) return false;
+    COE_TRY_STATUS(pending_.get());
+    return true;
+  }
+
+ private:
+  std::future<Status> pending_;
+};
+
 }  // namespace
 
 Status gather_tokens(Engine& engine, const ExpertFilter& filter, std::span<const LayerId> layers,
@@ -130,17 +151,27 @@ Status gather_tokens(Engine& engine, const ExpertFilter& filter, std::span<const
                      TokenStore& store, const Gathered& gathered, Observer& observer) {
   std::uint64_t n_total = 0;
   for (const auto& stretch : stretches) n_total += stretch.size();
+  std::array<StretchObserver, 2> parents;  // in turns: one is written, the engine fills the other
+  std::array<StretchObserver, 2> kepts;
+  StretchWriter writer;
   std::size_t at = 0;  // token
-  StretchObserver parent;
-  StretchObserver kept;
+  const auto finish = [&](std::size_t s) -> Status {
+    COE_TRY(const bool wrote, writer.finish());
+    if (!wrote) return {};
+    observer.progress("gather", at, n_total, "tokens");
+    return gathered(s);
+  };
   for (std::size_t s = 0; s < stretches.size(); at += stretches[s++].size()) {
     if (observer.cancelled()) return fail(Code::kCancelled, "interrupted");
     if (s > 0 && s < n_done) continue;  // the first one is looked at in any case
     const auto& tokens = stretches[s];
+    auto& parent = parents[s % 2];
+    auto& kept = kepts[s % 2];
     DecodeRequest request;
     request.tokens = tokens;
     request.observer = &observer;
     request.streams = true;
+    parent.keeps_outputs = s == 0;
     COE_TRY_STATUS(run(engine, request, layers, parent));
     if (s == 0)
       for (std::size_t l = 0; l < layers.size(); ++l)
@@ -150,12 +181,12 @@ Status gather_tokens(Engine& engine, const ExpertFilter& filter, std::span<const
     request.filter = &filter;
     request.pinned = &parent.experts;
     COE_TRY_STATUS(run(engine, request, layers, kept));
-    COE_TRY_STATUS(
-        store_stretch(store, layers, blocks.front().n_embd(), tokens.size(), at, parent, kept));
-    observer.progress("gather", at + tokens.size(), n_total, "tokens");
-    COE_TRY_STATUS(gathered(s + 1));
+    COE_TRY_STATUS(finish(s));
+    writer.begin([&, at, n = tokens.size()] {
+      return store_stretch(store, layers, blocks.front().n_embd(), n, at, parent, kept);
+    });
   }
-  return {};
+  return finish(stretches.size());
 }
 
 }  // namespace coe

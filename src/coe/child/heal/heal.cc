@@ -34,7 +34,6 @@
 namespace coe {
 namespace {
 
-constexpr std::size_t kReadTokens = 2048;  // tokens that are read of the store at once
 constexpr std::string_view kTokensFile = "tokens.bin";
 constexpr std::string_view kStateFile = "state.json";
 
@@ -106,8 +105,8 @@ class Run {
     return {layers_.size(), n_fit_ + n_validation_, model_.n_embd};
   }
   Result<TokenStore> gather();
-  Result<LayerTokens> load(const TokenStore& store, std::size_t l, std::size_t first, std::size_t n,
-                           GainSums* gain) const;
+  Status load(const TokenStore& store, std::size_t l, std::size_t first, std::size_t n,
+              LayerTokens& tokens, GainSums* gain);
   Result<HealedLayer> fit_one(const TokenStore& store, std::size_t l);
   std::vector<ReplacedTensor> replaced(const Block& block, const DenseWeights& weights) const;
   gguf::TensorType type_of_tensor(const std::string& name, std::size_t n_column) const {
@@ -131,6 +130,11 @@ class Run {
   std::string gather_key_;  // identity of what decides the vectors
   std::string fit_key_;     // of what decides a fit
   std::chrono::steady_clock::time_point kept_at_;
+  // Of one layer after the other, in the same memory: fresh pages for gigabytes take seconds.
+  LayerTokens fit_;
+  LayerTokens validation_;
+  EngineTokens read_;
+  DenseForward work_;
 };
 
 Status Run::check() const {
@@ -244,22 +248,19 @@ Result<TokenStore> Run::gather() {
   return store;
 }
 
-Result<LayerTokens> Run::load(const TokenStore& store, std::size_t l, std::size_t first,
-                              std::size_t n, GainSums* gain) const {
-  LayerTokens tokens;
-  for (auto* matrix : {&tokens.input, &tokens.experts, &tokens.target})
-    matrix->values.reserve(n * model_.n_embd);
-  const bool keep_act = options_.method == HealMethod::kRidge;
-  if (keep_act) tokens.act.values.reserve(n * block_list_[l].n_ff());
-  for (std::size_t at = 0; at < n; at += kReadTokens) {
-    const std::size_t now = std::min(kReadTokens, n - at);
-    EngineTokens batch;
-    COE_TRY(batch.stream, store.read(l, TokenStore::kStream, first + at, now));
-    COE_TRY(batch.experts, store.read(l, TokenStore::kExperts, first + at, now));
-    COE_TRY(batch.kept, store.read(l, TokenStore::kKept, first + at, now));
-    append_tokens(block_list_[l], batch, keep_act, tokens, gain);
+Status Run::load(const TokenStore& store, std::size_t l, std::size_t first, std::size_t n,
+                 LayerTokens& tokens, GainSums* gain) {
+  const auto& block = block_list_[l];
+  const std::size_t n_pass = MathDevice::pass_tokens();
+  make_room(block, n, options_.method == HealMethod::kRidge, tokens);
+  for (std::size_t at = 0; at < n; at += n_pass) {
+    const std::size_t now = std::min(n_pass, n - at);
+    COE_TRY_STATUS(store.read(l, TokenStore::kStream, first + at, now, read_.stream));
+    COE_TRY_STATUS(store.read(l, TokenStore::kExperts, first + at, now, read_.experts));
+    COE_TRY_STATUS(store.read(l, TokenStore::kKept, first + at, now, read_.kept));
+    put_tokens(block, read_, at, tokens, gain, work_);
   }
-  return tokens;
+  return {};
 }
 
 std::vector<ReplacedTensor> Run::replaced(const Block& block, const DenseWeights& weights) const {
@@ -286,8 +287,8 @@ std::vector<ReplacedTensor> Run::replaced(const Block& block, const DenseWeights
 Result<HealedLayer> Run::fit_one(const TokenStore& store, std::size_t l) {
   const auto& block = block_list_[l];
   GainSums sums;
-  COE_TRY(const auto fit, load(store, l, 0, n_fit_, &sums));
-  COE_TRY(const auto validation, load(store, l, n_fit_, n_validation_, nullptr));
+  COE_TRY_STATUS(load(store, l, 0, n_fit_, fit_, &sums));
+  COE_TRY_STATUS(load(store, l, n_fit_, n_validation_, validation_, nullptr));
   LayerFitOptions options;
   options.method = options_.method;
   options.n_step = options_.n_step;
@@ -298,10 +299,12 @@ Result<HealedLayer> Run::fit_one(const TokenStore& store, std::size_t l) {
                            ? block.gate_name
                            : block.down_name;
     const auto type = type_of_tensor(name, matrix.n_column);
-    const auto bytes = to_bytes(blocks_, type, matrix.values, matrix.n_column);
-    values_.to_floats(type, bytes, matrix.values);
+    for_rows(matrix.n_row, [&](std::size_t r) {
+      values_.to_floats(type, to_bytes(blocks_, type, matrix.row(r), matrix.n_column),
+                        matrix.row(r));
+    });
   };
-  COE_TRY(const auto fitted, fit_layer(block, fit, validation, sums.gain(), options, observer_));
+  COE_TRY(const auto fitted, fit_layer(block, fit_, validation_, sums.gain(), options, observer_));
   return HealedLayer{layers_[l],
                      fitted.error,
                      fitted.after,
@@ -365,7 +368,14 @@ Result<Healing> heal(Engine& engine, const gguf::GgufFile& parent, const MoeMode
                      const HealOptions& options, const gguf::Dequantizer& values,
                      const gguf::Quantizer& blocks, Observer& observer) {
   const MathThreads threads(engine.info().n_thread);
-  return Run(engine, parent, model, mask, options, values, blocks, observer).run(fit, validation);
+  const auto products = engine.products();
+  const MathDevice device(products.value_or(nullptr));
+  auto healing =
+      Run(engine, parent, model, mask, options, values, blocks, observer).run(fit, validation);
+  const auto failure = products ? device.failure() : std::optional(products.error());
+  if (failure)
+    observer.warning(fmt::format("healing multiplies matrices on the CPU: {}", failure->message));
+  return healing;
 }
 
 void remove_heal_state(const Path& state) {

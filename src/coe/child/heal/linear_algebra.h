@@ -1,10 +1,13 @@
-// Dense matrices and the few operations on them that healing needs. BLAS and LAPACK do the work.
+// Dense matrices and the few operations on them that healing needs. BLAS and LAPACK do the work, or
+// a device does the products.
 #pragma once
 
 #include "coe/base/result.h"
+#include "coe/engine/matrix_products.h"
 
 #include <cstddef>
 #include <functional>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -58,6 +61,28 @@ class MathThreads {
 
  private:
   int before_;  // OpenBLAS's
+};
+
+// Large products are computed on a device for as long as this lives. One at a time in a process,
+// with products from one thread. Where the device fails, the CPU goes on.
+class MathDevice {
+ public:
+  // `products`: null for the CPU, else it must outlive this.
+  explicit MathDevice(MatrixProducts* products);
+  ~MathDevice();
+  MathDevice(const MathDevice&) = delete;
+  MathDevice& operator=(const MathDevice&) = delete;
+
+  // Says why the device was left.
+  const std::optional<Error>& failure() const { return failure_; }
+  // Tokens of one pass over many: more of them on a device, to which the weights travel for each.
+  static std::size_t pass_tokens();
+  // Whether it was done. The product's shape must be that of `c`.
+  static bool multiply(const Factor& a, const Factor& b, Matrix& c);
+
+ private:
+  MatrixProducts* products_;
+  std::optional<Error> failure_;
 };
 
 // Gives the matrix a shape. Its values are kept where it has that shape already, else they are

@@ -1,5 +1,6 @@
 #include "coe/child/heal/token_store.h"
 
+#include "coe/base/jobs.h"
 #include "coe/base/result.h"
 #include "coe/model/gguf/tensor_type.h"
 
@@ -95,24 +96,37 @@ Status TokenStore::write(std::size_t layer, Kind kind, std::size_t first,
   return {};
 }
 
-Result<Matrix> TokenStore::read(std::size_t layer, Kind kind, std::size_t first,
-                                std::size_t n) const {
+Status TokenStore::read(std::size_t layer, Kind kind, std::size_t first, std::size_t n,
+                        Matrix& rows) const {
   COE_CHECK(layer < shape_.n_layer && first + n <= shape_.n_token);
+  reshape(rows, n, shape_.n_embd);
+  constexpr std::size_t kRowsAtOnce = 256;
+  std::vector<Status> pieces((n + kRowsAtOnce - 1) / kRowsAtOnce);
+  for_each_at_once(pieces.size(), MathThreads::count(), [&](std::size_t piece) {
+    const std::size_t from = piece * kRowsAtOnce;
+    pieces[piece] =
+        read_rows(position(layer, kind, first + from), from, std::min(kRowsAtOnce, n - from), rows);
+  });
+  for (auto& status : pieces) COE_TRY_STATUS(std::move(status));
+  return {};
+}
+
+Status TokenStore::read_rows(std::uint64_t at, std::size_t first, std::size_t n,
+                             Matrix& rows) const {
   std::vector<std::byte> bytes(n * row_bytes());
-  COE_TRY(const auto n_read, read_at(file_.get(), position(layer, kind, first), bytes, path_));
+  COE_TRY(const auto n_read, read_at(file_.get(), at, bytes, path_));
   if (n_read != bytes.size())
     return fail(Code::kIo, path_.string() + ": has become shorter", "run the same command again");
-  Matrix rows(n, shape_.n_embd);
-  for_rows(n, [&](std::size_t t) {
+  for (std::size_t t = 0; t < n; ++t) {
     const auto* in = bytes.data() + t * row_bytes();
     float scale = 0.0F;
     std::memcpy(&scale, in, sizeof(scale));
-    const auto row = rows.row(t);
+    const auto row = rows.row(first + t);
     values_->to_floats(gguf::TensorType::kF16, {in + sizeof(scale), row_bytes() - sizeof(scale)},
                        row);
     for (float& value : row) value *= scale;
-  });
-  return rows;
+  }
+  return {};
 }
 
 Status TokenStore::flush() const {

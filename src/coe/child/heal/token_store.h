@@ -40,14 +40,16 @@ class TokenStore {
   // `rows`: vectors of tokens [first, …) of one layer, by its place. Several threads may write at
   // once, each rows of its own. Errors: kIo.
   Status write(std::size_t layer, Kind kind, std::size_t first, std::span<const float> rows) const;
-  // Vectors of tokens [first, first + n). Errors: kIo.
-  Result<Matrix> read(std::size_t layer, Kind kind, std::size_t first, std::size_t n) const;
+  // Vectors of tokens [first, first + n), into `rows`, whose memory is used again. Errors: kIo.
+  Status read(std::size_t layer, Kind kind, std::size_t first, std::size_t n, Matrix& rows) const;
   // Returns when what was written is on disk. Errors: kIo.
   Status flush() const;
 
  private:
   TokenStore(Path path, Descriptor file, const Shape& shape, const gguf::Dequantizer& values,
              const gguf::Quantizer& blocks);
+  // Vectors that lie one after the other from byte `at` on, into rows from `first` on.
+  Status read_rows(std::uint64_t at, std::size_t first, std::size_t n, Matrix& rows) const;
   std::size_t row_bytes() const;
   std::uint64_t position(std::size_t layer, Kind kind, std::size_t token) const;
 
