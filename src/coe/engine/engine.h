@@ -63,7 +63,8 @@ struct LayerRouting {
   std::vector<float> scores;
   std::vector<float> moe_outputs;
   // With DecodeRequest::streams, else empty: the residual stream that enters the layer's FFN, and
-  // what the block gives on to the next one [n_token][n_embd].
+  // what the block gives on to the next one [n_token][n_embd]. The latter is empty, too, of layers
+  // whose output the engine's graph does not name.
   std::vector<float> ffn_inputs;
   std::vector<float> block_outputs;
 

@@ -219,6 +219,7 @@ Result<Block> read_block(const gguf::GgufFile& file, const MoeModel& model, Laye
   // Where there is no norm of the FFN's own, the one behind the attention stands before it.
   const std::string_view norm =
       reader.has("ffn_norm.weight") ? "ffn_norm.weight" : "post_attention_norm.weight";
+  if (!reader.has(norm)) return reader.refuse("it has no norm between attention and FFN");
   COE_TRY(block.input_norm, reader.vector(norm, n_embd));
   if (reader.has("layer_output_scale.weight")) {
     COE_TRY(const auto values, reader.vector("layer_output_scale.weight", 1));

@@ -100,7 +100,8 @@ Matrix as_matrix(const std::vector<float>& values, std::size_t n_embd) {
   return matrix;
 }
 
-// The engine's kernels round activations to 8 bits; a layer of another form is far off.
+// The engine's kernels round activations to 8 bits; a layer of another form is far off. The layer's
+// output is known.
 Status check_form(const Block& block, LayerId layer, const StretchObserver& seen) {
   constexpr double kMost = .1;
   const std::size_t n_embd = block.n_embd();
@@ -127,6 +128,23 @@ Status check_form(const Block& block, LayerId layer, const StretchObserver& seen
                           "coe (they differ by {:.0f} %)",
                           layer.value, 100.0 * std::sqrt(off / std::max(all, 1e-30))),
               "cut it without healing: `coe prune`");
+}
+
+// llama.cpp does not name the output of every layer (of some architectures not the last one's):
+// such a layer has the form of the others.
+Status check_forms(std::span<const Block> blocks, std::span<const LayerId> layers,
+                   const StretchObserver& seen) {
+  std::size_t n_checked = 0;
+  for (std::size_t l = 0; l < layers.size(); ++l) {
+    if (seen.outputs.at(layers[l]).empty()) continue;
+    COE_TRY_STATUS(check_form(blocks[l], layers[l], seen));
+    ++n_checked;
+  }
+  if (n_checked > 0) return {};
+  return fail(Code::kUnsupported,
+              "no layer can be healed: llama.cpp's graph names the output of none, which their "
+              "form is held to",
+              "cut the parent without healing: `coe prune`");
 }
 
 // Writes one stretch while the engine runs the next.
@@ -173,9 +191,7 @@ Status gather_tokens(Engine& engine, const ExpertFilter& filter, std::span<const
     request.streams = true;
     parent.keeps_outputs = s == 0;
     COE_TRY_STATUS(run(engine, request, layers, parent));
-    if (s == 0)
-      for (std::size_t l = 0; l < layers.size(); ++l)
-        COE_TRY_STATUS(check_form(blocks[l], layers[l], parent));
+    if (s == 0) COE_TRY_STATUS(check_forms(blocks, layers, parent));
     if (s < n_done) continue;
     request.streams = false;
     request.filter = &filter;

@@ -133,6 +133,8 @@ Result<std::map<std::uint32_t, LayerPlan>> plan_layers(const Census& census,
       plan.residual.node = "ffn_inp";
     else if (architecture == "gemma4" && layer.nodes.contains("attn_out"))
       plan.residual.node = "attn_out";
+    else if (layer.nodes.contains("attn_residual"))  // qwen3next, qwen35moe
+      plan.residual.node = "attn_residual";
     plan.stream.node = plan.residual.node;
     if (layer.nodes.contains("l_out")) plan.block_out.node = "l_out";
     plan.merged.node =

@@ -123,7 +123,7 @@ class LlamaEngine : public Engine {
   std::uint32_t experts_per_chunk_ = 0;        // grovemoe, else 0
   std::vector<LayerId> by_table_;              // layers that choose experts by a table of tokens
   std::vector<LayerId> nameless_layers_;       // whose experts' sum has no name in the graph
-  std::vector<LayerId> streamless_layers_;     // in which the stream around the FFN has none
+  std::vector<LayerId> streamless_layers_;     // in which the stream that enters the FFN has none
   std::optional<ChatTemplate> chat_template_;  // once asked for
   // In the KV cache since a generate() that keeps it; empty when anything else was decoded.
   std::vector<std::int32_t> cached_;
@@ -255,7 +255,7 @@ Status LlamaEngine::probe() {
     if (seen.n_token < static_cast<std::int64_t>(tokens.size())) routing_needs_logits_ = true;
     if (plan.by_table) by_table_.push_back(LayerId{layer});
     if (plan.merged.node.empty()) nameless_layers_.push_back(LayerId{layer});
-    if (plan.stream.node.empty() || plan.block_out.node.empty())
+    if (plan.stream.node.empty())
       streamless_layers_.push_back(LayerId{layer});
   }
   has_logits_ = graph_.saw_logits();
@@ -285,7 +285,7 @@ Status LlamaEngine::check_watch(const DecodeRequest& request) const {
                             nameless_layers_.front().value));
   if (request.streams && !streamless_layers_.empty())
     return fail(Code::kUnsupported,
-                fmt::format("layer {}: llama.cpp's graph does not name the stream around its FFN",
+                fmt::format("layer {}: llama.cpp's graph does not name the stream that enters its FFN",
                             streamless_layers_.front().value));
   if (request.candidates != nullptr && info_.n_candidate == 0)
     return fail(Code::kInvalidArgument, "the engine was not opened for candidates");
