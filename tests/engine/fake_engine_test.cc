@@ -51,6 +51,43 @@ TEST(FakeEngine, SelectsOnlyKeptExperts_UnderAFilter) {
   EXPECT_EQ(seen.ids.at(LayerId{0}), route(engine, tokens, nullptr).ids.at(LayerId{0}));
 }
 
+TEST(FakeEngine, CountsTheBestRankedAlone_WhereFewerAreUsed) {
+  const std::vector<std::int32_t> tokens = {1, 2, 3, 4, 5};
+  FakeEngine engine({.n_expert_used = 3});
+  const ExpertFilter filter = {.n_used = 1};
+  const auto all = route(engine, tokens, nullptr);
+  const auto fewer = route(engine, tokens, &filter);
+  ASSERT_EQ(fewer.ids.at(LayerId{1}).size(), tokens.size());
+  for (std::size_t t = 0; t < tokens.size(); ++t)
+    EXPECT_EQ(fewer.ids.at(LayerId{1})[t], all.ids.at(LayerId{1})[3 * t]);
+  FakeEngine child({.n_expert_used = 3, .kept = {.n_used = 1}});
+  EXPECT_EQ(child.info().n_expert_used, 1U);
+  EXPECT_EQ(route(child, tokens, nullptr).ids, fewer.ids);
+}
+
+TEST(LayerRouting, GivesTheBestRanksAlone) {
+  LayerRouting routing;
+  routing.n_token = 2;
+  routing.n_used = 3;
+  routing.ids = {4, 5, 6, 7, 8, 9};
+  routing.weights = {.5F, .3F, .2F, .6F, .4F, 0.F};
+  routing.moe_norms = {1.F, 2.F};
+  const auto two = routing.of_ranks(2);
+  EXPECT_EQ(two.n_used, 2U);
+  EXPECT_EQ(two.ids, (std::vector<std::int32_t>{4, 5, 7, 8}));
+  EXPECT_EQ(two.weights, (std::vector<float>{.5F, .3F, .6F, .4F}));
+  EXPECT_TRUE(two.output_norms.empty());
+  EXPECT_EQ(two.moe_norms, routing.moe_norms);
+}
+
+TEST(CheckFilter, RefusesMoreThanTheModelUses) {
+  const FakeEngine engine({.n_expert_used = 2});
+  EXPECT_TRUE(check_filter(engine.info(), {.n_used = 2}));
+  const auto more = check_filter(engine.info(), {.n_used = 3});
+  ASSERT_FALSE(more);
+  EXPECT_THAT(more.error().message, HasSubstr("3 experts are to be used, above the 2"));
+}
+
 TEST(CheckFilter, NamesLayerAndExpert) {
   const FakeEngine engine({.n_layer = 2, .n_expert = 8, .n_expert_used = 2});
   const auto unknown =

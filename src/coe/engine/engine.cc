@@ -26,6 +26,16 @@ std::vector<T> cut(const std::vector<T>& values, std::size_t n_token, std::size_
   return {begin, begin + static_cast<std::ptrdiff_t>(n * width)};
 }
 
+// The first `n` of each `n_used` values; nothing of nothing.
+template <class T>
+std::vector<T> first_of_each(const std::vector<T>& values, std::size_t n_used, std::size_t n) {
+  std::vector<T> out;
+  for (std::size_t at = 0; at < values.size(); at += n_used)
+    out.insert(out.end(), values.begin() + static_cast<std::ptrdiff_t>(at),
+               values.begin() + static_cast<std::ptrdiff_t>(at + n));
+  return out;
+}
+
 }  // namespace
 
 LayerRouting LayerRouting::of_tokens(std::uint32_t first, std::uint32_t n) const {
@@ -42,6 +52,15 @@ LayerRouting LayerRouting::of_tokens(std::uint32_t first, std::uint32_t n) const
           .moe_outputs = cut(moe_outputs, n_token, first, n),
           .ffn_inputs = cut(ffn_inputs, n_token, first, n),
           .block_outputs = cut(block_outputs, n_token, first, n)};
+}
+
+LayerRouting LayerRouting::of_ranks(std::uint32_t n) const {
+  LayerRouting out = *this;
+  out.n_used = n;
+  out.ids = first_of_each(ids, n_used, n);
+  out.weights = first_of_each(weights, n_used, n);
+  out.output_norms = first_of_each(output_norms, n_used, n);
+  return out;
 }
 
 std::string EngineOptions::model_name() const { return source ? source->name() : model.string(); }
@@ -93,6 +112,10 @@ Result<std::unique_ptr<Engine>> Engine::fork() {
 Result<MatrixProducts*> Engine::products() { return nullptr; }
 
 Status check_filter(const EngineInfo& info, const ExpertFilter& filter) {
+  if (filter.n_used > info.n_expert_used)
+    return fail(Code::kInvalidArgument,
+                fmt::format("filter: {} experts are to be used, above the {} of the model",
+                            filter.n_used, info.n_expert_used));
   for (const auto& [layer, kept] : filter.kept) {
     if (std::find(info.moe_layers.begin(), info.moe_layers.end(), layer) == info.moe_layers.end())
       return fail(Code::kInvalidArgument,

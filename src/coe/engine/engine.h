@@ -70,6 +70,8 @@ struct LayerRouting {
 
   // Returns the same of tokens [first, first + n) alone.
   LayerRouting of_tokens(std::uint32_t first, std::uint32_t n) const;
+  // Returns the same of the best-ranked `n` of the chosen experts alone.
+  LayerRouting of_ranks(std::uint32_t n) const;
 };
 
 class RoutingObserver {
@@ -142,10 +144,19 @@ using MoeOutputs = std::map<LayerId, std::vector<float>>;
 // Virtual surgery.
 struct ExpertFilter {
   // Of the layers named, experts not listed cannot be selected.
-  KeptExperts kept;
+  KeptExperts kept = {};
   // For layers that choose experts by a table of tokens: of each expert the kept ones that may
   // stand in for it, best first, its own id first when it is kept. Shape: [n_expert][n_keep].
-  std::map<LayerId, std::vector<std::vector<ExpertId>>> substitutes;
+  std::map<LayerId, std::vector<std::vector<ExpertId>>> substitutes = {};
+  // So many of the experts that a token chooses count, in all layers, the best-ranked ones: weights
+  // are renormalised over these, where the model does so at all, and routing is reported of them
+  // alone. 0: as many as the model uses.
+  std::uint32_t n_used = 0;
+
+  // Says how many count of the `n_chosen` that a layer of the model uses.
+  std::uint32_t n_counted(std::uint32_t n_chosen) const {
+    return n_used == 0 || n_used > n_chosen ? n_chosen : n_used;
+  }
 };
 
 struct DecodeRequest {
@@ -179,8 +190,9 @@ class Engine {
   // reported once for each batch of tokens, layers in graph order. With `filter`, a removed expert
   // that is selected all the same is an error, so virtual surgery cannot fail silently. Errors:
   // kInvalidArgument when the sequence is empty or longer than n_ctx, or the filter names a layer
-  // or expert the model lacks, candidates and the engine's options do not go together, or `pinned`
-  // lacks a layer or token; kUnsupported where the router cannot be filtered, or where logits are
+  // or expert the model lacks or more experts than it uses, candidates and the engine's options do
+  // not go together, or `pinned` lacks a layer or token; kUnsupported where the router cannot be
+  // filtered, or a table of tokens chooses and fewer are to be used, or where logits are
   // wanted of a model that gives embeddings, or `layer_values` or `streams` of one whose graph
   // does not name them; kEngine; kCancelled.
   virtual Status decode(const DecodeRequest& request) = 0;
@@ -252,7 +264,8 @@ Result<gguf::Header> model_header(const EngineOptions& options);
 // Lists the types that a KV cache can have, those of llama.cpp's -ctk.
 const std::vector<std::string>& cache_types();
 
-// Refuses a filter that no engine can honour: unknown layer, id out of range, fewer kept than used.
+// Refuses a filter that no engine can honour: unknown layer, id out of range, fewer kept than used,
+// more to be used than the model does.
 Status check_filter(const EngineInfo& info, const ExpertFilter& filter);
 
 }  // namespace coe

@@ -23,6 +23,7 @@ FakeEngine::FakeEngine(const FakeEngineOptions& options) : options_(options) {
   info_.n_expert_used = options.n_expert_used;
   if (!options.kept.kept.empty())
     info_.n_expert = static_cast<std::uint32_t>(options.kept.kept.begin()->second.size());
+  if (options.kept.n_used > 0) info_.n_expert_used = options.kept.n_used;
   for (std::uint32_t i = 0; i < options.n_layer; ++i) info_.moe_layers.push_back(LayerId{i});
 }
 
@@ -53,7 +54,7 @@ FakeEngine::Choice FakeEngine::route(LayerId layer, std::int32_t token,
   choice.scores.assign(options_.n_expert, -std::numeric_limits<float>::infinity());
   for (const auto id : order)
     choice.scores[static_cast<std::size_t>(id)] = score[static_cast<std::size_t>(id)];
-  choice.ids.assign(order.begin(), order.begin() + options_.n_expert_used);
+  choice.ids.assign(order.begin(), order.begin() + active.n_counted(options_.n_expert_used));
   float total = 0;
   for (const auto id : choice.ids) total += score[static_cast<std::size_t>(id)];
   for (const auto id : choice.ids)
@@ -81,7 +82,8 @@ void FakeEngine::report(const DecodeRequest& request, std::uint32_t first,
     routing.layer = LayerId{layer};
     routing.first_token = first;
     routing.n_token = count;
-    routing.n_used = options_.n_expert_used;
+    const ExpertFilter& active = request.filter != nullptr ? *request.filter : options_.kept;
+    routing.n_used = active.n_counted(options_.n_expert_used);
     for (std::uint32_t t = first; t < first + count; ++t) {
       const Choice choice = route(LayerId{layer}, request.tokens[t], request.filter);
       for (const auto id : choice.ids) routing.ids.push_back(own_id(LayerId{layer}, id));

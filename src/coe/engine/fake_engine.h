@@ -29,7 +29,8 @@ struct FakeEngineOptions {
   std::uint32_t n_thread = 1;
   std::uint32_t fail_at_decode = 0;  // the n-th decode (1-based) returns kEngine; 0: never
   char nan_at = '\0';                // after this token all is NaN; 0: nowhere
-  // A sliced model has these left: its experts are numbered anew, 0 to K-1.
+  // A sliced model has these left: its experts are numbered anew, 0 to K-1. A model that uses fewer
+  // says so here, too.
   ExpertFilter kept = {};
   bool has_chat = true;  // false: no chat template
   // generate() goes on with one of these, by the seed, whatever was asked.

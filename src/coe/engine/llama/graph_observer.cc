@@ -190,6 +190,8 @@ bool GraphObserver::wants(const LayerPlan& plan, std::string_view base) const {
       return true;
   }
   if (request_->filter == nullptr) return false;
+  if (request_->filter->n_used != 0 && (base == plan.raw_weights || base == plan.softmax_weights))
+    return true;
   return base == plan.softmax_input || base == plan.probs ||
          std::find(plan.minus_inf.begin(), plan.minus_inf.end(), base) != plan.minus_inf.end();
 }
@@ -289,9 +291,49 @@ void GraphObserver::filter(ggml_tensor* node, const LayerPlan& plan, std::string
   }
 }
 
+void GraphObserver::use_fewer(ggml_tensor* node, const LayerPlan& plan, std::string_view base,
+                              std::uint32_t layer) {
+  const bool is_raw = base == plan.raw_weights;
+  if (!status_ || (!is_raw && base != plan.softmax_weights)) return;
+  const auto n_chosen = static_cast<std::size_t>(node->ne[0] == 1 ? node->ne[1] : node->ne[0]);
+  const std::size_t n = request_->filter->n_counted(static_cast<std::uint32_t>(n_chosen));
+  if (n == n_chosen || ggml_nelements(node) == 0) return;
+  COE_CHECK(ggml_is_contiguous(node));
+  std::vector<float> weights(static_cast<std::size_t>(ggml_nelements(node)));
+  ggml_backend_tensor_get(node, weights.data(), 0, ggml_nbytes(node));
+  const std::size_t n_token = weights.size() / n_chosen;
+  if (is_raw && !plan.softmax_weights.empty()) {
+    counted_logits_.clear();
+    for (std::size_t t = 0; t < n_token; ++t)
+      for (std::size_t k = 0; k < n; ++k) counted_logits_.push_back(weights[t * n_chosen + k]);
+    return;
+  }
+  std::vector<float> probs;
+  if (!is_raw) {
+    COE_CHECK(counted_logits_.size() == n * n_token);
+    auto computed =
+        math_.softmax(counted_logits_, n, ggml_backend_buffer_get_type(buffer_of(node)));
+    if (!computed) {
+      status_ = tl::unexpected(std::move(computed).error().context(fmt::format("layer {}", layer)));
+      return;
+    }
+    probs = *std::move(computed);
+  }
+  for (std::size_t t = 0; t < n_token; ++t)
+    for (std::size_t k = 0; k < n_chosen; ++k)
+      if (k >= n)
+        weights[t * n_chosen + k] = 0.0F;
+      else if (!is_raw)
+        weights[t * n_chosen + k] = probs[t * n + k];
+  ggml_backend_tensor_set(node, weights.data(), 0, ggml_nbytes(node));
+}
+
 void GraphObserver::stop(ggml_tensor* node, std::string_view base, std::uint32_t layer) {
   const LayerPlan& plan = plans_.at(layer);
-  if (request_->filter != nullptr) filter(node, plan, base, layer);
+  if (request_->filter != nullptr) {
+    filter(node, plan, base, layer);
+    if (request_->filter->n_used != 0) use_fewer(node, plan, base, layer);
+  }
   auto& buffers = layers_.at(layer);
   if (buffers.n_missing == 0) return;  // grovemoe's second time, for chunks
   for (std::size_t i = 0; i < kNoRole; ++i) {
@@ -431,6 +473,9 @@ void GraphObserver::report(std::uint32_t layer, LayerBuffers& buffers) {
     return;
   }
   routing.layer = LayerId{layer};
+  if (request_->filter != nullptr)
+    if (const auto n = request_->filter->n_counted(routing.n_used); n < routing.n_used)
+      routing = routing.of_ranks(n);
   if (runs_.size() == 1) {
     routing.first_token = runs_.front().first_token;
     request_->routing->on_routing(routing);

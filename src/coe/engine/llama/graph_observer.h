@@ -106,6 +106,9 @@ class GraphObserver {
   void keep_logits(const ggml_tensor* node, const std::vector<bool>& kept, std::uint32_t layer);
   Status replace_probs(ggml_tensor* node, const std::vector<bool>& kept, const LayerPlan& plan,
                        std::uint32_t layer);
+  // Leaves out the chosen experts that do not count, where `node` holds their weights.
+  void use_fewer(ggml_tensor* node, const LayerPlan& plan, std::string_view base,
+                 std::uint32_t layer);
   static void remove_experts(ggml_tensor* node, const std::vector<bool>& kept);
   void substitute(ggml_tensor* node, std::uint32_t layer, LayerRouting& routing);
   void report(std::uint32_t layer, LayerBuffers& buffers);
@@ -127,7 +130,8 @@ class GraphObserver {
   std::map<std::uint32_t, std::vector<bool>> kept_;  // of the request's filter
   std::vector<float> kept_logits_;                   // [T, n_kept] of `kept_logits_layer_`
   std::uint32_t kept_logits_layer_ = 0;
-  bool in_chunks_ = false;  // that layer's probabilities have been replaced once
+  std::vector<float> counted_logits_;  // [T, n_counted] of a softmax over the chosen
+  bool in_chunks_ = false;             // that layer's probabilities have been replaced once
   DeviceBackends backends_;
   RouterMath math_{backends_};
   RowNorms row_norms_{backends_};

@@ -126,6 +126,11 @@ Result<std::map<std::uint32_t, LayerPlan>> plan_layers(const Census& census,
     plan.outputs.node =
         last_present(layer, std::array<std::string_view, 3>{"ffn_moe_down", "ffn_moe_down_scaled",
                                                             "ffn_moe_down_biased"});
+    for (auto* node : {&plan.raw_weights, &plan.softmax_weights}) {
+      const std::string name =
+          node == &plan.raw_weights ? "ffn_moe_weights" : "ffn_moe_weights_softmax";
+      if (layer.nodes.contains(name)) *node = name;
+    }
     if (layer.nodes.contains("ffn_moe_out")) plan.moe_out.node = "ffn_moe_out";
     // Most graphs name the stream that enters the FFN `ffn_inp`. In gemma4 it is `attn_out`, which
     // elsewhere is the attention's output before the residual is added.

@@ -87,6 +87,12 @@ struct LayerPlan {
   // time `probs` gets the new expert c's probability in the place of the chunk's old number.
   std::uint32_t experts_per_chunk = 0;
   bool by_table = false;
+  // Fewer experts used: of those ranked behind, the raw weights become 0 in the first, so that
+  // renormalisation leaves them out. Where the second is set, a softmax over the chosen gives it,
+  // which becomes 0 for them and else the softmax over the others: the bits of a model that uses
+  // fewer. Both are [1, n_used, T]. The first is empty where the graph does not name it.
+  std::string raw_weights;
+  std::string softmax_weights;
   // For candidates.
   WeightRule weight_rule;
   bool softmax_gating = false;  // raw weights are probabilities over all experts

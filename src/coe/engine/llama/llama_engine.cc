@@ -122,6 +122,7 @@ class LlamaEngine : public Engine {
   bool has_logits_ = false;
   std::uint32_t experts_per_chunk_ = 0;        // grovemoe, else 0
   std::vector<LayerId> by_table_;              // layers that choose experts by a table of tokens
+  std::vector<LayerId> fixed_layers_;          // in which the number of experts used cannot change
   std::vector<LayerId> nameless_layers_;       // whose experts' sum has no name in the graph
   std::vector<LayerId> streamless_layers_;     // in which the stream that enters the FFN has none
   std::optional<ChatTemplate> chat_template_;  // once asked for
@@ -254,6 +255,7 @@ Status LlamaEngine::probe() {
     info_.n_expert_used = std::max(info_.n_expert_used, static_cast<std::uint32_t>(seen.n_used));
     if (seen.n_token < static_cast<std::int64_t>(tokens.size())) routing_needs_logits_ = true;
     if (plan.by_table) by_table_.push_back(LayerId{layer});
+    if (plan.by_table || plan.raw_weights.empty()) fixed_layers_.push_back(LayerId{layer});
     if (plan.merged.node.empty()) nameless_layers_.push_back(LayerId{layer});
     if (plan.stream.node.empty())
       streamless_layers_.push_back(LayerId{layer});
@@ -380,6 +382,13 @@ Status LlamaEngine::decode_from(std::size_t n_cached, const DecodeRequest& reque
   if (request.filter != nullptr) {
     COE_TRY_STATUS(check_filter(info_, *request.filter));
     COE_TRY_STATUS(check_chunks(*request.filter));
+    if (request.filter->n_counted(info_.n_expert_used) < info_.n_expert_used &&
+        !fixed_layers_.empty())
+      return fail(
+          Code::kUnsupported,
+          fmt::format("filter: layer {} cannot use fewer experts: a table of tokens chooses "
+                      "them, or llama.cpp's graph does not name their weights",
+                      fixed_layers_.front().value));
     for (const auto layer : by_table_) {
       if (request.filter->kept.contains(layer) && !has_substitutes(*request.filter, layer))
         return fail(Code::kInvalidArgument,

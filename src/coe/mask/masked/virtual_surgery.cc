@@ -5,8 +5,9 @@
 namespace coe {
 
 Result<ExpertFilter> virtual_surgery(const KeepMask& mask, const gguf::GgufFile& parent,
-                                     const MoeModel& model) {
+                                     const MoeModel& model, std::uint32_t n_used) {
   ExpertFilter filter;
+  filter.n_used = n_used;
   filter.kept = mask.layers();
   for (const MoeLayer& layer : model.mtp_layers) filter.kept.erase(layer.id);
   for (const MoeLayer& layer : model.layers) {
