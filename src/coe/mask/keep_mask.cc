@@ -234,7 +234,19 @@ std::string KeepMask::digest() const {
   return hasher.digest();
 }
 
-Status check_mask(const KeepMask& mask, const MoeModel& model, std::string_view mask_name) {
+KeepMask mask_of_all(const MoeModel& model) {
+  std::vector<ExpertId> ids(model.n_expert);
+  for (std::uint32_t i = 0; i < model.n_expert; ++i) ids[i].value = i;
+  KeptExperts kept;
+  for (const auto* layers : {&model.layers, &model.mtp_layers})
+    for (const MoeLayer& layer : *layers) kept.emplace(layer.id, ExpertSet(ids));
+  auto mask = KeepMask::of(model.n_expert, std::move(kept));
+  COE_CHECK(mask);
+  return *std::move(mask);
+}
+
+Status check_mask(const KeepMask& mask, const MoeModel& model, std::string_view mask_name,
+                  KeepAll keep_all) {
   COE_TRY_STATUS(check_parent(mask, model, mask_name));
   COE_TRY_STATUS(check_layers(mask, model, mask_name));
   if (mask.n_keep() < model.n_expert_used)
@@ -242,7 +254,7 @@ Status check_mask(const KeepMask& mask, const MoeModel& model, std::string_view 
                 fmt::format("{}: K = {} is below the {} experts used per token", mask_name,
                             mask.n_keep(), model.n_expert_used),
                 fmt::format("choose K of at least {}", model.n_expert_used));
-  if (mask.n_keep() == model.n_expert)
+  if (mask.n_keep() == model.n_expert && keep_all == KeepAll::kRefuse)
     return fail(Code::kInvalidArgument,
                 fmt::format("{}: K = {} keeps every expert, there is nothing to cut", mask_name,
                             mask.n_keep()),

@@ -72,11 +72,19 @@ std::vector<std::string> mask_domains(const KeepMask& mask);
 // At most three of them, and then how many more there are: "css+react+vue+2".
 std::string mask_domain(const KeepMask& mask);
 
+// Keeps every expert of every MoE layer, those of MTP blocks too.
+KeepMask mask_of_all(const MoeModel& model);
+
+// Whether a mask may keep every expert: where something else than experts is taken away.
+enum class KeepAll { kRefuse, kAllow };
+
 // kMismatch when the mask belongs to another model, lacks a MoE layer (MTP blocks may be left out)
 // or names one that is not MoE or ids above N; kInvalidArgument when K is below the experts used,
-// equals N (nothing to cut), breaks chunks, or breaks expert groups: the same number of groups must
-// survive in every layer, with the same number of experts, at least 2, in each.
-Status check_mask(const KeepMask& mask, const MoeModel& model, std::string_view mask_name);
+// equals N (nothing to cut, unless that is allowed), breaks chunks, or breaks expert groups: the
+// same number of groups must survive in every layer, with the same number of experts, at least 2,
+// in each.
+Status check_mask(const KeepMask& mask, const MoeModel& model, std::string_view mask_name,
+                  KeepAll keep_all = KeepAll::kRefuse);
 
 // Groups of experts that a mask which passed check_mask leaves, 1 where the model has none.
 std::uint32_t kept_groups(const KeepMask& mask, const MoeModel& model);

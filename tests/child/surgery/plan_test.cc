@@ -150,6 +150,79 @@ TEST(PlanSurgery, RecordsWhereTheSpecialistComesFrom) {
   EXPECT_EQ(embedded.n_expert(), 8U);
 }
 
+TEST(PlanSurgery, SetsHowManyExpertsAreUsedInPlaceAndRecordsIt) {
+  const Parent parent(tiny_moe({.n_expert_used = 3}));
+  const auto mask = mask_of(8, {{0, {0, 1, 2}}, {1, {5, 6, 7}}});
+  const auto as_ever = value_of(parent.plan(mask));
+  const auto plan = value_of(parent.plan(mask, {.n_used = 2, .mask_name = "web.mask.json"}));
+  const auto& before = as_ever.parts[0].header.keys;
+  const auto& after = plan.parts[0].header.keys;
+  ASSERT_EQ(after.size(), before.size() + 1);
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    EXPECT_EQ(after[i].key, before[i].key);
+    if (before[i].key == "qwen3moe.expert_used_count")
+      EXPECT_EQ(after[i].value, gguf::Value::u32(2));
+    else
+      EXPECT_EQ(after[i].value, before[i].value);
+  }
+  EXPECT_EQ(after.back().key, "coe.n_used");
+  EXPECT_EQ(after.back().value, gguf::Value::u32(2));
+  EXPECT_EQ(as_ever.parts[0].header.find_key("coe.n_used"), nullptr);
+  EXPECT_EQ(plan.n_tensor_cut, as_ever.n_tensor_cut);
+}
+
+TEST(PlanSurgery, MayKeepAllExpertsWhereFewerAreUsed) {
+  const Parent parent(tiny_moe({}));
+  const auto all = mask_of_all(parent.moe);
+  EXPECT_EQ(all.n_keep(), 8U);
+  expect_error(parent.plan(all), Code::kInvalidArgument, "there is nothing to cut");
+  const auto plan = value_of(parent.plan(all, {.n_used = 1}));
+  EXPECT_EQ(*plan.parts[0].header.find_key("qwen3moe.expert_count"), gguf::Value::u32(8));
+  EXPECT_EQ(*plan.parts[0].header.find_key("qwen3moe.expert_used_count"), gguf::Value::u32(1));
+  EXPECT_EQ(plan.parts[0].header.find_key("general.name")->as_string(), "Tiny 8 of 8 experts");
+}
+
+TEST(PlanSurgery, RefusesANumberOfExpertsUsedThatItCannotWrite) {
+  const auto mask = mask_of(8, {{0, {0, 1, 2}}, {1, {5, 6, 7}}});
+  const Parent parent(tiny_moe({.n_expert_used = 3}));
+  for (const std::uint32_t n : {3U, 4U, 9U})
+    expect_error(parent.plan(mask, {.n_used = n}), Code::kInvalidArgument,
+                 "experts used a token are not from 1 to below its own 3");
+  expect_error(check_experts_used(parent.file, parent.moe, 0), Code::kInvalidArgument,
+               "0 experts used a token");
+  expect_error(parent.plan(mask, {.n_used = 2, .provenance = false}), Code::kInvalidArgument,
+               "no record of it is to be written");
+  const Parent top_1(tiny_moe({.n_expert_used = 1}));
+  expect_error(top_1.plan(mask, {.n_used = 1}), Code::kInvalidArgument, "below its own 1");
+  // One value for each block: equal ones or others, no single one can take their place.
+  for (const std::uint32_t second : {3U, 2U}) {
+    auto model = tiny_moe({.n_expert_used = 3});
+    model.set("qwen3moe.expert_used_count", gguf::Value::array_u32(std::vector{3U, second}));
+    const Parent uneven(model);
+    expect_error(uneven.plan(mask, {.n_used = 1}), Code::kUnsupported,
+                 "key `qwen3moe.expert_used_count` has a value for each block");
+    value_of(uneven.plan(mask));
+  }
+  const Parent hashed(tiny_moe({.architecture = "deepseek4", .gating = 4, .hash_blocks = {1}}));
+  expect_error(hashed.plan(mask, {.n_used = 1}), Code::kUnsupported,
+               "layer 1 chooses experts by a table of tokens");
+}
+
+TEST(PlanSurgery, ACutOfACutUsesAsManyAsItAndSaysNothingOfIt) {
+  const Parent parent(tiny_moe({.n_expert_used = 3}));
+  const auto first =
+      value_of(parent.plan(mask_of_all(parent.moe), {.n_used = 2, .mask_name = "web.mask.json"}));
+  auto model = tiny_moe({.n_expert_used = 3});
+  model.keys = first.parts[0].header.keys;
+  const Parent child(model);
+  EXPECT_EQ(child.moe.n_expert_used, 2U);
+  const auto second = value_of(child.plan(mask_of(8, {{0, {0, 1, 2}}, {1, {5, 6, 7}}})));
+  const auto& header = second.parts[0].header;
+  EXPECT_EQ(*header.find_key("qwen3moe.expert_used_count"), gguf::Value::u32(2));
+  EXPECT_EQ(header.find_key("coe.n_used"), nullptr);
+  EXPECT_EQ(header.find_key("general.name")->as_string(), "Tiny 3 of 8 experts");
+}
+
 TEST(PlanSurgery, IsDeterministic) {
   const Parent parent(tiny_moe({}));
   const auto mask = mask_of(8, {{0, {0, 1}}, {1, {6, 7}}});

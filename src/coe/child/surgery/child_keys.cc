@@ -33,6 +33,8 @@ constexpr std::array<std::string_view, 7> kProvenanceKeys = {
 
 // A name that was given rather than made; it stands behind the others, where there is one.
 constexpr std::string_view kNameKey = "coe.name";
+// The number of experts used, where it is not the parent's.
+constexpr std::string_view kUsedKey = "coe.n_used";
 
 using Edits = std::map<std::string, gguf::Value, std::less<>>;
 
@@ -83,6 +85,9 @@ Result<std::vector<gguf::KeyValue>> child_keys(const gguf::Header& parent, const
   Edits edits;
   if (options.mode == SurgeryMode::kSlice) edits = slice_edits(model, mask);
   if (options.drop_mtp) drop_mtp_blocks(parent, model, edits);
+  if (options.n_used > 0)
+    edits.insert_or_assign(model.id.architecture + ".expert_used_count",
+                           gguf::Value::u32(options.n_used));
   std::vector<gguf::KeyValue> keys;
   for (const auto& item : parent.keys) {
     const auto edit = edits.find(item.key);
@@ -90,7 +95,7 @@ Result<std::vector<gguf::KeyValue>> child_keys(const gguf::Header& parent, const
   }
   if (options.provenance) keys = with_names(std::move(keys), model, mask, options, tensors);
   std::erase_if(keys, [](const gguf::KeyValue& item) {
-    return item.key == kNameKey ||
+    return item.key == kNameKey || item.key == kUsedKey ||
            std::ranges::find(kProvenanceKeys, item.key) != kProvenanceKeys.end();
   });
   if (!options.provenance) return keys;
@@ -109,6 +114,7 @@ Result<std::vector<gguf::KeyValue>> child_keys(const gguf::Header& parent, const
     keys.push_back({std::string(kProvenanceKeys[i]), values[i]});
   if (!options.name.empty())
     keys.push_back({std::string(kNameKey), gguf::Value::string(options.name)});
+  if (options.n_used > 0) keys.push_back({std::string(kUsedKey), gguf::Value::u32(options.n_used)});
   return keys;
 }
 

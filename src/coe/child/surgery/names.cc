@@ -42,7 +42,7 @@ CutName read_name(const MoeModel& model) {
   if (from + kEnd.size() > name.size()) return whole;
   std::uint32_t n_expert = 0;
   if (!parse_number(name.substr(from, name.size() - kEnd.size() - from), n_expert)) return whole;
-  if (n_expert <= model.n_expert) return whole;
+  if (n_expert < model.n_expert) return whole;
   return {std::string(name.substr(0, at)), n_expert};
 }
 

@@ -278,13 +278,49 @@ Status fill_parts(const gguf::Header& parent, const std::vector<gguf::KeyValue>&
 
 }  // namespace
 
+Status check_experts_used(const gguf::GgufFile& parent, const MoeModel& model,
+                          std::uint32_t n_used) {
+  const auto file = parent.path().string();
+  if (n_used == 0 || n_used >= model.n_expert_used)
+    return fail(Code::kInvalidArgument,
+                fmt::format("{}: {} experts used a token are not from 1 to below its own {}", file,
+                            n_used, model.n_expert_used),
+                model.n_expert_used > 1
+                    ? fmt::format("choose 1 to {} with --experts-used", model.n_expert_used - 1)
+                    : "leave out --experts-used");
+  const auto key = fmt::format("{}.expert_used_count", model.id.architecture);
+  const auto* value = parent.header().find_key(key);
+  if (value == nullptr || value->is_array())
+    return fail(Code::kUnsupported,
+                fmt::format("{}: key `{}` has a value for each block, and no single one can be "
+                            "put in its place",
+                            file, key),
+                "leave out --experts-used");
+  for (const MoeLayer& layer : model.layers)
+    if (layer.token_table)
+      return fail(Code::kUnsupported,
+                  fmt::format("{}: layer {} chooses experts by a table of tokens, which does not "
+                              "say which of them to leave out",
+                              file, layer.id.value),
+                  "leave out --experts-used");
+  return {};
+}
+
 std::string_view mode_name(SurgeryMode mode) {
   return mode == SurgeryMode::kSlice ? "slice" : "zero";
 }
 
 Result<SurgeryPlan> plan_surgery(const gguf::GgufFile& parent, const MoeModel& model,
                                  const KeepMask& mask, const SurgeryOptions& options) {
-  COE_TRY_STATUS(check_mask(mask, model, options.mask_name));
+  if (options.n_used > 0) {
+    if (!options.provenance)
+      return fail(Code::kInvalidArgument,
+                  "fewer experts used are asked for, but no record of it is to be written",
+                  "leave out one of --experts-used and --no-provenance");
+    COE_TRY_STATUS(check_experts_used(parent, model, options.n_used));
+  }
+  COE_TRY_STATUS(check_mask(mask, model, options.mask_name,
+                            options.n_used > 0 ? KeepAll::kAllow : KeepAll::kRefuse));
   if (options.drop_mtp && model.n_mtp == 0)
     return fail(Code::kInvalidArgument,
                 fmt::format("{}: has no MTP blocks to drop", parent.path().string()),

@@ -65,7 +65,10 @@ struct ReplacedTensor {
 
 struct SurgeryOptions {
   SurgeryMode mode = SurgeryMode::kSlice;
-  bool drop_mtp = false;              // remove the MTP blocks instead of cutting them
+  bool drop_mtp = false;  // remove the MTP blocks instead of cutting them
+  // Experts that the child's router chooses for a token; 0: as many as the parent's. Only with
+  // provenance, since a proof needs the record.
+  std::uint32_t n_used = 0;
   std::uint64_t split_max_bytes = 0;  // tensor data of one file; 0: everything in one
   // Say where the child comes from: coe.* keys (parent name and digest, mask, tool version), and
   // what names.h makes. Without it keys that the cut does not change are the parent's.
@@ -79,11 +82,18 @@ struct SurgeryOptions {
   std::vector<gguf::KeyValue> records = {};  // of what was replaced; they stand last
 };
 
+// Refuses a number of experts that a child is to use a token: kInvalidArgument where it is 0 or not
+// below the parent's, kUnsupported where the parent has one count for each block, or a token table
+// that chooses.
+Status check_experts_used(const gguf::GgufFile& parent, const MoeModel& model,
+                          std::uint32_t n_used);
+
 // MTP layers that the mask leaves out keep the lowest ids, for no statistics speak for others.
+// The mask may keep all experts where fewer are used.
 // Errors: those of check_mask and check_child_name; kUnsupported for kZero where no bias can close
-// the router, and for a token table beside a router that is not F32; kInvalidArgument for drop_mtp
-// without MTP blocks, for a name without provenance, and for a replaced tensor that the parent
-// lacks, that has experts, or of another size; kIo.
+// the router, and for a token table beside a router that is not F32; those of check_experts_used;
+// kInvalidArgument for drop_mtp without MTP blocks, for n_used or a name without provenance, and
+// for a replaced tensor that the parent lacks, that has experts, or of another size; kIo.
 Result<SurgeryPlan> plan_surgery(const gguf::GgufFile& parent, const MoeModel& model,
                                  const KeepMask& mask, const SurgeryOptions& options);
 

@@ -32,6 +32,7 @@ std::optional<CutRecords> read_cut_records(const gguf::Header& header) {
       .parent_digest = gguf::text_at(header, "coe.parent.digest").value_or(""),
       .n_expert = *n_expert,
       .n_keep = *n_keep,
+      .n_used = small_count_at(header, "coe.n_used").value_or(0),
       .n_layer = 0,
       .domain = {},
       .heal_settings = gguf::text_at(header, "coe.heal.settings").value_or(""),

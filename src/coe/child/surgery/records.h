@@ -16,6 +16,7 @@ struct CutRecords {
   std::string parent_digest;
   std::uint32_t n_expert = 0;  // of the parent
   std::uint32_t n_keep = 0;
+  std::uint32_t n_used = 0;   // experts a token, where they are fewer than the parent's; else 0
   std::uint32_t n_layer = 0;  // that were cut; 0: the mask cannot be read
   std::string domain;         // mask_domain(); may be empty
   // Of `coe heal`; both are empty where the child is only cut.
