@@ -241,6 +241,41 @@ void add_surgery_variants(std::vector<ArchCase>& cases) {
   });
 }
 
+// A child that uses fewer experts than its parent, on every architecture whose routers can.
+void add_used_variants(std::vector<ArchCase>& cases) {
+  for (const auto name : arch_model_names()) {
+    cases.push_back(make_case(name, "fewer_used"));
+    cases.back().spec.n_expert_used = 4;
+    cases.back().options.n_used = 3;
+    if (name == "grovemoe") cases.back().n_chunk_expert = 2;
+  }
+  add_each(cases, "one_used", {"deepseek2", "dots1", "gemma4", "gpt-oss", "llama4", "qwen3moe"},
+           [](ArchCase& c) {
+             c.spec.n_expert_used = 4;
+             c.options.n_used = 1;
+           });
+  add_each(cases, "fewer_used_of_all", {"deepseek2", "gemma4", "gpt-oss", "qwen3moe"},
+           [](ArchCase& c) {
+             c.n_keep = c.spec.n_expert;
+             c.spec.n_expert_used = 4;
+             c.options.n_used = 2;
+           });
+  add_each(cases, "fewer_used_softmax_of_selected", {"dots1"}, [](ArchCase& c) {
+    c.spec.gating = 3;
+    c.spec.n_expert_used = 4;
+    c.options.n_used = 3;
+  });
+  add_each(cases, "fewer_used_of_groups", {"deepseek2", "qwen3moe"}, [](ArchCase& c) {
+    use_groups(c);
+    c.options.n_used = 3;
+  });
+  add_each(cases, "fewer_used_mode_zero", {"deepseek2", "gpt-oss"}, [](ArchCase& c) {
+    c.spec.n_expert_used = 4;
+    c.options.n_used = 3;
+    c.options.mode = SurgeryMode::kZero;
+  });
+}
+
 std::vector<ArchCase> all_cases() {
   std::vector<ArchCase> cases;
   for (const auto name : arch_model_names()) {
@@ -251,6 +286,7 @@ std::vector<ArchCase> all_cases() {
   add_router_variants(cases);
   add_count_variants(cases);
   add_surgery_variants(cases);
+  add_used_variants(cases);
   return cases;
 }
 
@@ -474,7 +510,7 @@ class ArchSurgery : public ::testing::TestWithParam<ArchCase> {
     mask_ = random_mask(model_, c);
     auto plan = value_of(plan_surgery(file, model_, mask_, c.options));
     expect_ok(apply_plan(file, plan, child_, Overwrite::kRefuse, silent_observer()));
-    filter_ = value_of(virtual_surgery(mask_, file, model_));
+    filter_ = value_of(virtual_surgery(mask_, file, model_, c.options.n_used));
     instant_ = child_source(std::move(file), std::move(plan), "the child");
   }
 
@@ -532,6 +568,24 @@ INSTANTIATE_TEST_SUITE_P(Models, ArchSurgery, ::testing::ValuesIn(all_cases()),
 TEST(ArchSurgeryAbsentees, AreNotClaimed) {
   for (const auto& [architecture, reason] : kAbsentees)
     EXPECT_EQ(find_arch(architecture), nullptr) << architecture << ": " << reason;
+}
+
+TEST(ArchSurgeryUsed, IsRefusedWhereATableChooses) {
+  const TempDir folder;
+  const auto engine = open_model(
+      write_arch_model(folder / "parent.gguf",
+                       {.architecture = "deepseek4", .n_expert_used = 4, .n_hash_layer = 2}));
+  const auto tokens = some_tokens();
+  ExpertFilter filter;
+  filter.n_used = 3;
+  DecodeRequest request;
+  request.tokens = tokens;
+  request.filter = &filter;
+  expect_error(engine->decode(request), Code::kUnsupported, "cannot use fewer experts");
+  filter.n_used = 4;
+  expect_ok(engine->decode(request));
+  filter.n_used = 5;
+  expect_error(engine->decode(request), Code::kInvalidArgument, "above the 4 of the model");
 }
 
 TEST(ArchSurgeryLogits, AreRefusedOfEmbeddingModels) {

@@ -93,6 +93,26 @@ TEST_F(SliceCheckEngineTest, FindsNoDifferenceInTheRightFile) {
   EXPECT_GT(found.n_expert_ran, found.n_expert_kept * 3 / 4);
 }
 
+// A child that uses fewer experts is held to the parent that does so too, and to no other.
+TEST_F(SliceCheckEngineTest, HoldsAChildThatUsesFewerExpertsToTheSame) {
+  const auto plan = value_of(plan_surgery(parent_, moe_, mask_, {.n_used = 6}));
+  expect_ok(apply_plan(parent_, plan, wrong_, Overwrite::kAllow, silent_observer()));
+  const auto refused = [&](const Path& child) {
+    const auto other = open_single_threaded(child);
+    expect_error(reference_->check(*other, SliceLimits(), silent_observer()), Code::kMismatch,
+                 "routes otherwise than the parent's");
+  };
+  refused(wrong_);
+  const auto engine = open_single_threaded(model_);
+  const auto filter = value_of(virtual_surgery(mask_, parent_, moe_, 6));
+  reference_ = value_of(SliceReference::record(*engine, filter, text(), silent_observer()));
+  const auto found = check(wrong_);
+  EXPECT_TRUE(found.ok()) << found.finding;
+  EXPECT_EQ(found.worst().output, 0.0);
+  EXPECT_EQ(found.logit_diff_max, 0.0);
+  refused(child_);
+}
+
 TEST_F(SliceCheckEngineTest, PassesTheRightFileInOtherBatches) {
   const auto found = check(child_, 24);
   EXPECT_TRUE(found.ok()) << found.finding;

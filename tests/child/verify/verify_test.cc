@@ -20,6 +20,7 @@
 #include "support/temp_dir.h"
 #include "support/tiny_gguf.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -438,6 +439,84 @@ TEST_F(VerifyChild, FindsFalseRecords) {
   cut(true);
   tampered_.set("coe.parent.name", gguf::Value::string("Other"));
   expect_found(verify_tampered(), "key `coe.parent.name`", "does not fit (`Other` vs `Tiny`)");
+}
+
+// A child that uses one expert a token of the two that its parent does.
+class VerifyUsed : public VerifyChild {
+ protected:
+  VerifyUsed() { cut_to(mask_of(kKept)); }
+  void cut_to(const KeepMask& mask) {
+    const auto file = value_of(gguf::GgufFile::open(parent_));
+    const auto moe = value_of(describe_moe(file));
+    const auto plan = value_of(plan_surgery(file, moe, mask, {.n_used = 1}));
+    expect_ok(apply_plan(file, plan, child_, Overwrite::kAllow, silent_observer()));
+    const auto made = value_of(gguf::GgufFile::open(child_));
+    tampered_.keys = made.header().keys;
+    tampered_.tensors.clear();
+    for (const auto& tensor : made.header().tensors)
+      tampered_.tensors.push_back({tensor, value_of(made.read_all(tensor))});
+  }
+  static constexpr const char* kCount = "qwen3moe.expert_used_count";
+};
+
+TEST_F(VerifyUsed, AcceptsWhatIsRecorded) {
+  const auto report = verify();
+  EXPECT_TRUE(report.ok()) << report.bad[0].where << ": " << report.bad[0].message;
+  EXPECT_EQ(report.n_used, 1U);
+  EXPECT_TRUE(verify(mask_of(kKept)).ok());
+  cut(true);
+  EXPECT_EQ(verify().n_used, 0U);
+}
+
+TEST_F(VerifyUsed, AcceptsAChildThatKeepsAllExperts) {
+  const auto file = value_of(gguf::GgufFile::open(parent_));
+  const auto all = mask_of_all(value_of(describe_moe(file)));
+  cut_to(all);
+  for (const auto& mask : {std::optional<KeepMask>(), std::optional(all)}) {
+    const auto report = verify(mask);
+    EXPECT_TRUE(report.ok()) << report.bad[0].where << ": " << report.bad[0].message;
+    EXPECT_FALSE(report.zeroed);
+    EXPECT_EQ(report.n_expert_checked, 2U * 5 * 8);
+  }
+  tampered_.tensor("blk.1.ffn_up_exps.weight").bytes[7] ^= std::byte{1};
+  expect_found(verify_tampered(), "blk.1.ffn_up_exps.weight", "differs at byte 7");
+  // Without the record nothing says why all of them are there.
+  cut_to(all);
+  tampered_.erase("coe.n_used");
+  EXPECT_FALSE(verify_tampered().ok());
+}
+
+TEST_F(VerifyUsed, FindsACountThatIsNotTheRecordedOne) {
+  tampered_.set(kCount, gguf::Value::u32(2));
+  expect_found(verify_tampered(), fmt::format("key `{}`", kCount), "u32 2 vs u32 1");
+  tampered_.set(kCount, gguf::Value::u64(1));
+  expect_found(verify_tampered(), fmt::format("key `{}`", kCount), "u64 1 vs u32 1");
+  tampered_.set(kCount, gguf::Value::u32(1));
+  tampered_.erase("coe.n_used");
+  expect_found(verify_tampered(), fmt::format("key `{}`", kCount), "u32 1 vs u32 2");
+}
+
+TEST_F(VerifyChild, FindsACountThatNothingRecords) {
+  tampered_.set("qwen3moe.expert_used_count", gguf::Value::u32(1));
+  expect_found(verify_tampered(), "key `qwen3moe.expert_used_count`", "u32 1 vs u32 2");
+}
+
+TEST_F(VerifyUsed, FindsARecordThatCannotBe) {
+  // As the count is the parent's then, it is the second finding.
+  const auto first_of = [&](const gguf::Value& record) {
+    tampered_.set("coe.n_used", record);
+    const auto report = verify_tampered();
+    EXPECT_EQ(report.bad.size(), 2U);
+    EXPECT_EQ(report.bad.at(0).where, "key `coe.n_used`");
+    return report.bad.at(0).message;
+  };
+  EXPECT_THAT(first_of(gguf::Value::u32(0)), HasSubstr("does not fit (0 vs 1 to 1"));
+  EXPECT_THAT(first_of(gguf::Value::u32(2)), HasSubstr("does not fit (2 vs 1 to 1"));
+  EXPECT_THAT(first_of(gguf::Value::u64(1)), HasSubstr("has the wrong type (u64 vs u32)"));
+  EXPECT_THAT(first_of(gguf::Value::string("1")), HasSubstr("has the wrong type (str vs u32)"));
+  cut(false);
+  tampered_.set("coe.n_used", gguf::Value::u32(1));
+  expect_found(verify_tampered(), "key `coe.n_used`", "stands without the other records");
 }
 
 TEST_F(VerifyChild, AcceptsTheParentsNames) {

@@ -131,7 +131,7 @@ Result<std::vector<ExpertId>> recover_zeroed(const Files& files, const Layer& la
 }  // namespace
 
 std::optional<KeepMask> embedded_mask(const gguf::GgufFile& child, const MoeModel& parent,
-                                      Findings& findings) {
+                                      const CutForm& form, Findings& findings) {
   const gguf::Value* value = child.header().find_key(kMaskKey);
   if (value == nullptr) return std::nullopt;
   const std::string where = fmt::format("key `{}`", kMaskKey);
@@ -142,7 +142,7 @@ std::optional<KeepMask> embedded_mask(const gguf::GgufFile& child, const MoeMode
   }
   auto mask = parse_mask(*text, kMaskKey);
   if (mask) {
-    if (const auto status = check_mask(*mask, parent, kMaskKey); !status)
+    if (const auto status = check_mask(*mask, parent, kMaskKey, may_keep_all(form)); !status)
       mask = tl::unexpected(status.error());
   }
   if (!mask) {
@@ -150,6 +150,28 @@ std::optional<KeepMask> embedded_mask(const gguf::GgufFile& child, const MoeMode
     return std::nullopt;
   }
   return *std::move(mask);
+}
+
+std::uint32_t recorded_used(const gguf::Header& parent, const gguf::Header& child,
+                            const MoeModel& model, Findings& findings) {
+  const gguf::Value* record = child.find_key(kUsedRecord);
+  if (record == nullptr) return 0;
+  const auto where = key_place(kUsedRecord);
+  const auto n = record->as_uint();
+  const auto* own = parent.find_key(model.id.architecture + ".expert_used_count");
+  if (child.find_key("coe.parent.digest") == nullptr) {
+    findings.add(where, "stands without the other records of the cut");
+  } else if (!n || *record != gguf::Value::u32(static_cast<std::uint32_t>(*n))) {
+    findings.add(where, fmt::format("has the wrong type ({} vs u32)", type_name(record->type())));
+  } else if (own == nullptr || own->is_array()) {
+    findings.add(where, "does not fit: the parent has a count for each block");
+  } else if (*n == 0 || *n >= model.n_expert_used) {
+    findings.add(where, fmt::format("does not fit ({} vs 1 to {}, fewer than the parent uses)", *n,
+                                    model.n_expert_used - 1));
+  } else {
+    return static_cast<std::uint32_t>(*n);
+  }
+  return 0;
 }
 
 void check_provenance(const gguf::Header& child, const MoeModel& parent, const CutForm& form,

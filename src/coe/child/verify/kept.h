@@ -9,6 +9,7 @@
 #include "coe/model/moe/kept_experts.h"
 #include "coe/model/moe/model.h"
 
+#include <cstdint>
 #include <optional>
 #include <span>
 
@@ -17,7 +18,12 @@ namespace coe {
 // Returns the mask in the child's `coe.mask` key. It is nullopt when there is none, or when it is
 // unusable, which is a finding.
 std::optional<KeepMask> embedded_mask(const gguf::GgufFile& child, const MoeModel& parent,
-                                      Findings& findings);
+                                      const CutForm& form, Findings& findings);
+
+// Returns how many experts a token uses in the child, as it says where they are fewer than the
+// parent's; else 0. A number that cannot be is a finding and counts as none.
+std::uint32_t recorded_used(const gguf::Header& parent, const gguf::Header& child,
+                            const MoeModel& model, Findings& findings);
 
 // The records of the cut must be all there or all absent, and fit the parent and the cut.
 void check_provenance(const gguf::Header& child, const MoeModel& parent, const CutForm& form,

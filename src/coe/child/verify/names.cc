@@ -37,14 +37,14 @@ std::optional<std::uint32_t> leading_number(std::string_view& text) {
   return number;
 }
 
-// The M of a name that ends in "N of M experts", where M is above N, and what stands before it.
+// The M of a name that ends in "N of M experts", where M is not below N, and what stands before it.
 std::pair<std::string_view, std::uint32_t> without_cut(std::string_view name, std::uint32_t n) {
   const auto of = fmt::format(" {} of ", n);
   const auto at = name.rfind(of);
   if (at == std::string_view::npos) return {name, n};
   auto rest = name.substr(at + of.size());
   const auto whole = leading_number(rest);
-  if (!whole || *whole <= n || rest != " experts") return {name, n};
+  if (!whole || *whole < n || rest != " experts") return {name, n};
   return {name.substr(0, at), *whole};
 }
 

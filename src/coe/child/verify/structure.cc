@@ -34,7 +34,7 @@ std::vector<const gguf::KeyValue*> model_keys(const gguf::Header& header) {
   std::vector<const gguf::KeyValue*> keys;
   for (const auto& item : header.keys)
     if (std::ranges::find(kRecordKeys, item.key) == kRecordKeys.end() && item.key != kNameRecord &&
-        !lists_ancestors(item.key))
+        item.key != kUsedRecord && !lists_ancestors(item.key))
       keys.push_back(&item);
   return keys;
 }
@@ -141,6 +141,7 @@ std::optional<gguf::Value> changed_value(const gguf::KeyValue& item, const MoeMo
   if (!item.key.starts_with(prefix)) return std::nullopt;
   const auto name = std::string_view(item.key).substr(prefix.size());
   if (!form.zero && name == "expert_count") return gguf::Value::u32(form.n_keep);
+  if (form.n_used > 0 && name == "expert_used_count") return gguf::Value::u32(form.n_used);
   if (!form.zero && model.n_expert_group > 1) {
     const std::uint32_t live = live_groups(kept, model);
     // Grouping ends where a token would use every group that is left.

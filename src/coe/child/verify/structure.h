@@ -3,6 +3,7 @@
 #pragma once
 
 #include "coe/child/verify/findings.h"
+#include "coe/mask/keep_mask.h"
 #include "coe/model/gguf/reader.h"
 #include "coe/model/moe/ids.h"
 #include "coe/model/moe/kept_experts.h"
@@ -23,6 +24,7 @@ namespace coe {
 struct CutForm {
   bool zero = false;         // the parent's shape with removed experts zeroed
   bool mtp_dropped = false;  // the MTP blocks are gone
+  std::uint32_t n_used = 0;  // experts a token, where the child records fewer; 0: the parent's
   std::uint32_t n_keep = 0;  // in zero form: the parent's count, until a mask says otherwise
 };
 
@@ -45,6 +47,11 @@ struct TensorPair {
   std::size_t axis = 0;      // the dimension of `ne` that counts them
 };
 
+// A child that uses fewer experts may have all of them.
+inline KeepAll may_keep_all(const CutForm& form) {
+  return form.n_used > 0 ? KeepAll::kAllow : KeepAll::kRefuse;
+}
+
 // The digests of tensors that a child says to have healed, by name.
 using HealRecord = std::map<std::string, std::string, std::less<>>;
 
@@ -55,11 +62,13 @@ inline constexpr std::array<std::string_view, 7> kRecordKeys = {
 
 // The name that the child was given; without it the name follows from the cut.
 inline constexpr std::string_view kNameRecord = "coe.name";
+// The number of experts used; without it it is the parent's.
+inline constexpr std::string_view kUsedRecord = "coe.n_used";
 
 // Keys other than these records must be the parent's, in its order, except for what the cut
-// changes: the expert count, the groups when `kept` leaves out whole ones, and what counts the
-// blocks when the MTP ones are gone. What names.h judges is left to it. Further coe.* keys of the
-// child are left alone.
+// changes: the expert count, how many are used, the groups when `kept` leaves out whole ones, and
+// what counts the blocks when the MTP ones are gone. What names.h judges is left to it. Further
+// coe.* keys of the child are left alone.
 void check_keys(const gguf::Header& parent, const gguf::Header& child, const MoeModel& model,
                 const CutForm& form, const KeptExperts& kept, Findings& findings);
 

@@ -49,10 +49,16 @@ Result<std::uint32_t> read_count(const gguf::GgufFile& child, const MoeModel& pa
   return static_cast<std::uint32_t>(*count);
 }
 
-Result<CutForm> read_form(const gguf::GgufFile& child, const MoeModel& model) {
+Result<CutForm> read_form(const gguf::GgufFile& child, const MoeModel& model,
+                          std::uint32_t n_used) {
   CutForm form;
+  form.n_used = n_used;
   COE_TRY(form.n_keep, read_count(child, model, "expert_count", model.n_expert));
-  form.zero = form.n_keep == model.n_expert;
+  // As many experts as the parent has, all of them kept, are no zeroed ones where the child says
+  // so.
+  const auto* mode = child.header().find_key("coe.mode");
+  const bool says_sliced = mode != nullptr && *mode == gguf::Value::string("slice");
+  form.zero = form.n_keep == model.n_expert && !(form.n_used > 0 && says_sliced);
   if (model.n_mtp > 0) {
     COE_TRY(const auto n_block, read_count(child, model, "block_count", model.n_block));
     form.mtp_dropped = n_block == model.n_block - model.n_mtp;
@@ -101,14 +107,15 @@ Result<VerifyReport> verify_files(const gguf::GgufFile& parent, const gguf::Gguf
                                   const gguf::Dequantizer* dequantizer, Observer& observer,
                                   Healed healed) {
   COE_TRY(const auto model, describe_moe(parent));
-  if (mask) COE_TRY_STATUS(check_mask(*mask, model, kMaskArgument));
-  COE_TRY(auto form, read_form(child, model));
-
   Findings findings;
+  COE_TRY(auto form,
+          read_form(child, model, recorded_used(parent.header(), child.header(), model, findings)));
+  if (mask) COE_TRY_STATUS(check_mask(*mask, model, kMaskArgument, may_keep_all(form)));
+
   VerifyReport report;
   const auto record = read_heal_record(parent.header(), child.header(), findings);
   const auto pairs = check_tensors(parent.header(), child.header(), model, form, record, findings);
-  const auto embedded = embedded_mask(child, model, findings);
+  const auto embedded = embedded_mask(child, model, form, findings);
   COE_TRY(const auto kept,
           find_kept(parent, child, model, mask, embedded, pairs, form, report, findings));
   check_keys(parent.header(), child.header(), model, form, kept, findings);
@@ -129,6 +136,7 @@ Result<VerifyReport> verify_files(const gguf::GgufFile& parent, const gguf::Gguf
   COE_TRY_STATUS(parent.check_unchanged());
   COE_TRY_STATUS(child.check_unchanged());
   report.n_keep = form.n_keep;
+  report.n_used = form.n_used;
   report.zeroed = form.zero;
   report.mtp_dropped = form.mtp_dropped;
   report.n_tensor = child.header().tensors.size();

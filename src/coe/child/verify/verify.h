@@ -45,6 +45,7 @@ struct VerifyReport {
   std::uint64_t n_expert_checked = 0;  // expert slabs compared byte for byte
   std::uint64_t n_bytes_compared = 0;
   std::uint32_t n_keep = 0;
+  std::uint32_t n_used = 0;          // experts a token, where they are fewer than the parent's
   bool zeroed = false;               // of mode zero: the parent's shape
   bool mtp_dropped = false;          // without the parent's MTP blocks
   std::vector<HealedTensor> healed;  // in file order; with kRefuse each of these is a finding
