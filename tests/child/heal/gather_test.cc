@@ -4,6 +4,8 @@
 
 #include "coe/base/observer.h"
 #include "coe/base/rng.h"
+#include "coe/child/surgery/apply.h"
+#include "coe/child/surgery/plan.h"
 #include "coe/engine/llama/ggml_values.h"
 #include "coe/mask/keep_mask.h"
 #include "coe/mask/masked/virtual_surgery.h"
@@ -127,6 +129,34 @@ TEST_F(HealGather, EveryLayerSeesTheParentsStream) {
       for (std::size_t i = 0; i < values->size(); ++i)
         ASSERT_NEAR(rows.values[i], (*values)[i], 1e-3 + std::abs((*values)[i]) * 1e-3) << l;
     }
+}
+
+// What fewer experts give on the parent's stream is what the file that uses fewer gives: the first
+// layer of both sees the same.
+TEST_F(HealGather, CountsTheExpertsThatTheChildUses) {
+  const auto plan = value_of(plan_surgery(file_, moe_, *mask_, {.n_used = 6}));
+  expect_ok(apply_plan(file_, plan, dir_ / "child.gguf", Overwrite::kRefuse, silent_observer()));
+  DecodeRequest request;
+  request.tokens = stretches_[0];
+  request.layer_values = true;
+  Seen parent;
+  request.routing = &parent;
+  expect_ok(engine_->decode(request));
+  Seen child;
+  request.routing = &child;
+  expect_ok(open_single_threaded(dir_ / "child.gguf")->decode(request));
+  filter_.n_used = 6;
+  Seen fewer;
+  request.routing = &fewer;
+  request.filter = &filter_;
+  request.pinned = &parent.experts;
+  expect_ok(engine_->decode(request));
+  EXPECT_EQ(fewer.experts[layers_[0]], child.experts[layers_[0]]);
+  filter_.n_used = 0;
+  Seen all;
+  request.routing = &all;
+  expect_ok(engine_->decode(request));
+  for (const auto layer : layers_) EXPECT_NE(fewer.experts[layer], all.experts[layer]);
 }
 
 TEST_F(HealGather, GoesOnWhereItWasStopped) {

@@ -56,9 +56,11 @@ std::vector<std::byte> to_bytes(const gguf::Quantizer& blocks, gguf::TensorType 
   return bytes;
 }
 
+// What decides the vectors that are gathered, beside parent, mask, text and engine.
 std::string text_settings(const HealOptions& options) {
-  return fmt::format("tokens={} validation={} record_tokens={}", options.n_token,
-                     options.n_validation, options.record_tokens);
+  return fmt::format("tokens={} validation={} record_tokens={}{}", options.n_token,
+                     options.n_validation, options.record_tokens,
+                     options.n_used > 0 ? fmt::format(" experts_used={}", options.n_used) : "");
 }
 
 // What the child is told of its healing: `coe.heal.*`. Source: docs/formats/gguf-surgery.md.
@@ -236,7 +238,7 @@ Result<TokenStore> Run::gather() {
   COE_TRY_STATUS(make_folder(options_.state));
   COE_TRY(auto store, TokenStore::open(options_.state / kTokensFile, shape(), values_, blocks_));
   COE_TRY_STATUS(keep_state(n_done));
-  COE_TRY(const auto filter, virtual_surgery(mask_, parent_, model_));
+  COE_TRY(const auto filter, virtual_surgery(mask_, parent_, model_, options_.n_used));
   const Gathered gathered = [&](std::size_t n) -> Status {
     const bool late = std::chrono::steady_clock::now() - kept_at_ > kBetween;
     if (!late && n < stretches_.size()) return {};

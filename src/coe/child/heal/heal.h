@@ -31,6 +31,9 @@ struct HealOptions {
   std::uint32_t record_tokens = 256;  // the text is cut into stretches of so many
   std::uint32_t n_step = 300;         // of kAdam
   std::uint64_t seed = 1;
+  // Experts that the child uses a token, fewer than the parent: what they would give is made up
+  // for, too. 0: as many as the parent.
+  std::uint32_t n_used = 0;
   // Of changed matrices; none: the parent's own. Where its blocks do not divide a row: F16.
   std::optional<gguf::TensorType> type = gguf::TensorType::kQ8_0;
   std::string run_settings = {};  // of the engine
