@@ -394,6 +394,18 @@ TEST_F(CheckTest, RebuildsACutWithANameAndWithoutMtp) {
     }
 }
 
+TEST_F(CheckTest, RebuildsAChildThatUsesFewerExperts) {
+  write_models(gemma_parent(), {.n_used = 1});
+  auto with = options();
+  with.overwrite = Overwrite::kAllow;
+  const auto report = value_of(make(with));
+  EXPECT_EQ(report.manifest.recipe.n_used, 1U);
+  EXPECT_EQ(report.manifest.model.n_expert_used, 1U);
+  const auto proof = check(dir_ / "parent.gguf");
+  EXPECT_TRUE(proof.ok());
+  EXPECT_EQ(proof.find("rebuild")->state, CheckState::kOk);
+}
+
 TEST_F(CheckTest, RefusesWhatIsNoPackage) {
   const auto error = [&](const Path& folder, Code code, const std::string& part) {
     expect_error(check_package(folder, {}, library_, silent_observer()), code, part);

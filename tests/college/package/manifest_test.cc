@@ -176,6 +176,10 @@ TEST(Manifest, GivesTheCommandThatRebuilds) {
   EXPECT_EQ(rebuild_command(m),
             (std::vector<std::string>{"coe", "prune", "-m", "PARENT.gguf", "--mask", "mask.json",
                                       "-o", "Tiny-web.gguf"}));
+  m.recipe.n_used = 6;
+  EXPECT_EQ(rebuild_command(m),
+            (std::vector<std::string>{"coe", "prune", "-m", "PARENT.gguf", "--mask", "mask.json",
+                                      "--experts-used", "6", "-o", "Tiny-web.gguf"}));
 }
 
 }  // namespace

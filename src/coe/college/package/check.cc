@@ -246,6 +246,8 @@ class Checker {
     same("coe version", facts_->cut.version, m_.recipe.coe_version);
     same("healing", facts_->cut.heal_settings, m_.recipe.heal_settings);
     same("text of the healing", facts_->cut.heal_text_digest, m_.recipe.heal_text_digest);
+    same("number of experts used", fmt::format("{}", facts_->cut.n_used),
+         fmt::format("{}", m_.recipe.n_used));
     same("given name", facts_->given_name, m_.recipe.name);
     same("experts", fmt::format("{} of {}", facts_->cut.n_keep, facts_->cut.n_expert),
          fmt::format("{} of {}", facts_->mask.n_keep(), m_.parent.n_expert));
@@ -531,6 +533,7 @@ class Checker {
     options.mode = m_.recipe.mode == "zero" ? SurgeryMode::kZero : SurgeryMode::kSlice;
     options.drop_mtp = m_.recipe.drop_mtp.value_or(parent.moe.n_mtp > 0 && child_->moe.n_mtp == 0);
     options.name = m_.recipe.name;
+    options.n_used = m_.recipe.n_used;
     options.version = m_.recipe.coe_version;
     options.mask_name = kMaskFile;
     auto plan = plan_surgery(parent.file, parent.moe, *mask, options);

@@ -238,6 +238,7 @@ Json manifest_json(const PackageManifest& m) {
                    {"name", or_null(m.recipe.name)},
                    {"coe_version", m.recipe.coe_version},
                    {"command", rebuild_command(m)}};
+  if (m.recipe.n_used > 0) doc["recipe"]["n_used"] = m.recipe.n_used;
   if (m.recipe.is_healed())
     doc["recipe"]["healing"] = {{"settings", m.recipe.heal_settings},
                                 {"text_digest", m.recipe.heal_text_digest}};
@@ -311,6 +312,7 @@ Result<PackageManifest> parse_manifest(std::string_view text, std::string_view n
   recipe.flag("drop_mtp", m.recipe.drop_mtp);
   recipe.text("name", m.recipe.name, true);
   recipe.text("coe_version", m.recipe.coe_version);
+  if (recipe.has("n_used")) recipe.count("n_used", m.recipe.n_used);
   if (recipe.has("healing")) {
     auto healing = recipe.object("healing");
     healing.text("settings", m.recipe.heal_settings);
@@ -351,6 +353,8 @@ std::vector<std::string> rebuild_command(const PackageManifest& m) {
   const auto parent = m.parent.file.empty() ? std::string("PARENT.gguf") : m.parent.file;
   if (m.recipe.is_healed()) return {"coe", "verify", "--healed", parent, m.model.file};
   std::vector<std::string> words = {"coe", "prune", "-m", parent, "--mask", "mask.json"};
+  if (m.recipe.n_used > 0)
+    words.insert(words.end(), {"--experts-used", fmt::format("{}", m.recipe.n_used)});
   if (m.recipe.mode != "slice") words.insert(words.end(), {"--mode", m.recipe.mode});
   if (m.recipe.drop_mtp.value_or(false)) words.emplace_back("--drop-mtp");
   if (!m.recipe.name.empty()) words.insert(words.end(), {"--name", m.recipe.name});

@@ -55,6 +55,7 @@ struct PackageRecipe {
   std::optional<bool> drop_mtp;  // nullopt: not known
   std::string name;              // of `--name`
   std::string coe_version;
+  std::uint32_t n_used = 0;           // of `--experts-used`; 0: as many as the parent uses
   std::string heal_settings = {};     // CutRecords's; empty: the child is only cut
   std::string heal_text_digest = {};  // of the text that it was healed on
   bool is_healed() const { return !heal_settings.empty(); }

@@ -124,6 +124,7 @@ class Packer {
                 .drop_mtp = parent_ ? std::optional(parent_->mtp_dropped) : std::nullopt,
                 .name = child_->given_name,
                 .coe_version = child_->cut.version,
+                .n_used = child_->cut.n_used,
                 .heal_settings = child_->cut.heal_settings,
                 .heal_text_digest = child_->cut.heal_text_digest};
     m.engine = library_.version();
