@@ -87,6 +87,31 @@ TEST_F(CliHeal, LosesLessThanTheCut) {
   EXPECT_EQ(run(fmt::format("coe verify --healed {} tampered.gguf", kModel)).exit_code, 1);
 }
 
+// Healing makes up for experts that are there and not used, beside others that are gone.
+TEST_F(CliHeal, MakesUpForFewerExpertsUsed) {
+  for (const std::string mask : {"--mask m.json ", ""}) {
+    const auto cut =
+        run(fmt::format("coe prune -m {} {}--experts-used 4 -o cut.gguf -q --force", kModel, mask));
+    ASSERT_EQ(cut.exit_code, 0) << cut.err;
+    const auto doc = run_json(
+        fmt::format("coe heal -m {} {}-f fit.jsonl --tokens 2000 --validation-tokens 600 --method "
+                    "ridge --experts-used 4 -o healed.gguf --force",
+                    kModel, mask));
+    EXPECT_EQ(doc.at("n_used"), 4);
+    EXPECT_THAT(doc.at("settings").get<std::string>(), HasSubstr(" experts_used=4 "));
+    EXPECT_LT(doc.at("after").get<double>(), .95);
+    EXPECT_LT(kl("healed.gguf"), .97 * kl("cut.gguf"));
+    const auto proven = run_json(fmt::format("coe verify --healed {} healed.gguf", kModel));
+    EXPECT_TRUE(proven.at("ok").get<bool>());
+    EXPECT_EQ(proven.at("n_used"), 4);
+    EXPECT_EQ(run(fmt::format("coe verify {} cut.gguf -f held-out.jsonl -q", kModel)).exit_code, 0);
+  }
+  const auto refused =
+      run(fmt::format("coe heal -m {} --experts-used 8 -f fit.jsonl -o refused.gguf", kModel));
+  EXPECT_EQ(refused.exit_code, 2);
+  EXPECT_THAT(refused.err, HasSubstr("not from 1 to below its own 8"));
+}
+
 TEST_F(CliHeal, GoesOnAfterAKillToTheSameBytes) {
   const std::string options = "--method adam --steps 60 -t 2 ";
   ASSERT_EQ(run(heal(options, "whole.gguf") + " -q").exit_code, 0);

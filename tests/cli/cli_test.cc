@@ -214,6 +214,31 @@ TEST_F(Cli, PruneThenVerify) {
   EXPECT_EQ(Json::parse(bad.out).at("bad").size(), 1U);
 }
 
+TEST_F(Cli, PruneToFewerExpertsUsed) {
+  const auto with_mask =
+      run_json("coe prune -m parent.gguf --mask mask.json --experts-used 1 -o fewer.gguf");
+  EXPECT_EQ(with_mask.at("n_used"), 1);
+  EXPECT_TRUE(with_mask.at("proof").at("ok").get<bool>());
+  const auto all = run("coe prune -m parent.gguf --experts-used 1 -o all.gguf");
+  EXPECT_EQ(all.exit_code, 0) << all.err;
+  EXPECT_THAT(all.out, HasSubstr("16 of 16 experts a layer, 1 of 2 used a token"));
+  EXPECT_EQ(run_json("coe verify parent.gguf fewer.gguf").at("n_used"), 1);
+  EXPECT_THAT(run("coe verify parent.gguf all.gguf").out,
+              HasSubstr("experts used a token: 1, fewer than the parent's"));
+  const auto cut = run_json("coe inspect fewer.gguf").at("specialist");
+  EXPECT_EQ(cut.at("n_used"), 1);
+  EXPECT_EQ(run_json("coe prune -m parent.gguf --mask mask.json -o c.gguf").at("n_used"), nullptr);
+
+  expect_error("coe prune -m parent.gguf -o o.gguf", 2, "--mask: no mask given", "--experts-used");
+  expect_error("coe prune -m parent.gguf --mask mask.json --experts-used 0 -o o.gguf", 2,
+               "--experts-used", "");
+  expect_error("coe prune -m parent.gguf --mask mask.json --experts-used 3 -o o.gguf", 2,
+               "3 experts used a token are not from 1 to below its own 2", "choose 1 to 1");
+  expect_error(
+      "coe prune -m parent.gguf --mask mask.json --experts-used 1 --no-provenance -o o.gguf", 2,
+      "no record of it is to be written", "leave out one of");
+}
+
 // A specialist with a value that is no number would answer with noise.
 TEST_F(Cli, PruneDoesNotNameAChildThatFailsItsProof) {
   ASSERT_EQ(run("coe prune -m parent.gguf --mask mask.json -o child.gguf").exit_code, 0);

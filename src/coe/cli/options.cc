@@ -4,6 +4,7 @@
 #include "coe/base/inputs.h"
 #include "coe/base/parse.h"
 #include "coe/base/printable.h"
+#include "coe/child/surgery/plan.h"
 #include "coe/cli/render/taken.h"
 #include "coe/corpus/intake/take_text.h"
 #include "coe/corpus/select.h"
@@ -153,6 +154,28 @@ void add_masked_as(CLI::App& verb, std::optional<MaskedAs>& as) {
       "--mask: load only the kept experts, as the cut model that is never written")
       ->excludes(add("--virtual", MaskedAs::kVirtual,
                      "--mask: load the parent whole and hide the other experts"));
+}
+
+void add_cut_options(CLI::App& verb, Path& mask, std::uint32_t& n_used) {
+  verb.add_option("--mask", mask,
+                  "Mask (native or reference JSON); only with --experts-used it may be left out, "
+                  "and then all experts stay");
+  verb.add_option("--experts-used", n_used,
+                  "Experts that the child uses for a token, fewer than the parent (default: as "
+                  "many)")
+      ->check(CLI::Range(1U, 65536U));
+}
+
+Status check_cut_options(const Path& mask, std::uint32_t n_used) {
+  if (!mask.empty() || n_used > 0) return {};
+  return fail(Code::kInvalidArgument, "--mask: no mask given",
+              "add --mask MASK.json, or --experts-used N alone to keep all experts");
+}
+
+Result<KeepMask> mask_to_cut(const Path& mask, std::uint32_t n_used, const OpenModel& model) {
+  if (n_used > 0) COE_TRY_STATUS(check_experts_used(model.file, model.moe, n_used));
+  if (!mask.empty()) return read_mask(mask);
+  return mask_of_all(model.moe);
 }
 
 void add_device_options(CLI::App& verb, EngineOptions& options) {

@@ -7,11 +7,14 @@
 #include "coe/cli/session.h"
 #include "coe/corpus/corpus.h"
 #include "coe/engine/engine.h"
+#include "coe/mask/keep_mask.h"
+#include "coe/model/moe/open_model.h"
 #include "coe/model/store/places.h"
 
 #include <CLI/CLI.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -62,6 +65,13 @@ void add_engine_options(CLI::App& verb, EngineOptions& options);
 // Adds --instant and --virtual, the two ways to run a model under the verb's --mask. `as` has the
 // default, nullopt where the verb decides.
 void add_masked_as(CLI::App& verb, std::optional<MaskedAs>& as);
+// Adds --mask and --experts-used, of which a cut needs one.
+void add_cut_options(CLI::App& verb, Path& mask, std::uint32_t& n_used);
+// Errors: kInvalidArgument where neither is given.
+Status check_cut_options(const Path& mask, std::uint32_t n_used);
+// Reads the mask to cut by: where none is named but fewer experts are to be used, that of all.
+// Errors: those of read_mask and check_experts_used.
+Result<KeepMask> mask_to_cut(const Path& mask, std::uint32_t n_used, const OpenModel& model);
 // Adds --temp, --top-k, --top-p, --seed, --repeat-penalty and --repeat-last-n, with llama.cpp's
 // names.
 std::vector<CLI::Option*> add_sampling_options(CLI::App& verb, Sampling& sampling);

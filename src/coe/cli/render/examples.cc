@@ -60,6 +60,8 @@ constexpr auto kExamples = std::to_array<Example>({
     {"prune", "cut, and prove what was written",
      "coe prune -m PARENT.gguf --mask web.mask.json -o web.gguf"},
     {"prune", "what it would do", "coe prune -m PARENT.gguf --mask web.mask.json --dry-run"},
+    {"prune", "and use 6 experts for a token instead of 8",
+     "coe prune -m PARENT.gguf --mask web.mask.json --experts-used 6 -o web.gguf"},
     {"heal", "cut, and make up for what is lost",
      "coe heal -m PARENT.gguf --mask web.mask.json -f web.jsonl -o web.gguf"},
     {"heal", "in closed form, on text that is kept apart from the evaluation's",

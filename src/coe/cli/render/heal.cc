@@ -32,6 +32,7 @@ Json heal_json(const HealOutput& output) {
   doc["after"] = healing.after();
   doc["n_keep"] = output.n_keep;
   doc["n_expert"] = output.n_expert;
+  doc["n_used"] = output.n_used > 0 ? Json(output.n_used) : Json(nullptr);
   doc["n_token_fit"] = healing.n_fit;
   doc["n_token_validation"] = healing.n_validation;
   doc["settings"] = healing.settings;
@@ -62,6 +63,9 @@ std::string heal_text(const HealOutput& output) {
                   output.n_keep, output.n_expert, healing.helps() ? "healed" : "NOT healed");
   text += fmt::format("  size    {} → {}\n", human_bytes(output.bytes_parent),
                       human_bytes(output.bytes_child));
+  if (output.n_used > 0)
+    text +=
+        fmt::format("  used    {} of {} experts a token\n", output.n_used, output.n_used_parent);
   text += fmt::format("  fit     {} tokens ({:.0f} a hidden unit), {} that validate; {:.1f} s\n",
                       healing.n_fit, tokens_a_unit(healing), healing.n_validation, output.wall_s);
   text += fmt::format("  result  {:.1f} % of what the layers lost is left (validation tokens)\n\n",

@@ -17,6 +17,8 @@ struct HealOutput {
   const Healing& healing;
   std::uint32_t n_keep = 0;
   std::uint32_t n_expert = 0;
+  std::uint32_t n_used = 0;  // experts a token, where they are fewer than the parent's; else 0
+  std::uint32_t n_used_parent = 0;
   std::uint64_t bytes_parent = 0;
   std::uint64_t bytes_child = 0;
   bool proven = false;

@@ -44,6 +44,7 @@ Json cut_json(const CutRecords& cut) {
   return {{"parent", {{"name", cut.parent_name}, {"digest", or_null(cut.parent_digest)}}},
           {"n_keep", cut.n_keep},
           {"n_expert", cut.n_expert},
+          {"n_used", cut.n_used > 0 ? Json(cut.n_used) : Json(nullptr)},
           {"n_layer", cut.n_layer > 0 ? Json(cut.n_layer) : Json(nullptr)},
           {"domain", or_null(cut.domain)},
           {"mode", or_null(cut.mode)},
@@ -57,6 +58,8 @@ std::string cut_text(const CutRecords& cut) {
       "  specialist    {} of {} experts in {} of {}{}{}\n", cut.n_keep, cut.n_expert, layers,
       printable(cut.parent_name), cut.mode == "zero" ? ", the others zeroed" : "",
       cut.version.empty() ? "" : fmt::format(", made by coe {}", printable(cut.version)));
+  if (cut.n_used > 0)
+    text += fmt::format("  used          {} a token, fewer than the parent's\n", cut.n_used);
   if (!cut.domain.empty()) text += fmt::format("  domain        {}\n", cut.domain);
   if (!cut.parent_digest.empty())
     text += fmt::format("  parent        {}\n", printable(cut.parent_digest));

@@ -156,7 +156,8 @@ Words after_compare(const Finished& done) {
 
 Words after_prune(const Finished& done) {
   if (!done.output.empty()) return {"coe", "verify", done.model.string(), done.output.string()};
-  const auto& mask = done.masks.front();  // a plan was shown
+  if (done.masks.empty()) return {};  // a plan was shown, of a child that keeps all experts
+  const auto& mask = done.masks.front();
   return {"coe",    "prune",       "-m", done.model.string(),
           "--mask", mask.string(), "-o", beside(mask, ".gguf", done.model)};
 }

@@ -19,6 +19,8 @@ struct PruneOutput {
   std::string mode;
   std::uint32_t n_keep = 0;
   std::uint32_t n_expert = 0;
+  std::uint32_t n_used = 0;  // experts a token, where they are fewer than the parent's; else 0
+  std::uint32_t n_used_parent = 0;
   std::uint64_t bytes_parent = 0;
   bool dry_run = false;
   double wall_s = 0.0;                  // of writing

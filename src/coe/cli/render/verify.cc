@@ -15,6 +15,7 @@ Json verify_json(const VerifyOutput& output) {
   doc["child"] = output.child.string();
   doc["ok"] = output.ok();
   doc["n_keep"] = report.n_keep;
+  doc["n_used"] = report.n_used > 0 ? Json(report.n_used) : Json(nullptr);
   doc["n_tensor"] = report.n_tensor;
   doc["n_tensor_cut"] = report.n_tensor_cut;
   doc["n_expert_checked"] = report.n_expert_checked;
@@ -46,6 +47,9 @@ std::string verify_text(const VerifyOutput& output) {
                        output.child.string(), report.n_expert_checked,
                        report.n_tensor - report.n_tensor_cut - report.healed.size(),
                        human_bytes(report.n_bytes_compared));
+    if (report.n_used > 0)
+      text += fmt::format("experts used a token: {}, fewer than the parent's, as it records\n",
+                          report.n_used);
     if (!report.healed.empty())
       text += fmt::format("healed, by how much they differ from the parent's, {} tensors:\n",
                           report.healed.size());

@@ -86,16 +86,19 @@ Result<Path> record_of(const Path& child, const Session& session) {
 
 Result<int> heal_verb(const HealVerbOptions& options, Session& session) {
   const auto start = std::chrono::steady_clock::now();
+  COE_TRY_STATUS(check_cut_options(options.mask, options.heal.n_used));
   COE_TRY(const auto lock, session.claim(options.output));
   COE_TRY(const auto record, record_of(options.output, session));
   auto heal_options = options.heal;
   heal_options.method = find_heal_method(options.method).value();  // one of --method's
   COE_TRY(heal_options.type, read_type(options.type));
-  COE_TRY(const auto mask, read_mask(options.mask));
+  COE_TRY(const auto model, open_model(options.engine.model, session.console));
+  const auto n_used = heal_options.n_used;
+  COE_TRY(const auto mask, mask_to_cut(options.mask, n_used, model));
   COE_TRY(const auto corpus, load_corpus(options.corpus, options.engine.model, session));
   COE_TRY(const auto split, split_text(options, corpus, session));
-  COE_TRY(const auto model, open_model(options.engine.model, session.console));
-  COE_TRY_STATUS(check_mask(mask, model.moe, options.mask.string()));
+  COE_TRY_STATUS(check_mask(mask, model.moe, options.mask.string(),
+                            n_used > 0 ? KeepAll::kAllow : KeepAll::kRefuse));
   auto engine_options = options.engine;
   engine_options.n_batch = std::max(engine_options.n_batch, heal_options.record_tokens);
   heal_options.run_settings = run_settings(session.library, engine_options);
@@ -113,7 +116,8 @@ Result<int> heal_verb(const HealVerbOptions& options, Session& session) {
                                  Overwrite::kAllow));
   SurgeryOptions surgery;
   surgery.name = options.name;
-  surgery.mask_name = options.mask.string();
+  surgery.n_used = n_used;
+  if (!options.mask.empty()) surgery.mask_name = options.mask.string();
   add_healing(*healing, corpus.digest, surgery);
   COE_TRY(const auto plan, plan_surgery(model.file, model.moe, mask, surgery));
   for (const auto& warning : plan.warnings) session.console.warning(warning);
@@ -134,6 +138,8 @@ Result<int> heal_verb(const HealVerbOptions& options, Session& session) {
       .healing = *healing,
       .n_keep = mask.n_keep(),
       .n_expert = model.moe.n_expert,
+      .n_used = n_used,
+      .n_used_parent = model.moe.n_expert_used,
       .bytes_parent = model.file.header().file_bytes,
       .bytes_child = plan.file_bytes,
       .proven = !options.no_verify,
@@ -183,7 +189,7 @@ void add_heal(CLI::App& app, Run& run) {
   auto* verb = app.add_subcommand(
       "heal", "Cut a parent, and fit what stands beside the experts to make up for the lost ones");
   add_model_option(*verb, "-m,--model", options->engine.model, "Parent GGUF")->required();
-  verb->add_option("--mask", options->mask, "Mask (native or reference JSON)")->required();
+  add_cut_options(*verb, options->mask, options->heal.n_used);
   add_corpus_options(*verb, options->corpus);
   verb->add_option("--eval", options->evaluation,
                    "Text that the child will be measured on: healing refuses to see any of it");

@@ -9,16 +9,17 @@
 #include "coe/cli/options.h"
 #include "coe/cli/render/next_step.h"
 #include "coe/cli/verbs/verbs.h"
-#include "coe/mask/keep_mask.h"
 #include "coe/model/moe/open_model.h"
 
 #include <fmt/format.h>
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 namespace coe::cli {
 
@@ -29,6 +30,7 @@ struct PruneVerbOptions {
   Path mask;
   Path output;
   std::string name;
+  std::uint32_t n_used = 0;  // 0: as many as the parent
   std::string mode = "slice";
   std::string split_max_size;
   bool drop_mtp = false;
@@ -38,18 +40,20 @@ struct PruneVerbOptions {
 };
 
 Result<int> prune(const PruneVerbOptions& options, Session& session) {
+  COE_TRY_STATUS(check_cut_options(options.mask, options.n_used));
   if (!options.dry_run) {
     if (options.output.empty())
       return fail(Code::kInvalidArgument, "-o: no output given",
                   "add -o CHILD.gguf, or --dry-run to see the plan");
     COE_TRY_STATUS(check_output(options.output, session.overwrite()));
   }
-  COE_TRY(const auto mask, read_mask(options.mask));
   COE_TRY(const auto model, open_model(options.model, session.console));
+  COE_TRY(const auto mask, mask_to_cut(options.mask, options.n_used, model));
   SurgeryOptions surgery;
   surgery.provenance = !options.no_provenance;
   surgery.name = options.name;
-  surgery.mask_name = options.mask.string();
+  surgery.n_used = options.n_used;
+  if (!options.mask.empty()) surgery.mask_name = options.mask.string();
   surgery.mode = options.mode == "zero" ? SurgeryMode::kZero : SurgeryMode::kSlice;
   surgery.drop_mtp = options.drop_mtp;
   if (!options.split_max_size.empty()) {
@@ -82,15 +86,18 @@ Result<int> prune(const PruneVerbOptions& options, Session& session) {
                            .mode = options.mode,
                            .n_keep = mask.n_keep(),
                            .n_expert = model.moe.n_expert,
+                           .n_used = options.n_used,
+                           .n_used_parent = model.moe.n_expert_used,
                            .bytes_parent = model.file.header().file_bytes,
                            .dry_run = options.dry_run,
                            .wall_s = (wall - proof_wall).count(),
                            .proof = proof ? &*proof : nullptr,
                            .proof_wall_s = proof_wall.count()};
+  const auto masks = options.mask.empty() ? std::vector<Path>{} : std::vector{options.mask};
   const auto next = proof ? next_step("verify", {.model = files.front(), .parent = options.model})
                           : next_step("prune", {.model = options.model,
                                                 .output = options.dry_run ? Path() : files.front(),
-                                                .masks = {options.mask}});
+                                                .masks = masks});
   COE_TRY_STATUS(session.emit(prune_json(output), prune_text(output) + next));
   return kExitDone;
 }
@@ -102,7 +109,7 @@ void add_prune(CLI::App& app, Run& run) {
   auto* verb = app.add_subcommand(
       "prune", "Cut a parent by a mask into a smaller GGUF, byte for byte, and prove it");
   add_model_option(*verb, "-m,--model", options->model, "Parent GGUF")->required();
-  verb->add_option("--mask", options->mask, "Mask (native or reference JSON)")->required();
+  add_cut_options(*verb, options->mask, options->n_used);
   verb->add_option("-o,--output", options->output, "Child GGUF to write");
   verb->add_option("--mode", options->mode,
                    "slice: smaller file; zero: the parent's shape, removed experts zeroed")

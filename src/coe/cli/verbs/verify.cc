@@ -1,6 +1,7 @@
 // coe verify: prove a child from the files alone, and with text from what the engine makes of it.
 #include "coe/child/verify/verify.h"
 
+#include "coe/child/surgery/records.h"
 #include "coe/cli/exit_code.h"
 #include "coe/cli/options.h"
 #include "coe/cli/render/next_step.h"
@@ -13,6 +14,7 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -47,8 +49,12 @@ Result<SliceCheck> run_both(const VerifyVerbOptions& options, const std::optiona
   COE_TRY(const auto corpus, load_corpus(options.corpus, options.parent, session));
   COE_TRY(const auto parent, open_model(options.parent, session.console));
   COE_TRY(const auto mask, given ? Result<KeepMask>(*given) : own_mask(options.child));
-  COE_TRY_STATUS(check_mask(mask, parent.moe, options.mask.string()));
-  COE_TRY(const auto filter, virtual_surgery(mask, parent.file, parent.moe));
+  COE_TRY(const auto child_file, gguf::GgufFile::open(options.child));
+  const auto cut = read_cut_records(child_file.header());
+  const std::uint32_t n_used = cut ? cut->n_used : 0;
+  COE_TRY_STATUS(check_mask(mask, parent.moe, options.mask.string(),
+                            n_used > 0 ? KeepAll::kAllow : KeepAll::kRefuse));
+  COE_TRY(const auto filter, virtual_surgery(mask, parent.file, parent.moe, n_used));
   EngineOptions engine = options.engine;
   engine.model = options.parent;
   std::optional<SliceReference> reference;
