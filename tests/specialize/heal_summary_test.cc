@@ -72,6 +72,10 @@ TEST(HealSummary, WhatIsMeasuredOfAHealedChildIsOfNoOther) {
   EXPECT_FALSE(is_measured_of(ridge, measured(cut)));
   EXPECT_FALSE(is_measured_of(ridge, measured(gain)));
   EXPECT_FALSE(is_measured_of(cut, measured(ridge)));
+  // Nor is what was measured of a cut that of one that uses fewer experts.
+  auto fewer = cut;
+  fewer.n_used = 6;
+  EXPECT_FALSE(is_measured_of(fewer, measured(cut)));
 }
 
 TEST(HealSummary, KnowsTheChildThatWasHealedSo) {

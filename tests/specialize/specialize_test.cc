@@ -1,10 +1,14 @@
 // The pipeline over a tiny model and the fake engine: its stages, what it reuses, what it refuses.
 #include "coe/specialize/specialize.h"
 
+#include "coe/child/surgery/apply.h"
+#include "coe/child/surgery/plan.h"
 #include "coe/child/verify/verify.h"
 #include "coe/corpus/select.h"
 #include "coe/engine/fake_engine.h"
 #include "coe/mask/keep_mask.h"
+#include "coe/model/gguf/reader.h"
+#include "coe/model/moe/model.h"
 #include "coe/profile/routing/file.h"
 
 #include "support/expect.h"
@@ -160,6 +164,22 @@ TEST_F(SpecializeTest, NamesTheChildByItsDomainOrAsItIsTold) {
   expect_error(run(), Code::kExists, "child.gguf: is of another run: it has another name");
   options_.name = "\n";
   expect_error(run(), Code::kInvalidArgument, "is no name for a model");
+}
+
+TEST_F(SpecializeTest, TakesNoChildThatUsesFewerExpertsForItsOwn) {
+  ASSERT_TRUE(run());
+  const auto parent = value_of(gguf::GgufFile::open(parent_));
+  const auto model = value_of(describe_moe(parent));
+  const auto mask = value_of(read_mask(child_mask()));
+  const auto plan = value_of(plan_surgery(parent, model, mask, {.n_used = 1}));
+  expect_ok(apply_plan(parent, plan, options_.output, Overwrite::kAllow, silent_observer()));
+  expect_error(run(), Code::kExists, "it uses fewer experts than the parent");
+  options_.overwrite = Overwrite::kAllow;
+  const auto again = run();
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ(
+      value_of(verify_child(parent_, options_.output, mask, nullptr, silent_observer())).n_used,
+      0U);
 }
 
 // Another digit in what an earlier run measured is another table.

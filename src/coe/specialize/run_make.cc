@@ -309,6 +309,11 @@ Status SpecializeRun::stage_prune(const gguf::GgufFile& parent, const MoeModel& 
     proof = verify_child(parent.path(), child, mask_, library_.dequantizer(), observer_, allowed);
     if (!(proof && proof->ok()) && !may_replace())
       return tl::unexpected(of_another_run(child, "it is not cut by this mask"));
+    if (proof && proof->ok() && proof->n_used > 0) {
+      if (!may_replace())
+        return tl::unexpected(of_another_run(child, "it uses fewer experts than the parent"));
+      proof = fail(Code::kNotFound, "no child that uses as many yet");
+    }
     const auto name = options_.name.empty() ? child_name(model, mask_) : options_.name;
     if (proof && proof->ok() && name_in(child) != name) {
       if (!may_replace()) return tl::unexpected(of_another_run(child, "it has another name"));
