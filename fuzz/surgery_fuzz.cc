@@ -74,6 +74,8 @@ coe::SurgeryOptions derive_options(const coe::MoeModel& model, coe::Rng& rng) {
   options.drop_mtp = model.n_mtp > 0 && rng.below(2) == 0;
   if (rng.below(4) == 0) options.split_max_bytes = rng.below(4096) + 1;
   options.provenance = rng.below(4) != 0;
+  if (options.provenance && model.n_expert_used > 1 && rng.below(4) == 0)
+    options.n_used = static_cast<std::uint32_t>(rng.between(1, model.n_expert_used - 1));
   return options;
 }
 
@@ -193,9 +195,13 @@ void check_proof(const MemoryFile& parent, const MemoryFile& child, const coe::K
 void check_refusal(const coe::Error& error, const coe::MoeModel& model, const coe::KeepMask& mask,
                    const coe::SurgeryOptions& options) {
   require(!error.message.empty());
-  if (!coe::check_mask(mask, model, options.mask_name)) return;
+  const bool fewer_used = options.n_used > 0;
+  if (!coe::check_mask(mask, model, options.mask_name,
+                       fewer_used ? coe::KeepAll::kAllow : coe::KeepAll::kRefuse))
+    return;
   const auto has_table = [](const auto& layer) { return layer.token_table.has_value(); };
-  require(options.mode == coe::SurgeryMode::kZero || std::ranges::any_of(model.layers, has_table) ||
+  require(options.mode == coe::SurgeryMode::kZero || fewer_used ||
+          std::ranges::any_of(model.layers, has_table) ||
           std::ranges::any_of(model.mtp_layers, has_table));
   require(error.code == coe::Code::kUnsupported || error.code == coe::Code::kCorrupt);
 }

@@ -296,13 +296,15 @@ Status check_experts_used(const gguf::GgufFile& parent, const MoeModel& model,
                             "put in its place",
                             file, key),
                 "leave out --experts-used");
-  for (const MoeLayer& layer : model.layers)
-    if (layer.token_table)
+  for (const auto* layers : {&model.layers, &model.mtp_layers})
+    for (const MoeLayer& layer : *layers) {
+      if (!layer.token_table) continue;
       return fail(Code::kUnsupported,
                   fmt::format("{}: layer {} chooses experts by a table of tokens, which does not "
                               "say which of them to leave out",
                               file, layer.id.value),
                   "leave out --experts-used");
+    }
   return {};
 }
 
