@@ -1,7 +1,6 @@
 // coe verify: prove a child from the files alone, and with text from what the engine makes of it.
 #include "coe/child/verify/verify.h"
 
-#include "coe/child/surgery/records.h"
 #include "coe/cli/exit_code.h"
 #include "coe/cli/options.h"
 #include "coe/cli/render/next_step.h"
@@ -44,14 +43,12 @@ Result<KeepMask> own_mask(const Path& child) {
   return parse_mask(*text, child.string());
 }
 
+// `n_used`: experts that the child uses a token, as the proof found; 0: as many as the parent.
 Result<SliceCheck> run_both(const VerifyVerbOptions& options, const std::optional<KeepMask>& given,
-                            Session& session) {
+                            std::uint32_t n_used, Session& session) {
   COE_TRY(const auto corpus, load_corpus(options.corpus, options.parent, session));
   COE_TRY(const auto parent, open_model(options.parent, session.console));
   COE_TRY(const auto mask, given ? Result<KeepMask>(*given) : own_mask(options.child));
-  COE_TRY(const auto child_file, gguf::GgufFile::open(options.child));
-  const auto cut = read_cut_records(child_file.header());
-  const std::uint32_t n_used = cut ? cut->n_used : 0;
   COE_TRY_STATUS(check_mask(mask, parent.moe, options.mask.string(),
                             n_used > 0 ? KeepAll::kAllow : KeepAll::kRefuse));
   COE_TRY(const auto filter, virtual_surgery(mask, parent.file, parent.moe, n_used));
@@ -78,7 +75,7 @@ Result<int> verify(const VerifyVerbOptions& options, Session& session) {
           verify_child(options.parent, options.child, mask, session.library.dequantizer(),
                        session.console, options.healed ? Healed::kAllow : Healed::kRefuse));
   if (!options.corpus.files.empty()) {
-    COE_TRY(output.run, run_both(options, mask, session));
+    COE_TRY(output.run, run_both(options, mask, output.report.n_used, session));
   }
   output.wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   auto text = verify_text(output);
