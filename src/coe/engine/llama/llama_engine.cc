@@ -257,8 +257,7 @@ Status LlamaEngine::probe() {
     if (plan.by_table) by_table_.push_back(LayerId{layer});
     if (plan.by_table || plan.raw_weights.empty()) fixed_layers_.push_back(LayerId{layer});
     if (plan.merged.node.empty()) nameless_layers_.push_back(LayerId{layer});
-    if (plan.stream.node.empty())
-      streamless_layers_.push_back(LayerId{layer});
+    if (plan.stream.node.empty()) streamless_layers_.push_back(LayerId{layer});
   }
   has_logits_ = graph_.saw_logits();
   if (options_.n_candidate > 0) COE_TRY_STATUS(begin_candidates(plans, census));
@@ -286,9 +285,10 @@ Status LlamaEngine::check_watch(const DecodeRequest& request) const {
                 fmt::format("layer {}: llama.cpp's graph does not name what its experts give",
                             nameless_layers_.front().value));
   if (request.streams && !streamless_layers_.empty())
-    return fail(Code::kUnsupported,
-                fmt::format("layer {}: llama.cpp's graph does not name the stream that enters its FFN",
-                            streamless_layers_.front().value));
+    return fail(
+        Code::kUnsupported,
+        fmt::format("layer {}: llama.cpp's graph does not name the stream that enters its FFN",
+                    streamless_layers_.front().value));
   if (request.candidates != nullptr && info_.n_candidate == 0)
     return fail(Code::kInvalidArgument, "the engine was not opened for candidates");
   if (info_.n_candidate > 0 && (request.routing != nullptr || request.filter != nullptr))
