@@ -194,6 +194,24 @@ TEST_F(CliHeal, SpecializeHeals) {
                       kModel));
   EXPECT_EQ(cut.exit_code, 2);
   EXPECT_THAT(cut.err, HasSubstr("s.gguf: is of another run: "));
+  // The text of a pass is healed on, too.
+  std::ofstream(dir_ / "pass.jsonl")
+      << Json{{"text", std::string(900, 'x')}, {"domain", "pass"}} << "\n"
+      << Json{{"text", "The sea was calm that day."}, {"domain", "pass"}} << "\n";
+  const auto with_pass = run_json(command("ridge") + " --cot pass.jsonl --force");
+  EXPECT_NE(with_pass.at("healing").at("text_digest"), doc.at("healing").at("text_digest"));
+  const auto joined =
+      run(fmt::format("coe heal -m {} --mask s.mask.json -f fit.jsonl -f pass.jsonl --tokens 2000 "
+                      "--method ridge -q -o h.gguf --force",
+                      kModel));
+  ASSERT_EQ(joined.exit_code, 0) << joined.err;
+  EXPECT_TRUE(read("h.gguf") == read("s.gguf"));
+  std::ofstream(dir_ / "single.jsonl") << R"({"text": "alone", "domain": "single"})" << "\n";
+  const auto single = run(command("ridge") + " --cot single.jsonl --force -q");
+  EXPECT_EQ(single.exit_code, 3);
+  EXPECT_THAT(single.err, HasSubstr("single: has a single text, so nothing can be held out"));
+  EXPECT_THAT(single.err, HasSubstr("healing judges itself by texts that it did not fit on"));
+  ASSERT_EQ(run(command("ridge") + " --force -q").exit_code, 0);
   // A child that nothing explains is refused before it would be healed for.
   std::filesystem::remove(dir_ / "s.heal.json");
   const auto unexplained = run(command("ridge"));

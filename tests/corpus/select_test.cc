@@ -6,6 +6,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <tuple>
+
 namespace coe {
 namespace {
 
@@ -43,6 +45,29 @@ TEST(SelectDomains, ListsWhatThereIs_WhenAskedForMore) {
   EXPECT_THAT(status.error().hint, HasSubstr("css, js"));
   const std::vector<std::string> twice = {"js", "js"};
   EXPECT_FALSE(select_domains(corpus, twice));
+}
+
+TEST(AddText, PutsRecordsBehindThoseOfTheirDomain) {
+  auto corpus = corpus_of(2);
+  corpus.domains[0].weight = 0.25;
+  Corpus more;
+  more.domains.push_back({"css", 1.0, {{"css more", "more.jsonl:1"}}});
+  more.domains.push_back({"html", 2.0, {{"html 0", "more.jsonl:2"}}});
+  more.domains.push_back({"ts", 1.0, {{"ts 0", "more.jsonl:3"}}});
+  add_text(corpus, more);
+  ASSERT_EQ(corpus.domains.size(), 4U);
+  const auto& [css, html, js, ts] =
+      std::tie(corpus.domains[0], corpus.domains[1], corpus.domains[2], corpus.domains[3]);
+  EXPECT_EQ(css.name, "css");
+  EXPECT_EQ(css.weight, 0.25);
+  ASSERT_EQ(css.records.size(), 3U);
+  EXPECT_EQ(css.records[2].text, "css more");
+  EXPECT_EQ(html.name, "html");
+  EXPECT_EQ(html.weight, 2.0);
+  EXPECT_EQ(js.name, "js");
+  EXPECT_EQ(ts.name, "ts");
+  EXPECT_EQ(corpus.digest, corpus_digest(corpus));
+  EXPECT_NE(corpus.digest, corpus_of(2).digest);
 }
 
 TEST(SplitOff, TakesEveryTenthOfEachDomain) {

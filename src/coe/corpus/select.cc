@@ -74,6 +74,17 @@ std::vector<std::size_t> texts_of(const SubDomain& domain, std::size_t& n_text) 
 
 }  // namespace
 
+void add_text(Corpus& corpus, const Corpus& more) {
+  for (const auto& domain : more.domains) {
+    const auto found = std::ranges::lower_bound(corpus.domains, domain.name, {}, &SubDomain::name);
+    if (found == corpus.domains.end() || found->name != domain.name)
+      corpus.domains.insert(found, domain);
+    else
+      found->records.insert(found->records.end(), domain.records.begin(), domain.records.end());
+  }
+  corpus.digest = corpus_digest(corpus);
+}
+
 void keep_first(Corpus& corpus, std::size_t n_record) {
   for (auto& domain : corpus.domains)
     if (n_record > 0 && domain.records.size() > n_record) domain.records.resize(n_record);
@@ -95,8 +106,7 @@ Result<Split> split_off(const Corpus& corpus, std::size_t modulus, std::size_t r
     const bool single = n_text < 2;
     if (single && domain.records.size() < modulus)
       return fail(Code::kCorrupt,
-                  fmt::format("{}: has a single text, so nothing can be held out for evaluation",
-                              domain.name),
+                  fmt::format("{}: has a single text, so nothing can be held out", domain.name),
                   "give held-out text with --eval, or more text");
     if (single) {
       split.single.push_back(domain.name);

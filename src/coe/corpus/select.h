@@ -24,6 +24,10 @@ Status select_domains(Corpus& corpus, std::span<const std::string> names);
 // Keeps the first so many records of each sub-domain (0: all), and sets the digest to what is left.
 void keep_first(Corpus& corpus, std::size_t n_record);
 
+// Adds the sub-domains of another corpus behind their records of the same names, whose weight
+// stays, and sets the digest to all of it.
+void add_text(Corpus& corpus, const Corpus& more);
+
 // All records of the corpus as one sub-domain of this name and weight 1, whatever they say of
 // theirs.
 SubDomain joined(Corpus corpus, std::string name);

@@ -90,7 +90,8 @@ std::string measured_healing(std::string_view settings) {
 
 bool is_measured_of(const CutRecords& child, std::string_view measured) {
   const bool is_of_healed = measured.find(" healing=") != std::string_view::npos;
-  // What was measured is of children that use as many experts as the parent, unless a healing tells.
+  // What was measured is of children that use as many experts as the parent, unless a healing
+  // tells.
   if (child.heal_settings.empty()) return !is_of_healed && child.n_used == 0;
   return measured.find(" " + measured_healing(child.heal_settings)) != std::string_view::npos;
 }

@@ -47,6 +47,8 @@ class PassTexts {
   // What was taken of the texts, in the order in which they were added.
   const std::vector<Taken>& taken() const { return taken_; }
   bool is_text(const Path& file) const { return texts_.contains(file); }
+  // The texts, by file.
+  const std::map<Path, Corpus>& texts() const { return texts_; }
 
   // The digest of the profile of a file that was added. Text that is chats of the parent's template
   // is profiled by role. Errors: kCorrupt where only a part of the records are chats, or `use` asks

@@ -110,6 +110,9 @@ class SpecializeRun {
   Status stage_mask();
   Status stage_heal(const gguf::GgufFile& parent, const MoeModel& model);
   Status make_healing(const gguf::GgufFile& parent, const MoeModel& model);
+  // What healing fits on: the text of the profile, and that of passes. Without the latter it would
+  // take from there what it makes up for at home: bench/results/2026-12-01-thinking-heal.
+  Corpus heal_text() const;
   HealOptions healing() const {
     auto options = *options_.heal;
     options.run_settings = settings_;
@@ -151,6 +154,7 @@ class SpecializeRun {
   std::string table_;  // digest of recon's
   KeepMask mask_;
   std::string mask_text_;
+  Corpus heal_text_;
   std::optional<Healing> healing_;  // of this run
   SpecializeReport report_;
   std::vector<PlannedStage> planned_;

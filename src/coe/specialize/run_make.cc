@@ -255,10 +255,17 @@ Status SpecializeRun::stage_mask() {
   return {};
 }
 
+Corpus SpecializeRun::heal_text() const {
+  Corpus text = corpus_;
+  for (const auto& [file, more] : texts_.texts()) add_text(text, more);
+  return text;
+}
+
 // What an earlier run says of its healing is taken while the child that it made is there.
 Status SpecializeRun::stage_heal(const gguf::GgufFile& parent, const MoeModel& model) {
   if (!options_.heal) return {};
   const auto start = Clock::now();
+  heal_text_ = heal_text();
   const Path file = beside("heal.json");
   const auto settings = heal_stage_settings();
   std::error_code ec;
@@ -283,11 +290,11 @@ Status SpecializeRun::stage_heal(const gguf::GgufFile& parent, const MoeModel& m
 
 Status SpecializeRun::make_healing(const gguf::GgufFile& parent, const MoeModel& model) {
   begin("heal");
-  COE_TRY(const auto split, split_for_healing(corpus_));
+  COE_TRY(const auto split, split_for_healing(heal_text_));
   COE_TRY(auto* const engine, engine_.get());
   COE_TRY(healing_, heal(*engine, parent, model, mask_, split.rest, split.held_out, healing(),
                          *library_.dequantizer(), *library_.quantizer(), observer_));
-  report_.healing = summary_of(*healing_, options_.heal->method, corpus_.digest);
+  report_.healing = summary_of(*healing_, options_.heal->method, heal_text_.digest);
   if (!report_.healing->helps)
     observer_.warning(
         "healing would make up for less than 1 % of what the layers lost, so the "
@@ -326,7 +333,7 @@ Status SpecializeRun::stage_prune(const gguf::GgufFile& parent, const MoeModel& 
     if (options_.heal && !healing_) COE_TRY_STATUS(make_healing(parent, model));
     begin("prune");
     SurgeryOptions surgery;
-    if (healing_) add_healing(*healing_, corpus_.digest, surgery);
+    if (healing_) add_healing(*healing_, heal_text_.digest, surgery);
     surgery.mask_name = beside("mask.json").string();
     surgery.name = options_.name;
     COE_TRY(const auto plan, plan_surgery(parent, model, mask_, surgery));
@@ -353,7 +360,7 @@ Status SpecializeRun::stage_prune(const gguf::GgufFile& parent, const MoeModel& 
 }
 
 std::string SpecializeRun::heal_stage_settings() const {
-  return heal_file_settings(mask_, corpus_.digest, healing());
+  return heal_file_settings(mask_, heal_text_.digest, healing());
 }
 
 // For what is measured of the child.

@@ -5,6 +5,7 @@
 #include "coe/base/sealed_json.h"
 #include "coe/base/text.h"
 #include "coe/child/heal/block.h"
+#include "coe/child/heal/heal.h"
 #include "coe/child/surgery/apply.h"
 #include "coe/child/surgery/names.h"
 #include "coe/child/surgery/plan.h"
@@ -131,6 +132,7 @@ Status SpecializeRun::prepare(const MoeModel& model) {
     COE_TRY_STATUS(texts_.add(
         file, taking(options_.text_spec, fmt::format("text of passes, {}", file.string())),
         model.id, evaluation_, observer_));
+  if (options_.heal) COE_TRY_STATUS(split_for_healing(heal_text()).map([](const auto&) {}));
   if (!options_.other_temperature) return check_aggregate();
   if (passes_.cot.empty())
     return fail(Code::kInvalidArgument, "--t06: there is no CoT text to filter by",

@@ -78,8 +78,8 @@ struct SpecializeOptions {
   Corpus cot_questions;            // the parent answers them first; its thinking is the CoT text
   AskOptions cot_ask{.thinking = true};
 
-  // Fit what stands beside the experts after the cut, on the text of the profile; heal.h. `state`
-  // and `run_settings` are the run's.
+  // Fit what stands beside the experts after the cut, on the text of the profile and that of
+  // passes; heal.h. `state` and `run_settings` are the run's.
   std::optional<HealOptions> heal;
   ProfileOptions profiling;
   EvalOptions eval;

@@ -405,7 +405,10 @@ std::string heal_settings(const HealOptions& options) {
 Result<Split> split_for_healing(const Corpus& corpus) {
   constexpr std::size_t kModulus = 8;
   constexpr std::size_t kRemainder = 3;
-  return split_off(corpus, kModulus, kRemainder);
+  return split_off(corpus, kModulus, kRemainder).map_error([](Error error) {
+    error.hint = "give more text: healing judges itself by texts that it did not fit on";
+    return error;
+  });
 }
 
 void add_healing(const Healing& healing, const std::string& text_digest, SurgeryOptions& surgery) {
