@@ -7,6 +7,7 @@
 #include "coe/mask/keep_mask.h"
 
 #include "college/package/package_fixture.h"
+#include "support/ollama_form.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -25,6 +26,7 @@ using testing::expect_ok;
 using testing::gemma_library;
 using testing::gemma_parent;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using testing::Off;
 using testing::PackageTest;
 using testing::value_of;
@@ -404,6 +406,36 @@ TEST_F(CheckTest, RebuildsAChildThatUsesFewerExperts) {
   const auto proof = check(dir_ / "parent.gguf");
   EXPECT_TRUE(proof.ok());
   EXPECT_EQ(proof.find("rebuild")->state, CheckState::kOk);
+}
+
+// llama.cpp's own programs do not load a file with a tower: nothing in the package says that they
+// do.
+TEST_F(CheckTest, AChildWithATowerIsForOllamaAndCoe) {
+  auto model = gemma_parent();
+  testing::add_tower(model);
+  write_models(model);
+  auto with = options();
+  with.overwrite = Overwrite::kAllow;
+  with.parent = dir_ / "parent.gguf";
+  const auto report = value_of(make(with));
+  EXPECT_TRUE(report.manifest.model.needs_text_part);
+  ASSERT_EQ(report.uses.size(), 2U);
+  EXPECT_EQ(report.uses[0].program, "Ollama");
+  EXPECT_EQ(report.uses[1].program, "coe serve");
+  for (const auto* gone : {"llama-server.ini", "llama-swap.yaml", "lmstudio"})
+    EXPECT_FALSE(std::filesystem::exists(dir_ / "out" / gone)) << gone;
+  EXPECT_THAT(read("out/README.md"), Not(HasSubstr("\nllama-server ")));
+  EXPECT_THAT(read("out/README.md"), HasSubstr("coe serve " + report.manifest.model.file));
+  auto proof = check(dir_ / "parent.gguf");
+  EXPECT_TRUE(proof.ok());
+  EXPECT_EQ(proof.find("presets")->state, CheckState::kNotRun);
+  EXPECT_EQ(proof.find("rebuild")->state, CheckState::kOk);
+
+  auto manifest = Json::parse(read("out/manifest.json"));
+  manifest["model"].erase("needs_text_part");
+  write("manifest.json", manifest.dump());
+  proof = check({});
+  EXPECT_EQ(proof.find("model")->state, CheckState::kFailed);
 }
 
 TEST_F(CheckTest, RefusesWhatIsNoPackage) {

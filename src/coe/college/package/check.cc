@@ -105,6 +105,10 @@ std::string part_at(const gguf::GgufFile& file, std::uint64_t position) {
   return "the padding behind a tensor";
 }
 
+std::string form_words(bool needs_text_part) {
+  return needs_text_part ? "Ollama's" : "llama.cpp's";
+}
+
 class Checker {
  public:
   Checker(const Path& folder, PackageManifest manifest, const EngineLibrary& library,
@@ -248,6 +252,7 @@ class Checker {
     same("text of the healing", facts_->cut.heal_text_digest, m_.recipe.heal_text_digest);
     same("number of experts used", fmt::format("{}", facts_->cut.n_used),
          fmt::format("{}", m_.recipe.n_used));
+    same("form", form_words(facts_->needs_text_part), form_words(m_.model.needs_text_part));
     same("given name", facts_->given_name, m_.recipe.name);
     same("experts", fmt::format("{} of {}", facts_->cut.n_keep, facts_->cut.n_expert),
          fmt::format("{} of {}", facts_->mask.n_keep(), m_.parent.n_expert));
@@ -486,6 +491,10 @@ class Checker {
   }
 
   void check_presets() {
+    if (m_.model.needs_text_part) {
+      not_run("presets", "llama-server does not load a model in Ollama's form");
+      return;
+    }
     auto& check = begin("presets", fmt::format("{} and {} run this model, with thinking off",
                                                kServerPreset, kSwapConfig));
     const std::array<std::pair<std::string_view, std::string>, 2> made = {

@@ -10,6 +10,7 @@
 #include "coe/model/gguf/quantization.h"
 #include "coe/model/gguf/typed_keys.h"
 #include "coe/model/gguf/value.h"
+#include "coe/model/text_part/text_part.h"
 #include "coe/specialize/eval_json.h"
 
 #include <fmt/format.h>
@@ -160,6 +161,7 @@ Result<ChildFacts> child_facts(const OpenModel& child) {
                    .license = text_or_empty(header, "general.license"),
                    .license_link = text_or_empty(header, "general.license.link"),
                    .chat_template = text_or_empty(header, "tokenizer.chat_template"),
+                   .needs_text_part = needs_text_part(header),
                    .stops = {},
                    .base_models = base_models_of(header)};
   facts.stops = stop_texts(header, facts.chat_template);

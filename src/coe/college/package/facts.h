@@ -39,6 +39,7 @@ struct ChildFacts {
   std::string license;       // general.license
   std::string license_link;  // general.license.link
   std::string chat_template;
+  bool needs_text_part = false;          // text_part.h
   std::vector<std::string> stops;        // what the vocabulary's end-of-turn tokens spell
   std::vector<std::string> base_models;  // "ORG/NAME" on the Hugging Face Hub, the nearest first
 };

@@ -144,6 +144,11 @@ void read_model(Reader reader, PackageModel& model) {
   reader.count("n_ctx_train", model.n_ctx_train);
   reader.text("quantization", model.quantization, true);
   reader.text("chat_template_sha256", model.chat_template_sha256, true);
+  if (reader.has("needs_text_part")) {
+    std::optional<bool> flag;
+    reader.flag("needs_text_part", flag);
+    model.needs_text_part = flag.value_or(false);
+  }
 }
 
 void read_parent(Reader reader, PackageParent& parent) {
@@ -226,6 +231,7 @@ Json manifest_json(const PackageManifest& m) {
                   {"n_ctx_train", m.model.n_ctx_train},
                   {"quantization", or_null(m.model.quantization)},
                   {"chat_template_sha256", or_null(m.model.chat_template_sha256)}};
+  if (m.model.needs_text_part) doc["model"]["needs_text_part"] = true;
   doc["parent"] = {{"name", m.parent.name},
                    {"digest", m.parent.digest},
                    {"n_expert", m.parent.n_expert},

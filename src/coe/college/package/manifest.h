@@ -38,6 +38,8 @@ struct PackageModel {
   std::uint32_t n_ctx_train = 0;
   std::string quantization;          // may be empty
   std::string chat_template_sha256;  // empty: it has none
+  // llama.cpp's own programs load only a part of the file: text_part.h.
+  bool needs_text_part = false;
 };
 
 // An empty text is null in JSON: not known.

@@ -256,6 +256,7 @@ class Packer {
     COE_TRY(m.model.sha256, sha256_file(target, "SHA-256", observer_));
     COE_TRY_STATUS(child.file.check_unchanged());
     m.files.push_back({m.model.file, m.model.bytes, m.model.sha256});
+    if (m.model.needs_text_part) return {};
     const Path second = folder / lm_studio_path(m);
     COE_TRY_STATUS(make_folder(second.parent_path()));
     report_.lm_studio = link_file(target, second);
@@ -303,11 +304,11 @@ class Packer {
                                  .has_renderer = !renderer.empty(),
                                  .uses = report_.uses});
     std::vector<std::pair<std::string_view, std::string>> texts = {
-        {kModelfile, modelfile},
-        {kServerPreset, server_preset_text(m)},
-        {kSwapConfig, swap_config_text(m)},
-        {kMaskFile, child_->mask_text},
-        {kCard, card}};
+        {kModelfile, modelfile}, {kMaskFile, child_->mask_text}, {kCard, card}};
+    if (!m.model.needs_text_part) {
+      texts.emplace_back(kServerPreset, server_preset_text(m));
+      texts.emplace_back(kSwapConfig, swap_config_text(m));
+    }
     if (m.chat_check) texts.emplace_back(kChatCheckFile, chat_file_text(*chats_));
     for (const auto& [name, text] : texts) {
       COE_TRY_STATUS(write_file(folder / name, text, Overwrite::kRefuse));

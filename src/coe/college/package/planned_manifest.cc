@@ -34,7 +34,8 @@ PackageManifest planned_manifest(const PackageNaming& naming, const ChildFacts& 
              .n_ctx_train = child.n_ctx_train,
              .quantization = child.quantization,
              .chat_template_sha256 =
-                 child.chat_template.empty() ? std::string() : sha256_of(child.chat_template)};
+                 child.chat_template.empty() ? std::string() : sha256_of(child.chat_template),
+             .needs_text_part = child.needs_text_part};
   m.parent = {.name = child.cut.parent_name,
               .digest = child.cut.parent_digest,
               .n_expert = child.cut.n_expert,

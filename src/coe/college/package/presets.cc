@@ -23,6 +23,17 @@ std::vector<std::pair<std::string, std::string>> server_options(const PackageMan
           {"repeat-last-n", fmt::format("{}", m.sampling.repeat_last_n)}};
 }
 
+ProgramUse use_in_ollama(const PackageManifest& m) {
+  const auto name = ollama_name(m);
+  return {.program = "Ollama",
+          .commands = {{"ollama", "create", name, "-f", std::string(kModelfile)},
+                       {"ollama", "run", name, "--think=false"}},
+          .note = fmt::format("`ollama show --modelfile {}` shows what it was created with.", name),
+          .think_off =
+              "`\"think\": false` in the request, `--think=false` on the command "
+              "line, `/set nothink` in a session; the Modelfile cannot say it"};
+}
+
 }  // namespace
 
 Result<std::string> modelfile_for(const PackageManifest& m, const ModelfileParts& parts) {
@@ -97,20 +108,21 @@ std::string lm_studio_path(const PackageManifest& m) {
 }
 
 std::vector<ProgramUse> program_uses(const PackageManifest& m, bool links) {
-  const auto name = ollama_name(m);
+  std::vector<ProgramUse> uses = {use_in_ollama(m)};
+  if (m.model.needs_text_part) {
+    uses.push_back(
+        {.program = "coe serve",
+         .commands = {{"coe", "serve", m.model.file}},
+         .note = "It serves the text part. llama-server, llama-swap and LM Studio do not load this "
+                 "file, which has a vision or audio tower, or names of Ollama's.",
+         .think_off = "off, unless `--think`"});
+    return uses;
+  }
   std::vector<std::string> server = {"llama-server", "-m", m.model.file};
   for (const auto& [key, value] : server_options(m)) {
     server.push_back("--" + key);
     server.push_back(value);
   }
-  std::vector<ProgramUse> uses;
-  uses.push_back(
-      {.program = "Ollama",
-       .commands = {{"ollama", "create", name, "-f", std::string(kModelfile)},
-                    {"ollama", "run", name, "--think=false"}},
-       .note = fmt::format("`ollama show --modelfile {}` shows what it was created with.", name),
-       .think_off = "`\"think\": false` in the request, `--think=false` on the command "
-                    "line, `/set nothink` in a session; the Modelfile cannot say it"});
   uses.push_back({.program = "llama-server",
                   .commands = {{"llama-server", "--models-preset", std::string(kServerPreset)}},
                   .note = fmt::format("Requests name the model `{}`.", m.slug),
