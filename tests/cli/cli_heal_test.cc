@@ -106,6 +106,14 @@ TEST_F(CliHeal, MakesUpForFewerExpertsUsed) {
     EXPECT_EQ(proven.at("n_used"), 4);
     EXPECT_EQ(run(fmt::format("coe verify {} cut.gguf -f held-out.jsonl -q", kModel)).exit_code, 0);
   }
+  // A file that says another number than its record: the run ends early, and the finding is said.
+  auto bytes = read("cut.gguf");
+  const std::string key = "gemma4.expert_used_count";
+  bytes.at(bytes.find(key) + key.size() + 4) = 3;
+  write("edited.gguf", bytes);
+  const auto edited = run(fmt::format("coe verify {} edited.gguf -f held-out.jsonl", kModel));
+  EXPECT_EQ(edited.exit_code, 1) << edited.err;
+  EXPECT_THAT(edited.out, HasSubstr("expert_used_count")) << edited.err;
   const auto refused =
       run(fmt::format("coe heal -m {} --experts-used 8 -f fit.jsonl -o refused.gguf", kModel));
   EXPECT_EQ(refused.exit_code, 2);

@@ -17,6 +17,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 namespace coe::cli {
 
@@ -75,7 +76,14 @@ Result<int> verify(const VerifyVerbOptions& options, Session& session) {
           verify_child(options.parent, options.child, mask, session.library.dequantizer(),
                        session.console, options.healed ? Healed::kAllow : Healed::kRefuse));
   if (!options.corpus.files.empty()) {
-    COE_TRY(output.run, run_both(options, mask, output.report.n_used, session));
+    auto run = run_both(options, mask, output.report.n_used, session);
+    // What ends the runs may come of what the proof found, which is said all the same.
+    if (!run && (output.report.ok() || run.error().code == Code::kCancelled))
+      return tl::unexpected(std::move(run.error()));
+    if (run)
+      output.run = *std::move(run);
+    else
+      session.console.warning("the text was not run: " + run.error().message);
   }
   output.wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   auto text = verify_text(output);
