@@ -114,6 +114,23 @@ TEST_F(CliHeal, MakesUpForFewerExpertsUsed) {
   const auto edited = run(fmt::format("coe verify {} edited.gguf -f held-out.jsonl", kModel));
   EXPECT_EQ(edited.exit_code, 1) << edited.err;
   EXPECT_THAT(edited.out, HasSubstr("expert_used_count")) << edited.err;
+  // The main job's child is that of the two verbs, and what it measures is the file.
+  const auto doc = run_json(
+      fmt::format("coe specialize -m {} -f fit.jsonl --eval held-out.jsonl -k 32 -o s.gguf "
+                  "--max-tokens 256 --random 1 --no-chat-check --experts-used 4 --heal ridge "
+                  "--heal-tokens 2000",
+                  kModel));
+  EXPECT_EQ(doc.at("n_used"), 4);
+  ASSERT_EQ(run(fmt::format("coe heal -m {} --mask s.mask.json -f fit.jsonl --tokens 2000 --method "
+                            "ridge --experts-used 4 -q -o h.gguf",
+                            kModel))
+                .exit_code,
+            0);
+  EXPECT_TRUE(read("h.gguf") == read("s.gguf"));
+  const auto measured = run_json(
+      fmt::format("coe eval -m s.gguf --parent {} -f held-out.jsonl --max-tokens 256", kModel));
+  EXPECT_NEAR(measured.at("results").at(0).at("domains").at(0).at("kl_mean").get<double>(),
+              doc.at("eval").at("domains").at(0).at("kl_mean").get<double>(), 2e-3);
   const auto refused =
       run(fmt::format("coe heal -m {} --experts-used 8 -f fit.jsonl -o refused.gguf", kModel));
   EXPECT_EQ(refused.exit_code, 2);

@@ -64,7 +64,7 @@ TEST(HealSummary, WhatIsMeasuredOfAHealedChildIsOfNoOther) {
   const auto ridge = child("method=ridge tokens=65536", "xxh3:1");
   const auto gain = child("method=gain tokens=65536", "xxh3:1");
   const auto measured = [](const CutRecords& of) {
-    return "n_random=3 " + measured_healing(of.heal_settings) + "threads=2";
+    return "n_random=3 " + measured_child(of.heal_settings, of.n_used) + "threads=2";
   };
   EXPECT_EQ(measured(cut), "n_random=3 threads=2");
   EXPECT_TRUE(is_measured_of(cut, measured(cut)));
@@ -75,7 +75,15 @@ TEST(HealSummary, WhatIsMeasuredOfAHealedChildIsOfNoOther) {
   // Nor is what was measured of a cut that of one that uses fewer experts.
   auto fewer = cut;
   fewer.n_used = 6;
-  EXPECT_FALSE(is_measured_of(fewer, measured(cut)));
+  EXPECT_EQ(measured(fewer), "n_random=3 experts_used=6 threads=2");
+  EXPECT_TRUE(is_measured_of(fewer, measured(fewer)));
+  for (const auto& other : {cut, ridge}) {
+    EXPECT_FALSE(is_measured_of(fewer, measured(other)));
+    EXPECT_FALSE(is_measured_of(other, measured(fewer)));
+  }
+  auto fewest = cut;
+  fewest.n_used = 60;
+  EXPECT_FALSE(is_measured_of(fewer, measured(fewest)));
 }
 
 TEST(HealSummary, KnowsTheChildThatWasHealedSo) {

@@ -66,6 +66,7 @@ class SpecializeTest : public ::testing::Test {
     if (options.model == options_.output && child_is_right_) {
       const auto mask = parse_mask(*read_text(child_mask()), "mask");
       fake.kept.kept = mask->layers();
+      fake.kept.n_used = options_.n_used;
     }
     return std::make_unique<FakeEngine>(fake);
   }
@@ -173,13 +174,32 @@ TEST_F(SpecializeTest, TakesNoChildThatUsesFewerExpertsForItsOwn) {
   const auto mask = value_of(read_mask(child_mask()));
   const auto plan = value_of(plan_surgery(parent, model, mask, {.n_used = 1}));
   expect_ok(apply_plan(parent, plan, options_.output, Overwrite::kAllow, silent_observer()));
-  expect_error(run(), Code::kExists, "it uses fewer experts than the parent");
+  expect_error(run(), Code::kExists, "experts used a token: 1, not 2");
   options_.overwrite = Overwrite::kAllow;
   const auto again = run();
   ASSERT_TRUE(again) << again.error().message;
   EXPECT_EQ(
       value_of(verify_child(parent_, options_.output, mask, nullptr, silent_observer())).n_used,
       0U);
+}
+
+TEST_F(SpecializeTest, MakesAChildThatUsesFewerExperts) {
+  options_.n_used = 1;
+  const auto report = run();
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_EQ(report->n_used, 1U);
+  EXPECT_EQ(report->n_used_parent, 2U);
+  EXPECT_EQ(
+      value_of(verify_child(parent_, options_.output, std::nullopt, nullptr, silent_observer()))
+          .n_used,
+      1U);
+  const auto again = run();
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ(reused(*again), (std::vector<bool>{true, true, true, false, true}));
+  options_.n_used = 0;
+  expect_error(run(), Code::kExists, "experts used a token: 1, not 2");
+  options_.n_used = 2;
+  expect_error(run(), Code::kInvalidArgument, "not from 1 to below its own 2");
 }
 
 // Another digit in what an earlier run measured is another table.

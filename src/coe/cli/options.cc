@@ -160,6 +160,10 @@ void add_cut_options(CLI::App& verb, Path& mask, std::uint32_t& n_used) {
   verb.add_option("--mask", mask,
                   "Mask (native or reference JSON); only with --experts-used it may be left out, "
                   "and then all experts stay");
+  add_experts_used(verb, n_used);
+}
+
+void add_experts_used(CLI::App& verb, std::uint32_t& n_used) {
   verb.add_option("--experts-used", n_used,
                   "Experts that the child uses for a token, fewer than the parent (default: as "
                   "many)")

@@ -65,6 +65,7 @@ void add_engine_options(CLI::App& verb, EngineOptions& options);
 // Adds --instant and --virtual, the two ways to run a model under the verb's --mask. `as` has the
 // default, nullopt where the verb decides.
 void add_masked_as(CLI::App& verb, std::optional<MaskedAs>& as);
+void add_experts_used(CLI::App& verb, std::uint32_t& n_used);
 // Adds --mask and --experts-used, of which a cut needs one.
 void add_cut_options(CLI::App& verb, Path& mask, std::uint32_t& n_used);
 // Errors: kInvalidArgument where neither is given.

@@ -7,12 +7,17 @@
 
 #include <fmt/format.h>
 
+#include <string>
+#include <string_view>
 #include <utility>
 
 namespace coe {
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+constexpr std::string_view kHealingWord = "healing=";
+constexpr std::string_view kUsedWord = "experts_used=";
 
 }  // namespace
 
@@ -84,16 +89,17 @@ bool is_heal_file(const Path& file) {
   return document.is_object() && document.value("schema", Json()) == kHealSchema;
 }
 
-std::string measured_healing(std::string_view settings) {
-  return settings.empty() ? std::string() : fmt::format("healing={} ", digest_of(settings));
+std::string measured_child(std::string_view heal_settings, std::uint32_t n_used) {
+  if (!heal_settings.empty()) return fmt::format("{}{} ", kHealingWord, digest_of(heal_settings));
+  return n_used > 0 ? fmt::format("{}{} ", kUsedWord, n_used) : std::string();
 }
 
 bool is_measured_of(const CutRecords& child, std::string_view measured) {
-  const bool is_of_healed = measured.find(" healing=") != std::string_view::npos;
-  // What was measured is of children that use as many experts as the parent, unless a healing
-  // tells.
-  if (child.heal_settings.empty()) return !is_of_healed && child.n_used == 0;
-  return measured.find(" " + measured_healing(child.heal_settings)) != std::string_view::npos;
+  const auto says = [&](std::string_view words) {
+    return measured.find(fmt::format(" {}", words)) != std::string_view::npos;
+  };
+  const auto own = measured_child(child.heal_settings, child.n_used);
+  return own.empty() ? !says(kHealingWord) && !says(kUsedWord) : says(own);
 }
 
 bool is_healed_so(const CutRecords& child, const HealSummary& summary) {

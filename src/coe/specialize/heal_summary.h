@@ -53,9 +53,10 @@ std::string heal_file_settings(const KeepMask& mask, std::string_view text_diges
 Status write_heal_file(const Path& file, std::string_view settings, const HealSummary& summary,
                        Overwrite overwrite);
 
-// What tells a healed child from one that is only cut, in the settings of what was measured of it:
-// "healing=DIGEST ". `settings`: coe.heal.settings; empty: the child is only cut.
-std::string measured_healing(std::string_view settings);
+// What tells a child from one that is only cut by the same mask, in the settings of what was
+// measured of it: "healing=DIGEST ", or "experts_used=6 " of a child that is not healed; else
+// empty. `heal_settings`: coe.heal.settings, which tell the number, too; empty: it is not healed.
+std::string measured_child(std::string_view heal_settings, std::uint32_t n_used);
 // Whether what was measured with `measured` is of the child.
 bool is_measured_of(const CutRecords& child, std::string_view measured);
 

@@ -115,6 +115,7 @@ class SpecializeRun {
   Corpus heal_text() const;
   HealOptions healing() const {
     auto options = *options_.heal;
+    options.n_used = options_.n_used;
     options.run_settings = settings_;
     options.state = beside("heal");
     return options;

@@ -196,8 +196,9 @@ Status SpecializeRun::stage_choice(const gguf::GgufFile& parent, const MoeModel&
     COE_TRY(const auto built, build_mask(texts_.set(), candidate));
     masks += built.mask.digest();
   }
-  const auto settings = fmt::format("text={} max_tokens={} masks={} {}", validation_.digest,
-                                    options_.eval.max_tokens, digest_of(masks), settings_);
+  const auto settings = fmt::format("text={} max_tokens={} masks={} {}{}", validation_.digest,
+                                    options_.eval.max_tokens, digest_of(masks),
+                                    measured_child({}, options_.n_used), settings_);
   std::error_code ec;
   if (std::filesystem::exists(file, ec)) {
     const auto difference =
@@ -210,7 +211,7 @@ Status SpecializeRun::stage_choice(const gguf::GgufFile& parent, const MoeModel&
   }
   begin("choice");
   COE_TRY(auto* const engine, engine_.get());
-  const Bench bench{*engine, parent, model, validation_, options_.eval};
+  const Bench bench{*engine, parent, model, validation_, options_.eval, options_.n_used};
   COE_TRY(const auto choice, choose_score(texts_.set(), candidates, bench, observer_));
   Json document = {{"schema", "coe.specialize-choice/1"},
                    {"version", tool_version()},
@@ -316,10 +317,13 @@ Status SpecializeRun::stage_prune(const gguf::GgufFile& parent, const MoeModel& 
     proof = verify_child(parent.path(), child, mask_, library_.dequantizer(), observer_, allowed);
     if (!(proof && proof->ok()) && !may_replace())
       return tl::unexpected(of_another_run(child, "it is not cut by this mask"));
-    if (proof && proof->ok() && proof->n_used > 0) {
+    if (proof && proof->ok() && proof->n_used != options_.n_used) {
+      const auto count = [&](std::uint32_t n) { return n > 0 ? n : model.n_expert_used; };
       if (!may_replace())
-        return tl::unexpected(of_another_run(child, "it uses fewer experts than the parent"));
-      proof = fail(Code::kNotFound, "no child that uses as many yet");
+        return tl::unexpected(
+            of_another_run(child, fmt::format("experts used a token: {}, not {}",
+                                              count(proof->n_used), count(options_.n_used))));
+      proof = fail(Code::kNotFound, "no child that uses so many yet");
     }
     const auto name = options_.name.empty() ? child_name(model, mask_) : options_.name;
     if (proof && proof->ok() && name_in(child) != name) {
@@ -336,6 +340,7 @@ Status SpecializeRun::stage_prune(const gguf::GgufFile& parent, const MoeModel& 
     if (healing_) add_healing(*healing_, heal_text_.digest, surgery);
     surgery.mask_name = beside("mask.json").string();
     surgery.name = options_.name;
+    surgery.n_used = options_.n_used;
     COE_TRY(const auto plan, plan_surgery(parent, model, mask_, surgery));
     for (const auto& warning : plan.warnings) observer_.warning(warning);
     const ChildProof prove = [&](std::span<const Path> written) -> Status {
@@ -365,7 +370,7 @@ std::string SpecializeRun::heal_stage_settings() const {
 
 // For what is measured of the child.
 std::string SpecializeRun::child_settings() const {
-  return is_healed() ? measured_healing(report_.healing->settings) : std::string();
+  return measured_child(is_healed() ? report_.healing->settings : std::string(), options_.n_used);
 }
 
 }  // namespace coe

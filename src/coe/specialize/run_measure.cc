@@ -101,7 +101,7 @@ Result<std::optional<SliceReference>> SpecializeRun::record_layers(
 Result<Json> SpecializeRun::measure(const gguf::GgufFile& file, const MoeModel& model) {
   Json measured;
   const bool healed = is_healed();
-  COE_TRY(const auto filter, virtual_surgery(mask_, file, model));
+  COE_TRY(const auto filter, virtual_surgery(mask_, file, model, options_.n_used));
   std::optional<SliceReference> masked;
   {
     COE_TRY(auto* engine, engine_.get());
@@ -110,7 +110,7 @@ Result<Json> SpecializeRun::measure(const gguf::GgufFile& file, const MoeModel& 
     std::vector<ExpertFilter> filters = {filter};
     for (std::uint32_t seed = 1; seed <= options_.n_random; ++seed) {
       COE_TRY(const auto random, random_mask(model, options_.n_keep, seed));
-      COE_TRY(filters.emplace_back(), virtual_surgery(random, file, model));
+      COE_TRY(filters.emplace_back(), virtual_surgery(random, file, model, options_.n_used));
     }
     std::vector<EvalSubject> subjects;
     subjects.reserve(filters.size());

@@ -225,6 +225,7 @@ Result<SpecializeReport> SpecializeRun::run() {
   COE_TRY(const auto parent, gguf::GgufFile::open(options_.engine.model));
   COE_TRY(const auto model, describe_moe(parent));
   COE_TRY_STATUS(check_keep_count(options_.n_keep, model.n_expert, model.n_expert_used));
+  if (options_.n_used > 0) COE_TRY_STATUS(check_experts_used(parent, model, options_.n_used));
   if (!options_.name.empty()) COE_TRY_STATUS(check_child_name(options_.name));
   if (const auto* values = library_.dequantizer(); options_.heal && values != nullptr)
     COE_TRY_STATUS(check_healable(parent, model, *values));
@@ -244,6 +245,8 @@ Result<SpecializeReport> SpecializeRun::run() {
   for (const auto& warning : model.warnings) observer_.warning(warning);
   report_.n_keep = options_.n_keep;
   report_.n_expert = model.n_expert;
+  report_.n_used = options_.n_used;
+  report_.n_used_parent = model.n_expert_used;
   report_.bytes_parent = parent.header().file_bytes;
   COE_TRY_STATUS(stage_profile(model));
   COE_TRY_STATUS(stage_cot(model));

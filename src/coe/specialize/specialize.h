@@ -66,6 +66,7 @@ struct SpecializeOptions {
   Path profile;
 
   std::uint32_t n_keep = 0;  // K
+  std::uint32_t n_used = 0;  // experts that the child uses a token; 0: as many as the parent
   Score score = Score::kUtil;
   bool choose_score = false;  // by validation text: another tenth of the corpus; see choose_score()
   bool recon = false;         // choose_score: try a table of recon, too; else: go by one
@@ -124,6 +125,8 @@ struct SpecializeReport {
   std::string name;          // of the child
   std::uint32_t n_keep = 0;
   std::uint32_t n_expert = 0;
+  std::uint32_t n_used = 0;  // experts a token, where they are fewer than the parent's; else 0
+  std::uint32_t n_used_parent = 0;
   std::uint64_t bytes_parent = 0;
   std::uint64_t bytes_child = 0;
   BuiltMask built;

@@ -268,6 +268,14 @@ TEST_F(ReportTest, AChildThatIsOnlyCutWasNotHealed) {
   EXPECT_TRUE(value_of(report({dir_ / "web.gguf"})).at("runs").at(0).at("healing").is_null());
 }
 
+TEST_F(ReportTest, SaysThatTheChildUsesFewerExperts) {
+  put_specialist({.n_used = 1});
+  EXPECT_EQ(value_of(report({dir_ / "web.gguf"})).at("runs").at(0).at("n_used"), 1);
+  std::filesystem::remove(dir_ / "web.gguf");
+  put_specialist();
+  EXPECT_TRUE(value_of(report({dir_ / "web.gguf"})).at("runs").at(0).at("n_used").is_null());
+}
+
 TEST_F(ReportTest, RefusesWhatNoReportIsMadeOf) {
   expect_error(report({}), Code::kInvalidArgument, "no run was given");
   expect_error(report({dir_ / "none"}), Code::kNotFound, "none");

@@ -200,6 +200,7 @@ Json specialize_json(const SpecializeOutput& output) {
       {"n_record", report.held_out.n_record}};
   doc["n_keep"] = report.n_keep;
   doc["n_expert"] = report.n_expert;
+  doc["n_used"] = report.n_used > 0 ? Json(report.n_used) : Json(nullptr);
   doc["bytes_parent"] = report.bytes_parent;
   doc["bytes_child"] = report.bytes_child;
   doc["coverage"] = report.built.coverage.mean;
@@ -228,10 +229,13 @@ Json specialize_json(const SpecializeOutput& output) {
 std::string specialize_text(const SpecializeOutput& output) {
   const auto& report = output.report;
   std::string text = fmt::format(
-      "\n{}: {} of {} experts kept in each layer\n\n  name   {}\n  size   {} → {} ({:.0f} % of the "
-      "parent)\n",
-      output.child.string(), report.n_keep, report.n_expert, printable(report.name),
-      human_bytes(report.bytes_parent), human_bytes(report.bytes_child),
+      "\n{}: {} of {} experts kept in each layer{}\n\n  name   {}\n  size   {} → {} ({:.0f} % of "
+      "the parent)\n",
+      output.child.string(), report.n_keep, report.n_expert,
+      report.n_used > 0
+          ? fmt::format(", {} of {} used a token", report.n_used, report.n_used_parent)
+          : "",
+      printable(report.name), human_bytes(report.bytes_parent), human_bytes(report.bytes_child),
       100.0 * static_cast<double>(report.bytes_child) / static_cast<double>(report.bytes_parent));
   text += fmt::format("  proof  {} experts equal their source byte for byte\n",
                       report.n_expert_checked);

@@ -216,6 +216,7 @@ void add_specialize(CLI::App& app, Run& run) {
   auto* keep =
       verb->add_option("-k,--keep", options->keep, "Experts to keep in each layer: 64, 50%, half")
           ->capture_default_str();
+  add_experts_used(*verb, options->job.n_used);
   verb->add_option("--fit", options->budget,
                    "Keep the most experts that fit into so much memory, 12GB (10^9) or 12GiB "
                    "(2^30), with the context of -c")

@@ -264,6 +264,8 @@ Status describe_shape(const RunFacts& run, Json& json) {
   json["layers"] = std::move(layers);
   json["n_expert"] = n_expert;
   json["n_expert_used"] = n_expert_used == 0 ? Json(nullptr) : Json(n_expert_used);
+  json["n_used"] =
+      run.child && run.child->cut.n_used > 0 ? Json(run.child->cut.n_used) : Json(nullptr);
   json["n_keep"] = run.mask ? Json(run.mask->n_keep()) : Json(nullptr);
   json["kept"] = run.mask ? kept_json(*run.mask, n_expert) : Json(nullptr);
   return {};

@@ -13,7 +13,7 @@ Result<std::vector<DomainEval>> measure_masks(const Bench& bench,
   std::vector<ExpertFilter> filters;
   for (const auto* mask : masks) {
     COE_TRY_STATUS(check_mask(*mask, bench.model, "mask"));
-    COE_TRY(filters.emplace_back(), virtual_surgery(*mask, bench.file, bench.model));
+    COE_TRY(filters.emplace_back(), virtual_surgery(*mask, bench.file, bench.model, bench.n_used));
   }
   std::vector<EvalSubject> subjects;
   subjects.reserve(filters.size());

@@ -10,6 +10,7 @@
 #include "coe/model/gguf/reader.h"
 #include "coe/model/moe/model.h"
 
+#include <cstdint>
 #include <span>
 #include <vector>
 
@@ -22,6 +23,7 @@ struct Bench {
   const MoeModel& model;
   const Corpus& corpus;
   EvalOptions eval;
+  std::uint32_t n_used = 0;  // experts that count for a token; 0: as many as the model uses
 };
 
 // One sum over all sub-domains for each mask, in order, against the parent as it is, whose logits

@@ -20,7 +20,7 @@ const sumOf = (memory) => memory.weights + memory.kv_cache + memory.compute + me
 function leadOf(run) {
   const shape = `${many(run.layers.length, 'layer')} of ${run.n_expert} experts`;
   if (run.kept === null) return `A routing profile of ${run.parent.name || 'a model'}: ${shape}${run.n_expert_used ? `, ${run.n_expert_used} used for each token` : ''}.`;
-  return `${run.domain ? `Made for ${run.domain}. ` : ''}It keeps ${run.n_keep} of ${run.n_expert} experts in each of ${many(run.layers.length, 'layer')} of ${run.parent.name || 'its parent'}.`;
+  return `${run.domain ? `Made for ${run.domain}. ` : ''}It keeps ${run.n_keep} of ${run.n_expert} experts in each of ${many(run.layers.length, 'layer')} of ${run.parent.name || 'its parent'}.${run.n_used ? ` It uses ${run.n_used} of these for each token, fewer than its parent.` : ''}`;
 }
 
 function sizeTile(run) {
