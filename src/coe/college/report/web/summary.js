@@ -67,7 +67,7 @@ function chatTile(run) {
   if (!run.chat) return null;
   const { child, words } = run.chat;
   if (child.not_run) return tile('In a chat', 'not checked', 'warn', el('p', { text: child.not_run }));
-  return tile('In a chat', child.passed ? 'it answers' : 'it does not answer well', child.passed ? 'good' : 'bad', el('p', { text: words ? `Bad are ${words}.` : `${child.n_answer} of ${child.n_question} questions of its domain were answered well, thinking off` }), run.chat.parent ? el('p', { class: 'soft', text: `Of its parent's answers to the same questions ${run.chat.parent.n_bad} are bad.` }) : '');
+  return tile('In a chat', child.passed ? 'it answers' : 'it does not answer well', child.passed ? 'good' : 'bad', el('p', { text: words ? `Bad are ${words}.` : `${child.n_answer} of ${child.n_question} questions of its domain were answered well, thinking off` }), run.chat.parent ? el('p', { class: 'soft', text: `Bad answers of its parent to the same questions: ${run.chat.parent.n_bad}.` }) : '');
 }
 
 function proofTile(run) {
