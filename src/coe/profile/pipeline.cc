@@ -2,12 +2,12 @@
 
 #include "coe/base/observer.h"
 #include "coe/base/result.h"
+#include "coe/base/stop_flag.h"
 #include "coe/engine/engine.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
@@ -25,16 +25,6 @@ namespace {
 
 // Packs decoded ahead of the one that is delivered, for each engine. Bounds the memory.
 constexpr std::size_t kAhead = 2;
-
-// Stands in for the run's observer in the engines' threads: observers are for one thread.
-class StopFlag : public Observer {
- public:
-  bool cancelled() override { return stop_; }
-  void set() { stop_ = true; }
-
- private:
-  std::atomic<bool> stop_ = false;
-};
 
 constexpr auto kPollEvery = std::chrono::milliseconds(50);
 

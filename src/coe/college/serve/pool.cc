@@ -1,5 +1,6 @@
 #include "coe/college/serve/pool.h"
 
+#include "coe/base/stop_flag.h"
 #include "coe/college/serve/relay.h"
 #include "coe/college/serve/socket_folder.h"
 #include "coe/college/serve/worker.h"
@@ -7,7 +8,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <filesystem>
@@ -36,15 +36,6 @@ constexpr unsigned kMostDeaths = 5;
 Clock::time_point after(Seconds wait) {
   return Clock::now() + std::chrono::duration_cast<Clock::duration>(wait);
 }
-
-class StopFlag : public Observer {
- public:
-  bool cancelled() override { return stop_; }
-  void set() { stop_ = true; }
-
- private:
-  std::atomic<bool> stop_ = false;
-};
 
 // What a thread makes of PoolModel::file.
 struct Preparation {
