@@ -9,6 +9,19 @@ bool curl_ready() {
   return done;
 }
 
+Status open_handles(MultiPtr& multi, EasyPtr& easy) {
+  if (!curl_ready()) return fail(Code::kInternal, "libcurl cannot be initialised");
+  multi.reset(curl_multi_init());
+  easy.reset(curl_easy_init());
+  if (!multi || !easy) return fail(Code::kInternal, "libcurl gives no handle");
+  return {};
+}
+
+Status begin_request(const MultiPtr& multi, const EasyPtr& easy) {
+  if (curl_multi_add_handle(multi.get(), easy.get()) == CURLM_OK) return {};
+  return fail(Code::kInternal, "libcurl refuses the request");
+}
+
 std::string no_proxy() {
   for (const char* name : {"no_proxy", "NO_PROXY"}) {
     if (const char* value = std::getenv(name); value != nullptr)

@@ -2,6 +2,8 @@
 // exceptions.
 #pragma once
 
+#include "coe/base/result.h"
+
 #include <curl/curl.h>
 #include <memory>
 #include <string>
@@ -21,6 +23,11 @@ using MultiPtr = std::unique_ptr<CURLM, MultiDeleter>;
 
 // Says whether the library can be used; the first call makes it ready.
 bool curl_ready();
+
+// Opens both handles. Errors: kInternal where the library gives none.
+Status open_handles(MultiPtr& multi, EasyPtr& easy);
+// Begins what the options of `easy` say. Errors: kInternal.
+Status begin_request(const MultiPtr& multi, const EasyPtr& easy);
 
 // Hosts that no proxy is asked for: the environment's own list, and this machine.
 std::string no_proxy();

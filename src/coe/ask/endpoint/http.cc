@@ -34,13 +34,9 @@ class Exchange {
       : request_(request), limits_(limits), reader_(reader) {}
 
   Result<HttpReply> run(Observer& observer) {
-    if (!curl_ready()) return fail(Code::kInternal, "libcurl cannot be initialised");
-    multi_.reset(curl_multi_init());
-    easy_.reset(curl_easy_init());
-    if (!multi_ || !easy_) return fail(Code::kInternal, "libcurl gives no handle");
+    COE_TRY_STATUS(open_handles(multi_, easy_));
     set_options();
-    if (curl_multi_add_handle(multi_.get(), easy_.get()) != CURLM_OK)
-      return fail(Code::kInternal, "libcurl refuses the request");
+    COE_TRY_STATUS(begin_request(multi_, easy_));
     auto reply = drive(observer);
     curl_multi_remove_handle(multi_.get(), easy_.get());
     return reply;

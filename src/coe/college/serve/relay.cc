@@ -36,13 +36,9 @@ class CurlRelay : public Relay {
   CurlRelay& operator=(const CurlRelay&) = delete;
 
   Status begin() {
-    if (!curl_ready()) return fail(Code::kInternal, "libcurl cannot be initialised");
-    multi_.reset(curl_multi_init());
-    easy_.reset(curl_easy_init());
-    if (!multi_ || !easy_) return fail(Code::kInternal, "libcurl gives no handle");
+    COE_TRY_STATUS(open_handles(multi_, easy_));
     set_options();
-    if (curl_multi_add_handle(multi_.get(), easy_.get()) != CURLM_OK)
-      return fail(Code::kInternal, "libcurl refuses the request");
+    COE_TRY_STATUS(begin_request(multi_, easy_));
     COE_TRY_STATUS(wait_for_bytes());
     long status = 0;
     curl_easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &status);
