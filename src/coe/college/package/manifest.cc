@@ -151,6 +151,19 @@ void read_model(Reader reader, PackageModel& model) {
   }
 }
 
+void read_recipe(Reader reader, PackageRecipe& recipe) {
+  reader.text("mode", recipe.mode);
+  reader.flag("drop_mtp", recipe.drop_mtp);
+  reader.text("name", recipe.name, true);
+  reader.text("coe_version", recipe.coe_version);
+  if (reader.has("n_used")) reader.count("n_used", recipe.n_used);
+  if (reader.has("healing")) {
+    auto healing = reader.object("healing");
+    healing.text("settings", recipe.heal_settings);
+    healing.text("text_digest", recipe.heal_text_digest);
+  }
+}
+
 void read_parent(Reader reader, PackageParent& parent) {
   reader.text("name", parent.name);
   reader.text("digest", parent.digest);
@@ -212,6 +225,19 @@ void read_chat_counts(const Json& doc, Reader& reader, PackageManifest& m) {
   facts.passed = passed.value_or(false);
 }
 
+Json recipe_json(const PackageManifest& m) {
+  Json json = {{"mode", m.recipe.mode},
+               {"drop_mtp", m.recipe.drop_mtp ? Json(*m.recipe.drop_mtp) : Json(nullptr)},
+               {"name", or_null(m.recipe.name)},
+               {"coe_version", m.recipe.coe_version},
+               {"command", rebuild_command(m)}};
+  if (m.recipe.n_used > 0) json["n_used"] = m.recipe.n_used;
+  if (m.recipe.is_healed())
+    json["healing"] = {{"settings", m.recipe.heal_settings},
+                       {"text_digest", m.recipe.heal_text_digest}};
+  return json;
+}
+
 }  // namespace
 
 Json manifest_json(const PackageManifest& m) {
@@ -239,15 +265,7 @@ Json manifest_json(const PackageManifest& m) {
                    {"bytes", m.parent.file.empty() ? Json(nullptr) : Json(m.parent.bytes)},
                    {"sha256", or_null(m.parent.sha256)}};
   doc["mask"] = {{"file", "mask.json"}, {"digest", m.mask_digest}, {"domain", or_null(m.domain)}};
-  doc["recipe"] = {{"mode", m.recipe.mode},
-                   {"drop_mtp", m.recipe.drop_mtp ? Json(*m.recipe.drop_mtp) : Json(nullptr)},
-                   {"name", or_null(m.recipe.name)},
-                   {"coe_version", m.recipe.coe_version},
-                   {"command", rebuild_command(m)}};
-  if (m.recipe.n_used > 0) doc["recipe"]["n_used"] = m.recipe.n_used;
-  if (m.recipe.is_healed())
-    doc["recipe"]["healing"] = {{"settings", m.recipe.heal_settings},
-                                {"text_digest", m.recipe.heal_text_digest}};
+  doc["recipe"] = recipe_json(m);
   doc["engine"] = {{"version", m.engine}, {"revision", or_null(m.engine_revision)}};
   doc["license"] = or_null(m.license);
   doc["base_model"] = or_null(m.base_model);
@@ -313,17 +331,7 @@ Result<PackageManifest> parse_manifest(std::string_view text, std::string_view n
   auto mask = reader.object("mask");
   mask.text("digest", m.mask_digest);
   mask.text("domain", m.domain, true);
-  auto recipe = reader.object("recipe");
-  recipe.text("mode", m.recipe.mode);
-  recipe.flag("drop_mtp", m.recipe.drop_mtp);
-  recipe.text("name", m.recipe.name, true);
-  recipe.text("coe_version", m.recipe.coe_version);
-  if (recipe.has("n_used")) recipe.count("n_used", m.recipe.n_used);
-  if (recipe.has("healing")) {
-    auto healing = recipe.object("healing");
-    healing.text("settings", m.recipe.heal_settings);
-    healing.text("text_digest", m.recipe.heal_text_digest);
-  }
+  read_recipe(reader.object("recipe"), m.recipe);
   auto engine = reader.object("engine");
   engine.text("version", m.engine);
   engine.text("revision", m.engine_revision, true);
