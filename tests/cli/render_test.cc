@@ -71,8 +71,8 @@ DomainEval even_eval(std::string name, std::uint64_t n_record, double perplexity
 SpecializeReport small_report() {
   SpecializeReport report;
   report.name = "Tiny css 8 of 16 experts";
-  report.n_keep = 8;
-  report.n_expert = 16;
+  report.counts.n_keep = 8;
+  report.counts.n_expert = 16;
   report.bytes_parent = 2000;
   report.bytes_child = 1000;
   report.aggregate = "subdomain";

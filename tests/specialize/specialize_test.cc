@@ -187,8 +187,8 @@ TEST_F(SpecializeTest, MakesAChildThatUsesFewerExperts) {
   options_.n_used = 1;
   const auto report = run();
   ASSERT_TRUE(report) << report.error().message;
-  EXPECT_EQ(report->n_used, 1U);
-  EXPECT_EQ(report->n_used_parent, 2U);
+  EXPECT_EQ(report->counts.n_used, 1U);
+  EXPECT_EQ(report->counts.n_used_parent, 2U);
   EXPECT_EQ(
       value_of(verify_child(parent_, options_.output, std::nullopt, nullptr, silent_observer()))
           .n_used,
@@ -418,7 +418,7 @@ TEST_F(SpecializeTest, TriesAnotherKFromAFinishedProfile) {
   const auto report = run();
   ASSERT_TRUE(report) << report.error().message;
   EXPECT_TRUE(report->stages.front().reused);
-  EXPECT_EQ(report->n_keep, 3U);
+  EXPECT_EQ(report->counts.n_keep, 3U);
   EXPECT_FALSE(std::filesystem::exists(dir_ / "smaller.profile.gguf"));
   options_.evaluation = {};
   options_.output = dir_ / "none.gguf";

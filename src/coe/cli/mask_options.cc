@@ -42,9 +42,9 @@ Result<PassOptions> read_pass_options(const PassFlags& flags) {
   return options;
 }
 
-void add_pass_options(CLI::App& verb, PassFlags& flags) {
-  const OptionTitle title(verb, "Passes");
-  auto& options = flags.passes;
+namespace {
+
+void add_whitelist_options(CLI::App& verb, PassOptions& options) {
   verb.add_option("--whitelist", options.whitelist,
                   "Profiles whose leading experts are guaranteed a place whatever they score");
   verb.add_option("--whitelist-rank", options.whitelist_rule.max_avg_rank,
@@ -60,6 +60,14 @@ void add_pass_options(CLI::App& verb, PassFlags& flags) {
                 "Guarantee by the words of the card: average rank below the highest, and chosen, "
                 "not first, in so many tokens")
       ->needs("--whitelist");
+}
+
+}  // namespace
+
+void add_pass_options(CLI::App& verb, PassFlags& flags) {
+  const OptionTitle title(verb, "Passes");
+  auto& options = flags.passes;
+  add_whitelist_options(verb, options);
   verb.add_option("--cot", options.cot,
                   "Profile of reasoning (CoT): its best experts outside the mask take the place of "
                   "the domain's least");

@@ -37,6 +37,14 @@ void add_whole_domain(std::vector<DomainResult>& rows) {
 
 }  // namespace
 
+nlohmann::ordered_json row_head_json(const DomainResult& row) {
+  return {{"name", row.name},
+          {"own", row.own},
+          {"verdict", verdict_name(row.verdict)},
+          {"n_record", row.specialist.n_record},
+          {"n_token", row.specialist.n_token}};
+}
+
 std::vector<DomainResult> read_domain_results(const Json& measured,
                                               const std::function<bool(std::string_view)>& is_own) {
   std::vector<DomainResult> rows;

@@ -36,6 +36,9 @@ struct ChatText {
   std::uint64_t n_chat = 0;  // in the template's markup
 };
 
+// "name", "own", "verdict", "n_record" and "n_token" of a row.
+nlohmann::ordered_json row_head_json(const DomainResult& row);
+
 // Reads `specialist`, `random` and, of a healed one, `cut` of a NAME.eval.json. `is_own` says of a
 // sub-domain whether the specialist was profiled on it; own ones come first, and before them all of
 // them together where there are several. Throws as the library does for a value that is missing or

@@ -243,10 +243,7 @@ Result<SpecializeReport> SpecializeRun::run() {
   COE_TRY_STATUS(check_room(parent, model));
   COE_TRY_STATUS(plan_stages());
   for (const auto& warning : model.warnings) observer_.warning(warning);
-  report_.n_keep = options_.n_keep;
-  report_.n_expert = model.n_expert;
-  report_.n_used = options_.n_used;
-  report_.n_used_parent = model.n_expert_used;
+  report_.counts = {options_.n_keep, model.n_expert, options_.n_used, model.n_expert_used};
   report_.bytes_parent = parent.header().file_bytes;
   COE_TRY_STATUS(stage_profile(model));
   COE_TRY_STATUS(stage_cot(model));

@@ -8,6 +8,7 @@
 #include "coe/base/observer.h"
 #include "coe/base/result.h"
 #include "coe/child/heal/heal.h"
+#include "coe/child/surgery/expert_counts.h"
 #include "coe/corpus/corpus.h"
 #include "coe/corpus/intake/taken.h"
 #include "coe/engine/engine_library.h"
@@ -123,10 +124,7 @@ struct SpecializeReport {
   HeldOut held_out;
   std::vector<Taken> taken;  // of the texts that passes name
   std::string name;          // of the child
-  std::uint32_t n_keep = 0;
-  std::uint32_t n_expert = 0;
-  std::uint32_t n_used = 0;  // experts a token, where they are fewer than the parent's; else 0
-  std::uint32_t n_used_parent = 0;
+  ExpertCounts counts;
   std::uint64_t bytes_parent = 0;
   std::uint64_t bytes_child = 0;
   BuiltMask built;

@@ -1,6 +1,7 @@
 #include "coe/cli/render/heal.h"
 
 #include "coe/base/text.h"
+#include "coe/cli/render/expert_counts.h"
 #include "coe/cli/render/table.h"
 
 #include <fmt/format.h>
@@ -30,9 +31,7 @@ Json heal_json(const HealOutput& output) {
   doc["output"] = output.output.string();
   doc["healed"] = healing.helps();
   doc["after"] = healing.after();
-  doc["n_keep"] = output.n_keep;
-  doc["n_expert"] = output.n_expert;
-  doc["n_used"] = output.n_used > 0 ? Json(output.n_used) : Json(nullptr);
+  add_counts(doc, output.counts);
   doc["n_token_fit"] = healing.n_fit;
   doc["n_token_validation"] = healing.n_validation;
   doc["settings"] = healing.settings;
@@ -59,13 +58,11 @@ Json heal_json(const HealOutput& output) {
 std::string heal_text(const HealOutput& output) {
   const auto& healing = output.healing;
   std::string text =
-      fmt::format("{}: {} of {} experts kept in each layer, {}\n\n", output.output.string(),
-                  output.n_keep, output.n_expert, healing.helps() ? "healed" : "NOT healed");
+      fmt::format("{}: {} of {} experts kept in each layer{}, {}\n\n", output.output.string(),
+                  output.counts.n_keep, output.counts.n_expert, used_words(output.counts),
+                  healing.helps() ? "healed" : "NOT healed");
   text += fmt::format("  size    {} → {}\n", human_bytes(output.bytes_parent),
                       human_bytes(output.bytes_child));
-  if (output.n_used > 0)
-    text +=
-        fmt::format("  used    {} of {} experts a token\n", output.n_used, output.n_used_parent);
   text += fmt::format("  fit     {} tokens ({:.0f} a hidden unit), {} that validate; {:.1f} s\n",
                       healing.n_fit, tokens_a_unit(healing), healing.n_validation, output.wall_s);
   text += fmt::format("  result  {:.1f} % of what the layers lost is left (validation tokens)\n\n",

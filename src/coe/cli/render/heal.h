@@ -3,6 +3,7 @@
 
 #include "coe/base/file.h"
 #include "coe/child/heal/heal.h"
+#include "coe/child/surgery/expert_counts.h"
 #include "coe/cli/render/document.h"
 
 #include <cstddef>
@@ -15,10 +16,7 @@ struct HealOutput {
   Path parent;
   Path output;
   const Healing& healing;
-  std::uint32_t n_keep = 0;
-  std::uint32_t n_expert = 0;
-  std::uint32_t n_used = 0;  // experts a token, where they are fewer than the parent's; else 0
-  std::uint32_t n_used_parent = 0;
+  ExpertCounts counts;
   std::uint64_t bytes_parent = 0;
   std::uint64_t bytes_child = 0;
   bool proven = false;

@@ -1,6 +1,7 @@
 #include "coe/cli/render/prune.h"
 
 #include "coe/base/text.h"
+#include "coe/cli/render/expert_counts.h"
 #include "coe/cli/render/table.h"
 #include "coe/model/gguf/tensor_type.h"
 
@@ -69,9 +70,7 @@ Json prune_json(const PruneOutput& output) {
   for (const auto& path : output.files) doc["files"].push_back(path.string());
   doc["name"] = name_of(plan);
   doc["mode"] = output.mode;
-  doc["n_keep"] = output.n_keep;
-  doc["n_expert"] = output.n_expert;
-  doc["n_used"] = output.n_used > 0 ? Json(output.n_used) : Json(nullptr);
+  add_counts(doc, output.counts);
   doc["bytes_parent"] = output.bytes_parent;
   doc["bytes_child"] = plan.file_bytes;
   doc["n_tensor"] = plan.n_tensor;
@@ -97,12 +96,10 @@ std::string prune_text(const PruneOutput& output) {
     return plan_table(plan) + fmt::format("would cut {} of {} tensors: {} to {} in {} file(s)\n",
                                           plan.n_tensor_cut, plan.n_tensor, before, after,
                                           plan.parts.size());
-  const auto used = output.n_used > 0 ? fmt::format(", {} of {} used a token", output.n_used,
-                                                    output.n_used_parent)
-                                      : std::string();
   auto text = fmt::format(
       "{}: {} of {} experts a layer{}, {} → {} ({:.0f} %), {} tensors cut in {:.2f} s\n",
-      output.files.front().string(), output.n_keep, output.n_expert, used, before, after,
+      output.files.front().string(), output.counts.n_keep, output.counts.n_expert,
+      used_words(output.counts), before, after,
       100.0 * static_cast<double>(plan.file_bytes) / static_cast<double>(output.bytes_parent),
       plan.n_tensor_cut, output.wall_s);
   if (output.proof != nullptr)

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "coe/base/file.h"
+#include "coe/child/surgery/expert_counts.h"
 #include "coe/child/surgery/plan.h"
 #include "coe/child/verify/verify.h"
 #include "coe/cli/render/document.h"
@@ -17,10 +18,7 @@ struct PruneOutput {
   Path parent;
   std::vector<Path> files;  // of the child; not empty
   std::string mode;
-  std::uint32_t n_keep = 0;
-  std::uint32_t n_expert = 0;
-  std::uint32_t n_used = 0;  // experts a token, where they are fewer than the parent's; else 0
-  std::uint32_t n_used_parent = 0;
+  ExpertCounts counts;
   std::uint64_t bytes_parent = 0;
   bool dry_run = false;
   double wall_s = 0.0;                  // of writing

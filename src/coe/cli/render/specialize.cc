@@ -5,6 +5,7 @@
 #include "coe/base/stats/interval_text.h"
 #include "coe/base/text.h"
 #include "coe/cli/render/eval.h"
+#include "coe/cli/render/expert_counts.h"
 #include "coe/cli/render/mask_report.h"
 #include "coe/cli/render/slice_check.h"
 #include "coe/cli/render/table.h"
@@ -31,21 +32,17 @@ Json stage_json(const StageReport& stage) {
 
 Json specialist_json(const DomainResult& row) {
   const auto& s = row.specialist;
-  Json json = {{"name", row.name},
-               {"own", row.own},
-               {"verdict", verdict_name(row.verdict)},
-               {"n_record", s.n_record},
-               {"n_token", s.n_token},
-               {"parent_perplexity", s.reference_perplexity()},
-               {"perplexity", s.perplexity()},
-               {"perplexity_ratio", interval_json(perplexity_ratio(s))},
-               {"kl_mean", s.kl_mean()},
-               {"kl_interval", interval_json(kl_interval(s))},
-               {"top1_agreement", s.top1_agreement()},
-               {"top1_interval", interval_json(top1_interval(s))},
-               {"cut_kl_mean", row.cut ? Json(row.cut->kl_mean()) : Json(nullptr)},
-               {"random_perplexity", Json::array()},
-               {"random_kl_mean", Json::array()}};
+  Json json = row_head_json(row);
+  json.update(Json{{"parent_perplexity", s.reference_perplexity()},
+                   {"perplexity", s.perplexity()},
+                   {"perplexity_ratio", interval_json(perplexity_ratio(s))},
+                   {"kl_mean", s.kl_mean()},
+                   {"kl_interval", interval_json(kl_interval(s))},
+                   {"top1_agreement", s.top1_agreement()},
+                   {"top1_interval", interval_json(top1_interval(s))},
+                   {"cut_kl_mean", row.cut ? Json(row.cut->kl_mean()) : Json(nullptr)},
+                   {"random_perplexity", Json::array()},
+                   {"random_kl_mean", Json::array()}});
   for (const auto& random : row.random) {
     json["random_perplexity"].push_back(random.perplexity());
     json["random_kl_mean"].push_back(random.kl_mean());
@@ -117,7 +114,7 @@ std::string specialist_table(const SpecializeReport& report) {
   const bool healed = std::ranges::any_of(
       report.domains, [](const DomainResult& row) { return row.cut.has_value(); });
   if (healed) rows.front().emplace_back("KL unhealed");
-  if (n_random > 0) rows.front().push_back(fmt::format("KL of random {}", report.n_keep));
+  if (n_random > 0) rows.front().push_back(fmt::format("KL of random {}", report.counts.n_keep));
   for (const auto& row : report.domains) {
     const auto& s = row.specialist;
     const bool part = row.own && row.name != kWholeDomain;
@@ -198,9 +195,7 @@ Json specialize_json(const SpecializeOutput& output) {
       {"given", report.held_out.is_given},
       {"n_text", report.held_out.is_given ? Json(nullptr) : Json(report.held_out.n_text)},
       {"n_record", report.held_out.n_record}};
-  doc["n_keep"] = report.n_keep;
-  doc["n_expert"] = report.n_expert;
-  doc["n_used"] = report.n_used > 0 ? Json(report.n_used) : Json(nullptr);
+  add_counts(doc, report.counts);
   doc["bytes_parent"] = report.bytes_parent;
   doc["bytes_child"] = report.bytes_child;
   doc["coverage"] = report.built.coverage.mean;
@@ -231,11 +226,9 @@ std::string specialize_text(const SpecializeOutput& output) {
   std::string text = fmt::format(
       "\n{}: {} of {} experts kept in each layer{}\n\n  name   {}\n  size   {} → {} ({:.0f} % of "
       "the parent)\n",
-      output.child.string(), report.n_keep, report.n_expert,
-      report.n_used > 0
-          ? fmt::format(", {} of {} used a token", report.n_used, report.n_used_parent)
-          : "",
-      printable(report.name), human_bytes(report.bytes_parent), human_bytes(report.bytes_child),
+      output.child.string(), report.counts.n_keep, report.counts.n_expert,
+      used_words(report.counts), printable(report.name), human_bytes(report.bytes_parent),
+      human_bytes(report.bytes_child),
       100.0 * static_cast<double>(report.bytes_child) / static_cast<double>(report.bytes_parent));
   text += fmt::format("  proof  {} experts equal their source byte for byte\n",
                       report.n_expert_checked);

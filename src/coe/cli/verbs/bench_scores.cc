@@ -1,8 +1,7 @@
 // coe bench scores: which score chooses the best experts, from one command.
 #include "coe/base/run_files.h"
-#include "coe/cli/eval_options.h"
+#include "coe/cli/comparison_options.h"
 #include "coe/cli/exit_code.h"
-#include "coe/cli/options.h"
 #include "coe/cli/render/next_step.h"
 #include "coe/cli/render/scores.h"
 #include "coe/cli/verbs/bench.h"
@@ -21,52 +20,39 @@ namespace {
 
 struct BenchScoresVerbOptions {
   ScoresOptions job;
-  CorpusOptions corpus;
-  std::vector<Path> evaluation;
+  ComparisonFlags texts;
   std::string counts = "25%,50%,75%";
   std::vector<std::string> scores;
   std::string heal;  // the method; empty: none
   bool no_recon = false;
-  bool no_random = false;
-
-  bool has_corpus() const { return !corpus.files.empty(); }
 };
 
 Result<ScoresOptions> scores_job_of(BenchScoresVerbOptions options, Session& session) {
   auto& job = options.job;
-  if (options.has_corpus() != job.profiles.empty())
+  const bool has_corpus = options.texts.has_corpus();
+  if (has_corpus != job.profiles.empty())
     return fail(Code::kInvalidArgument,
-                options.has_corpus() ? "-p and -f are both given" : "no domains are given",
+                has_corpus ? "-p and -f are both given" : "no domains are given",
                 "give text to profile (-f), or profiles (-p)");
   COE_TRY(const auto model, open_model(job.engine.model, session.console));
   COE_TRY(job.counts, parse_counts(options.counts, grid_of(model.moe)));
   for (const auto& name : options.scores) {
     COE_TRY(job.scores.emplace_back(), score_from_name(name));
   }
-  if (options.no_recon || !options.has_corpus()) job.n_recon_token = 0;
+  if (options.no_recon || !has_corpus) job.n_recon_token = 0;
   if (!options.heal.empty()) {
     auto& healing = job.heal.emplace();
     healing.method = find_heal_method(options.heal).value();  // one of --heal's
     job.engine.n_batch = std::max(job.engine.n_batch, healing.record_tokens);
   }
-  if (options.no_random) job.random_seeds.clear();
-  COE_TRY(job.evaluation, load_corpus({options.evaluation, options.corpus.text_spec, {}},
-                                      job.engine.model, session, "held-out text"));
-  if (options.has_corpus()) {
-    COE_TRY(job.corpus, load_corpus(options.corpus, job.engine.model, session));
-  }
-  job.overwrite = session.overwrite();
-  job.command_line = session.command_line;
+  COE_TRY_STATUS(read_comparison(options.texts, job, session));
   return std::move(job);
 }
 
 Result<int> bench_scores(const BenchScoresVerbOptions& options, Session& session) {
   COE_TRY(const auto job, scores_job_of(options, session));
   COE_TRY(const auto report, run_scores(job, session.library, session.console));
-  auto rows = session.result_rows("bench-scores");
-  rows.set_model(job.engine.model, report.model);
-  if (!report.engine.empty()) rows.set_engine(report.engine);
-  rows.set_seed(BootstrapOptions().seed);
+  auto rows = comparison_rows("bench-scores", job, report.model, report.engine, session);
   add_scores_rows(report, rows);
   COE_TRY_STATUS(rows.write(job.folder / run_files::kRows, session.overwrite()));
   auto doc = rows.document();
@@ -78,7 +64,7 @@ Result<int> bench_scores(const BenchScoresVerbOptions& options, Session& session
   doc["left_out"] = report.left_out;
   const auto& best = best_row(report);
   const Finished done{.model = job.engine.model,
-                      .text = options.corpus.files,
+                      .text = options.texts.corpus.files,
                       .score = best.score == kRandomRow ? std::string() : best.score,
                       .heal = best.heal};
   COE_TRY_STATUS(
@@ -91,14 +77,13 @@ Result<int> bench_scores(const BenchScoresVerbOptions& options, Session& session
 void add_bench_scores(CLI::App& bench_verb, Run& run) {
   auto options = std::make_shared<BenchScoresVerbOptions>();
   auto& job = options->job;
-  job.random_seeds = {1, 2, 3};
   auto* verb = bench_verb.add_subcommand(
       "scores", "Which score chooses the best experts: each one's specialists side by side");
   add_model_option(*verb, "-m,--model", job.engine.model, "Parent GGUF")->required();
   verb->add_option("-p,--profile", job.profiles,
                    "Routing profiles of the parent: a domain for each of their sub-domains");
-  add_corpus_options(*verb, options->corpus, false);
-  verb->add_option("--eval", options->evaluation,
+  add_corpus_options(*verb, options->texts.corpus, false);
+  verb->add_option("--eval", options->texts.evaluation,
                    "Held-out text of the same domains, as -f (repeatable)")
       ->required();
   verb->add_option("-k,--keep", options->counts,
@@ -116,15 +101,7 @@ void add_bench_scores(CLI::App& bench_verb, Run& run) {
   verb->add_option("--heal", options->heal,
                    "And heal what `recon` chooses, by this method (see `coe heal --help`)")
       ->check(CLI::IsMember(kHealMethodNames));
-  verb->add_option("--random-seeds", job.random_seeds,
-                   "Random masks of each K to beat, one for each seed")
-      ->delimiter(',')
-      ->capture_default_str();
-  verb->add_flag("--no-random", options->no_random, "No random masks");
-  verb->add_option("--max-records", job.max_records,
-                   "Of each domain's held-out text take only so many records (0: all)")
-      ->capture_default_str();
-  add_eval_options(*verb, job.eval);
+  add_comparison_options(*verb, job, options->texts);
   verb->add_option("-o,--output", job.folder,
                    "Folder for rows, masks, and what has been measured so far: the same command "
                    "goes on from there")

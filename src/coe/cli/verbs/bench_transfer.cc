@@ -1,8 +1,7 @@
 // coe bench transfer: what each specialist keeps of each sub-domain, from one command.
 #include "coe/base/run_files.h"
-#include "coe/cli/eval_options.h"
+#include "coe/cli/comparison_options.h"
 #include "coe/cli/exit_code.h"
-#include "coe/cli/options.h"
 #include "coe/cli/render/next_step.h"
 #include "coe/cli/render/transfer.h"
 #include "coe/cli/verbs/bench.h"
@@ -18,15 +17,13 @@ namespace {
 
 struct BenchTransferVerbOptions {
   TransferOptions job;
-  CorpusOptions corpus;
-  std::vector<Path> evaluation;
+  ComparisonFlags texts;
   std::string counts;
   std::string score = "util";
   std::vector<std::string> masks;  // NAME=FILE
-  bool no_random = false;
 
   bool has_profile() const { return !job.profiles.empty(); }
-  bool has_corpus() const { return !corpus.files.empty(); }
+  bool has_corpus() const { return texts.has_corpus(); }
 };
 
 Status check_options(const BenchTransferVerbOptions& options) {
@@ -44,15 +41,6 @@ Status check_options(const BenchTransferVerbOptions& options) {
   return {};
 }
 
-Status load_text(BenchTransferVerbOptions& options, Session& session) {
-  auto& evaluation = options.job.evaluation;
-  COE_TRY(evaluation, load_corpus({options.evaluation, options.corpus.text_spec, {}},
-                                  options.job.engine.model, session, "held-out text"));
-  if (!options.has_corpus()) return {};
-  COE_TRY(options.job.corpus, load_corpus(options.corpus, options.job.engine.model, session));
-  return {};
-}
-
 Result<TransferOptions> job_of(BenchTransferVerbOptions options, Session& session) {
   COE_TRY_STATUS(check_options(options));
   auto& job = options.job;
@@ -64,20 +52,14 @@ Result<TransferOptions> job_of(BenchTransferVerbOptions options, Session& sessio
   for (const auto& text : options.masks) {
     COE_TRY(job.masks.emplace_back(), parse_ready_mask(text));
   }
-  COE_TRY_STATUS(load_text(options, session));
-  if (options.no_random) job.random_seeds.clear();
-  job.overwrite = session.overwrite();
-  job.command_line = session.command_line;
+  COE_TRY_STATUS(read_comparison(options.texts, job, session));
   return std::move(job);
 }
 
 Result<int> bench_transfer(const BenchTransferVerbOptions& options, Session& session) {
   COE_TRY(const auto job, job_of(options, session));
   COE_TRY(const auto report, run_transfer(job, session.library, session.console));
-  auto rows = session.result_rows("bench-transfer");
-  rows.set_model(job.engine.model, report.model);
-  if (!report.engine.empty()) rows.set_engine(report.engine);
-  rows.set_seed(BootstrapOptions().seed);
+  auto rows = comparison_rows("bench-transfer", job, report.model, report.engine, session);
   add_transfer_rows(report, rows);
   COE_TRY_STATUS(rows.write(job.folder / run_files::kRows, session.overwrite()));
   auto doc = rows.document();
@@ -91,9 +73,9 @@ Result<int> bench_transfer(const BenchTransferVerbOptions& options, Session& ses
   doc["masks"] = transfer_masks_json(report);
   doc["order"] = transfer_order_json(report);
   COE_TRY_STATUS(session.emit(
-      doc,
-      transfer_text(report, job.folder) +
-          next_step("bench transfer", {.model = job.engine.model, .text = options.corpus.files})));
+      doc, transfer_text(report, job.folder) +
+               next_step("bench transfer",
+                         {.model = job.engine.model, .text = options.texts.corpus.files})));
   return kExitDone;
 }
 
@@ -102,29 +84,21 @@ Result<int> bench_transfer(const BenchTransferVerbOptions& options, Session& ses
 void add_bench_transfer(CLI::App& bench_verb, Run& run) {
   auto options = std::make_shared<BenchTransferVerbOptions>();
   auto& job = options->job;
-  job.random_seeds = {1, 2, 3};
   auto* verb = bench_verb.add_subcommand(
       "transfer", "Matrix of specialists and sub-domains: what each keeps of the others' text");
   add_model_option(*verb, "-m,--model", job.engine.model, "Parent GGUF")->required();
   verb->add_option("-p,--profile", job.profiles,
                    "Routing profiles of the parent: a specialist for each of their sub-domains");
-  add_corpus_options(*verb, options->corpus, false);
-  verb->add_option("--eval", options->evaluation, "Held-out text, as -f (repeatable)")->required();
+  add_corpus_options(*verb, options->texts.corpus, false);
+  verb->add_option("--eval", options->texts.evaluation, "Held-out text, as -f (repeatable)")
+      ->required();
   verb->add_option("-k,--keep", options->counts,
                    "Experts to keep in each layer: 64,32,96, half,25%");
   verb->add_option("--score", options->score, "How experts are scored (see `coe mask --help`)")
       ->capture_default_str();
   verb->add_option("--masks", options->masks,
                    "Ready masks, each with the sub-domain that it is for: NAME=FILE");
-  verb->add_option("--random-seeds", job.random_seeds,
-                   "Random masks of each K to beat, one for each seed")
-      ->delimiter(',')
-      ->capture_default_str();
-  verb->add_flag("--no-random", options->no_random, "No random masks");
-  verb->add_option("--max-records", job.max_records,
-                   "Of each sub-domain's held-out text take only so many records (0: all)")
-      ->capture_default_str();
-  add_eval_options(*verb, job.eval);
+  add_comparison_options(*verb, job, options->texts);
   verb->add_option("-o,--output", job.folder,
                    "Folder for rows, pictures, masks, and what has been measured so far: the same "
                    "command goes on from there")

@@ -109,6 +109,36 @@ Result<int> ask_chooser_of(const DispatcherVerbOptions& options, Session& sessio
   return kExitDone;
 }
 
+void add_learning_options(CLI::App& verb, DispatcherVerbOptions& options) {
+  auto& make_options = options.make;
+  auto* model = add_model_option(verb, "-m,--model", make_options.parent.model,
+                                 "Parent GGUF, to choose by its routing as well, and to count "
+                                 "tokens");
+  verb.add_option("--method", options.method,
+                  "What to choose by; auto: what is best by cross-validation")
+      ->check(CLI::IsMember({"auto", "text", "routing", "both"}))
+      ->capture_default_str();
+  verb.add_option("--layers", make_options.n_layer,
+                  "The parent's first layers with a router to ask")
+      ->check(CLI::Range(1U, 1000U))
+      ->needs(model)
+      ->capture_default_str();
+  verb.add_option("--tokens", make_options.n_profile_token,
+                  "Tokens of each domain whose routing is looked at")
+      ->check(CLI::Range(1U, 1U << 30U))
+      ->needs(model)
+      ->capture_default_str();
+  verb.add_option("--requests", make_options.n_request,
+                  "Requests of each domain and length to calibrate on, pieces of its text")
+      ->check(CLI::Range(1U, 100000U))
+      ->capture_default_str();
+  verb.add_option("--seed", make_options.training.seed, "Seed of folds and samples")
+      ->capture_default_str();
+  verb.add_option("-t,--threads", make_options.parent.n_threads, "CPU threads (0: all cores)")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+}
+
 }  // namespace
 
 void add_dispatcher(CLI::App& app, Run& run) {
@@ -128,32 +158,7 @@ void add_dispatcher(CLI::App& app, Run& run) {
                    "How a record becomes text: a field, fields joined by +, or a template with "
                    "{field}")
       ->capture_default_str();
-  auto* model = add_model_option(*verb, "-m,--model", make_options.parent.model,
-                                 "Parent GGUF, to choose by its routing as well, and to count "
-                                 "tokens");
-  verb->add_option("--method", options->method,
-                   "What to choose by; auto: what is best by cross-validation")
-      ->check(CLI::IsMember({"auto", "text", "routing", "both"}))
-      ->capture_default_str();
-  verb->add_option("--layers", make_options.n_layer,
-                   "The parent's first layers with a router to ask")
-      ->check(CLI::Range(1U, 1000U))
-      ->needs(model)
-      ->capture_default_str();
-  verb->add_option("--tokens", make_options.n_profile_token,
-                   "Tokens of each domain whose routing is looked at")
-      ->check(CLI::Range(1U, 1U << 30U))
-      ->needs(model)
-      ->capture_default_str();
-  verb->add_option("--requests", make_options.n_request,
-                   "Requests of each domain and length to calibrate on, pieces of its text")
-      ->check(CLI::Range(1U, 100000U))
-      ->capture_default_str();
-  verb->add_option("--seed", make_options.training.seed, "Seed of folds and samples")
-      ->capture_default_str();
-  verb->add_option("-t,--threads", make_options.parent.n_threads, "CPU threads (0: all cores)")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
+  add_learning_options(*verb, *options);
   verb->add_option("-o,--output", make_options.output,
                    "Dispatcher to write (college.dispatcher.gguf), and beside it the parent's "
                    "first blocks where routing is asked (college.blocks.gguf)");

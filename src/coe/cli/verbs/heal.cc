@@ -84,6 +84,17 @@ Result<Path> record_of(const Path& child, const Session& session) {
   return record;
 }
 
+// Errors: those of prove_child; kInternal where other tensors than `n_healed` were healed.
+Status prove_healed(const HealVerbOptions& options, std::span<const Path> written,
+                    const KeepMask& mask, std::size_t n_healed, Session& session) {
+  COE_TRY(const auto proof,
+          prove_child(options.engine.model, written, options.output, mask,
+                      session.library.dequantizer(), session.console, Healed::kAllow));
+  if (proof.healed.size() == n_healed) return {};
+  return fail(Code::kInternal,
+              fmt::format("{} tensors were healed and {} written", n_healed, proof.healed.size()));
+}
+
 Result<int> heal_verb(const HealVerbOptions& options, Session& session) {
   const auto start = std::chrono::steady_clock::now();
   COE_TRY_STATUS(check_cut_options(options.mask, options.heal.n_used));
@@ -121,13 +132,8 @@ Result<int> heal_verb(const HealVerbOptions& options, Session& session) {
   add_healing(*healing, corpus.digest, surgery);
   COE_TRY(const auto plan, plan_surgery(model.file, model.moe, mask, surgery));
   for (const auto& warning : plan.warnings) session.console.warning(warning);
-  const ChildProof prove = [&](std::span<const Path> written) -> Status {
-    COE_TRY(const auto proof,
-            prove_child(options.engine.model, written, options.output, mask,
-                        session.library.dequantizer(), session.console, Healed::kAllow));
-    if (proof.healed.size() == surgery.replaced.size()) return {};
-    return fail(Code::kInternal, fmt::format("{} tensors were healed and {} written",
-                                             surgery.replaced.size(), proof.healed.size()));
+  const ChildProof prove = [&](std::span<const Path> written) {
+    return prove_healed(options, written, mask, surgery.replaced.size(), session);
   };
   COE_TRY_STATUS(apply_plan(model.file, plan, options.output, session.overwrite(), session.console,
                             options.no_verify ? nullptr : prove));
@@ -136,10 +142,7 @@ Result<int> heal_verb(const HealVerbOptions& options, Session& session) {
       .parent = options.engine.model,
       .output = options.output,
       .healing = *healing,
-      .n_keep = mask.n_keep(),
-      .n_expert = model.moe.n_expert,
-      .n_used = n_used,
-      .n_used_parent = model.moe.n_expert_used,
+      .counts = expert_counts(mask, model.moe, n_used),
       .bytes_parent = model.file.header().file_bytes,
       .bytes_child = plan.file_bytes,
       .proven = !options.no_verify,

@@ -90,18 +90,14 @@ Json file_json(const ReportFile& file) {
 
 Json domain_row_json(const DomainResult& row) {
   const auto& s = row.specialist;
-  Json json = {{"name", row.name},
-               {"own", row.own},
-               {"verdict", verdict_name(row.verdict)},
-               {"n_record", s.n_record},
-               {"n_token", s.n_token},
-               {"parent_perplexity", rounded_for_page(s.reference_perplexity())},
-               {"perplexity", rounded_for_page(s.perplexity())},
-               {"perplexity_ratio", interval_json(perplexity_ratio(s))},
-               {"kl", interval_json(kl_interval(s))},
-               {"same_first", interval_json(top1_interval(s))},
-               {"random_kl", Json::array()},
-               {"random_ratio", Json::array()}};
+  Json json = row_head_json(row);
+  json.update(Json{{"parent_perplexity", rounded_for_page(s.reference_perplexity())},
+                   {"perplexity", rounded_for_page(s.perplexity())},
+                   {"perplexity_ratio", interval_json(perplexity_ratio(s))},
+                   {"kl", interval_json(kl_interval(s))},
+                   {"same_first", interval_json(top1_interval(s))},
+                   {"random_kl", Json::array()},
+                   {"random_ratio", Json::array()}});
   for (const auto& random : row.random) {
     json["random_kl"].push_back(rounded_for_page(random.kl_mean()));
     json["random_ratio"].push_back(rounded_for_page(perplexity_ratio(random).value));

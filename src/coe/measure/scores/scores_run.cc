@@ -44,13 +44,11 @@ class ScoresRun {
   // Masks of one domain and K, in the order of rows; the draws of the row `random` come last.
   using Masks = std::vector<KeepMask>;
 
-  bool has_corpus() const { return !options_.corpus.domains.empty(); }
   bool has_recon() const { return options_.n_recon_token > 0; }
   Path in_folder(std::string_view name) const { return options_.folder / name; }
   Status check() const;
   void find_scores();
   Status find_domains();
-  Status make_profile();
   Status make_tables();
   Result<KeepMask> build(const std::string& domain, Score score, const std::string& table,
                          std::uint32_t n_keep) const;
@@ -81,7 +79,7 @@ class ScoresRun {
 };
 
 Status ScoresRun::check() const {
-  if (has_recon() && !has_corpus())
+  if (has_recon() && !options_.has_corpus())
     return fail(Code::kInvalidArgument,
                 "recon looks at the text itself, and only profiles are given",
                 "give the text (-f), or leave recon out with --no-recon");
@@ -93,21 +91,6 @@ Status ScoresRun::check() const {
   for (const auto n_keep : options_.counts)
     COE_TRY_STATUS(check_keep_count(n_keep, model_->moe.n_expert, model_->moe.n_expert_used));
   return {};
-}
-
-// The profile is kept as DIR/profile.gguf; a run that is stopped goes on from
-// DIR/profile.gguf.partial.
-Status ScoresRun::make_profile() {
-  ProfileOptions profile;
-  profile.run_settings = settings_;
-  profile.squares = true;
-  ProfileStage stage;
-  stage.file = in_folder("profile.gguf");
-  stage.overwrite = options_.overwrite;
-  stage.command_line = options_.command_line;
-  COE_TRY_STATUS(profile_stage(engine_, model_->moe, options_.corpus, profile, stage, observer_)
-                     .map([](const auto&) {}));
-  return profiles_.load(stage.file).map([](const auto&) {});
 }
 
 Status ScoresRun::find_domains() {
@@ -304,7 +287,7 @@ Shootout ScoresRun::shootout_of(std::uint32_t n_keep) const {
 }
 
 Result<ScoresReport> ScoresRun::run() {
-  if (has_corpus()) COE_TRY_STATUS(check_disjoint(options_.corpus, evaluation_));
+  if (options_.has_corpus()) COE_TRY_STATUS(check_disjoint(options_.corpus, evaluation_));
   keep_first(evaluation_, options_.max_records);
   report_.corpus_digest = evaluation_.digest;
   COE_TRY(model_, open_model(options_.engine.model, observer_));
@@ -314,7 +297,9 @@ Result<ScoresReport> ScoresRun::run() {
   COE_TRY_STATUS(check_output(in_folder(run_files::kRows), options_.overwrite));
   COE_TRY_STATUS(make_folder(in_folder("cells")));
   COE_TRY(const auto lock, RunLock::take(in_folder(run_files::kRows)));
-  if (has_corpus()) COE_TRY_STATUS(make_profile());
+  if (options_.has_corpus())
+    COE_TRY_STATUS(
+        profile_corpus(options_, settings_, true, engine_, model_->moe, profiles_, observer_));
   for (const auto& path : options_.profiles)
     COE_TRY_STATUS(profiles_.load(path).map([](const auto&) {}));
   COE_TRY_STATUS(find_domains());

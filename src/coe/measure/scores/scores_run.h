@@ -7,14 +7,12 @@
 #include "coe/base/observer.h"
 #include "coe/base/result.h"
 #include "coe/child/heal/heal.h"
-#include "coe/corpus/corpus.h"
 #include "coe/engine/engine_library.h"
 #include "coe/mask/score/score.h"
-#include "coe/measure/eval/eval.h"
+#include "coe/measure/cells/comparison.h"
 #include "coe/measure/scores/shootout.h"
 #include "coe/model/moe/model.h"
 
-#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -27,25 +25,14 @@ namespace coe {
 inline constexpr std::string_view kReconRow = "recon";
 inline constexpr std::string_view kRandomRow = "random";
 
-struct ScoresOptions {
-  EngineOptions engine;  // engine.model is the parent
-  // One domain for each sub-domain of the profiles, or of the corpus, which is profiled first.
-  std::vector<Path> profiles;
-  Corpus corpus;
-  std::vector<std::uint32_t> counts;
+// The row `random` is the mean over `random_seeds`.
+struct ScoresOptions : ComparisonOptions {
   // The first is the baseline. Empty: all that a profile has what it takes for, util first.
   std::vector<Score> scores;
   // The rows of `recon`, from the corpus; 0: none.
   std::uint64_t n_recon_token = 16000;
   // A row of the specialists that recon chooses, healed: run_settings and state are set here.
   std::optional<HealOptions> heal;
-  std::vector<std::uint64_t> random_seeds;  // the row `random` is the mean over these draws
-  Corpus evaluation;
-  std::size_t max_records = 0;  // of each sub-domain's evaluation take the first so many; 0: all
-  EvalOptions eval;
-  Path folder;  // made where it is missing
-  Overwrite overwrite = Overwrite::kRefuse;
-  std::string command_line;
 };
 
 struct ScoresReport {

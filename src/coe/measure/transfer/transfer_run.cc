@@ -12,7 +12,6 @@
 #include "coe/measure/transfer/measure.h"
 #include "coe/measure/transfer/picture.h"
 #include "coe/model/moe/open_model.h"
-#include "coe/profile/stage.h"
 
 #include <fmt/format.h>
 
@@ -38,8 +37,6 @@ class TransferRun {
 
  private:
   Path cells() const { return options_.folder / "cells"; }
-  bool has_corpus() const { return !options_.corpus.domains.empty(); }
-  Status make_profile();
   Status add_specialist(TransferMask mask);
   Status add_masks_of_profiles();
   Status add_ready_masks();
@@ -59,20 +56,6 @@ class TransferRun {
   ProfileFiles profiles_;
   TransferReport report_;
 };
-
-// The profile is kept as DIR/profile.gguf; a run that is stopped goes on from
-// DIR/profile.gguf.partial.
-Status TransferRun::make_profile() {
-  ProfileOptions profile;
-  profile.run_settings = run_settings(library_, options_.engine);
-  ProfileStage stage;
-  stage.file = options_.folder / "profile.gguf";
-  stage.overwrite = options_.overwrite;
-  stage.command_line = options_.command_line;
-  COE_TRY_STATUS(profile_stage(engine_, model_->moe, options_.corpus, profile, stage, observer_)
-                     .map([](const auto&) {}));
-  return profiles_.load(stage.file).map([](const auto&) {});
-}
 
 Status TransferRun::add_specialist(TransferMask mask) {
   const auto n_keep = mask.mask.n_keep();
@@ -189,7 +172,7 @@ Status TransferRun::draw(const TransferResult& result) const {
 }
 
 Result<TransferReport> TransferRun::run() {
-  if (has_corpus()) COE_TRY_STATUS(check_disjoint(options_.corpus, evaluation_));
+  if (options_.has_corpus()) COE_TRY_STATUS(check_disjoint(options_.corpus, evaluation_));
   keep_first(evaluation_, options_.max_records);
   report_.corpus_digest = evaluation_.digest;
   COE_TRY(model_, open_model(options_.engine.model, observer_));
@@ -202,7 +185,9 @@ Result<TransferReport> TransferRun::run() {
   COE_TRY_STATUS(check_outputs());
   COE_TRY_STATUS(make_folder(cells()));
   COE_TRY(const auto lock, RunLock::take(options_.folder / run_files::kRows));
-  if (has_corpus()) COE_TRY_STATUS(make_profile());
+  if (options_.has_corpus())
+    COE_TRY_STATUS(profile_corpus(options_, run_settings(library_, options_.engine), false, engine_,
+                                  model_->moe, profiles_, observer_));
   for (const auto& path : options_.profiles)
     COE_TRY_STATUS(profiles_.load(path).map([](const auto&) {}));
   COE_TRY_STATUS(add_masks_of_profiles());

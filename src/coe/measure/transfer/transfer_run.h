@@ -6,15 +6,13 @@
 #include "coe/base/file.h"
 #include "coe/base/observer.h"
 #include "coe/base/result.h"
-#include "coe/corpus/corpus.h"
 #include "coe/engine/engine_library.h"
 #include "coe/mask/score/score.h"
-#include "coe/measure/eval/eval.h"
+#include "coe/measure/cells/comparison.h"
 #include "coe/measure/transfer/masks.h"
 #include "coe/measure/transfer/matrix.h"
 #include "coe/model/moe/model.h"
 
-#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -28,22 +26,10 @@ struct ReadyMask {
   Path file;
 };
 
-struct TransferOptions {
-  EngineOptions engine;  // engine.model is the parent
-  // The specialists: one for each sub-domain of the profiles, or of the corpus, which is profiled
-  // first, at each count; and the ready masks.
-  std::vector<Path> profiles;
-  Corpus corpus;
-  std::vector<std::uint32_t> counts;
+// The specialists are one for each domain at each count, and the ready masks.
+struct TransferOptions : ComparisonOptions {
   Score score = Score::kUtil;
   std::vector<ReadyMask> masks;
-  std::vector<std::uint64_t> random_seeds;  // a random mask of each count for each seed
-  Corpus evaluation;
-  std::size_t max_records = 0;  // of each sub-domain's evaluation take the first so many; 0: all
-  EvalOptions eval;
-  Path folder;  // made where it is missing
-  Overwrite overwrite = Overwrite::kRefuse;
-  std::string command_line;
 };
 
 // Holds all of one K.
