@@ -55,6 +55,13 @@ TEST(Corpus, TakesDomainFromTheFileName) {
   EXPECT_EQ(corpus.domains[0].records[1].where, "data/web.jsonl:3");
 }
 
+// Found by fuzzing: a tar archive says "ustar" at byte 257, and so may text.
+TEST(Corpus, TakesNoTextForATarArchive) {
+  const std::string line = R"({"text":")" + std::string(257 - 9, 'a') + "ustar\"}\n";
+  ASSERT_EQ(line.find("ustar"), 257U);
+  EXPECT_EQ(value_of(parse(line)).n_record(), 1U);
+}
+
 TEST(Corpus, GroupsByDomainFieldSortedByName) {
   const Corpus corpus = value_of(parse(R"({"text":"1","domain":"zeta","weight":0.25}
 {"text":"2","domain":"alpha"}

@@ -40,8 +40,10 @@ FileKind foreign_kind(std::string_view bytes) {
   const std::string_view start = bytes.substr(0, kLooked);
   FileKind kind = match_signature(start, kSignatures);
   if (kind.what.empty()) kind = file_kind(start);
+  // A header of tar is padded with NULs; text may have the word in this place.
   constexpr std::size_t kTarMagic = 257;
-  if (kind.what.empty() && start.size() > kTarMagic && start.substr(kTarMagic).starts_with("ustar"))
+  if (kind.what.empty() && start.size() > kTarMagic &&
+      start.substr(kTarMagic).starts_with("ustar") && start.find('\0') != std::string_view::npos)
     kind = {"a tar archive", "take its files out first: tar xf FILE"};
   return kind;
 }
