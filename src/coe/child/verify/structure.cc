@@ -71,14 +71,15 @@ Status check_zero(const gguf::GgufFile& file, std::size_t part, std::uint64_t fr
   return {};
 }
 
-// Takes "blk.N" off the front of a tensor's name and returns N; nullopt for other names.
+// Takes "blk.N" off the front of a tensor's name, where a dot follows, and returns N; nullopt for
+// other names.
 std::optional<std::uint32_t> take_block(std::string_view& name) {
   constexpr std::string_view kPrefix = "blk.";
   if (!name.starts_with(kPrefix)) return std::nullopt;
   std::uint32_t block = 0;
   const auto* const end = name.data() + name.size();
   const auto [stop, ec] = std::from_chars(name.data() + kPrefix.size(), end, block);
-  if (ec != std::errc{}) return std::nullopt;
+  if (ec != std::errc{} || stop == end || *stop != '.') return std::nullopt;
   name = {stop, static_cast<std::size_t>(end - stop)};
   return block;
 }
@@ -121,8 +122,7 @@ bool closes_router(const gguf::TensorInfo& tensor, const MoeModel& model) {
 
 bool in_mtp_block(std::string_view name, const MoeModel& model) {
   const auto block = take_block(name);
-  return block && name.starts_with('.') && *block < model.n_block &&
-         *block >= model.n_block - model.n_mtp;
+  return block && *block < model.n_block && *block >= model.n_block - model.n_mtp;
 }
 
 // Returns how many of the model's groups still have experts, by the first layer's.
