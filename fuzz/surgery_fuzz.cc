@@ -196,9 +196,7 @@ void check_refusal(const coe::Error& error, const coe::MoeModel& model, const co
                    const coe::SurgeryOptions& options) {
   require(!error.message.empty());
   const bool fewer_used = options.n_used > 0;
-  if (!coe::check_mask(mask, model, options.mask_name,
-                       fewer_used ? coe::KeepAll::kAllow : coe::KeepAll::kRefuse))
-    return;
+  if (!coe::check_mask(mask, model, options.mask_name, coe::may_keep_all(options.n_used))) return;
   const auto has_table = [](const auto& layer) { return layer.token_table.has_value(); };
   require(options.mode == coe::SurgeryMode::kZero || fewer_used ||
           std::ranges::any_of(model.layers, has_table) ||

@@ -77,6 +77,10 @@ KeepMask mask_of_all(const MoeModel& model);
 
 // Whether a mask may keep every expert: where something else than experts is taken away.
 enum class KeepAll { kRefuse, kAllow };
+// `n_used`: as SurgeryOptions has it.
+inline KeepAll may_keep_all(std::uint32_t n_used) {
+  return n_used > 0 ? KeepAll::kAllow : KeepAll::kRefuse;
+}
 
 // kMismatch when the mask belongs to another model, lacks a MoE layer (MTP blocks may be left out)
 // or names one that is not MoE or ids above N; kInvalidArgument when K is below the experts used,

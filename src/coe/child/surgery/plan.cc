@@ -321,8 +321,7 @@ Result<SurgeryPlan> plan_surgery(const gguf::GgufFile& parent, const MoeModel& m
                   "leave out one of --experts-used and --no-provenance");
     COE_TRY_STATUS(check_experts_used(parent, model, options.n_used));
   }
-  COE_TRY_STATUS(check_mask(mask, model, options.mask_name,
-                            options.n_used > 0 ? KeepAll::kAllow : KeepAll::kRefuse));
+  COE_TRY_STATUS(check_mask(mask, model, options.mask_name, may_keep_all(options.n_used)));
   if (options.drop_mtp && model.n_mtp == 0)
     return fail(Code::kInvalidArgument,
                 fmt::format("{}: has no MTP blocks to drop", parent.path().string()),

@@ -142,7 +142,7 @@ std::optional<KeepMask> embedded_mask(const gguf::GgufFile& child, const MoeMode
   }
   auto mask = parse_mask(*text, kMaskKey);
   if (mask) {
-    if (const auto status = check_mask(*mask, parent, kMaskKey, may_keep_all(form)); !status)
+    if (const auto status = check_mask(*mask, parent, kMaskKey, may_keep_all(form.n_used)); !status)
       mask = tl::unexpected(status.error());
   }
   if (!mask) {

@@ -47,11 +47,6 @@ struct TensorPair {
   std::size_t axis = 0;      // the dimension of `ne` that counts them
 };
 
-// A child that uses fewer experts may have all of them.
-inline KeepAll may_keep_all(const CutForm& form) {
-  return form.n_used > 0 ? KeepAll::kAllow : KeepAll::kRefuse;
-}
-
 // The digests of tensors that a child says to have healed, by name.
 using HealRecord = std::map<std::string, std::string, std::less<>>;
 

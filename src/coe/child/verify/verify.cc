@@ -110,7 +110,7 @@ Result<VerifyReport> verify_files(const gguf::GgufFile& parent, const gguf::Gguf
   Findings findings;
   COE_TRY(auto form,
           read_form(child, model, recorded_used(parent.header(), child.header(), model, findings)));
-  if (mask) COE_TRY_STATUS(check_mask(*mask, model, kMaskArgument, may_keep_all(form)));
+  if (mask) COE_TRY_STATUS(check_mask(*mask, model, kMaskArgument, may_keep_all(form.n_used)));
 
   VerifyReport report;
   const auto record = read_heal_record(parent.header(), child.header(), findings);

@@ -108,8 +108,7 @@ Result<int> heal_verb(const HealVerbOptions& options, Session& session) {
   COE_TRY(const auto mask, mask_to_cut(options.mask, n_used, model));
   COE_TRY(const auto corpus, load_corpus(options.corpus, options.engine.model, session));
   COE_TRY(const auto split, split_text(options, corpus, session));
-  COE_TRY_STATUS(check_mask(mask, model.moe, options.mask.string(),
-                            n_used > 0 ? KeepAll::kAllow : KeepAll::kRefuse));
+  COE_TRY_STATUS(check_mask(mask, model.moe, options.mask.string(), may_keep_all(n_used)));
   auto engine_options = options.engine;
   engine_options.n_batch = std::max(engine_options.n_batch, heal_options.record_tokens);
   heal_options.run_settings = run_settings(session.library, engine_options);

@@ -50,8 +50,7 @@ Result<SliceCheck> run_both(const VerifyVerbOptions& options, const std::optiona
   COE_TRY(const auto corpus, load_corpus(options.corpus, options.parent, session));
   COE_TRY(const auto parent, open_model(options.parent, session.console));
   COE_TRY(const auto mask, given ? Result<KeepMask>(*given) : own_mask(options.child));
-  COE_TRY_STATUS(check_mask(mask, parent.moe, options.mask.string(),
-                            n_used > 0 ? KeepAll::kAllow : KeepAll::kRefuse));
+  COE_TRY_STATUS(check_mask(mask, parent.moe, options.mask.string(), may_keep_all(n_used)));
   COE_TRY(const auto filter, virtual_surgery(mask, parent.file, parent.moe, n_used));
   EngineOptions engine = options.engine;
   engine.model = options.parent;

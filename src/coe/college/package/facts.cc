@@ -177,8 +177,8 @@ Result<ParentFacts> parent_facts(const Path& parent, const OpenModel& child,
                             child.file.path().string(), opened.moe.id.digest,
                             printable(facts.cut.parent_digest)),
                 fmt::format("give the file of {}", printable(facts.cut.parent_name)));
-  COE_TRY_STATUS(check_mask(facts.mask, opened.moe, "the child's mask",
-                            facts.cut.n_used > 0 ? KeepAll::kAllow : KeepAll::kRefuse));
+  COE_TRY_STATUS(
+      check_mask(facts.mask, opened.moe, "the child's mask", may_keep_all(facts.cut.n_used)));
   const auto& header = opened.file.header();
   ParentFacts out{.name = opened.moe.id.name,
                   .file = parent.filename().string(),
