@@ -3,7 +3,6 @@
 #pragma once
 
 #include "coe/child/verify/findings.h"
-#include "coe/mask/keep_mask.h"
 #include "coe/model/gguf/reader.h"
 #include "coe/model/moe/ids.h"
 #include "coe/model/moe/kept_experts.h"
