@@ -14,6 +14,7 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include <cstddef>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -25,6 +26,7 @@ namespace {
 using testing::expect_error;
 using testing::expect_ok;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using testing::TempDir;
 using testing::value_of;
 
@@ -55,11 +57,44 @@ TEST(Corpus, TakesDomainFromTheFileName) {
   EXPECT_EQ(corpus.domains[0].records[1].where, "data/web.jsonl:3");
 }
 
-// Found by fuzzing: a tar archive says "ustar" at byte 257, and so may text.
+// What GNU tar 1.34 wrote for a file of 13 bytes (--format=ustar --mtime=@1000000000 --owner=root:0
+// --group=root:0).
+std::string tar_archive(std::string_view sum = "012677") {
+  const std::string line = "{\"text\":\"a\"}\n";
+  std::string bytes(1024, '\0');
+  const auto put = [&](std::size_t at, std::string_view field) {
+    bytes.replace(at, field.size(), field);
+  };
+  put(0, "web.jsonl");
+  put(100, "0000644");
+  put(108, "0000000");
+  put(116, "0000000");
+  put(124, "00000000015");
+  put(136, "07346545000");
+  put(148, sum);
+  put(155, " 0");
+  put(257, "ustar");
+  put(263, "00root");
+  put(297, "root");
+  put(329, "0000000");
+  put(337, "0000000");
+  put(512, line);
+  return bytes;
+}
+
+TEST(Corpus, RefusesATarArchive) {
+  expect_error(parse(tar_archive()), Code::kCorrupt, "a tar archive");
+  expect_error(parse(tar_archive(" 12677")), Code::kCorrupt, "a tar archive");
+}
+
+// Found by fuzzing: a tar archive says "ustar" at byte 257, and so may text, and NULs may follow.
 TEST(Corpus, TakesNoTextForATarArchive) {
-  const std::string line = R"({"text":")" + std::string(257 - 9, 'a') + "ustar\"}\n";
+  const std::string line =
+      R"({"text":")" + std::string(257 - 9, 'a') + "ustar" + std::string(300, 'b') + "\"}\n";
   ASSERT_EQ(line.find("ustar"), 257U);
   EXPECT_EQ(value_of(parse(line)).n_record(), 1U);
+  for (const std::string& other : {line + '\0', tar_archive("012676"), tar_archive("no sum")})
+    EXPECT_THAT(parse(other).error().message, Not(HasSubstr("tar archive")));
 }
 
 TEST(Corpus, GroupsByDomainFieldSortedByName) {

@@ -5,10 +5,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 namespace coe {
 namespace {
@@ -33,17 +36,33 @@ constexpr std::array kSignatures = {
     FileSignature{"%PDF-", {"a PDF", "take its text out first: pdftotext FILE.pdf"}},
 };
 
+constexpr std::size_t kTarHeader = 512;
+
+// POSIX.1-1988: a header of 512 bytes with "ustar" at byte 257 and, at byte 148, the sum of its
+// bytes in octal digits, where the eight bytes of the sum itself count as spaces. Text may have the
+// word in its place, but not the sum.
+bool is_tar_header(std::string_view start) {
+  constexpr std::size_t kMagic = 257;
+  constexpr std::size_t kSum = 148;
+  constexpr std::size_t kSumSize = 8;
+  if (start.size() < kTarHeader || !start.substr(kMagic).starts_with("ustar")) return false;
+  std::string_view digits = start.substr(kSum, kSumSize);
+  digits.remove_prefix(std::min(digits.find_first_not_of(' '), digits.size()));
+  unsigned stored = 0;
+  const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), stored, 8);
+  unsigned sum = kSumSize * ' ';
+  for (std::size_t i = 0; i < kTarHeader; ++i)
+    if (i < kSum || i >= kSum + kSumSize) sum += static_cast<unsigned char>(start[i]);
+  return read.ec == std::errc() && stored == sum;
+}
+
 }  // namespace
 
 FileKind foreign_kind(std::string_view bytes) {
-  constexpr std::size_t kLooked = 512;
-  const std::string_view start = bytes.substr(0, kLooked);
+  const std::string_view start = bytes.substr(0, kTarHeader);
   FileKind kind = match_signature(start, kSignatures);
   if (kind.what.empty()) kind = file_kind(start);
-  // A header of tar is padded with NULs; text may have the word in this place.
-  constexpr std::size_t kTarMagic = 257;
-  if (kind.what.empty() && start.size() > kTarMagic &&
-      start.substr(kTarMagic).starts_with("ustar") && start.find('\0') != std::string_view::npos)
+  if (kind.what.empty() && is_tar_header(start))
     kind = {"a tar archive", "take its files out first: tar xf FILE"};
   return kind;
 }
