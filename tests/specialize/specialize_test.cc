@@ -503,6 +503,17 @@ TEST_F(ChatStageTest, WarnsOfAChildThatDoesNotAnswerAndNamesTheCure) {
   EXPECT_EQ(later.all, said.all);
 }
 
+TEST_F(ChatStageTest, NamesNoPassThatTheRunHasDone) {
+  child_replies_ = {"<think>hm</think>"};
+  write_text("cot.jsonl", "reasoning");
+  options_.passes.cot = dir_ / "cot.jsonl";
+  Said said;
+  ASSERT_TRUE(chat(said));
+  EXPECT_THAT(
+      said.all,
+      HasSubstr("help (docs/formats/corpus.md, Chats), and the closure pass (--closure)\n"));
+}
+
 TEST_F(ChatStageTest, DoesNotBlameTheCutForWhatTheParentDoes) {
   fake_.replies = {""};
   Said said;

@@ -13,10 +13,17 @@ namespace coe {
 
 namespace {
 
-constexpr const char* kCure =
-    "chat records in its text help (docs/formats/corpus.md, Chats), and the CoT or the closure "
-    "pass "
-    "(--cot, --closure)";
+// What helps, of what the run has not done already.
+std::string cure(const PassOptions& passes) {
+  std::string words = "chat records in its text help (docs/formats/corpus.md, Chats)";
+  if (passes.cot.empty() && passes.closure.empty())
+    words += ", and the CoT or the closure pass (--cot, --closure)";
+  else if (passes.cot.empty())
+    words += ", and the CoT pass (--cot)";
+  else if (passes.closure.empty())
+    words += ", and the closure pass (--closure)";
+  return words;
+}
 
 }  // namespace
 
@@ -60,7 +67,7 @@ ChatChecks read_chat_checks(const nlohmann::ordered_json& json) {
   return checks;
 }
 
-std::string chat_warning(const ChatChecks& checks) {
+std::string chat_warning(const ChatChecks& checks, const PassOptions& passes) {
   if (!checks.child.not_run.empty() || checks.child.passed()) return {};
   const std::string found =
       fmt::format("it does not answer chats well, greedy and with thinking off ({})",
@@ -74,8 +81,8 @@ std::string chat_warning(const ChatChecks& checks) {
       std::ranges::any_of(checks.child.answers,
                           [](const ChatCheckAnswer& answer) { return answer.question.from_chat; });
   if (!has_chats)
-    return fmt::format("{}: no held-out record of its domain is a chat; {}", found, kCure);
-  return fmt::format("{}: {}, or a larger K", found, kCure);
+    return fmt::format("{}: no held-out record of its domain is a chat; {}", found, cure(passes));
+  return fmt::format("{}: {}, or a larger K", found, cure(passes));
 }
 
 }  // namespace coe

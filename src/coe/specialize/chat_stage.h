@@ -5,6 +5,7 @@
 #include "coe/base/result.h"
 #include "coe/corpus/corpus.h"
 #include "coe/engine/engine_library.h"
+#include "coe/mask/recipe/pass_options.h"
 #include "coe/measure/chat_check/chat_check.h"
 
 #include <nlohmann/json_fwd.hpp>
@@ -32,7 +33,8 @@ Result<ChatChecks> ask_chats(const EngineLibrary& library, LazyEngine& parent,
 nlohmann::ordered_json chat_checks_json(const ChatChecks& checks);
 ChatChecks read_chat_checks(const nlohmann::ordered_json& json);
 
-// What is wrong and what helps, in one line; empty where the child passed or nothing was asked.
-std::string chat_warning(const ChatChecks& checks);
+// What is wrong and what helps beside `passes`, those of the run, in one line; empty where the
+// child passed or nothing was asked.
+std::string chat_warning(const ChatChecks& checks, const PassOptions& passes);
 
 }  // namespace coe

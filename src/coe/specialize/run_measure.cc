@@ -209,7 +209,7 @@ Corpus SpecializeRun::own_evaluation() const {
 }
 
 void SpecializeRun::finish_chat(bool reused, Clock::time_point start) {
-  if (const auto words = chat_warning(*report_.chat_check); !words.empty())
+  if (const auto words = chat_warning(*report_.chat_check, passes_); !words.empty())
     observer_.warning(fmt::format("{}: {}", options_.output.string(), words));
   finish("chat", beside("chat.json"), reused, start);
 }
