@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <csignal>
+#include <filesystem>
 #include <fstream>
 #include <string>
 #include <thread>
@@ -40,17 +41,41 @@ TEST(ChildProcess, SaysWhatItHadOfTheProcessors) {
   auto loop = coe::testing::value_of(ChildProcess::start(shell("while true; do :; done"), {}));
   auto idle = coe::testing::value_of(ChildProcess::start(shell("sleep 60"), {}));
   std::this_thread::sleep_for(500ms);
-  const auto busy = loop.processor_time();
+  const auto busy = ProcessorMeter().look(loop);
   if (busy.ran + busy.waited == 0.0) GTEST_SKIP() << "no schedstat here";
   EXPECT_GT(busy.ran + busy.waited, 0.3);
   EXPECT_LT(busy.ran, 5.0);
-  const auto asleep = idle.processor_time();
+  const auto asleep = ProcessorMeter().look(idle);
   EXPECT_LT(asleep.ran, 0.3);
   ProcessorTime spent;
   coe::testing::expect_error(
       run_program(shell("while true; do :; done"), "", {.time = 500ms, .spent = &spent}),
       Code::kCheckFailed, "too long");
   EXPECT_GT(spent.ran + spent.waited, 0.2);
+}
+
+// What a loop had that has ended meanwhile stays in the sum; what is looked at twice counts once.
+TEST(ProcessorMeter, KeepsWhatEndedProcessesHad) {
+  const coe::testing::TempDir dir;
+  const auto go_on = (dir / "go on").string();
+  const auto done = dir / "done";
+  const auto child = coe::testing::value_of(
+      ChildProcess::start(shell("/bin/sh -c 'while [ ! -e \"" + go_on +
+                                "\" ]; do :; done'; touch '" + done.string() + "'; sleep 60"),
+                          {}));
+  ProcessorMeter meter;
+  const auto worked = [](const ProcessorTime& time) { return time.ran + time.waited; };
+  std::this_thread::sleep_for(300ms);
+  if (worked(meter.look(child)) == 0.0) GTEST_SKIP() << "no schedstat here";
+  std::this_thread::sleep_for(300ms);
+  const auto first = worked(meter.look(child));
+  EXPECT_GT(first, 0.2);
+  std::ofstream(go_on) << "now";
+  while (!std::filesystem::exists(done)) std::this_thread::sleep_for(10ms);
+  std::this_thread::sleep_for(50ms);
+  EXPECT_LT(worked(ProcessorMeter().look(child)), first);
+  EXPECT_GE(worked(meter.look(child)), first);
+  EXPECT_LT(worked(meter.look(child)), first + 0.3);
 }
 
 TEST(RunProgram, EndsAtItsLimits) {

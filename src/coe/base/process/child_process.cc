@@ -116,8 +116,8 @@ std::uint64_t ChildProcess::memory() const {
 }
 
 // Source: Linux, Documentation/scheduler/sched-stats.rst, /proc/PID/schedstat.
-ProcessorTime ChildProcess::processor_time() const {
-  ProcessorTime sum;
+std::map<pid_t, ProcessorTime> ChildProcess::processor_times() const {
+  std::map<pid_t, ProcessorTime> out;
   std::error_code ec;
   for (const auto pid : tree()) {
     const auto threads = fmt::format("/proc/{}/task", pid);
@@ -126,11 +126,25 @@ ProcessorTime ChildProcess::processor_time() const {
       double ran = 0.0;
       double waited = 0.0;
       if (!(file >> ran >> waited)) continue;
-      sum.ran += ran * 1e-9;
-      sum.waited += waited * 1e-9;
+      out[std::atoi(thread.path().filename().c_str())] = {ran * 1e-9, waited * 1e-9};
     }
   }
-  return sum;
+  return out;
+}
+
+ProcessorTime ProcessorMeter::look(const ChildProcess& child) {
+  auto now = child.processor_times();
+  for (const auto& [thread, had] : now) {
+    const auto known = last_.find(thread);
+    // A number that is given again is that of another thread, which had less so far.
+    const bool is_same =
+        known != last_.end() && known->second.ran <= had.ran && known->second.waited <= had.waited;
+    const auto before = is_same ? known->second : ProcessorTime{};
+    sum_.ran += had.ran - before.ran;
+    sum_.waited += had.waited - before.waited;
+  }
+  last_ = std::move(now);
+  return sum_;
 }
 
 std::optional<int> ChildProcess::ended() {
@@ -172,7 +186,7 @@ Result<ProgramRun> run_program(const std::vector<std::string>& command, std::str
   ProgramRun run;
   const auto deadline = Clock::now() + limits.time;
   const auto stopped = [&](std::string_view what) {
-    if (limits.spent != nullptr) *limits.spent = child.processor_time();
+    if (limits.spent != nullptr) *limits.spent = ProcessorMeter().look(child);
     return fail(Code::kCheckFailed, fmt::format("{}: {}", command.front(), what));
   };
   while (out.read.get() >= 0 || err.read.get() >= 0) {

@@ -48,8 +48,8 @@ class ChildProcess {
   // Memory of its own that it and all below it have, in bytes: resident, but not of files or
   // shared.
   std::uint64_t memory() const;
-  // Of all threads that it and all below it have now. Zeros where the system does not tell.
-  ProcessorTime processor_time() const;
+  // By thread, of all that it and all below it have now. Empty where the system does not tell.
+  std::map<pid_t, ProcessorTime> processor_times() const;
   pid_t pid() const { return pid_; }
   // Exit code, or 128 + signal; nothing while it runs.
   std::optional<int> ended();
@@ -65,6 +65,18 @@ class ChildProcess {
   pid_t pid_;
   ProcessGroup group_;
   std::optional<int> ended_;
+};
+
+// Adds up what a process and all below it had of the processors. What a thread had that has ended
+// since is in the sum as it was when last looked at.
+class ProcessorMeter {
+ public:
+  // The sum up to now.
+  ProcessorTime look(const ChildProcess& child);
+
+ private:
+  std::map<pid_t, ProcessorTime> last_;  // by thread
+  ProcessorTime sum_;
 };
 
 struct ProgramLimits {

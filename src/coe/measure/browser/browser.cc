@@ -252,6 +252,7 @@ Status Browser::watch_errors() {
 Status Browser::open(std::string_view html, WindowSize size) {
   page_deadline_ = DevTools::Clock::now() + options_.page_limit;
   if (!target_.empty()) {
+    devtools_->processor_time();  // looked at before the old page's process ends
     COE_TRY_STATUS(call_browser("Target.disposeBrowserContext", {{"browserContextId", context_}})
                        .map([](const auto&) {}));
     target_.clear();

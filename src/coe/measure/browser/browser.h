@@ -74,7 +74,8 @@ class Browser {
   const std::vector<std::string>& blocked() const { return blocked_; }
   PageFault fault() const { return devtools_->fault(); }
   std::uint64_t peak_memory() const { return devtools_->peak_memory(); }
-  ProcessorTime processor_time() const { return devtools_->processor_time(); }
+  // What the browser had of the processors since its start, for all its pages.
+  ProcessorTime processor_time() { return devtools_->processor_time(); }
 
  private:
   Browser(const BrowserOptions& options, std::unique_ptr<DevTools> devtools, Path profile);

@@ -58,7 +58,9 @@ class DevTools {
   // The first fault stays.
   void set_fault(PageFault fault);
   std::uint64_t peak_memory() const { return peak_memory_; }
-  ProcessorTime processor_time() const { return child_.processor_time(); }
+  // Of the browser's processes since its start. Those that end between two calls count as they
+  // were at the first.
+  ProcessorTime processor_time() { return meter_.look(child_); }
 
  private:
   Status check_fault() const;
@@ -69,6 +71,7 @@ class DevTools {
   Descriptor in_;
   Descriptor out_;
   ChildProcess child_;
+  ProcessorMeter meter_;
   std::uint64_t memory_limit_;
   std::uint64_t peak_memory_ = 0;
   Clock::time_point next_look_;  // at its memory

@@ -5,7 +5,6 @@
 #include "coe/measure/browser/browser.h"
 #include "coe/measure/webgen/task.h"
 
-#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -39,11 +38,6 @@ struct TrialResult {
 // Says whether a browser that ran and waited so long between two looks was kept from its work: it
 // waited for longer than it ran, times `patience`, for so much more time it was given.
 bool is_starved(const ProcessorTime& before, const ProcessorTime& after, int patience = 1);
-
-// Says whether a browser that gave no answer within `limit` can have worked all that time. One that
-// hardly ran waits for the page, or for something that nobody counts, such as a slow disk.
-bool hangs_idle(const ProcessorTime& before, const ProcessorTime& after,
-                std::chrono::milliseconds limit);
 
 // Tries answers one after another, each on a page of its own; a browser that a page has broken is
 // replaced by a new one.
