@@ -105,7 +105,7 @@ TEST(NewFolder, HasOneWriterAtATime) {
   const TempDir dir;
   const auto first = value_of(NewFolder::create(dir / "out", Overwrite::kRefuse, never));
   expect_error(NewFolder::create(dir / "out", Overwrite::kRefuse, never), Code::kExists,
-               "another process is writing it");
+               "another process is writing it (process " + std::to_string(::getpid()) + ")");
 }
 
 TEST(NewFolder, CleansUpAfterAKilledProcess) {

@@ -74,7 +74,9 @@ Result<NewFolder> NewFolder::create(const Path& given, Overwrite overwrite,
   if (folder.lock_.get() < 0) return tl::unexpected(io_error(temporary, "open"));
   if (::flock(folder.lock_.get(), LOCK_EX | LOCK_NB) != 0 ||
       !is_named(folder.lock_.get(), temporary))
-    return fail(Code::kExists, fmt::format("{}: another process is writing it", path.string()),
+    return fail(Code::kExists,
+                fmt::format("{}: another process is writing it{}", path.string(),
+                            lock_holder(folder.lock_.get())),
                 "wait for it to end, or choose another name");
   folder.temporary_ = std::move(temporary);  // from here on ours to remove
   // A killed run may have left something.
