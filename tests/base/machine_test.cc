@@ -34,7 +34,8 @@ TEST(Machine, MemoryIsResidentWhenTouched) {
   const std::unique_ptr<char[]> bytes(new char[kBytes]);
   EXPECT_LT(growth(), 0.1);
   std::memset(bytes.get(), 'x', kBytes);
-  EXPECT_NEAR(growth(), 1.0, 0.1);
+  // A sanitizer may keep an eighth more about them.
+  EXPECT_NEAR(growth(), 1.0, 0.2);
   EXPECT_EQ(bytes[kBytes - 1], 'x');
 }
 

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <sys/stat.h>
 
 namespace coe {
 namespace {
@@ -23,6 +24,12 @@ HealSummary summary(bool helps) {
       .settings = "method=ridge tokens=65536",
       .text_digest = "xxh3:1",
       .layers = {{LayerId{0}, .25, .75, 1.5, "ridge"}, {LayerId{3}, .125, 1.0, 1.0, "nothing"}}};
+}
+
+ino_t inode_of(const Path& file) {
+  struct stat info{};
+  EXPECT_EQ(::stat(file.c_str(), &info), 0);
+  return info.st_ino;
 }
 
 CutRecords child(const std::string& settings, const std::string& text) {
@@ -56,6 +63,12 @@ TEST(HealSummary, ItsFileIsKnown) {
   EXPECT_FALSE(is_heal_file(file));
   testing::expect_ok(write_heal_file(file, "text=t mask=m", summary(true), Overwrite::kAllow));
   EXPECT_TRUE(is_heal_file(file));
+  // A run that was killed before its child was there heals the same again, and changes nothing.
+  const auto first = inode_of(file);
+  testing::expect_ok(write_heal_file(file, "text=t mask=m", summary(true), Overwrite::kAllow));
+  EXPECT_EQ(inode_of(file), first);
+  testing::expect_ok(write_heal_file(file, "text=t mask=m", summary(false), Overwrite::kAllow));
+  EXPECT_NE(inode_of(file), first);
 }
 
 // "n_random=3 healing=DIGEST threads=2" of NAME.eval.json.

@@ -79,7 +79,7 @@ Status write_heal_file(const Path& file, std::string_view settings, const HealSu
                        Overwrite overwrite) {
   Json document = {{"schema", kHealSchema}, {"version", tool_version()}, {"settings", settings}};
   document.update(heal_summary_json(summary));
-  return write_file(file, sealed_json(document, 2), overwrite);
+  return keep_file(file, sealed_json(document, 2), overwrite);
 }
 
 bool is_heal_file(const Path& file) {

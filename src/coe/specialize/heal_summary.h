@@ -49,7 +49,7 @@ HealSummary read_heal_summary(const nlohmann::ordered_json& json);
 // All that decides a healing, as its file has it. `text_digest`: of the text of both parts.
 std::string heal_file_settings(const KeepMask& mask, std::string_view text_digest,
                                const HealOptions& options);
-// NAME.heal.json. Errors: those of write_file.
+// NAME.heal.json; one that says just that already is left as it is. Errors: those of keep_file.
 Status write_heal_file(const Path& file, std::string_view settings, const HealSummary& summary,
                        Overwrite overwrite);
 
